@@ -1,1 +1,39 @@
-"""."""
+"""The detectors, and how a saved one is loaded."""
+
+from os import PathLike
+
+from alarmnet.detectors.a3 import A3Detector
+from alarmnet.detectors.base import BaseDetector
+from alarmnet.detectors.files import restore
+from alarmnet.persistence import read_file
+from alarmnet.targets import Target
+
+DETECTORS: dict[str, type[BaseDetector]] = {A3Detector.method: A3Detector}
+"""Detectors by the name that model files and the command line use."""
+
+
+def load(path: str | PathLike[str], *, target: Target | None = None) -> BaseDetector:
+    """A detector from a file that `save` wrote: it scores as before, on any machine's CPU or GPU.
+
+    Loading runs no code from the file and imports nothing that it names.
+
+    Parameters
+    ----------
+    path
+        The model file.
+    target
+        The target network again, for a detector that was trained with an `ExternalTarget`: the file holds its
+        weights, which it is given, but never its code.
+
+    Raises
+    ------
+    ModelFileError
+        The file is damaged, no model, or from a newer alarmnet; names the file and the reason.
+    InputError
+        The file cannot be read, or needs `target`.
+    """
+    manifest, arrays = read_file(path)
+    return restore(path, manifest, arrays, detectors=DETECTORS, target=target)
+
+
+__all__ = ["DETECTORS", "A3Detector", "BaseDetector", "load"]

@@ -1,0 +1,113 @@
+"""Files opened and replaced so that nothing blocks and nobody ever sees half of one."""
+
+import os
+import secrets
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import BinaryIO
+
+from alarmnet.errors import InputError
+
+_KINDS = {
+    stat.S_IFDIR: "a folder",
+    stat.S_IFIFO: "a pipe",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+    stat.S_IFLNK: "a loop of links",
+}
+
+
+def _refuse_irregular(path: Path, mode: int) -> None:
+    if not stat.S_ISREG(mode):
+        kind = _KINDS.get(stat.S_IFMT(mode), "something else")
+        raise InputError(f"{path} is {kind}; give the path of a regular file", code="not_a_file")
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise InputError(f"{path}: there is no such file", code="missing_file") from error
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}", code="unreadable") from error
+
+
+def open_regular(path: Path) -> BinaryIO:
+    """Open a regular file for reading, and refuse everything else without ever waiting for it.
+
+    Raises
+    ------
+    InputError
+        Where there is no file, where it may not be read, or where it is a folder, pipe, device or link loop.
+    """
+    with _reading(path):
+        mode = path.stat().st_mode
+    pass  # before opening, since opening a device can have effects
+    with _reading(path):
+        stream = os.fdopen(os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)), "rb")
+    _refuse_irregular(path, os.fstat(stream.fileno()).st_mode)  # it may have been replaced in between
+    return stream
+
+
+def _flush_to_disk(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _target_of(path: Path) -> Path:
+    target = Path(os.path.realpath(path))
+    if not target.parent.is_dir():
+        raise InputError(
+            f"{path}: there is no folder {target.parent}; create it first", code="missing_folder"
+        )
+    with suppress(FileNotFoundError):
+        _refuse_irregular(path, target.lstat().st_mode)
+    return target
+
+
+@contextmanager
+def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """Give a new empty file beside ``path`` to write to, and rename it to ``path`` when the block ends well.
+
+    When the block fails, by whatever error or interruption, the new file is removed and what stood at
+    ``path`` stays as it was. A link is followed: what it points to is replaced. Permissions follow the umask.
+
+    Raises
+    ------
+    InputError
+        Where the folder is missing, where ``path`` is a folder, pipe or device, or where writing fails.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> final = Path(tempfile.mkdtemp()) / "scores.csv"
+    >>> with atomic_path(final) as draft:
+    ...     _ = draft.write_text("score")
+    ...     final.exists()
+    False
+    >>> final.read_text()
+    'score'
+    """
+    final = Path(path)
+    target = _target_of(final)
+    draft = target.with_name(f".alarmnet-{secrets.token_hex(8)}.tmp")
+    try:
+        draft.touch(exist_ok=False)
+        yield draft
+        _flush_to_disk(draft)
+        draft.replace(target)
+    except OSError as error:
+        raise InputError(
+            f"{final} could not be written: {error.strerror or error}", code="unwritable"
+        ) from error
+    finally:
+        draft.unlink(missing_ok=True)
+    with suppress(OSError):  # the file is in place; some file systems cannot flush a folder
+        _flush_to_disk(target.parent)

@@ -1,0 +1,176 @@
+"""Parameters and labels: what every estimator checks, worded alike everywhere."""
+
+import math
+import warnings
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+from sklearn.utils.validation import column_or_1d
+
+from alarmnet.errors import AlarmnetWarning, InputError
+
+
+def check_real(
+    owner: object, name: str, value: object, low: float, high: float = math.inf, *, open_ends: bool = True
+) -> float:
+    """Refuse a parameter that is no real number between `low` and `high`.
+
+    >>> check_real(object(), "alarm_rate", 2, 0, 1)
+    Traceback (most recent call last):
+    alarmnet.errors.InputError: The 'alarm_rate' parameter of object must be a number in (0, 1). Got 2 instead.
+    """
+    number = isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
+    if number and (low < value < high or (not open_ends and value in (low, high))):  # type: ignore[operator]
+        return float(value)  # type: ignore[arg-type]
+    ends = "()" if open_ends else "[]"
+    raise InputError(
+        f"The {name!r} parameter of {type(owner).__name__} must be a number in "
+        f"{ends[0]}{low:g}, {high:g}{ends[1]}. Got {value!r} instead.",
+        code="invalid_parameter",
+    )
+
+
+def check_choice(owner: object, name: str, value: object, choices: tuple[object, ...]) -> None:
+    """Refuse a parameter that is none of `choices`."""
+    if not any(value is choice or value == choice for choice in choices):
+        raise InputError(
+            f"The {name!r} parameter of {type(owner).__name__} must be one of "
+            f"{', '.join(map(repr, choices))}. Got {value!r} instead.",
+            code="invalid_parameter",
+        )
+
+
+@dataclass(frozen=True)
+class Labels:
+    """Labels as alarmnet reads them.
+
+    `values` (N,) holds 1 for a known anomaly, 0 for normal, NaN for not looked at; `classes` (2,) holds what
+    the caller calls normal and anomaly, in this order.
+    """
+
+    values: NDArray[np.float64]
+    classes: NDArray[Any]
+
+    @property
+    def anomalous(self) -> NDArray[np.bool_]:
+        """Rows known to be anomalies."""
+        return self.values == 1
+
+    @property
+    def normal(self) -> NDArray[np.bool_]:
+        """Rows labelled normal."""
+        return self.values == 0
+
+    @property
+    def unlabelled(self) -> NDArray[np.bool_]:
+        """Rows nobody has looked at."""
+        return np.isnan(self.values)
+
+    def counts(self) -> dict[str, int]:
+        """How many rows of each kind."""
+        kinds = {"normal": self.normal, "anomaly": self.anomalous, "unlabelled": self.unlabelled}
+        return {name: int(rows.sum()) for name, rows in kinds.items()}
+
+
+def _as_array(y: Any) -> NDArray[Any]:
+    """Labels of any container as a 1-D array, missing ones as None or NaN."""
+    if isinstance(y, pa.Array | pa.ChunkedArray):
+        y = y.to_pylist()
+    elif hasattr(y, "to_numpy") and not hasattr(y, "iloc"):
+        y = y.to_list() if hasattr(y, "to_list") else y.to_numpy()
+    elif hasattr(y, "iloc") and y.isna().any():
+        y = np.asarray(y.astype(object))
+    if isinstance(y, list | tuple) and any(label is None for label in y):
+        y = np.array(y, dtype=object)
+    return np.asarray(column_or_1d(y, warn=True))
+
+
+def _is_missing(label: object) -> bool:
+    return label is None or type(label).__name__ in ("NAType", "NaTType") or label != label  # noqa: PLR0124
+
+
+def read_labels(y: Any, *, rows: int, anomaly_label: object = None) -> Labels:
+    """Labels of any container and spelling, as 1, 0 and NaN.
+
+    Without `anomaly_label`, 1 and True are the anomaly; of two other labels the second in sorted order is, with
+    a warning that says so.
+
+    Raises
+    ------
+    InputError
+        Another length than the rows; infinite, continuous or NaN labels alone; three labels or more, or a
+        single unknown one, without `anomaly_label`; no normal row.
+    """
+    if y is None:
+        return Labels(np.full(rows, np.nan), np.array([0, 1]))
+    labels = _as_array(y)
+    if len(labels) != rows:
+        raise InputError(
+            f"Found input variables with inconsistent numbers of samples: X has {rows} rows, y has "
+            f"{len(labels)} labels",
+            code="length_mismatch",
+        )
+    if labels.dtype.kind == "O":
+        missing = np.fromiter((_is_missing(label) for label in labels), dtype=bool, count=rows)
+    elif labels.dtype.kind == "f":
+        missing = np.isnan(labels)
+    else:
+        missing = np.zeros(rows, dtype=bool)
+    known = labels[~missing]
+    if not len(known):
+        raise InputError("Input y contains NaN only: no row is labelled; pass y=None", code="no_labels")
+    if known.dtype.kind == "f" and np.isinf(known).any():
+        at = np.flatnonzero(~missing)[np.isinf(known)]
+        raise InputError("Input y contains infinity; labels are 1, 0 or missing", code="label", rows=list(at))
+    values = np.full(rows, np.nan)
+    anomaly, classes = _anomaly_and_classes(known, anomaly_label)
+    values[~missing] = known == anomaly
+    if not (values == 0).any() and not missing.any():
+        raise InputError(
+            f"no normal rows: only one class, {anomaly!r}, is in y; give rows labelled normal, or unlabelled "
+            "ones (NaN)",
+            code="one_class",
+        )
+    return Labels(values, classes)
+
+
+def _anomaly_and_classes(known: NDArray[Any], anomaly_label: object) -> tuple[object, NDArray[Any]]:
+    """Which label is the anomaly, and the pair (normal, anomaly) of the caller's labels."""
+    try:
+        found = np.unique(known)
+    except TypeError as error:
+        kinds = sorted({type(label).__name__ for label in known})
+        raise InputError(f"labels of several types ({', '.join(kinds)}) in y; use one type") from error
+    if found.dtype.kind == "O" and all(isinstance(label, bool | int | float) for label in found):
+        found = np.unique(known.astype(float if any(isinstance(label, float) for label in found) else int))
+    shown = ", ".join(map(repr, found[:6].tolist())) + (", ..." if len(found) > 6 else "")
+    if found.dtype.kind == "f" and (found != np.round(found)).any() and anomaly_label is None:
+        raise InputError(f"Unknown label type: continuous; y holds {shown}; labels are 1, 0 or missing")
+    if anomaly_label is not None:
+        normal = found[found != anomaly_label]
+        classes = np.array([normal[0], anomaly_label]) if len(normal) == 1 else np.array([0, 1])
+        return anomaly_label, classes
+    if len(found) > 2:
+        raise InputError(
+            f"Only binary classification is supported. The labels are {shown}: name the anomalous one with "
+            "anomaly_label=",
+            code="labels",
+        )
+    zero_or_one = found.dtype.kind in "biuf" and bool(np.isin(found, (0, 1)).all())
+    if zero_or_one:
+        return 1, np.array([False, True]) if found.dtype.kind == "b" else np.array([0, 1])
+    if len(found) == 1:
+        raise InputError(
+            f"y holds one class only, {shown}, which is neither 0 (normal) nor 1 (anomaly): name the anomalous "
+            "label with anomaly_label=",
+            code="one_class",
+        )
+    sides = found.tolist()
+    message = f"labels are {sides[0]!r} and {sides[1]!r}: {sides[1]!r} is taken as the anomaly"
+    if sides == [-1, 1]:
+        message += " (as scikit-learn's classifiers have it; its outlier detectors call anomalies -1)"
+    warnings.warn(f"{message}; name it with anomaly_label=", AlarmnetWarning, stacklevel=4)
+    return sides[1], found

@@ -1,0 +1,66 @@
+"""Runs a network and returns what its named layers put out."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+
+from alarmnet.errors import InputError
+
+
+def _layer(network: nn.Module, name: str) -> nn.Module:
+    layers = dict(network.named_modules())
+    if name not in layers:
+        known = ", ".join(key for key in layers if key)
+        raise InputError(f"the target has no layer {name!r}; its layers are: {known}", code="unknown_layer")
+    return layers[name]
+
+
+@contextmanager
+def recording(network: nn.Module, layers: Sequence[str]) -> Iterator[dict[str, Tensor]]:
+    """While open, every forward pass writes the named layers' outputs into the dict it yields.
+
+    The hooks are removed on leaving, also after an error.
+    """
+    outputs: dict[str, Tensor] = {}
+
+    def keep(name: str) -> object:
+        def hook(_module: nn.Module, _inputs: object, output: object) -> None:
+            if not isinstance(output, Tensor):
+                raise InputError(f"layer {name!r} puts out {type(output).__name__}; alarmnet reads tensors")
+            outputs[name] = output
+
+        return hook
+
+    handles = [
+        _layer(network, name).register_forward_hook(keep(name))  # type: ignore[arg-type]
+        for name in layers
+    ]
+    try:
+        yield outputs
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def flat_activations(network: nn.Module, layers: Sequence[str], batch: Tensor) -> tuple[Tensor, Tensor]:
+    """Outputs of the named layers, each flattened, concatenated in the order named (A3, section 3.1).
+
+    Shapes
+    ------
+    Input: batch (B, ...). Output: activations (B, A), and the network's own output.
+
+    Examples
+    --------
+    >>> network = nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 3))
+    >>> activations, output = flat_activations(network, ["1"], torch.zeros(2, 3))
+    >>> activations.shape, output.shape
+    (torch.Size([2, 4]), torch.Size([2, 3]))
+    """
+    with recording(network, layers) as outputs:
+        output = network(batch)
+    unread = [name for name in layers if name not in outputs]
+    if unread:
+        raise InputError(f"the target's forward pass never ran the layer(s) {', '.join(unread)}")
+    return torch.cat([outputs[name].flatten(1) for name in layers], dim=1), output

@@ -1,0 +1,115 @@
+"""What every public data set is handed over as: `Table` or `Images`, with a `DatasetInfo`."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class DatasetInfo:
+    """What is known of a data set without loading it.
+
+    Attributes
+    ----------
+    name, title
+        The short name used in code and on the command line, and the one for people.
+    rows, classes
+        How many of each, over all parts.
+    licence, source
+        As the original authors state them, and where the data comes from.
+    caveat
+        What a user must know before using it.
+    loader
+        The function that loads it.
+    """
+
+    name: str
+    title: str
+    rows: int
+    classes: int
+    licence: str
+    source: str
+    caveat: str
+    loader: "Callable[[], Table | Images]"
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """A public table: typed feature columns, and the class of each row.
+
+    Attributes
+    ----------
+    info
+        Name, source and licence.
+    frame
+        The feature columns of all rows. Numbers are numeric columns, categories are string columns.
+    classes
+        The class or attack name of each row, as the original file spells it; shape (N,).
+    groups
+        The group of each class: for NSL-KDD normal, DoS, Probe, R2L or U2R, otherwise the class itself.
+    train_rows
+        The first so many rows are the official training part, the others the official test part; None where
+        the set has no official split.
+    """
+
+    info: DatasetInfo
+    frame: pa.Table
+    classes: NDArray[np.str_]
+    groups: Mapping[str, str]
+    train_rows: int | None = None
+
+    @property
+    def train(self) -> "Table":
+        """The official training part; all rows where there is no official split."""
+        return self._part(slice(None, self.train_rows))
+
+    @property
+    def test(self) -> "Table | None":
+        """The official test part; None where there is no official split."""
+        return None if self.train_rows is None else self._part(slice(self.train_rows, None))
+
+    @property
+    def row_groups(self) -> NDArray[np.str_]:
+        """The group of each row; shape (N,)."""
+        names, positions = np.unique(self.classes, return_inverse=True)
+        return np.array([self.groups[name] for name in names])[positions]
+
+    @property
+    def categories(self) -> dict[str, tuple[str, ...]]:
+        """The sorted values of every string column of this table, for one-hot encoding; missing is none."""
+        return {
+            field.name: tuple(sorted(pc.unique(self.frame[field.name].drop_null()).to_pylist()))
+            for field in self.frame.schema
+            if pa.types.is_string(field.type)
+        }
+
+    def _part(self, rows: slice) -> "Table":
+        return replace(self, frame=self.frame[rows], classes=self.classes[rows], train_rows=None)
+
+
+@dataclass(frozen=True, eq=False)
+class Images:
+    """A public image set in its official parts.
+
+    Attributes
+    ----------
+    info
+        Name, source and licence.
+    train_images, test_images
+        uint8; shape (N, H, W), or (N, H, W, 3) for colour.
+    train_labels, test_labels
+        uint8; shape (N,); positions in `class_names`.
+    class_names
+        What each label means.
+    """
+
+    info: DatasetInfo
+    train_images: NDArray[np.uint8]
+    train_labels: NDArray[np.uint8]
+    test_images: NDArray[np.uint8]
+    test_labels: NDArray[np.uint8]
+    class_names: tuple[str, ...]

@@ -1,0 +1,370 @@
+"""What every detector shares: scikit-learn's contract, who serves what, the threshold and scoring."""
+
+import copy
+import warnings
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from os import PathLike
+from typing import Any, Literal, Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.special import expit
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils.validation import _num_samples, check_is_fitted
+from torch import Tensor, nn
+
+from alarmnet._random import numpy_generator, resolve_seed
+from alarmnet._rows import Index, draw, matched_once, row_keys, take
+from alarmnet._validation import Labels, check_choice, check_real, read_labels
+from alarmnet.detectors.files import arrays_of, manifest_of
+from alarmnet.deviations import NormalProfile
+from alarmnet.errors import AlarmnetWarning, InputError
+from alarmnet.persistence import write_file
+from alarmnet.preprocessing import ImageScaler, TableEncoder
+from alarmnet.progress import shown_progress
+from alarmnet.thresholds import Scores, conformal_p_values, conformal_threshold
+from alarmnet.training import ProgressFunction
+
+BLOCK = 1024
+"""Rows scored at once, padded to this many, so that a score never depends on a row's neighbours."""
+
+ENCODED_AT_ONCE = 65_536
+"""Rows encoded at once while scoring: bounds the memory a large table takes."""
+
+CALIBRATION_ROWS = 10_000
+VALIDATION_ROWS = 5_000
+"""More held-out rows than this cost time and model size and change little."""
+
+Matrix = NDArray[np.float32]
+Bits = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """Encoded rows (N, ...) on the device, and the row numbers that serve for what."""
+
+    rows: Tensor
+    normal: Tensor
+    known: Tensor
+    validation_normal: Tensor
+    validation_known: Tensor
+
+
+class BaseDetector(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[misc]
+    """A detector as scikit-learn's classifier of two classes, 0 normal and 1 anomaly.
+
+    To add one: its parameters (those below and its own, described in its docstring) and the methods under "What
+    a detector adds"; then list it in `detectors/__init__.py`.
+    """
+
+    encoder: TableEncoder | None
+    alarm_rate: float
+    calibration_share: float
+    unlabelled: Literal["normal", "ignore"]
+    anomaly_label: object
+    device: str
+    random_state: int | np.random.RandomState | np.random.Generator | None
+    verbose: bool | ProgressFunction
+
+    # What a detector adds
+
+    method: str
+
+    @abstractmethod
+    def _check_parameters(self) -> None:
+        """Refuse parameters of its own that cannot be used."""
+
+    @abstractmethod
+    def _validation_share(self) -> float:
+        """The share of the training rows that early stopping watches; 0 where none does."""
+
+    @abstractmethod
+    def _default_encoder(self) -> TableEncoder:
+        """The encoder for tables where the user gives none."""
+
+    @abstractmethod
+    def _networks(self) -> dict[str, nn.Module]:
+        """The networks by the name that their weights have in a model file."""
+
+    @abstractmethod
+    def _build(self, shape: tuple[int, ...]) -> None:
+        """Make the networks for rows of `shape`; those that training fills get no memory for weights yet."""
+
+    @abstractmethod
+    def _fit_networks(self, data: TrainingData, progress: ProgressFunction | None) -> None:
+        """Train everything."""
+
+    @abstractmethod
+    def _fit_alarm(self, data: TrainingData, progress: ProgressFunction | None) -> None:
+        """Train the alarm alone."""
+
+    @abstractmethod
+    def _block_logits(self, block: Tensor) -> Tensor:
+        """Encoded rows (B, ...) to one logit a row (B,)."""
+
+    # Learning
+
+    def fit(self, X: Any, y: Any = None) -> Self:
+        """Learn what is normal, then what is not.
+
+        Parameters
+        ----------
+        X
+            A frame or 2-D array of rows, or images (N, H, W) or (N, C, H, W).
+        y
+            1 / True for known anomalies, 0 / False for normal rows, NaN / None / pd.NA for rows nobody has
+            looked at; None where nothing is labelled.
+
+        Raises
+        ------
+        InputError
+            Data, labels or parameters that cannot be used, with what came and what to do.
+        TrainingDivergedError
+            A loss stopped being finite.
+        """
+        self._check_shared_parameters()
+        self._check_parameters()
+        self.seed_ = resolve_seed(self.random_state)
+        images = getattr(X, "ndim", 2) in (3, 4)
+        encoder = ImageScaler() if images else copy.deepcopy(self.encoder or self._default_encoder())
+        n_rows = _num_samples(X)
+        if n_rows < 2:
+            encoder.fit(X)  # says what is wrong with no rows; one row is too few all the same
+            raise InputError(f"{type(self).__name__} learns from two rows or more; got 1 sample", code="rows")
+        labels = read_labels(y, rows=n_rows, anomaly_label=self.anomaly_label)
+        calibration, training, validation = self._shares(labels)
+        self.encoder_: TableEncoder | ImageScaler = encoder.fit(take(X, training))
+        matrix = self.encoder_.transform(X)
+        self.n_features_in_ = encoder.n_features_in_
+        if hasattr(encoder, "feature_names_in_"):
+            self.feature_names_in_ = encoder.feature_names_in_
+        self.classes_ = labels.classes
+        self.notes_: dict[str, Any] = {}
+        self.calibration_is_labelled_ = bool(labels.normal.any())
+        self._calibration_matrix = matrix[calibration]
+        self._warn_about(matrix, labels)
+        self.history_: dict[str, list[dict[str, float]]] = {}
+        self._build(matrix.shape[1:])
+        with self._progress() as progress:
+            self._fit_networks(self._training_data(matrix, labels, training, validation), progress)
+        self._finish(matrix, labels)
+        return self
+
+    def refit_alarm(self, X: Any, y: Any) -> Self:
+        """Train the alarm anew for new labels, in seconds: the target and the encoder stay as they are.
+
+        Rows that calibrated the detector are left out of training (each as often as it did) and calibrate it
+        again, except those that are labelled anomalous now.
+
+        Parameters
+        ----------
+        X
+            Rows of the same columns: usually the training table again, and what came in since.
+        y
+            As in `fit`.
+        """
+        check_is_fitted(self)
+        matrix = self.encoder_.transform(X)
+        labels = read_labels(y, rows=len(matrix), anomaly_label=self.anomaly_label)
+        keys, calibration_keys = row_keys(matrix), row_keys(self._calibration_matrix)
+        still_normal = ~np.isin(calibration_keys, keys[labels.anomalous])
+        if not still_normal.any():
+            raise InputError("every calibration row is labelled anomalous now: fit the detector anew")
+        others = np.flatnonzero(~labels.anomalous if self.unlabelled == "normal" else labels.normal)
+        others = others[~matched_once(keys[others], calibration_keys[still_normal])]
+        if not len(others):
+            raise InputError(
+                "refit_alarm needs normal rows beside the anomalies, other than those that calibrate: pass the "
+                "training table with the new labels"
+            )
+        self._calibration_matrix = self._calibration_matrix[still_normal]
+        training, validation = self._hold_out(others, np.flatnonzero(labels.anomalous), "refit")
+        with self._progress() as progress:
+            self._fit_alarm(self._training_data(matrix, labels, training, validation), progress)
+        self._finish(matrix, labels)
+        return self
+
+    def set_alarm_rate(self, alarm_rate: float) -> Self:
+        """Change the share of normal rows that may raise an alarm, without training.
+
+        The calibration rows hold any rate from 1 / (their number + 1); below it the threshold is their largest
+        score, a warning says so, and `alarm_rate_held_` has the rate that is held.
+        """
+        check_is_fitted(self)
+        self.alarm_rate = alarm_rate
+        self._check_shared_parameters()
+        self._set_threshold()
+        return self
+
+    def save(self, path: str | PathLike[str]) -> None:
+        """Write the detector to one file; `alarmnet.load` reads it back.
+
+        The file is written whole or not at all. It holds the weights, the encoder, the threshold and the encoded
+        calibration rows, but neither `decision_scores_` nor `labels_` of the training rows.
+        """
+        check_is_fitted(self)
+        write_file(path, manifest_of(self), arrays_of(self))
+
+    # Scoring
+
+    def decision_function(self, X: Any) -> Scores:
+        """How far each row lies above the alarm threshold, in logits (N,): above 0 is an alarm."""
+        return self._logits(X) - self.threshold_
+
+    def predict(self, X: Any) -> NDArray[Any]:
+        """The class of each row (N,): `classes_[1]` where it raises an alarm."""
+        alarms = self.decision_function(X) > 0
+        return self.classes_[alarms.astype(np.intp)]
+
+    def predict_proba(self, X: Any) -> Scores:
+        """The sigmoid of `decision_function` and its complement (N, 2); columns as in `classes_`.
+
+        It agrees with `predict`; it is no calibrated probability (`p_value` is).
+        """
+        alarming = expit(self.decision_function(X))
+        return np.column_stack([1 - alarming, alarming])
+
+    def anomaly_score(self, X: Any) -> Scores:
+        """The papers' y-hat (N,), in [0, 1]: high is anomalous. Independent of the alarm rate."""
+        return np.asarray(expit(self._logits(X)))
+
+    def p_value(self, X: Any) -> Scores:
+        """The share of normal rows that would score as high (N,), in (0, 1]: low is anomalous.
+
+        Split-conformal, from held-out normal rows: over fresh normal rows, P(p <= a) is at most a.
+        """
+        return conformal_p_values(self.calibration_scores_, self._logits(X))
+
+    def column_deviations(self, X: Any) -> Scores:
+        """How unusual each input column of each row is (N, columns), beside held-out normal rows: high is odd.
+
+        Columns are named by `input_names_`. It describes the row; it does not take the score apart.
+        """
+        check_is_fitted(self)
+        return self._profile().deviations(self.encoder_.transform(X))
+
+    @property
+    def input_names_(self) -> list[str]:
+        """The input columns of `column_deviations`, in order."""
+        return self._profile().names
+
+    # How it is done
+
+    def _check_shared_parameters(self) -> None:
+        check_real(self, "alarm_rate", self.alarm_rate, 0, 1)
+        check_real(self, "calibration_share", self.calibration_share, 0, 1)
+        check_choice(self, "unlabelled", self.unlabelled, ("normal", "ignore"))
+
+    def _profile(self) -> NormalProfile:
+        if isinstance(self.encoder_, ImageScaler):
+            raise InputError("images have no columns to compare")
+        return NormalProfile(self._calibration_matrix, self.encoder_.source_columns_)
+
+    @contextmanager
+    def _progress(self) -> Iterator[ProgressFunction | None]:
+        if self.verbose is True:
+            with shown_progress() as show:
+                yield show
+        else:
+            yield self.verbose or None
+
+    def _shares(self, labels: Labels) -> tuple[Index, Index, Index]:
+        """Row numbers for calibration, training and validation; no row is in two of them."""
+        pool = np.flatnonzero(labels.normal if labels.normal.any() else labels.unlabelled)
+        others = np.flatnonzero(~labels.anomalous if self.unlabelled == "normal" else labels.normal)
+        if len(others) < 2:
+            raise InputError(
+                f"{type(self).__name__} needs two normal or unlabelled rows, one to learn from and one to "
+                f"calibrate on; got {len(others)}",
+                code="rows",
+            )
+        count = min(max(1, round(self.calibration_share * len(pool))), CALIBRATION_ROWS, len(others) - 1)
+        calibration, _ = draw(pool, count, numpy_generator(self.seed_, "calibration rows"))
+        rest = np.setdiff1d(others, calibration, assume_unique=True)
+        return calibration, *self._hold_out(rest, np.flatnonzero(labels.anomalous), "fit")
+
+    def _hold_out(self, others: Index, known: Index, purpose: str) -> tuple[Index, Index]:
+        """Row numbers for training and for validation."""
+        share = self._validation_share()
+        generator = numpy_generator(self.seed_, f"{purpose} validation rows")
+        held_others, others = draw(others, min(int(share * len(others)), VALIDATION_ROWS), generator)
+        held_known, known = draw(known, int(share * len(known)), generator)
+        return np.concatenate([others, known]), np.concatenate([held_others, held_known])
+
+    def _training_data(self, matrix: Matrix, labels: Labels, training: Index, held: Index) -> TrainingData:
+        anomalous = labels.anomalous
+        parts = (training[~anomalous[training]], training[anomalous[training]])
+        held_parts = (held[~anomalous[held]], held[anomalous[held]])
+        rows = torch.from_numpy(matrix).to(self._device())
+        return TrainingData(rows, *(torch.from_numpy(part) for part in parts + held_parts))
+
+    def _device(self) -> torch.device:
+        if self.device == "auto":
+            return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        return torch.device(self.device)
+
+    def _warn_about(self, matrix: Matrix, labels: Labels) -> None:
+        keys = row_keys(matrix)
+        contradictory = int(np.isin(keys[~labels.anomalous], keys[labels.anomalous]).sum())
+        self.label_counts_ = {**labels.counts(), "contradictory": contradictory}
+        if contradictory:
+            warnings.warn(
+                f"{contradictory} rows equal a known anomaly in every column and are not labelled anomalous",
+                AlarmnetWarning,
+                stacklevel=3,
+            )
+        if (keys == keys[0]).all():
+            warnings.warn(
+                "all rows are equal: every score will be the same", AlarmnetWarning, stacklevel=3
+            )
+
+    def _finish(self, matrix: Matrix, labels: Labels) -> None:
+        """Calibrate on the rows set aside, and score the training rows."""
+        self.label_counts_ = {**self.label_counts_, **labels.counts()}
+        self.calibration_scores_ = np.sort(self._matrix_logits(self._calibration_matrix))
+        self.decision_scores_ = self._matrix_logits(matrix)
+        self._set_threshold()
+
+    def _set_threshold(self) -> None:
+        threshold = conformal_threshold(self.calibration_scores_, self.alarm_rate)
+        self.threshold_, self.alarm_rate_held_ = threshold.value, threshold.held
+        self.alarm_rate_ = float(self.alarm_rate)
+        if hasattr(self, "decision_scores_"):
+            self.labels_: Bits = (self.decision_scores_ > self.threshold_).astype(np.int64)
+
+    def _logits(self, X: Any) -> Scores:
+        """Raw rows to logits, encoding a bounded number at once."""
+        check_is_fitted(self)
+        n_rows = _num_samples(X)
+        if n_rows <= ENCODED_AT_ONCE:
+            return self._matrix_logits(self.encoder_.transform(X))
+        starts = range(0, n_rows, ENCODED_AT_ONCE)
+        parts = (take(X, slice(start, min(start + ENCODED_AT_ONCE, n_rows))) for start in starts)
+        return np.concatenate([self._matrix_logits(self.encoder_.transform(part)) for part in parts])
+
+    def _matrix_logits(self, matrix: Matrix) -> Scores:
+        """Encoded rows (N, ...) to logits (N,), in padded blocks of one size."""
+        device = self._device()
+        block = torch.zeros((BLOCK, *matrix.shape[1:]), device=device)
+        for network in self._networks().values():
+            network.to(device)
+        logits = np.empty(len(matrix))
+        with torch.inference_mode():
+            for start in range(0, len(matrix), BLOCK):
+                rows = torch.from_numpy(matrix[start : start + BLOCK])
+                block[: len(rows)].copy_(rows)
+                logits[start : start + len(rows)] = self._block_logits(block)[: len(rows)].cpu().numpy()
+        return logits
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_class = False
+        tags.target_tags.required = False
+        tags.input_tags.allow_nan = True
+        tags.input_tags.string = True
+        tags.input_tags.categorical = True
+        return tags

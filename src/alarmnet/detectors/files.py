@@ -1,0 +1,134 @@
+"""A fitted detector as a manifest and arrays, and back (`persistence` makes a file of them)."""
+
+import platform
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from alarmnet.errors import InputError, ModelFileError
+from alarmnet.preprocessing import ImageScaler, encoder_from_dict
+from alarmnet.recipes import from_json, to_json
+from alarmnet.targets import ExternalTarget, Target
+
+if TYPE_CHECKING:
+    from alarmnet.detectors.base import BaseDetector
+
+KIND = "alarmnet detector"
+LEARNED = ("seed_", "alarm_rate_", "label_counts_", "history_", "calibration_is_labelled_", "notes_")
+"""Fitted attributes that a manifest holds as they are."""
+
+
+def _plain(value: Any) -> Any:
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def manifest_of(detector: "BaseDetector") -> dict[str, Any]:
+    """What a model file says in JSON: versions, parameters, encoder, labels, threshold, history."""
+    return {
+        "kind": KIND,
+        "method": detector.method,
+        "versions": {
+            "python": platform.python_version(),
+            **{package: version(package) for package in ("alarmnet", "torch", "numpy", "scikit-learn")},
+        },
+        "parameters": {name: to_json(_plain(value)) for name, value in detector.get_params(deep=False).items()},
+        "encoder": detector.encoder_.to_dict(),
+        "classes": [_plain(label) for label in detector.classes_],
+        "threshold": detector.threshold_,
+        "learned": {name: getattr(detector, name) for name in LEARNED},
+    }
+
+
+def arrays_of(detector: "BaseDetector") -> dict[str, NDArray[Any]]:
+    """What a model file holds as arrays: weights, and the rows and scores that calibrate."""
+    arrays: dict[str, NDArray[Any]] = {
+        "calibration.rows": detector._calibration_matrix,
+        "calibration.scores": detector.calibration_scores_,
+    }
+    for network_name, network in detector._networks().items():
+        for name, tensor in network.state_dict().items():
+            arrays[f"{network_name}.{name}"] = tensor.cpu().numpy()
+    return arrays
+
+
+@contextmanager
+def _as_model_file_errors(path: object) -> Iterator[None]:
+    try:
+        yield
+    except (KeyError, TypeError, ValueError, AttributeError, RuntimeError, RecursionError, OverflowError) as error:
+        reason = f"{type(error).__name__}: {error}".splitlines()[0]
+        raise ModelFileError(f"{path} does not hold a detector that can be made again ({reason})") from error
+
+
+def restore(
+    path: object,
+    manifest: Mapping[str, Any],
+    arrays: Mapping[str, NDArray[Any]],
+    *,
+    detectors: Mapping[str, Callable[..., "BaseDetector"]],
+    target: Target | None,
+) -> "BaseDetector":
+    """Make the detector again; nothing is made but what `detectors` and `recipes.RECIPES` name."""
+    if manifest.get("kind") != KIND:
+        raise ModelFileError(f"{path} is an alarmnet file, but holds {manifest.get('kind')!r}: no detector")
+    bad = [name for name, array in arrays.items() if array.dtype.kind == "f" and not np.isfinite(array).all()]
+    if bad:
+        raise ModelFileError(f"{path} holds numbers that are not finite, in {bad[0]!r}")
+    with _as_model_file_errors(path):
+        parameters = {name: from_json(value) for name, value in manifest["parameters"].items()}
+        if manifest["parameters"].get("target", None) == {"given": ExternalTarget.__name__}:
+            if target is None:
+                raise InputError(
+                    f"{path} was trained with a target network of the user's own, which no file holds: give it "
+                    "again, load(path, target=ExternalTarget(module, layers=...))"
+                )
+            parameters["target"] = target
+        detector = detectors[manifest["method"]](**parameters)
+        detector.encoder_ = encoder_from_dict(manifest["encoder"])
+        _restore_learned(detector, manifest, arrays)
+        _restore_networks(detector, arrays)
+    return detector
+
+
+def _restore_learned(
+    detector: "BaseDetector", manifest: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]
+) -> None:
+    encoder = detector.encoder_
+    detector.n_features_in_ = encoder.n_features_in_
+    if hasattr(encoder, "feature_names_in_"):
+        detector.feature_names_in_ = encoder.feature_names_in_
+    detector.classes_ = np.array(manifest["classes"])
+    if detector.classes_.shape != (2,):
+        raise ValueError("classes are not two")
+    for name in LEARNED:
+        setattr(detector, name, manifest["learned"][name])
+    scores = arrays["calibration.scores"]
+    if scores.ndim != 1 or not len(scores) or (np.diff(scores) < 0).any():
+        raise ValueError("calibration scores are not in order")
+    detector.calibration_scores_ = scores
+    detector._calibration_matrix = arrays["calibration.rows"]
+    detector._set_threshold()
+    if detector.threshold_ != manifest["threshold"]:
+        raise ValueError("the threshold does not follow from the calibration scores")
+
+
+def _restore_networks(detector: "BaseDetector", arrays: Mapping[str, NDArray[Any]]) -> None:
+    encoder = detector.encoder_
+    shape = encoder.shape_ if isinstance(encoder, ImageScaler) else (len(encoder.output_names_),)
+    if detector._calibration_matrix.shape[1:] != shape:
+        raise ValueError("calibration rows do not fit the encoder")
+    detector._build(shape)
+    for network_name, network in detector._networks().items():
+        prefix = f"{network_name}."
+        weights = {
+            name.removeprefix(prefix): torch.from_numpy(array.copy())
+            for name, array in arrays.items()
+            if name.startswith(prefix)
+        }
+        network.load_state_dict(weights, assign=True)
+        network.requires_grad_(False).eval()

@@ -1,0 +1,57 @@
+"""Building blocks whose chance is seeded: dropout and initial weights that draw from a given generator."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+
+
+class SeededDropout(nn.Module):
+    """Dropout that draws from a generator of its own, so that no global random state is touched.
+
+    Shapes
+    ------
+    Input and output: (B, ...). With `whole_channels`, a channel of (B, C, H, W) is kept or dropped whole.
+    """
+
+    generator: torch.Generator | None = None
+
+    def __init__(self, rate: float, *, whole_channels: bool = False) -> None:
+        super().__init__()
+        self.rate = rate
+        self.whole_channels = whole_channels
+
+    def forward(self, batch: Tensor) -> Tensor:
+        """Drop and rescale in training; the identity otherwise."""
+        if not self.training or self.rate == 0:
+            return batch
+        shape = batch.shape[:2] + (1,) * (batch.dim() - 2) if self.whole_channels else batch.shape
+        mask = torch.empty(shape, device=batch.device, dtype=batch.dtype)
+        return batch * mask.bernoulli_(1 - self.rate, generator=self.generator).div_(1 - self.rate)
+
+
+@contextmanager
+def drawing_from(network: nn.Module, generator: torch.Generator | None) -> Iterator[None]:
+    """Let every part of the network that draws (dropout, variational codes) draw from one generator."""
+    drawing = [part for part in network.modules() if hasattr(part, "generator")]
+    for part in drawing:
+        part.generator = generator
+    try:
+        yield
+    finally:
+        for part in drawing:
+            part.generator = None
+
+
+def materialise(network: nn.Module, generator: torch.Generator) -> None:
+    """Give a network built without memory its weights: Glorot-uniform with zero biases.
+
+    That is Keras' initialisation and so the A3 paper's; PyTorch's own differs.
+    """
+    network.to_empty(device="cpu").requires_grad_(True)
+    for layer in network.modules():
+        if isinstance(layer, nn.Linear | nn.Conv2d):
+            nn.init.xavier_uniform_(layer.weight, generator=generator)
+            if layer.bias is not None:
+                nn.init.zeros_(layer.bias)

@@ -1,0 +1,287 @@
+"""Pictures of scores, curves and training, drawn on Matplotlib axes that you bring.
+
+They need Matplotlib (``pip install 'alarmnet[report]'``) and leave pyplot's global state alone: make a
+``matplotlib.figure.Figure``, call its ``subplots()``, pass the axes in.
+"""
+
+from __future__ import annotations
+
+import html
+import io
+import re
+from collections.abc import Callable, Mapping, Sequence
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.metrics import PrecisionRecallDisplay, RocCurveDisplay
+
+from alarmnet.errors import MissingExtraError
+from alarmnet.metrics import as_labels
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+NORMAL, ANOMALY, UNLABELLED, THRESHOLD = "#2f6fab", "#c2410c", "#7d8590", "#111827"
+BINS = 60
+EMPTY_BIN = 0.6  # a logarithmic axis has no zero: where the axis of counts starts
+
+
+INK = "#123456"
+PAGE_COLORS = {NORMAL: "normal", ANOMALY: "anomaly", UNLABELLED: "unlabelled", THRESHOLD: "ink", INK: "ink"}
+PAGE_STYLE = {
+    "svg.fonttype": "none",
+    "svg.hashsalt": "alarmnet",
+    "font.size": 9,
+    "legend.fontsize": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    **dict.fromkeys(("axes.edgecolor", "axes.labelcolor", "text.color", "xtick.color", "ytick.color"), INK),
+}
+
+
+def require_extra(module: str) -> None:
+    """Check that an optional dependency can be imported.
+
+    Raises
+    ------
+    MissingExtraError
+        Naming the extra that installs it.
+    """
+    try:
+        import_module(module)
+    except ImportError as error:
+        raise MissingExtraError(
+            f"plots and reports need {module}, which is not installed; pip install 'alarmnet[report]'"
+        ) from error
+
+
+def _groups(scores: NDArray[np.float64], y: Any) -> dict[str, tuple[NDArray[np.float64], str]]:
+    if y is None:
+        return {"all rows": (scores, UNLABELLED)}
+    labels = as_labels(y, rows=len(scores))
+    return {
+        "not labelled": (scores[np.isnan(labels)], UNLABELLED),
+        "normal": (scores[labels == 0], NORMAL),
+        "known anomaly": (scores[labels == 1], ANOMALY),
+    }
+
+
+def plot_scores(axes: Axes, scores: ArrayLike, y: Any = None, *, threshold: float = 0.0) -> None:
+    """Draw how the scores of normal rows, known anomalies and unlabelled rows lie about the threshold.
+
+    Counts are on a logarithmic axis, so that a few anomalies show beside many normal rows.
+
+    Parameters
+    ----------
+    scores
+        Shape (N,), higher is more anomalous, on the scale of `decision_function`.
+    y
+        Labels, shape (N,): 1 anomaly, 0 normal, NaN or None not looked at.
+    threshold
+        Scores above it are alarms; 0 for `decision_function`.
+
+    Raises
+    ------
+    MissingExtraError
+        If Matplotlib is not installed.
+
+    Examples
+    --------
+    >>> from matplotlib.figure import Figure
+    >>> axes = Figure().subplots()
+    >>> plot_scores(axes, [-2.0, -1.5, 0.5], [0, None, 1])
+    >>> axes.get_yscale()
+    'log'
+    """
+    require_extra("matplotlib")
+    values = np.asarray(scores, dtype=np.float64)
+    edges = np.histogram_bin_edges(np.append(values, threshold), bins=BINS)
+    for name, (group, color) in _groups(values, y).items():
+        if group.size:
+            counts = np.histogram(group, edges)[0].astype(np.float64)
+            counts[counts == 0] = np.nan  # drawn as a gap
+            axes.stairs(counts, edges, baseline=EMPTY_BIN, fill=True, color=color, alpha=0.25)
+            axes.stairs(
+                counts,
+                edges,
+                baseline=EMPTY_BIN,
+                color=color,
+                linewidth=1.4,
+                label=f"{name} ({group.size:,})",
+            )
+    axes.axvline(threshold, color=THRESHOLD, linewidth=1.2, linestyle="--", label="threshold")
+    axes.set(yscale="log", xlabel="score (right of the threshold: alarm)", ylabel="rows")
+    axes.set_ylim(bottom=EMPTY_BIN)
+    axes.yaxis.set_major_formatter("{x:,.0f}")
+    axes.yaxis.set_minor_formatter("")
+    _legend_above(axes)
+
+
+def plot_roc(axes: Axes, y: Any, scores: ArrayLike) -> None:
+    """Draw the ROC curve: anomalies found against normal rows alarmed, over every threshold.
+
+    Parameters
+    ----------
+    y
+        Labels, shape (N,): 1 anomaly, 0 normal; rows without a label are left out.
+    scores
+        Shape (N,), higher is more anomalous.
+
+    Raises
+    ------
+    MissingExtraError
+        If Matplotlib is not installed.
+
+    Examples
+    --------
+    >>> from matplotlib.figure import Figure
+    >>> axes = Figure().subplots()
+    >>> plot_roc(axes, [0, 0, 1], [0.1, 0.4, 0.9])
+    >>> axes.get_ylabel()
+    'anomalies found'
+    """
+    require_extra("matplotlib")
+    labels, values = _labelled(y, scores)
+    axes.plot([0, 1], [0, 1], color=UNLABELLED, linewidth=1, linestyle=":", label="by chance")
+    RocCurveDisplay.from_predictions(labels, values, ax=axes)
+    _finish_curve(axes, xlabel="normal rows in alarm", ylabel="anomalies found")
+
+
+def plot_precision_recall(axes: Axes, y: Any, scores: ArrayLike) -> None:
+    """Draw the precision-recall curve: how many alarms are right, as more anomalies are found.
+
+    Parameters
+    ----------
+    y
+        Labels, shape (N,): 1 anomaly, 0 normal; rows without a label are left out.
+    scores
+        Shape (N,), higher is more anomalous.
+
+    Raises
+    ------
+    MissingExtraError
+        If Matplotlib is not installed.
+
+    Examples
+    --------
+    >>> from matplotlib.figure import Figure
+    >>> axes = Figure().subplots()
+    >>> plot_precision_recall(axes, [0, 0, 1], [0.1, 0.4, 0.9])
+    >>> axes.get_ylabel()
+    'alarms that are right'
+    """
+    require_extra("matplotlib")
+    labels, values = _labelled(y, scores)
+    axes.axhline(labels.mean(), color=UNLABELLED, linewidth=1, linestyle=":", label="by chance")
+    PrecisionRecallDisplay.from_predictions(labels, values, ax=axes)
+    _finish_curve(axes, xlabel="anomalies found", ylabel="alarms that are right")
+
+
+def _labelled(y: Any, scores: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    values = np.asarray(scores, dtype=np.float64)
+    labels = as_labels(y, rows=len(values))
+    known = ~np.isnan(labels)
+    return labels[known], values[known]
+
+
+def _legend_above(axes: Axes) -> None:
+    axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, frameon=False)
+
+
+def _finish_curve(axes: Axes, *, xlabel: str, ylabel: str) -> None:
+    axes.lines[-1].set(color=NORMAL, linewidth=1.8, label="these scores")
+    axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), aspect="auto", xlabel=xlabel, ylabel=ylabel)
+    _legend_above(axes)
+
+
+def plot_training(axes: Axes, checks: Sequence[Mapping[str, float | None]]) -> None:
+    """Draw the training and validation loss of one network over its steps.
+
+    Parameters
+    ----------
+    checks
+        One dict a check with ``step``, ``loss`` and ``validation_loss`` (None where there was none), such as
+        ``detector.history_["alarm"]``.
+
+    Raises
+    ------
+    MissingExtraError
+        If Matplotlib is not installed.
+
+    Examples
+    --------
+    >>> from matplotlib.figure import Figure
+    >>> axes = Figure().subplots()
+    >>> plot_training(axes, [{"step": 10, "loss": 0.7, "validation_loss": 0.8}])
+    >>> axes.get_xlabel()
+    'step'
+    """
+    require_extra("matplotlib")
+    for key, name, color, style in (
+        ("loss", "training", NORMAL, "-"),
+        ("validation_loss", "validation", ANOMALY, "--"),
+    ):
+        points = [(check["step"], check[key]) for check in checks if check.get(key) is not None]
+        if points:
+            axes.plot(*zip(*points, strict=True), color=color, linestyle=style, label=name)
+    axes.set(xlabel="step", ylabel="loss")
+    _legend_above(axes)
+
+
+def inline_svg(draw: Callable[[Axes], None], *, name: str, label: str, size: tuple[float, float]) -> str:
+    """Draw a picture as SVG to put inside an HTML page, where it follows the page's font and colours.
+
+    The page defines the CSS variables ``--normal``, ``--anomaly``, ``--unlabelled`` and ``--ink``.
+
+    Parameters
+    ----------
+    draw
+        Draws on the axes it is given.
+    name
+        A word no other picture of the page has; it keeps the element ids apart.
+    label
+        What the picture shows, for those who cannot see it.
+    size
+        Width and height in inches.
+
+    Raises
+    ------
+    MissingExtraError
+        If Matplotlib is not installed.
+
+    Examples
+    --------
+    >>> draw = lambda axes: plot_scores(axes, [0.5, 1.0])
+    >>> svg = inline_svg(draw, name="scores", label="Scores", size=(6, 3))
+    >>> svg.startswith("<svg "), "var(--ink)" in svg
+    (True, True)
+    """
+    require_extra("matplotlib")
+    from matplotlib import style
+    from matplotlib.figure import Figure
+
+    text = io.StringIO()
+    with style.context(["default", PAGE_STYLE]):
+        figure = Figure(figsize=size, layout="constrained")
+        axes = figure.subplots()
+        draw(axes)
+        for artist in axes.findobj():
+            artist.set_clip_on(False)  # clip paths are the only url() that Matplotlib would write
+        figure.savefig(text, format="svg", transparent=True, metadata={"Date": None})
+    return _for_page(text.getvalue(), name=name, label=label)
+
+
+def _for_page(svg: str, *, name: str, label: str) -> str:
+    view_box = re.search(r'viewBox="[^"]*"', svg)
+    content = svg[svg.index("</metadata>") + len("</metadata>") :]
+    content = re.sub(r"<style.*?</style>", "", content, flags=re.DOTALL)
+    content = re.sub(r"font: ([\d.]+px)[^;\"]*", r"font-size: \1", content)  # Matplotlib before 3.9
+    content = re.sub(r"font-family: [^;\"]*;? ?", "", content)
+    content = re.sub(r'\bid="', f'id="{name}-', content)
+    content = re.sub(r'xlink:href="#', f'href="#{name}-', content)
+    for color, variable in PAGE_COLORS.items():
+        content = content.replace(color, f"var(--{variable})")
+    opening = f'<svg {view_box[0] if view_box else ""} role="img" aria-label="{html.escape(label)}">'
+    return opening + content.strip()

@@ -1,0 +1,36 @@
+"""Shows a training run as it goes."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+from alarmnet import training
+
+
+@contextmanager
+def shown_progress() -> Iterator[training.ProgressFunction]:
+    """A progress bar a network on standard error, with the step, the loss and the time left."""
+    columns = (
+        TextColumn("{task.description:>9}"),
+        BarColumn(),
+        TextColumn("step {task.completed}/{task.total}"),
+        TextColumn("{task.fields[loss]}"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True)) as bars:
+        tasks: dict[str, TaskID] = {}
+
+        def show(state: training.Progress) -> None:
+            if state.network not in tasks:
+                tasks[state.network] = bars.add_task(state.network, total=state.steps, loss="")
+            watched = "" if state.validation_loss is None else f", held out {state.validation_loss:.4f}"
+            bars.update(
+                tasks[state.network],
+                completed=state.step,
+                total=state.steps,
+                loss=f"loss {state.loss:.4f}{watched}",
+            )
+
+        yield show

@@ -1,0 +1,432 @@
+"""A fitted detector and data as one page to send on: HTML for people, facts as JSON for programs."""
+
+import datetime
+import json
+import math
+import platform
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from alarmnet import plots
+from alarmnet._atomic import atomic_path
+from alarmnet._frames import read_frame
+from alarmnet._rows import take
+from alarmnet.errors import InputError
+from alarmnet.metrics import as_labels, evaluate, proportion
+from alarmnet.preprocessing import EncodingSummary, UnseenCategories
+
+COLUMNS_PER_ROW = 4
+LONGEST_TEXT = 48
+CAPTIONS = {
+    "scores": "How many rows have which score",
+    "scores_narrow": "How many rows have which score",
+    "roc": "ROC curve",
+    "precision_recall": "Precision-recall curve",
+    "target": "Training of the target network",
+    "alarm": "Training of the alarm network",
+}
+PACKAGES = ("alarmnet", "torch", "scikit-learn", "numpy")
+
+Floats = NDArray[np.float64]
+
+
+class FittedDetector(Protocol):
+    """What a report asks of a fitted detector.
+
+    `encoder_`, `input_names_` and `column_deviations` are asked of table detectors only.
+    """
+
+    threshold_: float
+    alarm_rate_: float
+    alarm_rate_held_: float
+    calibration_scores_: Floats
+    calibration_is_labelled_: bool
+    label_counts_: Mapping[str, int]
+    history_: Mapping[str, Sequence[Mapping[str, float]]]
+    seed_: int
+    encoder_: Any
+
+    @property
+    def input_names_(self) -> Sequence[str]:
+        """The input columns of `column_deviations`, in order."""
+
+    def decision_function(self, X: Any) -> Floats:
+        """Give one score a row, shape (N,): above 0 is an alarm."""
+
+    def p_value(self, X: Any) -> Floats:
+        """Give one conformal p-value a row, shape (N,): low is anomalous."""
+
+    def column_deviations(self, X: Any) -> Floats:
+        """Give how unusual each cell is, shape (N, columns): 1 is 1 normal row in 10, 2 is 1 in 100."""
+
+
+def _json_value(value: Any) -> bool | int | float | str | None:
+    """Give a cell as JSON holds it: NaN, NaT and pandas' NA become None, dates and the like their text."""
+    if isinstance(value, np.bool_ | np.number):
+        value = value.item()
+    elif isinstance(value, pa.Scalar):
+        value = str(value) if value.is_valid and pa.types.is_temporal(value.type) else value.as_py()
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if value is None or isinstance(value, bool | int | str):
+        return value
+    return None if str(value) in {"NaT", "<NA>"} else str(value)
+
+
+def _are_images(X: Any) -> bool:
+    return getattr(X, "ndim", 2) > 2
+
+
+def _label_counts(labels: Floats | None, rows: int) -> dict[str, int]:
+    if labels is None:
+        return {"normal": 0, "anomaly": 0, "unlabelled": rows}
+    known = {"normal": int((labels == 0).sum()), "anomaly": int((labels == 1).sum())}
+    return {**known, "unlabelled": rows - sum(known.values())}
+
+
+def _alarm_share(scores: Floats, *, of: str) -> dict[str, Any]:
+    alarms = int((scores > 0).sum())
+    return {"of": of, "rows": len(scores), "alarms": alarms, **asdict(proportion(alarms, len(scores)))}
+
+
+def _observed(scores: Floats, labels: Floats | None) -> dict[str, Any]:
+    """Give the share of rows in alarm: of rows labelled normal, or of all rows where none is."""
+    if labels is None or not (labels == 0).any():
+        return _alarm_share(scores, of="all rows")
+    return _alarm_share(scores[labels == 0], of="rows labelled normal")
+
+
+def _evaluation(scores: Floats, labels: Floats | None) -> dict[str, Any] | None:
+    if labels is None or not ((labels == 0).any() and (labels == 1).any()):
+        return None
+    return asdict(evaluate(labels, scores, threshold=0.0))
+
+
+def _columns(table: Any, encoder: Any) -> dict[str, list[Any]]:
+    """Give the cells of a few rows by the names that the encoder calls its columns."""
+    frame = read_frame(table)
+    names = encoder.columns_ or [f"x{index}" for index in range(len(frame.raw))]
+    if encoder.columns_ and frame.names:
+        names = frame.names
+    return {name: [_json_value(cell) for cell in frame.column(index)] for index, name in enumerate(names)}
+
+
+def _unusual(detector: FittedDetector, table: Any) -> list[list[dict[str, Any]]]:
+    """Give the most unusual cells of each row of a small table, most unusual first."""
+    names, columns = detector.input_names_, _columns(table, detector.encoder_)
+    deviations = detector.column_deviations(table)
+    furthest = np.argsort(-deviations, axis=1, kind="stable")[:, :COLUMNS_PER_ROW]
+    return [
+        [
+            {
+                "column": names[column],
+                "value": columns[names[column]][row],
+                "deviation": float(deviations[row, column]),
+            }
+            for column in chosen
+        ]
+        for row, chosen in enumerate(furthest)
+    ]
+
+
+def _highest(
+    detector: FittedDetector, X: Any, scores: Floats, labels: Floats | None, *, ids: Any, top: int
+) -> list[dict[str, Any]]:
+    chosen = np.argsort(-scores, kind="stable")[:top]
+    rows = take(X, chosen)
+    p_values = detector.p_value(rows)
+    unusual = [[] for _ in chosen] if _are_images(X) else _unusual(detector, rows)
+    meanings = {0.0: "normal", 1.0: "anomaly"}
+    return [
+        {
+            "rank": place + 1,
+            "row": int(row),
+            "id": None if ids is None else _json_value(ids[row]),
+            "score": float(scores[row]),
+            "p_value": float(p_values[place]),
+            "alarm": bool(scores[row] > 0),
+            "label": None if labels is None else meanings.get(float(labels[row])),
+            "unusual": unusual[place],
+        }
+        for place, row in enumerate(chosen)
+    ]
+
+
+def _data(
+    detector: FittedDetector, X: Any, labels: Floats | None, *, name: str | None, rows: int
+) -> dict[str, Any]:
+    facts = {"name": name, "rows": rows, "labels": _label_counts(labels, rows)}
+    if _are_images(X):
+        return {**facts, "image_shape": list(X.shape[1:]), "columns": {}, "left_out": [], "cells": []}
+    encoder = detector.encoder_
+    return {
+        **facts,
+        "image_shape": None,
+        "columns": dict(Counter(encoder.kinds_.values())),
+        "left_out": list(encoder.left_out_),
+        "cells": _cells(encoder.summarize(X), detector.input_names_),
+    }
+
+
+def _cells(summary: EncodingSummary, names: Sequence[str]) -> list[dict[str, Any]]:
+    """List the columns with cells that are missing, unseen or outside the training range."""
+    found = {*summary.missing, *summary.unseen, *summary.outside}
+    nothing = UnseenCategories(count=0, examples=(), near_matches={})
+    unseen = {name: summary.unseen.get(name, nothing) for name in names}
+    return [
+        {
+            "column": name,
+            "missing": summary.missing.get(name, 0),
+            "newly_missing": name in summary.newly_missing,
+            "outside": summary.outside.get(name, 0),
+            "unseen": unseen[name].count,
+            "unseen_examples": list(unseen[name].examples),
+            "near_matches": dict(unseen[name].near_matches),
+        }
+        for name in names
+        if name in found
+    ]
+
+
+def _hints(facts: Mapping[str, Any]) -> list[str]:
+    """Plain sentences on how to read the numbers."""
+    rates, observed = facts["alarm_rate"], facts["observed"]
+    asked, held = _percent(rates["asked"]), _percent(rates["held"])
+    hints = [
+        f"At an alarm rate of {held}, expect about {_count(round(10_000 * rates['held']))} false alarms per "
+        "10,000 normal rows.",
+        "A p-value is the share of normal rows that would score at least as high: 0.001 means 1 in 1,000.",
+    ]
+    if rates["held"] > rates["asked"] * 1.0001:
+        hints.append(
+            f"{_count(rates['calibration_rows'])} calibration rows are too few to hold {asked}: {held} is "
+            "the smallest rate they can hold."
+        )
+    if not rates["calibration_is_labelled"]:
+        hints.append(
+            "No row labelled normal was at hand for calibration, so unlabelled rows were taken. The alarm "
+            "rate holds only if these are clean; anomalies among them raise the threshold and hide others."
+        )
+    if observed["of"] == "all rows":
+        hints.append(
+            "No row here is labelled normal, so the observed rate counts all rows: true anomalies raise it."
+        )
+    elif observed["low"] > rates["held"]:
+        hints.append(
+            f"Normal rows raise more alarms ({_percent(observed['value'])}) than the rate allows ({held}): "
+            "this data may differ from the training data; consider fitting anew."
+        )
+    if facts["evaluation"] is None:
+        hints.append(
+            "Without both labelled normal rows and labelled anomalies there is no measure here of how many "
+            "anomalies are found."
+        )
+    return hints
+
+
+def make_report(
+    detector: FittedDetector,
+    X: Any,
+    y: Any = None,
+    *,
+    ids: Any = None,
+    title: str = "Anomaly report",
+    data_name: str | None = None,
+    top: int = 20,
+    date: datetime.date | None = None,
+) -> "Report":
+    """Score data with a fitted detector and put what was found into a report.
+
+    Parameters
+    ----------
+    detector
+        Fitted; see `FittedDetector`.
+    X
+        A frame (pandas, polars, pyarrow), a 2-D array, or images (N, C, H, W); scored once.
+    y
+        Labels, shape (N,): 1 or True anomaly, 0 or False normal, NaN, None or pd.NA not looked at.
+    ids
+        What to call each row, shape (N,); row numbers, counted from 0, if not given.
+    title, data_name
+        Words for the head of the page.
+    top
+        How many of the highest-scored rows to list.
+    date
+        Printed once; today if not given. The same input and date give the same bytes.
+
+    Raises
+    ------
+    InputError
+        For data, labels or ids that cannot be used.
+
+    Examples
+    --------
+    Fit a detector, then::
+
+        make_report(detector, X, y, data_name="Flows of March").save("report.html")
+    """
+    if top < 1:
+        raise InputError(f"top={top!r} must be 1 or more, such as 20")
+    scores = np.asarray(detector.decision_function(X), dtype=np.float64)
+    labels = None if y is None else as_labels(y, rows=len(scores))
+    if ids is not None:
+        ids = np.asarray(ids, dtype=object)
+        if ids.shape != scores.shape:
+            raise InputError(f"ids have shape {ids.shape} for {len(scores):,} rows; pass one id a row")
+    facts: dict[str, Any] = {
+        "format": 1,
+        "title": title,
+        "date": (date or datetime.date.today()).isoformat(),
+        "data": _data(detector, X, labels, name=data_name, rows=len(scores)),
+        "detector": {
+            "name": type(detector).__name__,
+            "seed": int(detector.seed_),
+            "labels": {name: int(count) for name, count in detector.label_counts_.items()},
+        },
+        "versions": {"Python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
+        "training": {
+            network: [{key: _json_value(value) for key, value in check.items()} for check in checks]
+            for network, checks in detector.history_.items()
+        },
+        "alarm_rate": {
+            "asked": float(detector.alarm_rate_),
+            "held": float(detector.alarm_rate_held_),
+            "threshold": float(detector.threshold_),
+            "calibration_rows": len(detector.calibration_scores_),
+            "calibration_is_labelled": bool(detector.calibration_is_labelled_),
+        },
+        "alarms": _alarm_share(scores, of="all rows"),
+        "observed": _observed(scores, labels),
+        "evaluation": _evaluation(scores, labels),
+        "highest": _highest(detector, X, scores, labels, ids=ids, top=top),
+    }
+    facts["hints"] = _hints(facts)
+    return Report(facts=facts, scores=scores, labels=labels)
+
+
+def _count(value: int) -> str:
+    return f"{value:,}"
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.3g}%"
+
+
+def _decimal(value: float, digits: int = 2) -> str:
+    return f"{value:.{digits}f}".replace("-", "\u2212")
+
+
+def _p_value(value: float) -> str:
+    return f"{value:.2g}" if value >= 0.0001 else f"{value:.0e}"
+
+
+def _visible(value: object) -> str:
+    """Show a value as one line of text: no line breaks and no characters that cannot be seen."""
+    if value is None:
+        return "missing"
+    text = f"{value:.6g}" if isinstance(value, float) else str(value)
+    shown = " ".join(text.split()) or "(empty)"
+    return "".join(letter if letter.isprintable() else "\ufffd" for letter in shown)
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= LONGEST_TEXT else text[: LONGEST_TEXT - 1] + "\u2026"
+
+
+@dataclass(frozen=True, eq=False)
+class Report:
+    """What `make_report` found: `facts` for programs, `to_html` and `save` for people.
+
+    Attributes
+    ----------
+    facts
+        Everything the page says, ready for JSON; no NaN, what is missing is None.
+    scores
+        Shape (N,), what `decision_function` gave: above 0 is an alarm.
+    labels
+        Shape (N,), 1 anomaly, 0 normal, NaN not looked at; None where none were given.
+    """
+
+    facts: dict[str, Any]
+    scores: Floats
+    labels: Floats | None
+
+    def to_html(self) -> str:
+        """Give one self-contained page: no script, nothing from the network, light and dark, phone and paper.
+
+        Raises
+        ------
+        MissingExtraError
+            If Jinja2 or Matplotlib is not installed.
+        """
+        plots.require_extra("jinja2")
+        from jinja2 import Environment, PackageLoader, StrictUndefined
+
+        environment = Environment(
+            loader=PackageLoader("alarmnet"),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        environment.filters |= {
+            "count": _count,
+            "percent": _percent,
+            "decimal": _decimal,
+            "p_value": _p_value,
+            "visible": _visible,
+            "shortened": _shortened,
+        }
+        page = environment.get_template("report.html.j2")
+        return page.render(self.facts, pictures=self._pictures()) + "\n"
+
+    def to_json(self) -> str:
+        """Give the facts as JSON text."""
+        return json.dumps(self.facts, indent=2, allow_nan=False) + "\n"
+
+    def save(self, path: str | Path) -> None:
+        """Write the page (a path that ends in .html) or the facts (.json), all of the file or nothing.
+
+        Raises
+        ------
+        InputError
+            For another ending, or a path that cannot be written.
+        MissingExtraError
+            If the page is asked for and Jinja2 or Matplotlib is not installed.
+        """
+        path = Path(path)
+        writers = {".html": self.to_html, ".json": self.to_json}
+        if path.suffix not in writers:
+            raise InputError(f"cannot save a report as {path.name!r}; end the name in .html or .json")
+        content = writers[path.suffix]().encode("utf-8", errors="replace")
+        with atomic_path(path) as draft:
+            draft.write_bytes(content)
+
+    def _pictures(self) -> dict[str, str]:
+        """SVG by name; a picture that would say nothing is left out."""
+        wide, half = (10.0, 3.6), (4.6, 3.3)
+        scores = partial(plots.plot_scores, scores=self.scores, y=self.labels)
+        drawn = {"scores": (scores, wide), "scores_narrow": (scores, half)}
+        if self.facts["evaluation"]:
+            drawn["roc"] = (partial(plots.plot_roc, y=self.labels, scores=self.scores), half)
+            drawn["precision_recall"] = (
+                partial(plots.plot_precision_recall, y=self.labels, scores=self.scores),
+                half,
+            )
+        for network in ("target", "alarm"):
+            checks = self.facts["training"].get(network, [])
+            if len(checks) > 1:
+                drawn[network] = (partial(plots.plot_training, checks=checks), half)
+        return {
+            name: plots.inline_svg(draw, name=name, label=CAPTIONS[name], size=size)
+            for name, (draw, size) in drawn.items()
+        }

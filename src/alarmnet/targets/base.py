@@ -1,0 +1,34 @@
+"""What every target network has: layers to read, and a loss that says how it learns what is normal."""
+
+from abc import ABC, abstractmethod
+from typing import ClassVar
+
+from torch import Tensor, nn
+
+
+class TargetNetwork(nn.Module, ABC):
+    """A built target: forward gives (B, ...) to (B, ...), `layers` names what the alarm reads."""
+
+    layers: tuple[str, ...]
+    trainable: bool = True
+
+    @abstractmethod
+    def row_losses(self, batch: Tensor) -> Tensor:
+        """What training lowers, one number a row: (B, ...) to (B,)."""
+
+    def reconstruct(self, batch: Tensor) -> Tensor | None:
+        """The network's idea of `batch`, on the same scale; None where the target is no autoencoder."""
+        return None
+
+
+class Target(ABC):
+    """A recipe for a target network: a small value that prints, compares and is written into model files.
+
+    To add one: a frozen dataclass with `kind` and `build`, listed in `targets/__init__.py`.
+    """
+
+    kind: ClassVar[str]
+
+    @abstractmethod
+    def build(self, shape: tuple[int, ...]) -> TargetNetwork:
+        """Make the network for rows of `shape`, (F,) or (C, H, W); `materialise` then draws its weights."""

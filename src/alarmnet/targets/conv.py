@@ -1,0 +1,86 @@
+"""The convolutional autoencoder: A3's target for images (A3, Table 2 and section 4.5)."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from torch import Tensor, nn
+
+from alarmnet.errors import InputError
+from alarmnet.layers import SeededDropout
+from alarmnet.targets.base import Target, TargetNetwork
+from alarmnet.targets.dense import reconstruction_losses
+
+
+def _conv(before: int, after: int, padding: int = 1) -> nn.Conv2d:
+    return nn.Conv2d(before, after, 3, padding=padding, device="meta")
+
+
+class ConvAutoencoderNetwork(TargetNetwork):
+    """Three convolutions and poolings down, three convolutions and up-samplings back.
+
+    Images of 28 x 28 give the paper's 7432 activations. Other sizes are decoded to the next size that
+    up-sampling reaches, and cropped.
+
+    Shapes
+    ------
+    Input: (B, C, H, W). Output: (B, C, H, W), before the sigmoid.
+    """
+
+    def __init__(self, shape: tuple[int, ...], dropout: float) -> None:
+        super().__init__()
+        channels, self.height, self.width = shape
+        # After three halvings and doublings a side has 8 * ceil(side / 8) pixels; the unpadded last
+        # convolution takes 4 away, which fits 28 = 32 - 4 as in the paper and is left out where it does not.
+        cut = all(-(-side // 8) * 8 - 4 >= side for side in (self.height, self.width))
+        self.hidden = nn.Sequential()
+        steps: list[tuple[str, nn.Module]] = []
+        for number, (before, after) in enumerate([(channels, 16), (16, 8), (8, 8)], start=1):
+            steps += [
+                (f"conv{number}", _conv(before, after)),
+                (f"pool{number}", nn.MaxPool2d(2, ceil_mode=True)),
+                (f"relu{number}", nn.ReLU()),
+            ]
+        for number, (before, after) in enumerate([(8, 8), (8, 8), (8, 16)], start=4):
+            steps.append((f"conv{number}", _conv(before, after, padding=0 if number == 6 and cut else 1)))
+            if number == 6:
+                steps.append(("dropout", SeededDropout(dropout, whole_channels=True)))
+            steps += [(f"relu{number}", nn.ReLU()), (f"up{number}", nn.Upsample(scale_factor=2))]
+        for name, step in steps:
+            self.hidden.add_module(name, step)
+        self.layers = tuple(f"hidden.relu{number}" for number in range(1, 7))
+        self.output = _conv(16, channels)
+
+    def forward(self, batch: Tensor) -> Tensor:
+        """Reconstruct a batch."""
+        output: Tensor = self.output(self.hidden(batch))
+        return output[..., : self.height, : self.width]
+
+    def row_losses(self, batch: Tensor) -> Tensor:
+        """Binary cross-entropy, one number a row."""
+        return reconstruction_losses(self(batch), batch, "cross-entropy")
+
+    def reconstruct(self, batch: Tensor) -> Tensor:
+        """The reconstruction on the scale of the inputs."""
+        output: Tensor = self(batch)
+        return output.sigmoid()
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConvAutoencoder(Target):
+    """The paper's convolutional autoencoder for images of any size from 8 x 8.
+
+    Examples
+    --------
+    >>> network = ConvAutoencoder().build((1, 28, 28))
+    >>> network.layers[:2]
+    ('hidden.relu1', 'hidden.relu2')
+    """
+
+    kind: ClassVar[str] = "conv"
+    dropout: float = 0.1
+
+    def build(self, shape: tuple[int, ...]) -> ConvAutoencoderNetwork:
+        """Make the network for images of `shape` (C, H, W)."""
+        if len(shape) != 3:
+            raise InputError(f"ConvAutoencoder is for images; rows of shape {shape} are a table")
+        return ConvAutoencoderNetwork(shape, self.dropout)

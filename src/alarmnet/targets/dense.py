@@ -1,0 +1,111 @@
+"""The dense autoencoder: A3's target for tables (A3, Table 2)."""
+
+import itertools
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+from torch import Tensor, nn
+from torch.nn import functional
+
+from alarmnet.errors import InputError
+from alarmnet.layers import SeededDropout
+from alarmnet.targets.base import Target, TargetNetwork
+
+ReconstructionLoss = Literal["cross-entropy", "squared"]
+
+
+def reconstruction_losses(output: Tensor, batch: Tensor, loss: ReconstructionLoss) -> Tensor:
+    """Mean over a row's inputs: (B, ...) and (B, ...) to (B,); `output` is before its sigmoid."""
+    if loss == "cross-entropy":
+        values = functional.binary_cross_entropy_with_logits(output, batch, reduction="none")
+    else:
+        values = functional.mse_loss(output, batch, reduction="none")
+    return values.flatten(1).mean(1)
+
+
+def suggested_hidden(width: int) -> tuple[int, ...]:
+    """Hidden sizes in the paper's manner: the first a little larger than the input, then halving to a code.
+
+    >>> suggested_hidden(122)
+    (192, 96, 48, 24)
+    """
+    first = max(32, min(512, -(-3 * width // 2) // 32 * 32 + 32 * (width < 32)))
+    return tuple(max(4, first // 2**level) for level in range(4))
+
+
+class DenseAutoencoderNetwork(TargetNetwork):
+    """Linear and ReLU down to a code and up again; dropout before the output layer.
+
+    Shapes
+    ------
+    Input: (B, F). Output: (B, F), before the sigmoid where the loss is cross-entropy.
+    """
+
+    def __init__(
+        self,
+        width: int,
+        hidden: tuple[int, ...],
+        dropout: float,
+        loss: ReconstructionLoss,
+    ) -> None:
+        super().__init__()
+        self.loss: ReconstructionLoss = loss
+        sizes = (width, *hidden, *hidden[-2::-1])
+        self.hidden = nn.Sequential()
+        for number, (before, after) in enumerate(itertools.pairwise(sizes), start=1):
+            self.hidden.add_module(f"linear{number}", nn.Linear(before, after, device="meta"))
+            self.hidden.add_module(f"relu{number}", nn.ReLU())
+        self.layers = tuple(f"hidden.relu{number}" for number in range(1, len(sizes)))
+        self.dropout = SeededDropout(dropout)
+        self.output = nn.Linear(sizes[-1], width, device="meta")
+
+    def forward(self, batch: Tensor) -> Tensor:
+        """Reconstruct a batch."""
+        output: Tensor = self.output(self.dropout(self.hidden(batch)))
+        return output
+
+    def row_losses(self, batch: Tensor) -> Tensor:
+        """Reconstruction loss, one number a row."""
+        return reconstruction_losses(self(batch), batch, self.loss)
+
+    def reconstruct(self, batch: Tensor) -> Tensor:
+        """The reconstruction on the scale of the inputs."""
+        output: Tensor = self(batch)
+        return output.sigmoid() if self.loss == "cross-entropy" else output
+
+
+@dataclass(frozen=True, kw_only=True)
+class DenseAutoencoder(Target):
+    """Dense autoencoder for tables; the activations read are the outputs of all hidden ReLUs.
+
+    Parameters
+    ----------
+    hidden
+        Sizes from the first hidden layer to the code; the way back mirrors them. None chooses them from the
+        number of inputs. The paper's: NSL-KDD (200, 100, 50, 25), IDS (150, 80, 40, 20), credit card
+        (50, 25, 10, 5).
+    dropout
+        Share dropped before the output layer.
+    loss
+        `"cross-entropy"` (the paper's: sigmoid output, inputs about [0, 1]) or `"squared"` (linear output).
+
+    Examples
+    --------
+    >>> network = DenseAutoencoder(hidden=(200, 100, 50, 25)).build((122,))
+    >>> len(network.layers), network.hidden[0]
+    (7, Linear(in_features=122, out_features=200, bias=True))
+    """
+
+    kind: ClassVar[str] = "dense"
+    hidden: tuple[int, ...] | None = None
+    dropout: float = 0.1
+    loss: ReconstructionLoss = "cross-entropy"
+
+    def build(self, shape: tuple[int, ...]) -> DenseAutoencoderNetwork:
+        """Make the network for rows of `shape` (F,)."""
+        if len(shape) != 1:
+            raise InputError(
+                f"DenseAutoencoder is for tables; rows of shape {shape} are images: use ConvAutoencoder"
+            )
+        hidden = suggested_hidden(shape[0]) if self.hidden is None else tuple(self.hidden)
+        return DenseAutoencoderNetwork(shape[0], hidden, self.dropout, self.loss)

@@ -1,0 +1,174 @@
+import time
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+from sklearn.metrics import average_precision_score, roc_auc_score
+
+from alarmnet import metrics
+from alarmnet.errors import InputError
+from alarmnet.metrics import as_labels, evaluate, proportion
+
+
+def labelled_scores(rows: int, share: float, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    generator = np.random.default_rng(seed)
+    y = (generator.random(rows) < share).astype(float)
+    return y, generator.normal(size=rows) + 1.5 * y
+
+
+def test_a_case_worked_by_hand() -> None:
+    # ranked: anomaly, normal, anomaly, normal -> precision 1 and 2/3; 3 of 4 pairs in order
+    result = evaluate([1, 0, 1, 0], [4.0, 3.0, 2.0, 1.0], budget=3, threshold=2.5)
+    assert result.average_precision.value == pytest.approx((1 + 2 / 3) / 2)
+    assert result.roc_auc.value == pytest.approx(0.75)
+    assert result.recall_at_budget.value == pytest.approx(1.0)
+    assert result.precision_at_budget.value == pytest.approx(2 / 3)
+    assert result.alarm_rate is not None
+    assert result.alarm_rate.value == 0.5
+    assert result.recall is not None
+    assert result.recall.value == 0.5
+
+
+def test_higher_scores_are_more_anomalous() -> None:
+    assert evaluate([0, 0, 1], [0.0, 1.0, 2.0]).roc_auc.value == 1
+    assert evaluate([0, 0, 1], [2.0, 1.0, 0.0]).roc_auc.value == 0
+
+
+def test_a_score_at_the_threshold_is_no_alarm() -> None:
+    result = evaluate([0, 1], [0.0, 1.0], threshold=1.0)
+    assert result.recall is not None
+    assert result.recall.value == 0
+
+
+def test_equal_scores_share_the_budget_whatever_their_order() -> None:
+    for y in ([1, 0, 0, 0], [0, 0, 0, 1]):
+        assert evaluate(y, [1.0] * 4, budget=2).recall_at_budget.value == 0.5
+
+
+def test_budget_defaults_to_the_number_of_anomalies() -> None:
+    result = evaluate([1, 1, 0, 0, 0], [5.0, 1.0, 4.0, 3.0, 2.0])
+    assert result.budget == 2
+    assert result.recall_at_budget == result.precision_at_budget
+
+
+@pytest.mark.parametrize("decimals", [0, 1, 12])
+def test_the_resampled_formulas_agree_with_scikit_learn(decimals: int) -> None:
+    y, scores = labelled_scores(400, 0.2)
+    scores = scores.round(decimals)
+    levels = metrics._levels(y, scores)
+    assert metrics._average_precision(levels) == pytest.approx(average_precision_score(y, scores))
+    assert metrics._roc_auc(levels) == pytest.approx(roc_auc_score(y, scores))
+    assert levels.sum(axis=0).tolist() == [(y == 0).sum(), y.sum()]
+
+
+def test_intervals_match_a_plain_bootstrap() -> None:
+    y, scores = labelled_scores(300, 0.2)
+    generator = np.random.default_rng(1)
+    groups = [np.flatnonzero(y == label) for label in (0, 1)]
+    plain = []
+    for _ in range(400):
+        rows = np.concatenate([generator.choice(group, len(group)) for group in groups])
+        plain.append(average_precision_score(y[rows], scores[rows]))
+    found = evaluate(y, scores, resamples=1000).average_precision
+    assert [found.low, found.high] == pytest.approx(np.quantile(plain, [0.025, 0.975]), abs=0.03)
+
+
+def test_coarse_levels_change_the_interval_hardly() -> None:
+    y, scores = labelled_scores(20_000, 0.5)
+    levels = metrics._levels(y, scores)
+    coarse = metrics._coarse(levels)
+    assert len(coarse) <= metrics.MOST_LEVELS + 1 < len(levels)
+    assert metrics._average_precision(coarse) == pytest.approx(metrics._average_precision(levels), abs=1e-3)
+    assert metrics._roc_auc(coarse) == pytest.approx(metrics._roc_auc(levels), abs=1e-3)
+
+
+def test_a_wider_confidence_gives_a_wider_interval_and_the_seed_repeats_it() -> None:
+    y, scores = labelled_scores(200, 0.1)
+    wide, narrow = (evaluate(y, scores, confidence=c).roc_auc for c in (0.99, 0.5))
+    assert wide.low < narrow.low < narrow.value < narrow.high < wide.high
+    assert evaluate(y, scores, seed=3) == evaluate(y, scores, seed=3) != evaluate(y, scores, seed=4)
+
+
+def test_large_data_stays_fast() -> None:
+    y, scores = labelled_scores(300_000, 0.3)
+    start = time.perf_counter()
+    evaluate(y, scores)
+    assert time.perf_counter() - start < 10  # about 0.4 s on an idle machine
+
+
+def test_unlabelled_rows_are_left_out_and_counted() -> None:
+    y, scores = labelled_scores(100, 0.3)
+    with_unlabelled = evaluate([*y, np.nan, None], [*scores, 99.0, -99.0])
+    assert with_unlabelled.unlabelled == 2
+    assert with_unlabelled.average_precision == evaluate(y, scores).average_precision
+    assert with_unlabelled.normal + with_unlabelled.anomalies == 100
+
+
+@pytest.mark.parametrize(
+    "y",
+    [
+        [1, None, 0],
+        [True, None, False],
+        np.array([1.0, np.nan, 0.0]),
+        np.array([1, pd.NA, 0], dtype=object),
+        pd.Series([1, pd.NA, 0], dtype="Int64"),
+        pd.Series([True, None, False], dtype="boolean"),
+        pl.Series([1, None, 0]),
+    ],
+)
+def test_labels_of_every_kind(y: object) -> None:
+    np.testing.assert_array_equal(as_labels(y, rows=3), [1.0, np.nan, 0.0])
+
+
+def test_an_exact_interval_is_not_empty_at_the_edges() -> None:
+    nothing, everything = proportion(0, 100), proportion(100, 100)
+    assert (nothing.value, nothing.low) == (0, 0)
+    assert nothing.high == pytest.approx(1 - 0.025 ** (1 / 100))
+    assert everything.low == pytest.approx(0.025 ** (1 / 100))
+
+
+@pytest.mark.parametrize(
+    ("y", "sentence"),
+    [
+        ([0, 0, None], "only one class: 2 normal rows and no anomaly"),
+        ([1, 1, None], "only one class: 2 anomalies and no normal row"),
+        ([None, None, None], "y holds no label"),
+        ([0, 1], "y has 2 labels for 3 rows; pass one label a row"),
+        ([0, 2, 1], r"y holds 2 at row 1; a label is 1 \(anomaly\), 0 \(normal\) or missing"),
+        (["yes", "no", "no"], "y cannot be read as labels .* 1 or True for an anomaly"),
+    ],
+)
+def test_labels_that_cannot_be_used(y: list[object], sentence: str) -> None:
+    with pytest.raises(InputError, match=sentence):
+        evaluate(y, [0.0, 1.0, 2.0])
+
+
+def test_scores_that_cannot_be_used() -> None:
+    with pytest.raises(InputError, match="scores hold nan at row 1; every score must be a finite") as caught:
+        evaluate([0, 1], [0.0, float("nan")])
+    assert caught.value.rows == (1,)
+    with pytest.raises(InputError, match=r"scores have shape \(2, 1\)"):
+        evaluate([0, 1], [[0.0], [1.0]])
+
+
+@pytest.mark.parametrize(
+    ("parameters", "sentence"),
+    [
+        ({"budget": 0}, "budget=0 must be from 1 to 2"),
+        ({"budget": 3}, "budget=3 must be from 1 to 2"),
+        ({"confidence": 1.0}, r"confidence=1\.0 must lie between 0 and 1"),
+        ({"resamples": 0}, "resamples=0 must be 1 or more"),
+    ],
+)
+def test_parameters_out_of_range(parameters: dict[str, float], sentence: str) -> None:
+    with pytest.raises(InputError, match=sentence):
+        evaluate([0, 1], [0.0, 1.0], **parameters)  # type: ignore[arg-type]
+
+
+def test_the_callers_data_is_left_alone() -> None:
+    y, scores = labelled_scores(50, 0.3)
+    y_before, scores_before = y.copy(), scores.copy()
+    evaluate(y, scores, threshold=0.0)
+    np.testing.assert_array_equal(y, y_before)
+    np.testing.assert_array_equal(scores, scores_before)

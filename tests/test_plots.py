@@ -1,0 +1,108 @@
+import sys
+from typing import Any
+
+import numpy as np
+import pytest
+from matplotlib import rc_context, rcParams
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from alarmnet import plots
+from alarmnet.errors import InputError, MissingExtraError
+
+
+def new_axes() -> Axes:
+    return Figure().subplots()
+
+
+def legend_of(axes: Axes) -> list[str]:
+    legend = axes.get_legend()
+    assert legend is not None
+    return [text.get_text() for text in legend.get_texts()]
+
+
+def test_scores_show_each_kind_of_row_and_the_threshold() -> None:
+    axes = new_axes()
+    plots.plot_scores(axes, [-3.0, -2.0, -1.0, 2.0], [0, 0, None, 1], threshold=0.5)
+    assert legend_of(axes) == ["not labelled (1)", "normal (2)", "known anomaly (1)", "threshold"]
+    assert axes.get_yscale() == "log"
+    assert list(np.asarray(axes.lines[0].get_xdata())) == [0.5, 0.5]
+
+
+def test_scores_without_labels_and_of_equal_rows() -> None:
+    axes = new_axes()
+    plots.plot_scores(axes, [1.0, 1.0])
+    assert legend_of(axes) == ["all rows (2)", "threshold"]
+
+
+def test_curves_take_labelled_rows_only_and_higher_as_anomalous() -> None:
+    y, scores = [0, 0, 1, None], [0.1, 0.2, 0.9, 0.95]
+    roc, precision_recall = new_axes(), new_axes()
+    plots.plot_roc(roc, y, scores)
+    plots.plot_precision_recall(precision_recall, y, scores)
+    curve = np.asarray(roc.lines[-1].get_xydata())
+    assert [0.0, 1.0] in curve.tolist()  # every anomaly found, no normal row alarmed
+    assert np.asarray(precision_recall.lines[-1].get_ydata()).max() == 1.0
+    assert legend_of(roc) == legend_of(precision_recall) == ["by chance", "these scores"]
+
+
+def test_training_leaves_out_a_validation_loss_that_is_not_there() -> None:
+    axes = new_axes()
+    plots.plot_training(axes, [{"step": 1, "loss": 2.0}, {"step": 5, "loss": 1.0}])
+    assert legend_of(axes) == ["training"]
+    assert np.asarray(axes.lines[0].get_xydata()).tolist() == [[1, 2], [5, 1]]
+
+
+def test_labels_of_another_length_are_refused() -> None:
+    with pytest.raises(InputError, match="y has 1 labels for 2 rows"):
+        plots.plot_roc(new_axes(), [1], [0.1, 0.2])
+
+
+@pytest.mark.parametrize(
+    "draw",
+    [
+        lambda axes: plots.plot_scores(axes, [0.0, 1.0]),
+        lambda axes: plots.plot_roc(axes, [0, 1], [0.0, 1.0]),
+        lambda axes: plots.plot_precision_recall(axes, [0, 1], [0.0, 1.0]),
+        lambda axes: plots.plot_training(axes, []),
+        lambda axes: plots.inline_svg(axes, name="a", label="b", size=(1, 1)),
+    ],
+)
+def test_without_matplotlib_the_extra_is_named(draw: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    axes = new_axes()
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    with pytest.raises(MissingExtraError, match=r"need matplotlib.*pip install 'alarmnet\[report\]'"):
+        draw(axes)
+
+
+def inline(name: str = "scores", label: str = "Scores") -> str:
+    generator = np.random.default_rng(0)
+    scores = generator.normal(size=200)
+    return plots.inline_svg(
+        lambda axes: plots.plot_scores(axes, scores, scores > 1), name=name, label=label, size=(5, 3)
+    )
+
+
+def test_inline_svg_follows_the_page() -> None:
+    svg = inline()
+    assert svg.startswith("<svg ")
+    assert svg.endswith("</svg>")
+    for variable in ("normal", "anomaly", "ink"):
+        assert f"var(--{variable})" in svg
+    for stranger in ("url(", "http", "font-family", "<style", "<?xml", "#123456", "#2f6fab"):
+        assert stranger not in svg, stranger
+
+
+def test_inline_svg_keeps_ids_apart_and_escapes_its_label() -> None:
+    one, other = ({part.split('"')[0] for part in inline(name).split(' id="')[1:]} for name in "ab")
+    assert one
+    assert not one & other
+    assert 'aria-label="&lt;b&gt; &quot;"' in inline(label='<b> "')
+
+
+def test_inline_svg_repeats_and_leaves_global_settings_alone() -> None:
+    first = inline()
+    with rc_context({"axes.facecolor": "red", "font.size": 30.0}):
+        before = dict(rcParams)
+        assert inline() == first
+        assert dict(rcParams) == before
