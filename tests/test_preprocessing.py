@@ -90,6 +90,17 @@ def test_later_dates_and_other_time_zones_encode_like_training() -> None:
     assert np.array_equal(encoder.transform(zoned), encoder.transform(first))
 
 
+@pytest.mark.parametrize("seconds", [10**9, -(10**9)])
+def test_finer_fractions_are_dropped_alike_in_every_container(seconds: int) -> None:
+    exact = pd.DataFrame(
+        {"at": pd.to_datetime([0, seconds], unit="s"), "took": pd.to_timedelta([0, seconds], unit="s")}
+    )
+    encoder = TableEncoder().fit(exact)
+    finer = exact.astype({"at": "datetime64[ns]", "took": "timedelta64[ns]"}) + pd.Timedelta(7, "ns")
+    for table in (finer, pl.from_pandas(finer), pa.Table.from_pandas(finer)):
+        assert np.array_equal(encoder.transform(table), encoder.transform(exact))
+
+
 def test_dates_and_python_times_are_read_like_timestamps() -> None:
     stamps = pd.DataFrame({"day": pd.to_datetime(["2024-02-29", "2024-03-01"])})
     encoder = TableEncoder().fit(stamps)
@@ -172,6 +183,14 @@ def test_equal_values_give_equal_bits_whatever_the_frame(
         # a column declared as a category is one, and the order of columns is that of training
         if container not in ("arrow dictionary", "reordered"):
             assert TableEncoder().fit(other).transform(frame).tobytes() == expected, container
+
+
+def test_decimals_are_read_as_the_nearest_floats() -> None:
+    texts = ["220.2", "137.012648", "-224.3573380403"]
+    encoder = TableEncoder(scaling="minmax").fit(pd.DataFrame({"n": [float(text) for text in texts]}))
+    decimals = pd.DataFrame({"n": [Decimal(text) for text in texts]})
+    summary = encoder.summarize(decimals)
+    assert summary.outside == {}
 
 
 def test_integer_types_agree_and_stay_numbers() -> None:
@@ -276,6 +295,20 @@ def test_constant_columns_stay_and_are_named(scaling: Scaling) -> None:
     assert np.all(np.isfinite(encoded))
 
 
+@pytest.mark.parametrize("span", [1e-30, 1e-310])
+@pytest.mark.parametrize("scaling", SCALINGS)
+def test_values_far_beyond_a_tiny_training_range_stay_finite(scaling: Scaling, span: float) -> None:
+    encoder = TableEncoder(scaling=scaling).fit([[0.0], [span]])
+    low, high = encoder.transform([[-FLOAT32_MAX], [FLOAT32_MAX]]).ravel()
+    assert np.isfinite([low, high]).all()
+    assert low < 0 < high
+
+
+def test_minus_zero_is_zero_bit_for_bit() -> None:
+    encoder = TableEncoder(scaling="minmax").fit([[0.0], [1.0]])
+    assert encoder.transform([[-0.0]]).tobytes() == encoder.transform([[0.0]]).tobytes()
+
+
 # --- categories ---------------------------------------------------------------------------------------------
 
 
@@ -338,6 +371,18 @@ def test_rare_training_categories_are_not_unseen() -> None:
     frame = pd.DataFrame({"t": ["a", "a", "b"]})
     encoder = TableEncoder(max_categories=1).fit(frame)
     assert encoder.summarize(frame).unseen == {}
+
+
+def test_missing_cells_beside_text_in_a_list_are_missing() -> None:
+    encoder = TableEncoder().fit([["a", 1.0], [float("nan"), 2.0], ["b", 3.0]])
+    assert encoder.output_names_ == ("x0=a", "x0=b", "x0 missing", "x1")
+
+
+def test_cells_of_a_mixed_column_that_are_not_text_are_no_categories() -> None:
+    encoder = TableEncoder().fit(pd.DataFrame({"t": ["a", "b", "a"]}))
+    cells = np.array([["a"], [5], ["\ud800"], [None]], dtype=object)
+    with pytest.warns(AlarmnetWarning, match="feature names"):
+        assert encoder.invalid_rows(cells).tolist() == [False, True, True, False]
 
 
 # --- refused values -----------------------------------------------------------------------------------------
@@ -407,6 +452,11 @@ def test_other_kind_than_in_training_is_refused(column: str, held: str) -> None:
         assert encoder.invalid_rows(bad).tolist() == [True, False]
         with pytest.raises(InputTypeError, match=rf"{column!r} is read as {held}, but row 0 cannot be"):
             encoder.transform(bad)
+
+
+def test_unreadable_cells_are_not_counted_as_missing() -> None:
+    encoder = TableEncoder().fit(pd.DataFrame({"n": [1, 2]}))
+    assert encoder.summarize(pd.DataFrame({"n": ["x", None]})).missing == {"n": 1}
 
 
 def test_decimal_comma_is_refused_with_a_hint() -> None:

@@ -46,7 +46,7 @@ def open_regular(path: Path) -> BinaryIO:
     """
     with _reading(path):
         mode = path.stat().st_mode
-    pass  # before opening, since opening a device can have effects
+    _refuse_irregular(path, mode)  # before opening, since opening a device can have effects
     with _reading(path):
         stream = os.fdopen(os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)), "rb")
     _refuse_irregular(path, os.fstat(stream.fileno()).st_mode)  # it may have been replaced in between

@@ -31,7 +31,7 @@ _HELD = {
     "number": "numbers: float() argument must be a numeric string or a real number",
     "duration": "durations",
     "datetime": "dates and times",
-    "category": "categories: text, whole numbers or booleans",
+    "category": "categories: text, or one type of number",
 }
 
 
@@ -360,18 +360,21 @@ def _read_numbers(column: Any) -> Cells:
     return _unreadable(column)
 
 
+def _counted(times: NDArray[Any]) -> Floats:
+    """Count the units of times, NaN where there is none."""
+    return np.where(np.isnat(times), np.nan, times.astype(np.int64))
+
+
 def _read_datetimes(column: Any) -> Cells:
     if isinstance(column, np.ndarray) or not _is_date(column.type):
         return _unreadable(column)
-    milliseconds = column.cast(pa.timestamp("ms"), safe=False).cast(pa.int64())
-    return _readable(milliseconds.to_numpy(zero_copy_only=False))
+    return _readable(_counted(column.to_numpy(zero_copy_only=False).astype("datetime64[ms]")))
 
 
 def _read_durations(column: Any) -> Cells:
     if isinstance(column, np.ndarray) or not pa.types.is_duration(column.type):
         return _unreadable(column)
-    microseconds = column.cast(pa.duration("us"), safe=False).cast(pa.int64())
-    return _readable(microseconds.to_numpy(zero_copy_only=False) / 1e6)
+    return _readable(_counted(column.to_numpy(zero_copy_only=False).astype("timedelta64[us]")) / 1e6)
 
 
 def as_text(value: object) -> str:

@@ -118,6 +118,10 @@ def _parse(cells: pa.Array, kind: ColumnKind | str) -> tuple[pa.Array, pa.Array 
         return _PARSERS[kind](pc.if_else(good, present, None)), pc.fill_null(pc.invert(good), False)
 
 
+def _are_missing(cells: pa.Array) -> bool:
+    return bool(_without_missing(pc.ascii_trim_whitespace(cells), "number").null_count == len(cells))
+
+
 def _can_be(cells: pa.Array, kind: str) -> bool:
     if kind == "decimal comma":
         present = _without_missing(pc.ascii_trim_whitespace(cells), "number")
@@ -130,7 +134,7 @@ def _can_be(cells: pa.Array, kind: str) -> bool:
 def _remaining_kinds(cells: pa.Array, kinds: Sequence[str]) -> list[str]:
     """Give those of the kinds that the cells do not rule out."""
     if "number" in kinds and _can_be(cells, "number"):  # the usual case, and the fast one
-        return [kind for kind in kinds if kind != "datetime" or pc.all(pc.is_in(cells, _MISSING)).as_py()]
+        return [kind for kind in kinds if kind != "datetime" or _are_missing(cells)]
     return [kind for kind in kinds if kind != "number" and _can_be(cells, kind)]
 
 

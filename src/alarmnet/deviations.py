@@ -21,7 +21,7 @@ class NormalProfile:
     >>> profile = NormalProfile(np.array([[0.0], [0.1], [0.2]], np.float32), ["bytes"])
     >>> profile.deviations(np.array([[0.1], [5.0]], np.float32)).round(1)
     array([[0. ],
-           [1.9]])
+           [1.7]])
     """
 
     def __init__(self, normal: NDArray[np.float32], sources: Sequence[str]) -> None:

@@ -1,10 +1,11 @@
 """A3: an alarm network reads the hidden activations of a frozen target (A3, section 3)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -108,12 +109,11 @@ class A3Detector(BaseDetector):
     def _networks(self) -> dict[str, nn.Module]:
         return {"target": self._target, "alarm": self._alarm}
 
-    def _build(self, shape: tuple[int, ...]) -> None:
+    def _build(self, shape: tuple[int, ...], stored: Mapping[str, NDArray[Any]] | None = None) -> None:
         recipe = self.target or (DenseAutoencoder() if len(shape) == 1 else ConvAutoencoder())
         self._target = recipe.build(shape)
-        some_weight = next(self._target.parameters(), torch.empty(0))
-        row = torch.zeros((1, *shape), device=some_weight.device)
-        self._alarm = (self.alarm or ALARM).build(self._features(row).shape[1])
+        if stored is not None:
+            self._alarm = (self.alarm or ALARM).build(len(stored["alarm.shift"]))
 
     def _fit_networks(self, data: TrainingData, progress: ProgressFunction | None) -> None:
         target = self._target
@@ -141,11 +141,12 @@ class A3Detector(BaseDetector):
         device, seed = data.rows.device, self.seed_
         sample = self._generator().sampler(data.rows[data.normal], seed=seed, progress=progress)
         features = self._feature_source(data.rows)
-        alarm = self._alarm
-        materialise(alarm, torch_generator(seed, "alarm weights"))
-        alarm.to(device)
+        recipe = self.alarm or ALARM
         some = features(data.normal[:4096])
-        alarm.standardise(some if (self.alarm or ALARM).standardise else None)
+        alarm = recipe.build(some.shape[1])
+        materialise(alarm, torch_generator(seed, "alarm weights"))
+        alarm.to(device).standardise(some if recipe.standardise else None)
+        self._alarm = alarm
         draws = torch_generator(seed, "generated anomalies", device)
         picks = torch_generator(seed, "known anomalies")
         schedule = self.alarm_schedule or ALARM_SCHEDULE

@@ -3,7 +3,7 @@
 import copy
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from os import PathLike
@@ -91,8 +91,11 @@ class BaseDetector(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[misc]
         """The networks by the name that their weights have in a model file."""
 
     @abstractmethod
-    def _build(self, shape: tuple[int, ...]) -> None:
-        """Make the networks for rows of `shape`; those that training fills get no memory for weights yet."""
+    def _build(self, shape: tuple[int, ...], stored: Mapping[str, NDArray[Any]] | None = None) -> None:
+        """Make the networks for rows of `shape`, without memory for weights.
+
+        Networks whose size only training knows are made where a file's arrays are `stored`.
+        """
 
     @abstractmethod
     def _fit_networks(self, data: TrainingData, progress: ProgressFunction | None) -> None:

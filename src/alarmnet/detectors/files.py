@@ -122,7 +122,7 @@ def _restore_networks(detector: "BaseDetector", arrays: Mapping[str, NDArray[Any
     shape = encoder.shape_ if isinstance(encoder, ImageScaler) else (len(encoder.output_names_),)
     if detector._calibration_matrix.shape[1:] != shape:
         raise ValueError("calibration rows do not fit the encoder")
-    detector._build(shape)
+    detector._build(shape, arrays)
     for network_name, network in detector._networks().items():
         prefix = f"{network_name}."
         weights = {

@@ -1,6 +1,7 @@
 """The dense autoencoder: A3's target for tables (A3, Table 2)."""
 
 import itertools
+import math
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
@@ -27,9 +28,9 @@ def suggested_hidden(width: int) -> tuple[int, ...]:
     """Hidden sizes in the paper's manner: the first a little larger than the input, then halving to a code.
 
     >>> suggested_hidden(122)
-    (192, 96, 48, 24)
+    (160, 80, 40, 20)
     """
-    first = max(32, min(512, -(-3 * width // 2) // 32 * 32 + 32 * (width < 32)))
+    first = min(512, 32 * math.ceil(1.25 * width / 32))
     return tuple(max(4, first // 2**level) for level in range(4))
 
 

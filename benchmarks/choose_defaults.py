@@ -1,0 +1,233 @@
+"""Chooses `A3Detector`'s defaults by validation, on rows that no published figure is measured on.
+
+    python -m benchmarks.choose_defaults --out benchmarks/results/defaults.jsonl [--settings NAME ...]
+    python -m benchmarks.choose_defaults --out benchmarks/results/defaults.jsonl --table
+
+Each task is a public table with its development rows: the official training part (NSL-KDD, thyroid, census),
+credit card rows outside the test parts of seeds 0 to 9 of scenario 1g, every second row of bank marketing, all of
+scikit-learn's bundled sets. A draw takes 3,000 rows to learn from and 3,000 others to judge by. One line a
+(setting, task, known anomalies, seed); what is there is not run again.
+"""
+
+import argparse
+import json
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from sklearn.datasets import load_breast_cancer, load_digits
+from sklearn.ensemble import HistGradientBoostingClassifier, IsolationForest, RandomForestClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import average_precision_score
+
+from alarmnet import (
+    A3Detector,
+    AlarmnetWarning,
+    ColumnSwap,
+    DenseAlarm,
+    DenseAutoencoder,
+    GaussianNoise,
+    Schedule,
+    TableEncoder,
+    UniformNoise,
+)
+from alarmnet.datasets import (
+    load_bank_marketing,
+    load_census_income,
+    load_credit_card,
+    load_nsl_kdd,
+    load_thyroid,
+    make_scenario,
+)
+
+ROWS = 3_000
+BUDGETS = (5, 25, 100)
+
+
+@dataclass(frozen=True)
+class Task:
+    """Development rows: what is normal, what may be known, and all that is anomalous."""
+
+    X: pa.Table
+    normal: np.ndarray
+    known: np.ndarray
+    anomalous: np.ndarray
+
+
+def _task(X: pa.Table, classes: np.ndarray, normal: str, rows: np.ndarray | None = None) -> Task:
+    rows = np.arange(len(classes)) if rows is None else rows
+    anomalous = rows[classes[rows] != normal]
+    return Task(X, rows[classes[rows] == normal], anomalous, anomalous)
+
+
+def nsl_kdd(known_groups: tuple[str, ...]) -> Task:
+    """KDDTrain+, some attack groups known, all of them to be found."""
+    table = load_nsl_kdd().train
+    task = _task(table.frame, table.row_groups, "normal")
+    return Task(task.X, task.normal, np.flatnonzero(np.isin(table.row_groups, known_groups)), task.anomalous)
+
+
+def credit_card() -> Task:
+    """Rows outside every test part of scenario 1g, seeds 0 to 9."""
+    table = load_credit_card()
+    tested = np.concatenate([make_scenario("1g", seed=seed).test.rows for seed in range(10)])
+    rows = np.setdiff1d(np.arange(len(table.classes)), tested)
+    return _task(table.frame.drop_columns(["Time"]), table.classes, "0", rows)
+
+
+def bundled(load: Callable[..., Any], normal: tuple[int, ...]) -> Task:
+    """One of scikit-learn's own sets as a table."""
+    X, y = load(return_X_y=True)
+    frame = pa.table({f"x{i}": X[:, i] for i in range(X.shape[1])})
+    return _task(frame, np.where(np.isin(y, normal), "normal", "anomaly"), "normal")
+
+
+def bank() -> Task:
+    """Every second row."""
+    table = load_bank_marketing()
+    return _task(table.frame, table.classes, "no", np.arange(0, len(table.classes), 2))
+
+
+def official_train(load: Callable[[], Any], normal: str) -> Task:
+    """The official training part."""
+    table = load().train
+    return _task(table.frame, table.classes, normal)
+
+
+TASKS: dict[str, Callable[[], Task]] = {
+    "nsl-kdd DoS, Probe": lambda: nsl_kdd(("DoS", "Probe")),
+    "nsl-kdd R2L, U2R": lambda: nsl_kdd(("R2L", "U2R")),
+    "credit card": credit_card,
+    "bank": bank,
+    "thyroid": lambda: official_train(load_thyroid, "3"),
+    "census": lambda: official_train(load_census_income, "- 50000."),
+    "breast cancer": lambda: bundled(load_breast_cancer, (1,)),
+    "digits": lambda: bundled(load_digits, (0, 1, 2, 3, 4, 5)),
+}
+
+
+def _schedule(steps: int, **settings: Any) -> Schedule:
+    return Schedule(steps=steps, **({"learning_rate": 1e-3, "decay": True} | settings))
+
+
+def _boosting(seed: int) -> Any:
+    return HistGradientBoostingClassifier(random_state=seed)
+
+
+RIVALS: dict[str, Callable[[int], Any]] = {
+    "logistic regression": lambda _seed: LogisticRegression(max_iter=2000),
+    "random forest": lambda seed: RandomForestClassifier(random_state=seed),
+    "gradient boosting": _boosting,
+    "isolation forest": lambda seed: IsolationForest(random_state=seed),
+}
+BASE: dict[str, Any] = {
+    "generated_weight": 0.1,
+    "target_schedule": _schedule(600, batch_size=128),
+    "alarm_schedule": _schedule(600, batch_size=128),
+    "alarm": DenseAlarm(hidden=(128, 64), standardise=True),
+}
+SETTINGS: dict[str, dict[str, Any]] = {
+    "base": BASE,
+    "lambda 1": BASE | {"generated_weight": 1.0},
+    "lambda 0.01": BASE | {"generated_weight": 0.01},
+    "gaussian": BASE | {"generator": GaussianNoise()},
+    "uniform": BASE | {"generator": UniformNoise()},
+    "no residual": BASE | {"residual": False},
+    "minmax": BASE | {"encoder": TableEncoder(scaling="minmax")},
+    "decay 1": BASE | {"alarm_schedule": _schedule(600, batch_size=128, weight_decay=1.0)},
+}
+
+
+def draw(task: Task, known: int, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Row numbers to learn from (the last `known` are the known anomalies), and to judge by."""
+    generator = np.random.default_rng(seed)
+    normal = generator.permutation(task.normal)
+    half = min(ROWS, len(normal) // 2)
+    labelled = generator.permutation(task.known)[: min(known, len(task.known) // 2)]
+    others = generator.permutation(np.setdiff1d(task.anomalous, labelled))[:ROWS]
+    return normal[:half], labelled, np.concatenate([normal[half : 2 * half], others])
+
+
+def scores(name: str, task: Task, known: int, seed: int) -> dict[str, float]:
+    """Average precision of one method on one draw."""
+    normal, labelled, judged = draw(task, known, seed)
+    X = task.X.take(np.concatenate([normal, labelled]))
+    y = np.repeat([0, 1], [len(normal), len(labelled)])
+    start = time.perf_counter()
+    if name in RIVALS:
+        encoder = TableEncoder(scaling="standard")
+        model = RIVALS[name](seed)
+        matrix = encoder.fit_transform(X)
+        if name == "isolation forest":
+            found = -model.fit(matrix[y == 0]).score_samples(encoder.transform(task.X.take(judged)))
+        else:
+            found = model.fit(matrix, y).predict_proba(encoder.transform(task.X.take(judged)))[:, 1]
+    else:
+        detector = A3Detector(random_state=seed, **SETTINGS[name]).fit(X, y)
+        found = detector.decision_function(task.X.take(judged))
+    truth = np.isin(judged, task.anomalous)
+    return {"ap": float(average_precision_score(truth, found)), "seconds": time.perf_counter() - start}
+
+
+def finished(path: Path) -> dict[tuple[str, str, int, int], float]:
+    """Average precision by (setting, task, known, seed)."""
+    lines = path.read_text().splitlines() if path.exists() else []
+    runs = [json.loads(line) for line in lines]
+    return {(run["setting"], run["task"], run["known"], run["seed"]): run["ap"] for run in runs}
+
+
+def table(path: Path) -> Iterator[str]:
+    """Mean average precision by setting and budget, best first, over what all settings have run."""
+    done = finished(path)
+    settings = list(dict.fromkeys(setting for setting, *_ in done))
+    draws = {key[1:] for key in done if all((setting, *key[1:]) in done for setting in settings)}
+    tasks = list(dict.fromkeys(task for _, task, *_ in done))
+
+    def mean(setting: str, keep: Callable[[tuple[str, int, int]], bool]) -> float:
+        return float(np.mean([done[(setting, *draw_)] for draw_ in draws if keep(draw_)] or [np.nan]))
+
+    yield "| setting | mean | " + " | ".join([f"{k} known" for k in BUDGETS] + tasks) + " |"
+    yield "|---" * (2 + len(BUDGETS) + len(tasks)) + "|"
+    for setting in sorted(settings, key=lambda name: -mean(name, lambda _: True)):
+        means = [mean(setting, lambda _: True)]
+        means += [mean(setting, lambda d, k=k: d[1] == k) for k in BUDGETS]  # type: ignore[misc]
+        means += [mean(setting, lambda d, t=t: d[0] == t) for t in tasks]  # type: ignore[misc]
+        yield f"| {setting} | " + " | ".join(f"{value:.3f}" for value in means) + " |"
+
+
+def main() -> None:
+    """Run what is missing, or print the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--settings", nargs="+", default=[*RIVALS, *SETTINGS])
+    parser.add_argument("--tasks", nargs="+", default=list(TASKS))
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1])
+    parser.add_argument("--table", action="store_true")
+    arguments = parser.parse_args()
+    if arguments.table:
+        print("\n".join(table(arguments.out)))
+        return
+    warnings.simplefilter("ignore", AlarmnetWarning)
+    arguments.out.parent.mkdir(parents=True, exist_ok=True)
+    done = finished(arguments.out)
+    for task_name in arguments.tasks:
+        task = TASKS[task_name]()
+        for setting in arguments.settings:
+            for known in BUDGETS:
+                for seed in arguments.seeds:
+                    if (setting, task_name, known, seed) in done:
+                        continue
+                    run = {"setting": setting, "task": task_name, "known": known, "seed": seed}
+                    run |= scores(setting, task, known, seed)
+                    with arguments.out.open("a") as lines:
+                        lines.write(json.dumps(run) + "\n")
+        print(task_name, "done", flush=True)
+
+
+if __name__ == "__main__":
+    main()

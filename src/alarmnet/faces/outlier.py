@@ -1,0 +1,90 @@
+"""A detector as scikit-learn's outlier detectors are: -1 and 1, low scores are anomalous."""
+
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, OutlierMixin, clone
+from sklearn.utils.validation import check_is_fitted
+
+from alarmnet.detectors import A3Detector, BaseDetector
+from alarmnet.thresholds import Scores
+
+
+class OutlierDetector(OutlierMixin, BaseEstimator):  # type: ignore[misc]
+    """Use it where code expects an `IsolationForest`: unlabelled rows, `predict` gives -1 for outliers.
+
+    Mind the direction: here, unlike in `A3Detector`, *low* scores are anomalous. With labels at hand use the
+    detector itself, which learns from them.
+
+    Parameters
+    ----------
+    detector
+        The detector to fit; None is `A3Detector()`. It is cloned, never changed.
+    alarm_rate
+        The share of normal rows that may be called outliers.
+    random_state
+        Seeds the detector where it has no seed of its own.
+
+    Attributes
+    ----------
+    detector_
+        The fitted detector.
+    offset_
+        `decision_function(X) = score_samples(X) - offset_`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from alarmnet import Schedule
+    >>> rows = np.random.default_rng(0).normal(size=(200, 3))
+    >>> short = Schedule(steps=20)
+    >>> face = OutlierDetector(A3Detector(target_schedule=short, alarm_schedule=short), random_state=0)
+    >>> sorted(set(face.fit(rows).predict(rows).tolist()))
+    [-1, 1]
+    """
+
+    def __init__(
+        self,
+        detector: BaseDetector | None = None,
+        *,
+        alarm_rate: float = 0.1,
+        random_state: int | np.random.RandomState | None = None,
+    ) -> None:
+        self.detector = detector
+        self.alarm_rate = alarm_rate
+        self.random_state = random_state
+
+    def fit(self, X: Any, y: object = None) -> Self:
+        """Learn what is normal; `y` is ignored, as scikit-learn's outlier detectors do."""
+        detector = A3Detector() if self.detector is None else clone(self.detector)
+        detector.set_params(alarm_rate=self.alarm_rate)
+        if detector.random_state is None:
+            detector.set_params(random_state=self.random_state)
+        self.detector_ = detector.fit(X)
+        self.n_features_in_ = detector.n_features_in_
+        if hasattr(detector, "feature_names_in_"):
+            self.feature_names_in_ = detector.feature_names_in_
+        self.offset_ = -detector.threshold_
+        return self
+
+    def score_samples(self, X: Any) -> Scores:
+        """The logits with their sign turned (N,): low is anomalous."""
+        check_is_fitted(self)
+        return -(self.detector_.decision_function(X) + self.detector_.threshold_)
+
+    def decision_function(self, X: Any) -> Scores:
+        """How far below the alarm threshold each row lies (N,): below 0 is an outlier."""
+        check_is_fitted(self)
+        return -self.detector_.decision_function(X)
+
+    def predict(self, X: Any) -> NDArray[np.int64]:
+        """-1 for outliers, 1 for inliers (N,)."""
+        return np.where(self.decision_function(X) < 0, -1, 1)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        tags.input_tags.string = True
+        tags.input_tags.categorical = True
+        return tags

@@ -1,0 +1,68 @@
+"""A detector as PyOD's are; needs the extra `pyod` (importing PyOD seeds NumPy's global random state)."""
+
+from typing import Any, Self
+
+import numpy as np
+from sklearn.base import clone
+from sklearn.utils.validation import check_is_fitted
+
+from alarmnet.detectors import A3Detector
+from alarmnet.detectors import BaseDetector as AlarmnetDetector
+from alarmnet.errors import MissingExtraError
+from alarmnet.thresholds import Scores
+
+try:
+    from pyod.models.base import BaseDetector
+except ImportError as error:
+    raise MissingExtraError("alarmnet.faces.pyod needs PyOD: pip install 'alarmnet[pyod]'") from error
+
+
+class PyODDetector(BaseDetector):  # type: ignore[misc]
+    """Use it where code expects a PyOD model: `decision_scores_`, `labels_`, `threshold_`, `contamination`.
+
+    High scores are anomalous, as in `A3Detector`. The threshold is PyOD's: the share `contamination` of the
+    training rows lies above it.
+
+    Parameters
+    ----------
+    detector
+        The detector to fit; None is `A3Detector()`. It is cloned, never changed.
+    contamination
+        The share of the training rows that PyOD labels 1.
+
+    Attributes
+    ----------
+    detector_
+        The fitted detector.
+    decision_scores_, threshold_, labels_
+        Logits of the training rows (N,), PyOD's threshold on them, and 1 above it.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from alarmnet import Schedule
+    >>> rows = np.random.default_rng(0).normal(size=(200, 3))
+    >>> short = Schedule(steps=20)
+    >>> face = PyODDetector(A3Detector(target_schedule=short, alarm_schedule=short), contamination=0.05)
+    >>> int(face.fit(rows).labels_.sum())
+    10
+    """
+
+    def __init__(self, detector: AlarmnetDetector | None = None, contamination: float = 0.1) -> None:
+        super().__init__(contamination=contamination)
+        self.detector = detector
+
+    def fit(self, X: Any, y: Any = None) -> Self:
+        """Learn what is normal and, where y has 1 for known anomalies, what is not."""
+        self._set_n_classes(None)
+        detector = A3Detector() if self.detector is None else clone(self.detector)
+        detector.set_params(alarm_rate=self.contamination)
+        self.detector_ = detector.fit(X, y)
+        self.decision_scores_ = detector.decision_scores_
+        self._process_decision_scores()
+        return self
+
+    def decision_function(self, X: Any) -> Scores:
+        """Logits (N,): high is anomalous."""
+        check_is_fitted(self, "decision_scores_")
+        return np.asarray(self.detector_.decision_function(X) + self.detector_.threshold_)
