@@ -197,9 +197,9 @@ class A3Detector(BaseDetector):
         """What the alarm reads: (B, ...) to (B, A)."""
         with torch.no_grad():
             activations, _ = flat_activations(self._target, self._target.layers, batch)
-            if not self.residual:
+            reconstruction = self._target.reconstruct(batch) if self.residual else None
+            if reconstruction is None:
                 return activations
-            reconstruction = self._target.reconstruct(batch)
             return torch.cat([activations, (batch - reconstruction).flatten(1)], dim=1)
 
     def _feature_source(self, rows: Tensor) -> Callable[[Tensor], Tensor]:

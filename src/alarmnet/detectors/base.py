@@ -1,6 +1,7 @@
 """What every detector shares: scikit-learn's contract, who serves what, the threshold and scoring."""
 
 import copy
+import math
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
@@ -142,9 +143,7 @@ class BaseDetector(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[misc]
         calibration, training, validation = self._shares(labels)
         self.encoder_: TableEncoder | ImageScaler = encoder.fit(take(X, training))
         matrix = self.encoder_.transform(X)
-        self.n_features_in_ = encoder.n_features_in_
-        if hasattr(encoder, "feature_names_in_"):
-            self.feature_names_in_ = encoder.feature_names_in_
+        self._set_input_names()
         self.classes_ = labels.classes
         self.notes_: dict[str, Any] = {}
         self.calibration_is_labelled_ = bool(labels.normal.any())
@@ -261,6 +260,16 @@ class BaseDetector(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[misc]
         check_real(self, "alarm_rate", self.alarm_rate, 0, 1)
         check_real(self, "calibration_share", self.calibration_share, 0, 1)
         check_choice(self, "unlabelled", self.unlabelled, ("normal", "ignore"))
+
+    def _set_input_names(self) -> None:
+        """What scikit-learn wants to know of a fitted estimator's input."""
+        encoder = self.encoder_
+        if isinstance(encoder, ImageScaler):
+            self.n_features_in_ = math.prod(encoder.shape_)
+        else:
+            self.n_features_in_ = encoder.n_features_in_
+            if hasattr(encoder, "feature_names_in_"):
+                self.feature_names_in_ = encoder.feature_names_in_
 
     def _profile(self) -> NormalProfile:
         if isinstance(self.encoder_, ImageScaler):

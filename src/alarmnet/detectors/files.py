@@ -98,10 +98,7 @@ def restore(
 def _restore_learned(
     detector: "BaseDetector", manifest: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]
 ) -> None:
-    encoder = detector.encoder_
-    detector.n_features_in_ = encoder.n_features_in_
-    if hasattr(encoder, "feature_names_in_"):
-        detector.feature_names_in_ = encoder.feature_names_in_
+    detector._set_input_names()
     detector.classes_ = np.array(manifest["classes"])
     if detector.classes_.shape != (2,):
         raise ValueError("classes are not two")

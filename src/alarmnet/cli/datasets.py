@@ -1,0 +1,70 @@
+"""`alarmnet datasets`: the public data sets that the library knows."""
+
+from dataclasses import fields
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from alarmnet.batches import write_table
+from alarmnet.cli.terminal import a_file, check_output, json_option, show_facts
+from alarmnet.datasets import DATASETS, DatasetInfo, to_table
+
+Part = Literal["all", "train", "test"]
+
+
+def _facts(info: DatasetInfo) -> dict[str, Any]:
+    return {column.name: getattr(info, column.name) for column in fields(info) if column.name != "loader"}
+
+
+@click.group(invoke_without_command=True)
+@json_option
+@click.pass_context
+def datasets(context: click.Context, as_json: bool) -> None:
+    """List public data sets, or get one as a file.
+
+    \b
+    Examples:
+      alarmnet datasets
+      alarmnet datasets get thyroid --out thyroid.csv
+    """  # noqa: D301 - click reads \b
+    if context.invoked_subcommand:
+        return
+    if as_json:
+        show_facts({"datasets": [_facts(info) for info in DATASETS.values()]})
+        return
+    table = Table("name", "rows", "classes", "what it is", "licence", "caveat")
+    for info in DATASETS.values():
+        table.add_row(info.name, f"{info.rows:,}", str(info.classes), info.title, info.licence, info.caveat)
+    Console().print(table)
+
+
+@datasets.command()
+@click.argument("name")
+@click.option(
+    "--part",
+    type=click.Choice(get_args(Part)),
+    default="all",
+    show_default=True,
+    help="All rows, or the official training or test part.",
+)
+@click.option("--out", type=a_file, required=True, help="Ends in .csv, .csv.gz or .parquet.")
+@json_option
+def get(name: str, part: Part, out: Path, as_json: bool) -> None:
+    """Write a data set as a table, with its classes in the column `class`.
+
+    The data set is looked for in the folder named by ALARMNET_DATA and in the cache, else downloaded.
+
+    \b
+    Example:
+      alarmnet datasets get nsl-kdd --part train --out train.csv
+    """  # noqa: D301 - click reads \b
+    check_output(out)
+    table = to_table(name, part=part)
+    write_table(out, [table])
+    if as_json:
+        show_facts({"file": str(out), "rows": table.num_rows, "columns": table.column_names})
+    else:
+        click.echo(f"Wrote {out}: {table.num_rows:,} rows, {table.num_columns} columns.")

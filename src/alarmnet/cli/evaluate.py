@@ -1,0 +1,154 @@
+"""`alarmnet evaluate` and `alarmnet report`: a model beside labels."""
+
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from alarmnet import metrics
+from alarmnet.cli.labels import Labelling
+from alarmnet.cli.model_tables import features_of, load_model, open_tables
+from alarmnet.cli.score import Tally, score_batches
+from alarmnet.cli.terminal import (
+    a_file,
+    check_output,
+    device_option,
+    id_option,
+    ignore_option,
+    json_option,
+    label_options,
+    model_argument,
+    output_options,
+    row_progress,
+    show_facts,
+    tables_argument,
+)
+from alarmnet.report import make_report
+
+REMEMBERED = "; what `fit` was given if not said"
+
+
+def _print(found: metrics.Evaluation, *, asked: float) -> None:
+    table = Table("measure", "value", f"{found.confidence:.0%} interval")
+    measures = {
+        "average precision": found.average_precision,
+        "ROC AUC": found.roc_auc,
+        f"recall, top {found.budget:,} rows": found.recall_at_budget,
+        f"precision, top {found.budget:,} rows": found.precision_at_budget,
+        f"alarm rate on normal rows (asked: {asked:g})": found.alarm_rate,
+        "recall at the alarm threshold": found.recall,
+    }
+    for name, estimate in measures.items():
+        if estimate is not None:
+            table.add_row(name, f"{estimate.value:.3f}", f"{estimate.low:.3f} to {estimate.high:.3f}")
+    click.echo(
+        f"{found.normal:,} normal rows, {found.anomalies:,} anomalies, "
+        f"{found.unlabelled:,} left out (unlabelled)"
+    )
+    Console().print(table)
+
+
+@click.command()
+@model_argument
+@tables_argument
+@label_options(default=REMEMBERED)
+@ignore_option
+@click.option(
+    "--budget",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="How many of the highest-scored rows somebody looks at; the number of anomalies if not said.",
+)
+@device_option
+@output_options
+def evaluate(
+    model: Path,
+    tables: tuple[Path, ...],
+    label: str | None,
+    anomaly: tuple[str, ...],
+    normal: tuple[str, ...],
+    ignored: tuple[str, ...],
+    budget: int | None,
+    device: str,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """Measure how well a model finds the labelled anomalies of tables it has not seen.
+
+    Average precision and ROC AUC, recall and precision among the highest-scored rows, and the alarms on
+    normal rows beside the alarm rate that was asked for, each with its interval.
+
+    \b
+    Example:
+      alarmnet evaluate fraud.model test.csv --label class --anomaly fraud
+    """  # noqa: D301 - click reads \b
+    detector = load_model(model, device=device)
+    labelling = Labelling.chosen(label, anomaly, normal, remembered=detector.notes_)
+    if labelling is None:
+        raise click.UsageError("the model remembers no label column: name one with --label and --anomaly.")
+    files = open_tables(detector, tables, beside=[labelling.label], ignored=ignored)
+    labels = labelling.read(files, given=(*anomaly, *normal))
+    with row_progress(files.n_rows, quiet=quiet) as progress:
+        batches = score_batches(
+            detector, files, identifier=None, flag=False, tally=Tally(), progress=progress
+        )
+        logits = np.concatenate([scored.logits for scored in batches])
+    found = metrics.evaluate(labels, logits, budget=budget, threshold=detector.threshold_)
+    if as_json:
+        show_facts({"model": str(model), "alarm_rate_asked": detector.alarm_rate_, **asdict(found)})
+    else:
+        _print(found, asked=detector.alarm_rate_)
+
+
+@click.command()
+@model_argument
+@tables_argument
+@label_options(default=REMEMBERED)
+@id_option("that names the rows")
+@ignore_option
+@device_option
+@click.option("--out", type=a_file, required=True, metavar="FILE", help="Ends in .html (a page) or .json.")
+@json_option
+def report(
+    model: Path,
+    tables: tuple[Path, ...],
+    label: str | None,
+    anomaly: tuple[str, ...],
+    normal: tuple[str, ...],
+    identifier: str | None,
+    ignored: tuple[str, ...],
+    device: str,
+    out: Path,
+    as_json: bool,
+) -> None:
+    """Write a page about tables: the highest-scored rows, why they stand out, and the alarm rate.
+
+    With labels it also says how many anomalies are found. The tables have to fit in memory.
+
+    \b
+    Example:
+      alarmnet report fraud.model new.csv --out report.html --id payment
+    """  # noqa: D301 - click reads \b
+    check_output(out, inputs=[model, *tables])
+    detector = load_model(model, device=device)
+    labelling = Labelling.chosen(label, anomaly, normal, remembered=detector.notes_)
+    beside = [labelling.label if labelling else None, identifier]
+    files = open_tables(detector, tables, beside=beside, ignored=ignored)
+    if labelling and not label and labelling.label not in files.columns:
+        labelling = None
+    labels = labelling.read(files, given=(*anomaly, *normal)) if labelling else None
+    made = make_report(
+        detector,
+        files.read(features_of(detector)),
+        labels,
+        ids=files.read([identifier])[identifier].to_pylist() if identifier else None,
+        data_name=", ".join(path.name for path in tables),
+    )
+    made.save(out)
+    if as_json:
+        show_facts(made.facts)
+    else:
+        click.echo(f"Wrote {out}: {len(made.scores):,} rows, {made.facts['alarms']['alarms']:,} alarms.")

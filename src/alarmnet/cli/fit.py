@@ -1,0 +1,255 @@
+"""`alarmnet fit` and `alarmnet refit`."""
+
+import time
+from pathlib import Path
+from typing import Any, Literal
+
+import click
+import numpy as np
+import pyarrow as pa
+
+from alarmnet._frames import kind_of, quoted, read_cells, read_frame
+from alarmnet.batches import TableFiles
+from alarmnet.cli.labels import Floats, Labelling, label_counts
+from alarmnet.cli.memory import available_bytes, check_memory, estimated_bytes, shown_bytes
+from alarmnet.cli.model_tables import check_device, encoder_of, features_of, load_model, open_tables
+from alarmnet.cli.terminal import (
+    a_file,
+    check_output,
+    device_option,
+    ignore_option,
+    label_options,
+    model_argument,
+    output_options,
+    show_facts,
+    shows_progress,
+    tables_argument,
+)
+from alarmnet.detectors import DETECTORS, BaseDetector
+from alarmnet.errors import InputError
+
+
+def _usable_rows(table: pa.Table) -> np.ndarray:
+    """Mark the rows (N,) without infinity, numbers beyond float32 and types other than their column's."""
+    frame = read_frame(table)
+    usable = np.ones(frame.rows, dtype=bool)
+    for index, label in enumerate(table.column_names):
+        column = frame.column(index)
+        cells = read_cells(column, kind_of(column, label))
+        usable &= ~(cells.unreadable | cells.infinite | cells.too_large)
+    return usable
+
+
+def _features(files: TableFiles, labelling: Labelling | None, ignored: tuple[str, ...]) -> list[str]:
+    if unknown := [name for name in ignored if name not in files.columns]:
+        raise InputError(
+            f"--ignore {unknown[0]!r}: there is no such column; there are {quoted(files.columns)}",
+            code="missing_column",
+            column=unknown[0],
+        )
+    left_out = {*ignored, labelling.label if labelling else None}
+    if features := [name for name in files.columns if name not in left_out]:
+        return features
+    raise InputError("no column is left to learn from: all are labels or ignored", code="no_columns")
+
+
+def _say_labels(labelling: Labelling | None, counts: dict[str, int], *, aside: bool) -> None:
+    if labelling is None or not counts["anomaly"] + counts["normal"]:
+        reason = "no --label was given" if labelling is None else f"column {labelling.label!r} labels no row"
+        click.echo(
+            f"Labels: none ({reason}). Training takes all {counts['unlabelled']:,} rows as normal, against "
+            "generated anomalies.",
+            err=aside,
+        )
+        return
+    click.echo(
+        f"Labels in {labelling.label!r}: {counts['anomaly']:,} anomalies, {counts['normal']:,} normal, "
+        f"{counts['unlabelled']:,} not looked at.",
+        err=aside,
+    )
+
+
+def _check_size(files: TableFiles, features: list[str], *, aside: bool) -> None:
+    sample = next(files.batches(columns=features)).table
+    rows, available = files.n_rows or 0, available_bytes()
+    needed = estimated_bytes(sample, rows=rows)
+    there = "" if available is None else f", {shown_bytes(available)} are available"
+    click.echo(
+        f"Table: {rows:,} rows, {len(features)} columns. Training takes about {shown_bytes(needed)} of memory"
+        f"{there}.",
+        err=aside,
+    )
+    check_memory(needed, available)
+
+
+def _model_facts(detector: BaseDetector, model: Path, *, seconds: float) -> dict[str, Any]:
+    return {
+        "model": str(model),
+        "labels": {name: detector.label_counts_[name] for name in ("anomaly", "normal", "unlabelled")},
+        "columns": dict(encoder_of(detector).kinds_),
+        "left_out": [*encoder_of(detector).left_out_],
+        "alarm_rate": detector.alarm_rate_,
+        "alarm_rate_held": detector.alarm_rate_held_,
+        "calibration_rows": len(detector.calibration_scores_),
+        "calibration_is_labelled": detector.calibration_is_labelled_,
+        "seconds": round(seconds, 3),
+    }
+
+
+def _say_model(facts: dict[str, Any]) -> None:
+    source = "labelled normal" if facts["calibration_is_labelled"] else "unlabelled (taken as clean)"
+    click.echo(
+        f"Alarm threshold: at most {facts['alarm_rate_held']:.3g} of normal rows raise an alarm, held by "
+        f"{facts['calibration_rows']:,} rows set aside, {source}.\n"
+        f"Wrote {facts['model']} in {facts['seconds']:.1f} s."
+    )
+
+
+@click.command()
+@tables_argument
+@label_options()
+@ignore_option
+@click.option(
+    "--alarm-rate",
+    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    default=0.01,
+    show_default=True,
+    help="The share of normal rows that may raise an alarm; `score` can change it later.",
+)
+@click.option(
+    "--on-bad-row",
+    type=click.Choice(["reject", "drop"]),
+    default="reject",
+    show_default=True,
+    help="What to do with rows that hold infinity or numbers beyond float32.",
+)
+@click.option("--method", default="a3", show_default=True, help="The kind of detector.")
+@click.option(
+    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of all that is random."
+)
+@device_option
+@click.option("--out", type=a_file, required=True, metavar="MODEL", help="The model file to write.")
+@output_options
+def fit(
+    tables: tuple[Path, ...],
+    label: str | None,
+    anomaly: tuple[str, ...],
+    normal: tuple[str, ...],
+    ignored: tuple[str, ...],
+    alarm_rate: float,
+    on_bad_row: Literal["reject", "drop"],
+    method: str,
+    seed: int,
+    device: str,
+    out: Path,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """Learn what is normal in tables, and write a model.
+
+    A handful of labelled anomalies is enough; without --label it learns from the rows alone. It says how many
+    rows are labelled what, and how much memory training will take, before it begins.
+
+    \b
+    Examples:
+      alarmnet fit train.csv --label class --anomaly fraud --out fraud.model
+      alarmnet fit jan.parquet feb.parquet --label checked --anomaly 1 --normal 0 --ignore id --out m.model
+    """  # noqa: D301 - click reads \b
+    if method not in DETECTORS:
+        raise click.BadParameter(f"{method!r} is none of {', '.join(DETECTORS)}.", param_hint="--method")
+    check_output(out, inputs=tables)
+    check_device(device)
+    began = time.perf_counter()
+    labelling = Labelling.chosen(label, anomaly, normal)
+    files = TableFiles(tables, kinds={labelling.label: "text"} if labelling else None)
+    features = _features(files, labelling, ignored)
+    labels = labelling.read(files, given=[*anomaly, *normal]) if labelling else None
+    _check_size(files, features, aside=as_json)
+    table = files.read(features)
+    usable = _usable_rows(table) if on_bad_row == "drop" else np.ones(len(table), dtype=bool)
+    dropped = int((~usable).sum())
+    if dropped:
+        table = table.filter(pa.array(usable))
+        labels = None if labels is None else labels[usable]
+        click.echo(f"Dropped {dropped:,} rows that hold infinity or numbers beyond float32.", err=as_json)
+    counts = label_counts(labels, rows=len(table))
+    _say_labels(labelling, counts, aside=as_json)
+    detector = DETECTORS[method](
+        alarm_rate=alarm_rate, random_state=seed, device=device, verbose=shows_progress(quiet=quiet)
+    )
+    detector.fit(table, labels if counts["unlabelled"] < len(table) else None)
+    detector.verbose, detector.device = False, "auto"
+    detector.notes_ = {"ignored": [*ignored], **(labelling.to_dict() if labelling else {})}
+    detector.save(out)
+    facts = _model_facts(detector, out, seconds=time.perf_counter() - began)
+    if as_json:
+        show_facts({"rows": len(table), "dropped": dropped, **facts})
+    else:
+        _say_model(facts)
+
+
+def _refit_labels(
+    labelling: Labelling | None, files: TableFiles, given: tuple[str, ...]
+) -> tuple[Labelling, Floats]:
+    if labelling is None:
+        raise click.UsageError("the model remembers no label column: name one with --label and --anomaly.")
+    labels = labelling.read(files, given=given)
+    if np.isnan(labels).all():
+        raise InputError(
+            f"column {labelling.label!r} labels no row: refit learns from labels, and there is nothing new",
+            code="no_labels",
+            column=labelling.label,
+        )
+    return labelling, labels
+
+
+@click.command()
+@model_argument
+@tables_argument
+@label_options(default="; what `fit` was given if not said")
+@ignore_option
+@device_option
+@click.option(
+    "--out", type=a_file, metavar="MODEL", help="The model file to write; MODEL itself if not said."
+)
+@output_options
+def refit(
+    model: Path,
+    tables: tuple[Path, ...],
+    label: str | None,
+    anomaly: tuple[str, ...],
+    normal: tuple[str, ...],
+    ignored: tuple[str, ...],
+    device: str,
+    out: Path | None,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """Train a model's alarm anew for new labels, in seconds.
+
+    What the model learned of normal rows stays as it is. Give the training table again, with the labels that
+    came in since, and new tables beside it if there are any.
+
+    \b
+    Example:
+      alarmnet refit fraud.model train.csv
+    """  # noqa: D301 - click reads \b
+    out = out or model
+    check_output(out, inputs=tables)
+    began = time.perf_counter()
+    detector = load_model(model, device=device)
+    chosen = Labelling.chosen(label, anomaly, normal, remembered=detector.notes_)
+    files = open_tables(detector, tables, beside=[chosen.label if chosen else None], ignored=ignored)
+    labelling, labels = _refit_labels(chosen, files, (*anomaly, *normal))
+    _check_size(files, features_of(detector), aside=as_json)
+    _say_labels(labelling, label_counts(labels, rows=len(labels)), aside=as_json)
+    detector.verbose = shows_progress(quiet=quiet)
+    detector.refit_alarm(files.read(features_of(detector)), labels)
+    detector.verbose, detector.device = False, "auto"
+    detector.notes_ = {**detector.notes_, **labelling.to_dict()}
+    detector.save(out)
+    facts = _model_facts(detector, out, seconds=time.perf_counter() - began)
+    if as_json:
+        show_facts({"rows": len(labels), **facts})
+    else:
+        _say_model(facts)

@@ -1,0 +1,135 @@
+"""The label column of a file as labels: 1 anomaly, 0 normal, NaN not looked at."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Self
+
+import click
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from alarmnet._frames import quoted
+from alarmnet.batches import MISSING_WORDS, TableFiles
+from alarmnet.errors import InputError
+
+Floats = NDArray[np.float64]
+
+
+def _same(cell: str, value: str) -> bool:
+    """Equal as text, or as numbers.
+
+    >>> _same("1.0", "1"), _same("1", "one")
+    (True, False)
+    """
+    if cell == value:
+        return True
+    try:
+        return float(cell) == float(value)
+    except ValueError:
+        return False
+
+
+def as_text(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Give a column of any type as strings."""
+    if pa.types.is_dictionary(column.type):
+        column = column.cast(column.type.value_type)
+    return column.cast(pa.string())
+
+
+@dataclass(frozen=True)
+class Labelling:
+    """Which column holds labels, and which of its values mean what.
+
+    Attributes
+    ----------
+    label
+        The column.
+    anomaly, normal
+        Values; no normal ones: every other value is normal. A cell matches as text, or as an equal number.
+    """
+
+    label: str
+    anomaly: Sequence[str]
+    normal: Sequence[str]
+
+    @classmethod
+    def chosen(
+        cls,
+        label: str | None,
+        anomaly: Sequence[str],
+        normal: Sequence[str],
+        *,
+        remembered: Mapping[str, Any] | None = None,
+    ) -> Self | None:
+        """From options, and for those not given from what a model remembers; None without a label column."""
+        remembered = remembered or {}
+        label = label or remembered.get("label")
+        anomaly = anomaly or remembered.get("anomaly", ())
+        normal = normal or remembered.get("normal", ())
+        if label is None and (anomaly or normal):
+            raise click.UsageError("--anomaly and --normal need --label COLUMN.")
+        if label is None:
+            return None
+        if not anomaly:
+            raise click.UsageError("--label needs --anomaly VALUE: which of its values marks an anomaly?")
+        if both := [value for value in anomaly if value in normal]:
+            raise click.UsageError(
+                f"{both[0]!r} is given as --anomaly and as --normal; it can be one of them."
+            )
+        return cls(label, anomaly, normal)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give what a model remembers, for `chosen`."""
+        return asdict(self)
+
+    def meaning(self, cell: str | None) -> float:
+        """1 anomaly, 0 normal, NaN not looked at."""
+        if cell is None:
+            return np.nan
+        if any(_same(cell, value) for value in self.anomaly):
+            return 1.0
+        if self.normal:
+            return 0.0 if any(_same(cell, value) for value in self.normal) else np.nan
+        return np.nan if cell.strip() in MISSING_WORDS else 0.0
+
+    def read(self, files: TableFiles, *, given: Sequence[str] = ()) -> Floats:
+        """Read the labels of all rows (N,), in one pass that holds nothing else.
+
+        Parameters
+        ----------
+        files
+            Opened with the label column as text.
+        given
+            Values that somebody typed, which have to occur.
+
+        Raises
+        ------
+        InputError
+            There is no such column, or a given value is not in it; names the values that are.
+        """
+        parts = [np.empty(0)]
+        found: Counter[str] = Counter()
+        for batch in files.batches(columns=[self.label]):
+            counts = as_text(batch.table[self.label]).combine_chunks().dictionary_encode()
+            cells = counts.dictionary.to_pylist()
+            indices = counts.indices.fill_null(len(cells)).to_numpy(zero_copy_only=False)
+            parts.append(np.array([*map(self.meaning, cells), np.nan])[indices])
+            found.update(cells)
+        for value in given:
+            if not any(_same(cell, value) for cell in found):
+                raise InputError(
+                    f"column {self.label!r} holds no {value!r}; it holds {quoted([*found]) or 'nothing'}",
+                    code="absent_label",
+                    column=self.label,
+                )
+        return np.concatenate(parts)
+
+
+def label_counts(labels: Floats | None, *, rows: int) -> dict[str, int]:
+    """How many rows are labelled what."""
+    if labels is None:
+        return {"anomaly": 0, "normal": 0, "unlabelled": rows}
+    known = {"anomaly": int((labels == 1).sum()), "normal": int((labels == 0).sum())}
+    return {**known, "unlabelled": rows - sum(known.values())}

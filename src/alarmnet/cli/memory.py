@@ -1,0 +1,79 @@
+"""How much memory training takes, before it takes it."""
+
+import os
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from alarmnet.detectors.a3 import KEPT_ACTIVATIONS
+from alarmnet.errors import InputError
+from alarmnet.preprocessing import TableEncoder
+from alarmnet.targets.dense import suggested_hidden
+
+FLOAT32_BYTES = 4
+
+
+def _encoded_width(column: pa.ChunkedArray) -> int:
+    missing = int(column.null_count > 0)
+    if pa.types.is_timestamp(column.type):
+        return 4 + missing
+    if pa.types.is_string(column.type) or pa.types.is_dictionary(column.type):
+        texts: int = pc.count_distinct(column).as_py()
+        return min(texts, TableEncoder().max_categories) + 1 + missing
+    return 1 + missing
+
+
+def estimated_bytes(sample: pa.Table, *, rows: int) -> int:
+    """Guess the most that training on so many rows holds at once, from the first rows.
+
+    It is the table twice (training takes a copy of its rows), the encoded matrix twice (four bytes a cell; a
+    text column becomes as many cells as the sample has different texts), and the activations that training
+    keeps, twice while they are put together.
+
+    Examples
+    --------
+    >>> estimated_bytes(pa.table({"bytes": [1.0, 2.0]}), rows=1000)
+    1008000
+    """
+    width = sum(_encoded_width(column) for column in sample.columns)
+    activations = rows * FLOAT32_BYTES * (width + 2 * sum(suggested_hidden(width)))
+    table = rows * sample.nbytes / max(len(sample), 1)
+    return int(2 * (table + rows * FLOAT32_BYTES * width + min(activations, KEPT_ACTIVATIONS)))
+
+
+def available_bytes() -> int | None:
+    """Memory that is free now; all there is where the system does not tell; None where it tells neither."""
+    meminfo = Path("/proc/meminfo")
+    if meminfo.exists():
+        facts = dict(line.split(":", 1) for line in meminfo.read_text().splitlines())
+        return int(facts["MemAvailable"].split()[0]) * 1024
+    if hasattr(os, "sysconf"):
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    return None
+
+
+def shown_bytes(count: int) -> str:
+    """Bytes for people.
+
+    >>> shown_bytes(3 << 29)
+    '1.50 GiB'
+    """
+    return f"{count / (1 << 30):.2f} GiB" if count >= 1 << 29 else f"{count / (1 << 20):.0f} MiB"
+
+
+def check_memory(needed: int, available: int | None) -> None:
+    """Refuse what does not fit.
+
+    Raises
+    ------
+    InputError
+        Says how much is needed and there, and what to do.
+    """
+    if available is not None and needed > available:
+        raise InputError(
+            f"training would take about {shown_bytes(needed)} of memory and {shown_bytes(available)} are "
+            "available: train on fewer rows (a random part of the table will do), or leave columns out with "
+            "--ignore, above all text columns with many different values",
+            code="too_large",
+        )

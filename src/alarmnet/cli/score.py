@@ -1,0 +1,275 @@
+"""`alarmnet score`: files of any size, in batches."""
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import click
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+from scipy.special import expit
+
+from alarmnet.batches import TableFiles, write_table
+from alarmnet.cli.model_tables import encoder_of, features_of, load_model, open_tables
+from alarmnet.cli.terminal import (
+    FLAGGED,
+    a_file,
+    check_output,
+    device_option,
+    id_option,
+    ignore_option,
+    model_argument,
+    output_options,
+    row_progress,
+    show_facts,
+    tables_argument,
+)
+from alarmnet.detectors import BaseDetector
+from alarmnet.errors import InputError
+from alarmnet.preprocessing import EncodingSummary
+from alarmnet.thresholds import conformal_p_values
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Scored:
+    """What became of a batch: logits (B,), NaN where the row is invalid; ids (B,) or row numbers."""
+
+    ids: pa.ChunkedArray
+    logits: Floats
+
+
+@dataclass
+class Tally:
+    """What was counted on the way; `missing`, `unseen` and `outside` count cells by column."""
+
+    rows: int = 0
+    alarms: int = 0
+    invalid: int = 0
+    missing: Counter[str] = field(default_factory=Counter)
+    unseen: Counter[str] = field(default_factory=Counter)
+    outside: Counter[str] = field(default_factory=Counter)
+
+    def add(self, summary: EncodingSummary) -> None:
+        """Count what stands out in a batch."""
+        self.missing.update(summary.missing)
+        self.unseen.update({name: found.count for name, found in summary.unseen.items()})
+        self.outside.update(summary.outside)
+
+
+@contextmanager
+def _counting_from(first_row: int) -> Iterator[None]:
+    """Errors name rows of a batch; say where in the table it begins."""
+    try:
+        yield
+    except InputError as error:
+        if not error.rows:
+            raise
+        rows = [first_row + row for row in error.rows]
+        raise InputError(
+            f"{error} (rows counted from row {first_row:,} of the table; `alarmnet score --on-bad-row flag` "
+            "scores the others)",
+            code=error.code,
+            column=error.column,
+            rows=rows,
+        ) from error
+
+
+def score_batches(
+    detector: BaseDetector,
+    files: TableFiles,
+    *,
+    identifier: str | None,
+    flag: bool,
+    tally: Tally,
+    progress: Callable[[int], None],
+) -> Iterator[Scored]:
+    """Score files, holding one batch at a time; `flag` keeps invalid rows, which are else refused."""
+    features = features_of(detector)
+    beside = [identifier] if identifier and identifier not in features else []
+    for batch in files.batches(columns=[*features, *beside], on_bad_cell="null" if flag else "refuse"):
+        table = batch.table.select(features)
+        usable = ~batch.bad_rows
+        if flag and len(table):
+            usable &= ~encoder_of(detector).invalid_rows(table)
+        logits = np.full(len(table), np.nan)
+        if usable.any():
+            good = table if usable.all() else table.filter(pa.array(usable))
+            with _counting_from(batch.first_row):
+                logits[usable] = detector._logits(good)
+            tally.add(encoder_of(detector).summarize(good))
+        tally.rows += len(table)
+        tally.invalid += len(table) - int(usable.sum())
+        progress(len(table))
+        numbers = pa.chunked_array(
+            [pa.array(range(batch.first_row, batch.first_row + len(table)), pa.int64())]
+        )
+        yield Scored(batch.table[identifier] if identifier else numbers, logits)
+
+
+def _over_threshold(
+    batches: Iterable[Scored], threshold: float
+) -> Iterator[tuple[Scored, NDArray[np.bool_]]]:
+    return ((scored, scored.logits > threshold) for scored in batches)
+
+
+def _highest(batches: Iterable[Scored], budget: int) -> Iterator[tuple[Scored, NDArray[np.bool_]]]:
+    """Alarms for the `budget` highest rows of all batches, the earlier one of equal rows first."""
+    kept = list(batches)
+    logits = np.concatenate([scored.logits for scored in kept])
+    chosen = np.argsort(-logits, kind="stable")[:budget]  # NaN comes last
+    alarms = np.zeros(len(logits), dtype=bool)
+    alarms[chosen] = ~np.isnan(logits[chosen])
+    start = 0
+    for scored in kept:
+        stop = start + len(scored.logits)
+        yield scored, alarms[start:stop]
+        start = stop
+
+
+def _result(
+    scored: Scored, alarms: NDArray[np.bool_], *, calibration: Floats, name: str, tally: Tally
+) -> pa.Table:
+    invalid = np.isnan(scored.logits)
+    tally.alarms += int(alarms.sum())
+    ids = scored.ids
+    if pa.types.is_dictionary(ids.type):
+        ids = ids.cast(ids.type.value_type)
+    return pa.table(
+        {
+            name: ids,
+            "score": pa.array(expit(scored.logits), mask=invalid),
+            "p_value": pa.array(conformal_p_values(calibration, scored.logits), mask=invalid),
+            "alarm": pa.array(alarms, mask=invalid),
+            "status": pa.array(np.where(invalid, "invalid", "ok")),
+        }
+    )
+
+
+def _say(facts: dict[str, Any]) -> None:
+    click.echo(
+        f"Wrote {facts['scores']}: {facts['rows']:,} rows, {facts['alarms']:,} alarms, "
+        f"{facts['invalid']:,} invalid, in {facts['seconds']:.1f} s "
+        f"({facts['rows_per_second']:,} rows a second)."
+    )
+    for key, what in (
+        ("missing", "missing"),
+        ("unseen", "of a category that training did not have"),
+        ("outside", "beyond the training range"),
+    ):
+        if counts := facts[key]:
+            columns = ", ".join(f"{name!r} {count:,}" for name, count in [*counts.items()][:5])
+            more = f" and {len(counts) - 5} more columns" if len(counts) > 5 else ""
+            click.echo(f"Cells {what}: {sum(counts.values()):,} ({columns}{more}).")
+
+
+@click.command()
+@model_argument
+@tables_argument
+@id_option("to copy into the result as `id`")
+@ignore_option
+@click.option(
+    "--alarm-rate",
+    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    help="The share of normal rows that may raise an alarm; that of the model if not said.",
+)
+@click.option(
+    "--budget",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Alarm for the N highest-scored rows of all files instead; the earlier one of equal rows first. "
+    "Scores and ids are then held in memory, rows are not.",
+)
+@click.option(
+    "--on-bad-row",
+    type=click.Choice(["reject", "flag"]),
+    default="reject",
+    show_default=True,
+    help="What to do with rows that hold infinity, numbers beyond float32 or text in a number column. flag: "
+    "keep them with status 'invalid' and no score, and exit with code 3.",
+)
+@device_option
+@click.option(
+    "--out", type=a_file, required=True, metavar="SCORES", help="Ends in .csv, .csv.gz or .parquet."
+)
+@output_options
+@click.pass_context
+def score(
+    context: click.Context,
+    model: Path,
+    tables: tuple[Path, ...],
+    identifier: str | None,
+    ignored: tuple[str, ...],
+    alarm_rate: float | None,
+    budget: int | None,
+    on_bad_row: Literal["reject", "flag"],
+    device: str,
+    out: Path,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """Score every row of tables, which may be larger than memory.
+
+    \b
+    The result has, in the order of the rows:
+      id or row   the --id column, or the row number counted from 0 over all files
+      score       in [0, 1], high is anomalous
+      p_value     the share of normal rows that would score as high, low is anomalous
+      alarm       true or false
+      status      ok or invalid (then score, p_value and alarm are empty)
+
+    Columns that the model was told to leave out, and its label column, may be there or not.
+
+    \b
+    Examples:
+      alarmnet score fraud.model new.csv --out scores.csv --id payment
+      alarmnet score fraud.model 2024-*.parquet --out scores.parquet --budget 100
+    """  # noqa: D301 - click reads \b
+    if budget and alarm_rate:
+        raise click.UsageError("--budget and --alarm-rate exclude each other: give one of them.")
+    check_output(out, inputs=[model, *tables])
+    began = time.perf_counter()
+    detector = load_model(model, device=device)
+    if alarm_rate:
+        detector.set_alarm_rate(alarm_rate)
+    files = open_tables(detector, tables, beside=[identifier], ignored=ignored)
+    tally = Tally()
+    with row_progress(files.n_rows, quiet=quiet) as progress:
+        batches = score_batches(
+            detector,
+            files,
+            identifier=identifier,
+            flag=on_bad_row == "flag",
+            tally=tally,
+            progress=progress,
+        )
+        marked = _highest(batches, budget) if budget else _over_threshold(batches, detector.threshold_)
+        calibration, name = detector.calibration_scores_, "id" if identifier else "row"
+        write_table(
+            out,
+            (_result(*pair, calibration=calibration, name=name, tally=tally) for pair in marked),
+        )
+    seconds = time.perf_counter() - began
+    facts = {
+        "scores": str(out),
+        "rows": tally.rows,
+        "alarms": tally.alarms,
+        "invalid": tally.invalid,
+        "budget": budget,
+        "alarm_rate": None if budget else detector.alarm_rate_,
+        "alarm_rate_held": None if budget else detector.alarm_rate_held_,
+        "missing": dict(tally.missing),
+        "unseen": dict(tally.unseen),
+        "outside": dict(tally.outside),
+        "seconds": round(seconds, 3),
+        "rows_per_second": round(tally.rows / seconds),
+    }
+    (show_facts if as_json else _say)(facts)
+    if tally.invalid:
+        context.exit(FLAGGED)

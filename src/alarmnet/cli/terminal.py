@@ -1,0 +1,157 @@
+"""What all commands share: exit codes, options, warnings and progress, and checks of where they write."""
+
+import json
+import os
+import sys
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import reduce
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from alarmnet.errors import AlarmnetError, AlarmnetWarning, InputError
+
+REFUSED = 2
+FLAGGED = 3
+INTERRUPTED = 130
+
+Command = Callable[..., Any]
+
+
+@contextmanager
+def _warnings_as_lines() -> Iterator[None]:
+    """Print each of our warnings once, as a sentence on standard error."""
+    shown: set[str] = set()
+
+    def show(message: Warning | str, *_: Any, **__: Any) -> None:
+        if str(message) not in shown:
+            shown.add(str(message))
+            click.echo(f"Warning: {message}", err=True)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", AlarmnetWarning)
+        warnings.showwarning = show
+        yield
+
+
+class Commands(click.Group):
+    """Commands that say what was wrong in a sentence and end with a documented exit code."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command that was asked for."""
+        try:
+            with _warnings_as_lines():
+                return super().invoke(ctx)
+        except AlarmnetError as error:
+            click.echo(f"Error: {error}", err=True)
+            ctx.exit(REFUSED)
+        except KeyboardInterrupt:
+            click.echo("Interrupted: the output was not written.", err=True)
+            ctx.exit(INTERRUPTED)
+
+
+def _decorated(*decorators: Callable[[Command], Command]) -> Callable[[Command], Command]:
+    return lambda command: reduce(lambda made, decorate: decorate(made), reversed(decorators), command)
+
+
+a_file = click.Path(path_type=Path)
+model_argument = click.argument("model", type=a_file)
+tables_argument = click.argument("tables", metavar="TABLE...", nargs=-1, required=True, type=a_file)
+ignore_option = click.option(
+    "--ignore", "ignored", metavar="COLUMN", multiple=True, help="A column to leave out; may be repeated."
+)
+device_option = click.option(
+    "--device",
+    type=click.Choice(["auto", "cpu", "cuda"]),
+    default="auto",
+    show_default=True,
+    help="Where to compute; auto takes a GPU where there is one.",
+)
+json_option = click.option(
+    "--json", "as_json", is_flag=True, help="Print one JSON object on standard output."
+)
+output_options = _decorated(
+    json_option, click.option("--quiet", is_flag=True, help="No progress bar on standard error.")
+)
+
+
+def id_option(use: str) -> Callable[[Command], Command]:
+    """Make the option that names the column by which rows are known."""
+    return click.option(
+        "--id",
+        "identifier",
+        metavar="COLUMN",
+        help=f"The column {use}; without it, row numbers, counted from 0 over all files.",
+    )
+
+
+def label_options(*, default: str = "") -> Callable[[Command], Command]:
+    """Make the options that say which column and which values are labels."""
+    return _decorated(
+        click.option("--label", metavar="COLUMN", help=f"The column with the labels{default}."),
+        click.option(
+            "--anomaly",
+            metavar="VALUE",
+            multiple=True,
+            help=f"A value of the label column that marks an anomaly; may be repeated{default}.",
+        ),
+        click.option(
+            "--normal",
+            metavar="VALUE",
+            multiple=True,
+            help="A value that marks a normal row; may be repeated. Cells that are empty or hold neither "
+            "value mean 'not looked at'. Without --normal every other cell is normal, unless it is empty (or "
+            f"NaN, NA, N/A, null, None){default}.",
+        ),
+    )
+
+
+def show_facts(facts: Mapping[str, Any]) -> None:
+    """Print facts for programs."""
+    click.echo(json.dumps(facts, indent=2, allow_nan=False))
+
+
+def shows_progress(*, quiet: bool) -> bool:
+    """Whether somebody watches standard error."""
+    return not quiet and sys.stderr.isatty()
+
+
+@contextmanager
+def row_progress(total: int | None, *, quiet: bool) -> Iterator[Callable[[int], None]]:
+    """Give a function to call with the number of rows that were done since."""
+    columns = (
+        BarColumn(),
+        TextColumn("{task.completed:,} rows, {task.speed:,.0f} a second"),
+        TimeElapsedColumn(),
+    )
+    with Progress(
+        *columns, console=Console(stderr=True), disable=not shows_progress(quiet=quiet)
+    ) as progress:
+        task = progress.add_task("rows", total=total)
+        yield lambda rows: progress.advance(task, rows)
+
+
+def check_output(path: Path, *, inputs: Sequence[Path] = ()) -> None:
+    """Refuse, before any work, a file that could not be written or that would replace an input.
+
+    Raises
+    ------
+    InputError
+        Says what stands in the way.
+    """
+    folder = path.resolve().parent
+    if not folder.is_dir():
+        raise InputError(f"{path}: there is no folder {folder}; create it first", code="missing_folder")
+    if path.is_dir():
+        raise InputError(f"{path} is a folder; give the name of a file", code="not_a_file")
+    if not os.access(folder, os.W_OK):
+        raise InputError(
+            f"{path}: the folder {folder} may not be written to; choose another", code="unwritable"
+        )
+    if path.exists() and any(other.exists() and path.samefile(other) for other in inputs):
+        raise InputError(f"{path} is an input too; write to another file", code="output_is_input")

@@ -1,0 +1,467 @@
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+import pandas as pd
+import pytest
+from click.testing import CliRunner, Result
+
+import alarmnet
+from alarmnet.cli import fit as fit_module
+from alarmnet.cli import main, memory
+from alarmnet.cli.labels import Labelling
+from alarmnet.detectors import A3Detector, a3
+from alarmnet.training import Schedule
+
+DOCS = Path(__file__).parents[1] / "docs" / "command-line.md"
+SHORT = Schedule(steps=30, batch_size=64, learning_rate=1e-2)
+LABELS = ("--label", "class", "--anomaly", "fraud")
+
+
+def run(*arguments: object, code: int = 0) -> Result:
+    result = CliRunner().invoke(main, [str(argument) for argument in arguments])
+    assert result.exit_code == code, (result.output, result.exception)
+    return result
+
+
+def facts(*arguments: object, code: int = 0) -> dict[str, Any]:
+    parsed: dict[str, Any] = json.loads(run(*arguments, "--json", code=code).stdout)
+    return parsed
+
+
+def table(rows: int = 150, *, seed: int = 0) -> pd.DataFrame:
+    generator = np.random.default_rng(seed)
+    frame = pd.DataFrame(
+        {
+            "payment": [f"p{number:04}" for number in range(rows)],
+            "amount": generator.normal(size=rows),
+            "service": generator.choice(["web", "shop"], rows),
+            "class": "fine",
+        }
+    )
+    frame.loc[:8, "amount"] += 9.0
+    frame.loc[:8, "class"] = "fraud"
+    frame.loc[9:13, "class"] = None
+    return frame
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _short_training() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(a3, "TARGET_SCHEDULE", SHORT)
+        patch.setattr(a3, "ALARM_SCHEDULE", SHORT)
+        yield
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Tables and a model that all tests read and none changes."""
+    made = tmp_path_factory.mktemp("cli")
+    table().to_csv(made / "train.csv", index=False)
+    table(seed=1).to_csv(made / "test.csv.gz", index=False)
+    arguments = (*LABELS, "--ignore", "payment", "--alarm-rate", "0.05")
+    run("fit", made / "train.csv", *arguments, "--out", made / "model")
+    return made
+
+
+# fit
+
+
+def test_fit_says_labels_and_memory_before_training_and_remembers_them(folder: Path, tmp_path: Path) -> None:
+    arguments = (folder / "train.csv", *LABELS, "--ignore", "payment", "--seed", "3", "--out", tmp_path / "m")
+    result = run("fit", *arguments, "--alarm-rate", "0.05")
+    table_line, labels_line, *_ = result.stdout.splitlines()
+    assert re.fullmatch(
+        r"Table: 150 rows, 2 columns\. Training takes about \d+ MiB of memory, .+ are available\.", table_line
+    )
+    assert labels_line == "Labels in 'class': 9 anomalies, 136 normal, 5 not looked at."
+    detector = alarmnet.load(tmp_path / "m")
+    assert detector.notes_ == {
+        "label": "class",
+        "anomaly": ["fraud"],
+        "normal": [],
+        "ignored": ["payment"],
+    }
+    assert (detector.seed_, detector.alarm_rate_) == (3, 0.05)
+    assert list(detector.feature_names_in_) == ["amount", "service"]
+
+
+def test_fit_without_label_says_so(folder: Path, tmp_path: Path) -> None:
+    frame = table().drop(columns=["class", "payment"])
+    frame.to_parquet(tmp_path / "train.parquet")
+    result = run("fit", tmp_path / "train.parquet", "--alarm-rate", "0.1", "--out", tmp_path / "m")
+    assert "Labels: none (no --label was given). Training takes all 150 rows as normal" in result.stdout
+    assert "unlabelled (taken as clean)" in result.stdout
+    assert alarmnet.load(tmp_path / "m").label_counts_["unlabelled"] == 150
+
+
+def test_fit_on_an_empty_label_column_says_so(tmp_path: Path) -> None:
+    table().assign(**{"class": None}).drop(columns="payment").to_csv(tmp_path / "t.csv", index=False)
+    result = run("fit", tmp_path / "t.csv", *LABELS, "--out", tmp_path / "m", code=2)
+    assert "column 'class' holds no 'fraud'; it holds None" in result.stderr
+
+
+def test_labels_match_as_text_and_as_numbers() -> None:
+    some = Labelling("class", anomaly=["1", "bad"], normal=[])
+    assert [some.meaning(cell) for cell in ("1", "1.0", "bad", "0", "Bad")] == [1, 1, 1, 0, 0]
+    assert all(np.isnan(some.meaning(cell)) for cell in (None, " ", "NA", "nan"))
+    both = Labelling("class", anomaly=["NA"], normal=["0"])
+    assert [both.meaning(cell) for cell in ("NA", "0.0")] == [1, 0]
+    assert np.isnan(both.meaning("2"))
+
+
+@pytest.mark.parametrize("values", [[1.0, 0.0, None] * 5, [True, False, None] * 5])
+def test_label_columns_of_parquet_need_be_no_text(tmp_path: Path, values: list[object]) -> None:
+    frame = pd.DataFrame({"x": np.arange(15.0), "y": pd.array(values)})  # type: ignore[call-overload]
+    frame.to_parquet(tmp_path / "t.parquet")
+    anomaly = "1" if values[0] == 1.0 and not isinstance(values[0], bool) else "true"
+    arguments = ("--label", "y", "--anomaly", anomaly, "--alarm-rate", "0.5", "--out", tmp_path / "m")
+    assert facts("fit", tmp_path / "t.parquet", *arguments)["labels"] == {
+        "anomaly": 5,
+        "normal": 5,
+        "unlabelled": 5,
+    }
+
+
+def test_normal_values_leave_the_others_unlabelled(folder: Path, tmp_path: Path) -> None:
+    frame = table().drop(columns="payment")
+    frame.loc[100:, "class"] = "pending"
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    found = facts(
+        "fit", tmp_path / "t.csv", *LABELS, "--normal", "fine", "--alarm-rate", "0.1", "--out", tmp_path / "m"
+    )
+    assert found["labels"] == {"anomaly": 9, "normal": 86, "unlabelled": 55}
+    assert found["columns"] == {"amount": "number", "service": "category"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--label", "class"], "--label needs --anomaly VALUE"),
+        (["--anomaly", "fraud"], "--anomaly and --normal need --label COLUMN."),
+        ([*LABELS, "--anomaly", "froud"], "holds no 'froud'; it holds 'fraud', None, 'fine'"),
+        ([*LABELS, "--normal", "fraud"], "'fraud' is given as --anomaly and as --normal"),
+        (["--label", "klass", "--anomaly", "x"], "has no column 'klass'; it has payment, amount"),
+        (["--ignore", "x"], "--ignore 'x': there is no such column; there are 'payment', 'amount'"),
+        (["--method", "b3"], "'b3' is none of a3."),
+        (["--alarm-rate", "1"], "1.0 is not in the range 0<x<1."),
+        (["--ignore", "payment", "--ignore", "amount", "--ignore", "service", *LABELS], "no column is left"),
+    ],
+)
+def test_fit_refuses_in_a_sentence(folder: Path, tmp_path: Path, arguments: list[str], sentence: str) -> None:
+    result = run("fit", folder / "train.csv", *arguments, "--out", tmp_path / "m", code=2)
+    assert sentence in result.stderr
+    assert "Traceback" not in result.output
+    assert not list(tmp_path.iterdir())
+
+
+def test_outputs_are_checked_before_the_tables(folder: Path, tmp_path: Path) -> None:
+    missing = run("fit", "nothing.csv", "--out", tmp_path / "new" / "m", code=2)
+    assert f"there is no folder {tmp_path / 'new'}; create it first" in missing.stderr
+    a_folder = run("score", "nothing", "nothing.csv", "--out", tmp_path, code=2)
+    assert f"{tmp_path} is a folder; give the name of a file" in a_folder.stderr
+    before = (folder / "train.csv").read_bytes()
+    an_input = run("fit", folder / "train.csv", "--out", folder / "train.csv", code=2)
+    assert "train.csv is an input too; write to another file" in an_input.stderr
+    assert (folder / "train.csv").read_bytes() == before
+
+
+def test_fit_refuses_what_does_not_fit_in_memory(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fit_module, "available_bytes", lambda: 4096)
+    result = run("fit", folder / "train.csv", *LABELS, "--out", tmp_path / "m", code=2)
+    assert "of memory and 0 MiB are available: train on fewer rows" in result.stderr
+    assert not list(tmp_path.iterdir())
+
+
+def test_available_memory_is_known_here() -> None:
+    available = memory.available_bytes()
+    assert available is not None
+    assert available > 1 << 20
+
+
+def test_bad_rows_are_refused_or_dropped_and_counted(tmp_path: Path) -> None:
+    frame = table().drop(columns="payment")
+    frame.loc[20, "amount"] = np.inf
+    frame.loc[21, "amount"] = 1e39
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    arguments = ("fit", tmp_path / "t.csv", *LABELS, "--alarm-rate", "0.05", "--out", tmp_path / "m")
+    assert "Input X contains infinity: column 'amount'" in run(*arguments, code=2).stderr
+    assert not (tmp_path / "m").exists()
+    found = facts(*arguments, "--on-bad-row", "drop")
+    assert (found["rows"], found["dropped"], found["labels"]["normal"]) == (148, 2, 134)
+
+
+def test_interrupted_training_exits_with_130_and_leaves_nothing(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(A3Detector, "fit", interrupted)
+    result = run("fit", folder / "train.csv", *LABELS, "--out", tmp_path / "m", code=130)
+    assert result.stderr == "Interrupted: the output was not written.\n"
+    assert not list(tmp_path.iterdir())
+
+
+def test_warnings_are_sentences(folder: Path, tmp_path: Path) -> None:
+    result = run("fit", folder / "train.csv", *LABELS, "--alarm-rate", "0.001", "--out", tmp_path / "m")
+    warnings = result.stderr.splitlines()
+    assert warnings[0].startswith("Warning: Left out, since each row has a text of its own: 'payment'.")
+    assert warnings[1].startswith("Warning: 27 calibration rows cannot hold an alarm rate of 0.001")
+    assert len(warnings) == 2
+
+
+# refit
+
+
+def test_refit_takes_the_remembered_labels_and_overwrites_the_model(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "model").write_bytes((folder / "model").read_bytes())
+    frame = table()
+    frame.loc[9:13, "class"] = "fraud"
+    frame.to_csv(tmp_path / "new.csv", index=False)
+    found = facts("refit", tmp_path / "model", tmp_path / "new.csv")
+    assert found["labels"] == {"anomaly": 14, "normal": 136, "unlabelled": 0}
+    refitted, before = alarmnet.load(tmp_path / "model"), alarmnet.load(folder / "model")
+    assert refitted.notes_ == before.notes_
+    assert refitted.history_["target"] == before.history_["target"]
+    assert refitted.history_["alarm"] != before.history_["alarm"]
+
+
+def test_refit_needs_labels(folder: Path, tmp_path: Path) -> None:
+    table().assign(**{"class": None}).to_csv(tmp_path / "t.csv", index=False)
+    arguments = (folder / "model", tmp_path / "t.csv", "--out", tmp_path / "m")
+    assert "column 'class' labels no row" in run("refit", *arguments, code=2).stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["t.csv"]
+
+
+# score
+
+
+def test_scores_equal_the_library(folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "scores.csv"
+    found = facts("score", folder / "model", folder / "test.csv.gz", "--out", out)
+    detector, frame = alarmnet.load(folder / "model"), table(seed=1)[["amount", "service"]]
+    scores = pd.read_csv(out)
+    assert list(scores) == ["row", "score", "p_value", "alarm", "status"]
+    assert scores["row"].tolist() == list(range(150))
+    np.testing.assert_allclose(scores["score"], detector.anomaly_score(frame), atol=1e-12)
+    np.testing.assert_array_equal(scores["p_value"], detector.p_value(frame))
+    np.testing.assert_array_equal(scores["alarm"], detector.predict(frame) == 1)
+    assert set(scores["status"]) == {"ok"}
+    assert (found["rows"], found["alarms"], found["invalid"]) == (150, int(scores["alarm"].sum()), 0)
+    assert found["alarm_rate"] == 0.05
+
+
+def test_several_files_are_one_table_and_ids_are_copied_as_they_stand(folder: Path, tmp_path: Path) -> None:
+    frame = table(seed=1).assign(payment=[f"{number:04}" for number in range(150)])
+    frame[:70].to_csv(tmp_path / "a.csv", index=False)
+    frame[70:].to_csv(tmp_path / "b.csv", index=False)
+    out = tmp_path / "scores.parquet"
+    run("score", folder / "model", tmp_path / "a.csv", tmp_path / "b.csv", "--id", "payment", "--out", out)
+    assert pd.read_parquet(out)["id"].tolist() == frame["payment"].tolist()
+
+
+def test_alarm_rate_and_budget(folder: Path, tmp_path: Path) -> None:
+    test, out = folder / "test.csv.gz", tmp_path / "scores.parquet"
+    more = facts("score", folder / "model", test, "--out", out, "--alarm-rate", "0.5")
+    detector = alarmnet.load(folder / "model").set_alarm_rate(0.5)
+    assert more["alarms"] == int(detector.predict(table(seed=1)[["amount", "service"]]).sum())
+    found = facts("score", folder / "model", test, test, "--out", out, "--budget", "7")
+    scores = pd.read_parquet(out)
+    assert found["alarms"] == 7
+    order = np.argsort(-scores["score"].to_numpy(), kind="stable")
+    # both files hold the same rows, so every score occurs twice: four in the first file, three in the second
+    assert sorted(scores["row"][scores["alarm"]]) == sorted(order[:7])
+    assert (scores["row"][scores["alarm"]] < 150).sum() == 4
+    both = run("score", folder / "model", test, "--out", out, "--budget", "7", "--alarm-rate", "0.5", code=2)
+    assert "--budget and --alarm-rate exclude each other" in both.stderr
+
+
+def test_budget_beyond_the_valid_rows(folder: Path, tmp_path: Path) -> None:
+    frame = table()[:5].assign(amount=["1", "x", "2", "inf", ""])
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    arguments = ("--out", tmp_path / "s.parquet", "--budget", "9", "--on-bad-row", "flag")
+    found = facts("score", folder / "model", tmp_path / "t.csv", *arguments, code=3)
+    assert (found["alarms"], found["invalid"]) == (3, 2)
+
+
+def test_bad_rows_are_refused_or_flagged(folder: Path, tmp_path: Path) -> None:
+    frame = table()[:6].assign(amount=["1", "text", "1e39", "-inf", "", "2"])
+    frame.loc[5, "service"] = "Web"
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    out = tmp_path / "scores.parquet"
+    arguments = ("score", folder / "model", tmp_path / "t.csv", "--out", out)
+    refused = run(*arguments, code=2)
+    assert "line 3, column 'amount': 'text' is not a number" in refused.stderr
+    assert not out.exists()
+    flagged = run(*arguments, "--on-bad-row", "flag", code=3)
+    assert "6 rows" in flagged.stdout
+    assert "3 invalid" in flagged.stdout
+    assert "Cells missing: 1 ('amount' 1)." in flagged.stdout
+    assert "Cells of a category that training did not have: 1 ('service' 1)." in flagged.stdout
+    scores = pd.read_parquet(out)
+    assert scores["status"].tolist() == ["ok", "invalid", "invalid", "invalid", "ok", "ok"]
+    valid = scores["status"] == "ok"
+    for column in ("score", "p_value", "alarm"):
+        assert scores[column].notna().tolist() == valid.tolist()
+    alone = alarmnet.load(folder / "model").anomaly_score(pd.DataFrame({"amount": [1.0], "service": ["web"]}))
+    assert frame["service"][0] in {"web", "shop"}
+    assert np.isfinite(scores["score"][valid]).all()
+    assert alone.shape == (1,)
+
+
+def test_a_refused_row_is_numbered_in_the_whole_table(folder: Path, tmp_path: Path) -> None:
+    rows = 65_536 + 10
+    frame = pd.DataFrame({"amount": np.zeros(rows), "service": "web"})
+    frame.loc[65_540, "amount"] = np.inf
+    frame.to_parquet(tmp_path / "t.parquet")
+    out = tmp_path / "scores.csv"
+    result = run("score", folder / "model", tmp_path / "t.parquet", "--out", out, code=2)
+    assert "column 'amount', row 4. " in result.stderr
+    assert "(rows counted from row 65,536 of the table; `alarmnet score --on-bad-row flag`" in result.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["t.parquet"]
+
+
+@pytest.mark.parametrize("options", [(), ("--budget", "3"), ("--id", "payment")])
+def test_no_rows_give_an_empty_result(folder: Path, tmp_path: Path, options: tuple[str, ...]) -> None:
+    (tmp_path / "t.csv").write_text("payment,amount,service,class\n")
+    out = tmp_path / "scores.csv"
+    assert facts("score", folder / "model", tmp_path / "t.csv", "--out", out, *options)["rows"] == 0
+    name = "id" if "--id" in options else "row"
+    assert out.read_text().replace('"', "").split() == [f"{name},score,p_value,alarm,status"]
+
+
+def test_columns_have_to_be_those_of_training(folder: Path, tmp_path: Path) -> None:
+    table().drop(columns="amount").to_csv(tmp_path / "less.csv", index=False)
+    table().assign(colour="red").to_csv(tmp_path / "more.csv", index=False)
+    out = tmp_path / "scores.csv"
+    less = run("score", folder / "model", tmp_path / "less.csv", "--out", out, code=2)
+    assert "less.csv lacks columns that the model was trained with: 'amount'; add them" in less.stderr
+    more = run("score", folder / "model", tmp_path / "more.csv", "--out", out, code=2)
+    assert "not trained with: 'colour'; leave each out with --ignore COLUMN" in more.stderr
+    run("score", folder / "model", tmp_path / "more.csv", "--out", out, "--ignore", "colour")
+
+
+def test_a_model_without_column_names_is_refused(tmp_path: Path) -> None:
+    detector = A3Detector(alarm_rate=0.5, random_state=0).fit(np.random.default_rng(0).normal(size=(40, 2)))
+    detector.save(tmp_path / "m")
+    table().to_csv(tmp_path / "t.csv", index=False)
+    result = run("score", tmp_path / "m", tmp_path / "t.csv", "--out", tmp_path / "s.csv", code=2)
+    assert "was trained on images or on a table without column names" in result.stderr
+
+
+def test_a_damaged_model_and_a_missing_table_are_named(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "m").write_bytes((folder / "model").read_bytes()[:-1])
+    out = tmp_path / "s.csv"
+    assert str(tmp_path / "m") in run("score", tmp_path / "m", "t.csv", "--out", out, code=2).stderr
+    missing = run("score", folder / "model", "nothing.csv", "--out", out, code=2)
+    assert "nothing.csv: there is no such file" in missing.stderr
+
+
+# evaluate and report
+
+
+def test_evaluate_finds_what_the_model_remembers(folder: Path) -> None:
+    found = facts("evaluate", folder / "model", folder / "test.csv.gz", "--budget", "20")
+    assert (found["normal"], found["anomalies"], found["unlabelled"], found["budget"]) == (136, 9, 5, 20)
+    assert found["average_precision"]["value"] > 0.9
+    assert found["roc_auc"]["low"] <= found["roc_auc"]["value"] <= found["roc_auc"]["high"]
+    shown = run("evaluate", folder / "model", folder / "test.csv.gz").stdout
+    assert "136 normal rows, 9 anomalies, 5 left out (unlabelled)" in shown
+    assert "alarm rate on normal rows (asked: 0.05)" in shown
+    assert f"{found['roc_auc']['value']:.3f}" in shown
+
+
+def test_evaluate_needs_both_kinds_of_rows(folder: Path, tmp_path: Path) -> None:
+    table()[20:].to_csv(tmp_path / "t.csv", index=False)
+    result = run("evaluate", folder / "model", tmp_path / "t.csv", code=2)
+    assert "only one class: 130 normal rows and no anomaly" in result.stderr
+
+
+def test_report_is_a_page_or_json_and_labels_may_be_absent(folder: Path, tmp_path: Path) -> None:
+    test, page = folder / "test.csv.gz", tmp_path / "report.html"
+    found = facts("report", folder / "model", test, "--id", "payment", "--out", page)
+    assert found["highest"][0]["id"].startswith("p000")
+    assert found["data"]["labels"] == {"normal": 136, "anomaly": 9, "unlabelled": 5}
+    assert found["highest"][0]["id"] in page.read_text()
+    table(seed=1).drop(columns="class").to_csv(tmp_path / "t.csv", index=False)
+    run("report", folder / "model", tmp_path / "t.csv", "--out", tmp_path / "r.json")
+    assert json.loads((tmp_path / "r.json").read_text())["evaluation"] is None
+
+
+# the rest
+
+
+def test_datasets_are_listed() -> None:
+    names = [info["name"] for info in facts("datasets")["datasets"]]
+    assert "thyroid" in names
+    assert "thyroid" in run("datasets").stdout
+
+
+def test_an_unknown_dataset_is_refused(tmp_path: Path) -> None:
+    result = run("datasets", "get", "nothing", "--out", tmp_path / "t.csv", code=2)
+    assert "there is no data set 'nothing'; choose one of nsl-kdd" in result.stderr
+
+
+def test_a_dataset_becomes_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = Path(__file__).parents[2] / "shared" / "data"
+    if not (data / "ann-thyroid").is_dir():
+        pytest.skip("the thyroid files are neither in ALARMNET_DATA nor in ../shared/data")
+    monkeypatch.setenv("ALARMNET_DATA", str(data))
+    out = tmp_path / "thyroid.parquet"
+    assert facts("datasets", "get", "thyroid", "--part", "test", "--out", out)["rows"] == 3428
+    assert pd.read_parquet(out)["class"].nunique() == 3
+
+
+def test_demo_runs_the_commands_it_shows(tmp_path: Path) -> None:
+    result = run("demo", "--out", tmp_path / "demo")
+    shown = [line.split()[2] for line in result.stdout.splitlines() if line.startswith("$ alarmnet")]
+    assert shown == ["fit", "score", "evaluate", "report"]
+    for words in ("isolation forest", "logistic regression", "2.0% asked for", "report.html"):
+        assert words in result.stdout
+    train = pd.read_csv(tmp_path / "demo" / "train.csv")
+    assert (train["digit"] == 8).sum() == 10
+    assert (tmp_path / "demo" / "report.html").exists()
+
+
+def test_demo_refuses_a_folder_that_is_a_file(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    assert "cannot be made a folder" in run("demo", "--out", tmp_path / "file", code=2).stderr
+
+
+def commands(command: click.Command, path: str) -> Iterator[tuple[str, click.Command]]:
+    yield path, command
+    if isinstance(command, click.Group):
+        for name, below in command.commands.items():
+            yield from commands(below, f"{path} {name}")
+
+
+@pytest.mark.parametrize(("path", "command"), list(commands(main, "alarmnet"))[1:])
+def test_every_command_and_option_is_documented(path: str, command: click.Command) -> None:
+    sections = re.split(r"^## ", DOCS.read_text(), flags=re.M)
+    section = next(text for text in sections if text.startswith(f"`{path}`"))
+    assert f"```sh\n{path}" in section or f"\n{path}" in section
+    for parameter in command.params:
+        for option in parameter.opts if isinstance(parameter, click.Option) else ():
+            assert f"`{option}" in section, option
+
+
+@pytest.mark.parametrize("code", [0, 1, 2, 3, 130])
+def test_exit_codes_are_documented(code: int) -> None:
+    assert re.search(rf"^\| {code} \|", DOCS.read_text(), flags=re.M)
+
+
+@pytest.mark.parametrize(("path", "command"), list(commands(main, "alarmnet")))
+def test_help_explains_every_option(path: str, command: click.Command) -> None:
+    shown = run(*path.split()[1:], "--help").stdout
+    assert command.help
+    for parameter in command.params:
+        if isinstance(parameter, click.Option):
+            assert parameter.help, parameter.name
+            assert parameter.opts[0] in shown
