@@ -1,0 +1,1 @@
+"""The papers' tables; not part of the package."""

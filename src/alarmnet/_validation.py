@@ -57,12 +57,12 @@ class Labels:
     @property
     def anomalous(self) -> NDArray[np.bool_]:
         """Rows known to be anomalies."""
-        return self.values == 1
+        return np.asarray(self.values == 1)
 
     @property
     def normal(self) -> NDArray[np.bool_]:
         """Rows labelled normal."""
-        return self.values == 0
+        return np.asarray(self.values == 0)
 
     @property
     def unlabelled(self) -> NDArray[np.bool_]:
@@ -89,7 +89,7 @@ def _as_array(y: Any) -> NDArray[Any]:
 
 
 def _is_missing(label: object) -> bool:
-    return label is None or type(label).__name__ in ("NAType", "NaTType") or label != label  # noqa: PLR0124
+    return label is None or type(label).__name__ in ("NAType", "NaTType") or label != label
 
 
 def read_labels(y: Any, *, rows: int, anomaly_label: object = None) -> Labels:

@@ -14,7 +14,8 @@ def _layer(network: nn.Module, name: str) -> nn.Module:
     if name not in layers:
         known = ", ".join(key for key in layers if key)
         raise InputError(f"the target has no layer {name!r}; its layers are: {known}", code="unknown_layer")
-    return layers[name]
+    layer: nn.Module = layers[name]
+    return layer
 
 
 @contextmanager

@@ -44,5 +44,7 @@ class NormalProfile:
             share = np.minimum(1.0, 2 * (np.minimum(above, below) + 1) / (n + 1))
             spread = max(float(usual[-1] - usual[0]), 1e-3)
             beyond = np.maximum(np.maximum(values - usual[-1], usual[0] - values), 0) / spread
-            np.maximum(result[:, place], np.log1p(beyond) / np.log(10) - np.log10(share), out=result[:, place])
+            np.maximum(
+                result[:, place], np.log1p(beyond) / np.log(10) - np.log10(share), out=result[:, place]
+            )
         return result

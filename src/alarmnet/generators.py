@@ -78,8 +78,9 @@ class UniformNoise(Generator):
 class ColumnSwap(Generator):
     """Rows in which some inputs come from other rows: each value is usual, their combination is not.
 
-    Closer to the normal rows than noise, and so a harder lesson. Each counterexample takes a share of its
-    inputs, drawn for it between `low` and `high`, from other training rows, each input from a row of its own.
+    Closer to the normal rows than noise, and so a harder lesson. Of each counterexample a share of the inputs,
+    drawn for it between `low` and `high`, is replaced: by the values of other training rows, each from a row of
+    its own, or, for the share `noise` of them, by the paper's Gaussian noise.
 
     Examples
     --------
@@ -91,6 +92,7 @@ class ColumnSwap(Generator):
     kind: ClassVar[str] = "swap"
     low: float = 0.1
     high: float = 1.0
+    noise: float = 0.0
 
     def sampler(self, rows: Tensor, *, seed: int, progress: ProgressFunction | None = None) -> Sampler:
         """Keep the training rows to draw from."""
@@ -99,11 +101,17 @@ class ColumnSwap(Generator):
         def sample(batch: Tensor, generator: torch.Generator) -> Tensor:
             flat = batch.flatten(1)
             count, width = flat.shape
-            share = torch.empty(count, 1, device=flat.device).uniform_(self.low, self.high, generator=generator)
-            swapped = torch.empty(flat.shape, device=flat.device).uniform_(generator=generator) < share
+
+            def uniform(*shape: int) -> Tensor:
+                return torch.empty(shape, device=flat.device).uniform_(generator=generator)
+
+            share = self.low + (self.high - self.low) * uniform(count, 1)
             donors = torch.randint(len(columns), (count, width), generator=generator, device=flat.device)
             other = columns.gather(0, donors)
-            return torch.where(swapped, other, flat).reshape(batch.shape)
+            if self.noise:
+                noise = torch.empty_like(flat).normal_(0.5, 1.0, generator=generator)
+                other = torch.where(uniform(count, width) < self.noise, noise, other)
+            return torch.where(uniform(count, width) < share, other, flat).reshape(batch.shape)
 
         return sample
 

@@ -36,12 +36,12 @@ def drawing_from(network: nn.Module, generator: torch.Generator | None) -> Itera
     """Let every part of the network that draws (dropout, variational codes) draw from one generator."""
     drawing = [part for part in network.modules() if hasattr(part, "generator")]
     for part in drawing:
-        part.generator = generator
+        setattr(part, "generator", generator)  # noqa: B010
     try:
         yield
     finally:
         for part in drawing:
-            part.generator = None
+            setattr(part, "generator", None)  # noqa: B010
 
 
 def materialise(network: nn.Module, generator: torch.Generator) -> None:

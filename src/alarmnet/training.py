@@ -8,6 +8,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from alarmnet._threads import operations, threads_for
 from alarmnet.errors import InputError, TrainingDivergedError
 from alarmnet.layers import drawing_from
 
@@ -55,7 +56,9 @@ class Schedule:
         for name in ("epochs", "steps", "batch_size", "learning_rate", "patience"):
             value = getattr(self, name)
             if value is not None and not value > 0:
-                raise InputError(f"Schedule's {name} must be above 0; got {value!r}", code="invalid_parameter")
+                raise InputError(
+                    f"Schedule's {name} must be above 0; got {value!r}", code="invalid_parameter"
+                )
 
     def total_steps(self, rows: int) -> int:
         """Optimiser steps of a run over so many rows."""
@@ -84,7 +87,7 @@ ProgressFunction = Callable[[Progress], None]
 def batches(rows: int, batch_size: int, generator: torch.Generator) -> Iterator[Tensor]:
     """Row numbers of one batch after the other, for ever: each pass is a fresh permutation."""
     while True:
-        yield from torch.randperm(rows, generator=generator).split(batch_size)
+        yield from torch.split(torch.randperm(rows, generator=generator), batch_size)
 
 
 class _Watch:
@@ -165,7 +168,8 @@ def train(
     history: list[dict[str, float]] = []
     losses: list[Tensor] = []
     network.train()
-    with drawing_from(network, noise):
+    work = operations(network, schedule.batch_size, training=True)
+    with drawing_from(network, noise), threads_for(work):
         order = batches(rows, schedule.batch_size, generator)
         for step, index in zip(range(1, total + 1), order, strict=False):
             optimiser.param_groups[0]["lr"] = schedule.learning_rate_at((step - 1) / total)

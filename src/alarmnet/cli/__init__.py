@@ -6,17 +6,27 @@ Exit codes: 0 done; 1 unexpected; 2 input or usage refused; 3 done, but rows wer
 
 import click
 
-from alarmnet.cli.datasets import datasets
-from alarmnet.cli.demo import demo
-from alarmnet.cli.evaluate import evaluate, report
-from alarmnet.cli.fit import fit, refit
-from alarmnet.cli.score import score
-from alarmnet.cli.terminal import Commands
+from alarmnet.cli.terminal import Commands, LazyCommand
 
 __all__ = ["main"]
 
+COMMANDS = {
+    "fit": LazyCommand("alarmnet.cli.fit", "Learn what is normal in tables, and write a model."),
+    "refit": LazyCommand("alarmnet.cli.fit", "Train a model's alarm anew for new labels, in seconds."),
+    "score": LazyCommand("alarmnet.cli.score", "Score tables of any size, row by row."),
+    "evaluate": LazyCommand("alarmnet.cli.evaluate", "Measure how well a model finds anomalies."),
+    "report": LazyCommand("alarmnet.cli.evaluate", "Write a page about tables and their alarms."),
+    "datasets": LazyCommand("alarmnet.cli.datasets", "List public data sets, or get one as a file."),
+    "demo": LazyCommand("alarmnet.cli.demo", "See it at work within a minute."),
+}
+"""Each command's file, imported when it is called, and the first line of its help."""
 
-@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+
+@click.group(
+    cls=Commands,
+    lazy=COMMANDS,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
 @click.version_option(package_name="alarmnet")
 def main() -> None:
     """Find anomalies in tables, from a handful of labels or none.
@@ -35,7 +45,3 @@ def main() -> None:
     Exit codes: 0 done; 1 unexpected; 2 input or usage refused;
     3 done, but rows were flagged invalid; 130 interrupted.
     """  # noqa: D301 - click reads \b
-
-
-for command in (fit, refit, score, evaluate, report, datasets, demo):
-    main.add_command(command)

@@ -90,11 +90,11 @@ def _compare(scores: dict[str, Floats], anomalous: NDArray[np.bool_]) -> None:
 )
 @click.pass_context
 def demo(context: click.Context, folder: Path) -> None:
-    """See the main job done within a minute, without a download.
+    """See it at work within a minute.
 
-    It writes handwritten digits as tables, in which 10 eights are the known anomalies among other digits,
-    then runs fit, score, evaluate and report on them as you would, and compares with an isolation forest and
-    a logistic regression on the same rows.
+    Without a download, it writes handwritten digits as tables, in which 10 eights are the known anomalies
+    among other digits, then runs fit, score, evaluate and report on them as you would, and compares with an
+    isolation forest and a logistic regression on the same rows.
 
     \b
     Example:

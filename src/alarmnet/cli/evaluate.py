@@ -76,10 +76,11 @@ def evaluate(
     as_json: bool,
     quiet: bool,
 ) -> None:
-    """Measure how well a model finds the labelled anomalies of tables it has not seen.
+    """Measure how well a model finds anomalies.
 
-    Average precision and ROC AUC, recall and precision among the highest-scored rows, and the alarms on
-    normal rows beside the alarm rate that was asked for, each with its interval.
+    Give tables with labels that training has not seen. It prints average precision and ROC AUC,
+    recall and precision among the highest-scored rows, and the alarms on normal rows beside the alarm rate
+    that was asked for, each with its interval.
 
     \b
     Example:
@@ -124,8 +125,9 @@ def report(
     out: Path,
     as_json: bool,
 ) -> None:
-    """Write a page about tables: the highest-scored rows, why they stand out, and the alarm rate.
+    """Write a page about tables and their alarms.
 
+    It shows the highest-scored rows, what stands out in them, and the alarm rate.
     With labels it also says how many anomalies are found. The tables have to fit in memory.
 
     \b

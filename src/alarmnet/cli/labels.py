@@ -1,6 +1,5 @@
 """The label column of a file as labels: 1 anomaly, 0 normal, NaN not looked at."""
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Self
@@ -102,7 +101,7 @@ class Labelling:
         files
             Opened with the label column as text.
         given
-            Values that somebody typed, which have to occur.
+            Values that somebody typed, which have to occur unless the whole column is empty.
 
         Raises
         ------
@@ -110,17 +109,17 @@ class Labelling:
             There is no such column, or a given value is not in it; names the values that are.
         """
         parts = [np.empty(0)]
-        found: Counter[str] = Counter()
+        found: dict[str, None] = {}
         for batch in files.batches(columns=[self.label]):
-            counts = as_text(batch.table[self.label]).combine_chunks().dictionary_encode()
-            cells = counts.dictionary.to_pylist()
-            indices = counts.indices.fill_null(len(cells)).to_numpy(zero_copy_only=False)
+            encoded = as_text(batch.table[self.label]).combine_chunks().dictionary_encode()
+            cells = encoded.dictionary.to_pylist()
+            indices = encoded.indices.fill_null(len(cells)).to_numpy(zero_copy_only=False)
             parts.append(np.array([*map(self.meaning, cells), np.nan])[indices])
-            found.update(cells)
+            found |= dict.fromkeys(cells)
         for value in given:
-            if not any(_same(cell, value) for cell in found):
+            if found and not any(_same(cell, value) for cell in found):
                 raise InputError(
-                    f"column {self.label!r} holds no {value!r}; it holds {quoted([*found]) or 'nothing'}",
+                    f"column {self.label!r} holds no {value!r}; it holds {quoted([*found])}",
                     code="absent_label",
                     column=self.label,
                 )

@@ -214,7 +214,9 @@ def score(
     as_json: bool,
     quiet: bool,
 ) -> None:
-    """Score every row of tables, which may be larger than memory.
+    """Score tables of any size, row by row.
+
+    They are read in batches, so they may be larger than memory.
 
     \b
     The result has, in the order of the rows:

@@ -6,7 +6,9 @@ import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import reduce
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -39,8 +41,36 @@ def _warnings_as_lines() -> Iterator[None]:
         yield
 
 
+@dataclass(frozen=True)
+class LazyCommand:
+    """A command in a file that is imported when it is called, since torch takes seconds."""
+
+    module: str
+    summary: str
+
+
 class Commands(click.Group):
     """Commands that say what was wrong in a sentence and end with a documented exit code."""
+
+    def __init__(self, *arguments: Any, lazy: Mapping[str, LazyCommand], **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.lazy = lazy
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Give the names."""
+        return [*self.lazy]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import a command; None where there is none of that name."""
+        if cmd_name not in self.lazy:
+            return None
+        found: click.Command = getattr(import_module(self.lazy[cmd_name].module), cmd_name)
+        return found
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, command.summary) for name, command in self.lazy.items()])
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command that was asked for."""
@@ -124,11 +154,7 @@ def shows_progress(*, quiet: bool) -> bool:
 @contextmanager
 def row_progress(total: int | None, *, quiet: bool) -> Iterator[Callable[[int], None]]:
     """Give a function to call with the number of rows that were done since."""
-    columns = (
-        BarColumn(),
-        TextColumn("{task.completed:,} rows, {task.speed:,.0f} a second"),
-        TimeElapsedColumn(),
-    )
+    columns = (BarColumn(), TextColumn("{task.completed:,} rows"), TimeElapsedColumn())
     with Progress(
         *columns, console=Console(stderr=True), disable=not shows_progress(quiet=quiet)
     ) as progress:

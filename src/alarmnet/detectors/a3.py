@@ -1,5 +1,6 @@
 """A3: an alarm network reads the hidden activations of a frozen target (A3, section 3)."""
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Literal, Self
 
@@ -15,7 +16,7 @@ from alarmnet.activations import flat_activations
 from alarmnet.alarms import DenseAlarm, DenseAlarmNetwork
 from alarmnet.detectors.base import BaseDetector, TrainingData
 from alarmnet.errors import InputError
-from alarmnet.generators import CallableGenerator, ColumnSwap, GaussianNoise, Generator
+from alarmnet.generators import CallableGenerator, GaussianNoise, Generator
 from alarmnet.layers import materialise
 from alarmnet.preprocessing import TableEncoder
 from alarmnet.targets import ConvAutoencoder, DenseAutoencoder, Target, TargetNetwork
@@ -25,14 +26,108 @@ KEPT_ACTIVATIONS = 2**30
 """Bytes of activations kept in memory during training; past it they are computed batch by batch."""
 
 VALIDATION_SHARE = 0.1
+"""Share of the training rows that is held out where a schedule has patience."""
 
-TARGET_SCHEDULE = Schedule(steps=2000, batch_size=256, learning_rate=1e-3, decay=True)
-ALARM_SCHEDULE = Schedule(steps=1500, batch_size=256, learning_rate=1e-3, decay=True)
-ALARM = DenseAlarm(hidden=(256, 128, 64), standardise=True)
+STANDARDISED_BY = 4096
+"""Rows whose activations set the scale of the alarm's inputs."""
+
+ALARM = DenseAlarm(hidden=(128, 64), standardise=True)
+
+
+def default_schedule(rows: int) -> Schedule:
+    """Steps by the square root of the number of rows: enough for 200 rows, affordable for a million.
+
+    >>> default_schedule(200).steps, default_schedule(10_000).steps, default_schedule(1_000_000).steps
+    (226, 1600, 4000)
+    """
+    steps = round(min(max(200, 16 * math.sqrt(rows)), 4000))
+    return Schedule(steps=steps, batch_size=128, learning_rate=1e-3, decay=True)
 
 
 class A3Detector(BaseDetector):
-    """TODO."""
+    """Anomalies from a handful of labels, by the activations of a network that knows what is normal.
+
+    Use it on tables of mixed type or on images, mostly normal, with a few known anomalies or none. A target
+    network learns the normal rows; a generator makes counterexamples; an alarm network reads the target's hidden
+    activations and learns to tell normal rows (0) from known anomalies and counterexamples (1). Source: Sperl,
+    Schulze, Boettinger, "Activation Anomaly Analysis" (2020), section 3. The defaults are chosen by validation
+    (docs/defaults.md); `as_published` has the paper's settings.
+
+    Scores: higher is more anomalous in `decision_function` (above 0: alarm), `predict_proba`, `anomaly_score`;
+    *lower* is in `p_value`.
+
+    Parameters
+    ----------
+    target
+        What learns the normal rows: `DenseAutoencoder`, `ConvAutoencoder`, `VariationalAutoencoder`, or
+        `ExternalTarget` around a trained network of your own. None: dense for tables, convolutional for images.
+    generator
+        What makes counterexamples: `GaussianNoise`, `UniformNoise`, `ColumnSwap`, `VaeAnomalies`, or a function
+        from a batch of encoded rows to as many counterexamples. None: `GaussianNoise()`.
+    alarm
+        The alarm network's shape.
+    residual
+        Whether the alarm also reads what the target could not reconstruct; the paper reads activations alone.
+    generated_weight
+        The paper's lambda: the weight of the counterexamples' loss beside the normal rows'.
+    known_weight
+        The weight of the known anomalies' mean loss beside the normal rows', however few they are. None: each
+        row counts the same, as in the paper.
+    shift_weight
+        The weight of the mean of 1 - score over the rows, which favours alarms (section 6); 0 in the paper's runs.
+    target_schedule, alarm_schedule
+        How long and how fast the networks train. None: by the number of rows.
+    encoder
+        A `TableEncoder` with settings of your own; it is copied, then learns on training rows only.
+    alarm_rate
+        The share of normal rows that may raise an alarm, in (0, 1). `set_alarm_rate` changes it later.
+    calibration_share
+        The share of normal rows (at most 10,000) that set the threshold and serve nothing else. They are drawn
+        from rows labelled normal; from unlabelled rows only where no row is.
+    unlabelled
+        `"normal"` trains on unlabelled rows as normal ones, `"ignore"` leaves them out.
+    anomaly_label
+        The label of anomalies in `y`, where it is not 1 or True.
+    device
+        `"auto"` (a GPU where there is one), or PyTorch's name for a device.
+    random_state
+        Same seed, machine, versions and thread count: the same model, bit for bit (on the CPU). None draws a
+        fresh seed; `seed_` has it.
+    verbose
+        True shows progress bars; a function is called with each `Progress`.
+
+    Attributes
+    ----------
+    classes_
+        What you call normal and anomaly, in this order.
+    threshold_
+        The logit above which a row raises an alarm.
+    alarm_rate_, alarm_rate_held_
+        The rate asked for, and the rate that the calibration rows hold.
+    calibration_scores_
+        Logits of the calibration rows, ascending.
+    calibration_is_labelled_
+        False where they had to be unlabelled rows: the rate then assumes that these are clean.
+    decision_scores_, labels_
+        Logits of the rows given to `fit`, and 1 where they exceed the threshold. Not kept in files.
+    label_counts_
+        Rows by label, and how many rows equal a known anomaly but are not labelled so.
+    history_
+        The losses of each network's training.
+    encoder_, seed_, n_features_in_, feature_names_in_
+        The learned encoder, the seed, and the input as scikit-learn describes it.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> generator = np.random.default_rng(0)
+    >>> rows = generator.normal(size=(500, 4))
+    >>> rows[:5] += 4
+    >>> known = np.repeat([1.0, 0.0], [5, 495])
+    >>> detector = A3Detector(alarm_rate=0.05, random_state=0).fit(rows, known)
+    >>> detector.predict(rows[:5] + 0.1)
+    array([1, 1, 1, 1, 1])
+    """
 
     method: ClassVar[str] = "a3"
     _target: TargetNetwork
@@ -45,7 +140,7 @@ class A3Detector(BaseDetector):
         generator: Generator | Callable[[Tensor], Tensor] | None = None,
         alarm: DenseAlarm | None = None,
         residual: bool = True,
-        generated_weight: float = 1.0,
+        generated_weight: float = 0.1,
         known_weight: float | None = 1.0,
         shift_weight: float = 0.0,
         target_schedule: Schedule | None = None,
@@ -78,14 +173,32 @@ class A3Detector(BaseDetector):
         self.verbose = verbose
 
     @classmethod
-    def as_published(cls, *, hidden: tuple[int, ...] = (200, 100, 50, 25), batch_size: int = 256, **parameters: Any) -> Self:
-        """The settings of the A3 paper (Table 2, section 4.5 and the authors' code), to compare with."""
+    def as_published(
+        cls, *, hidden: tuple[int, ...] = (200, 100, 50, 25), batch_size: int = 256, **parameters: Any
+    ) -> Self:
+        """A detector with the A3 paper's settings (Table 2 and section 4.5), for tables.
+
+        Parameters
+        ----------
+        hidden
+            The target's sizes down to the code, as in `DenseAutoencoder`; the default is NSL-KDD's.
+        batch_size
+            Rows a step; 256, and 2048 for the paper's IDS data.
+        **parameters
+            Any parameter of `A3Detector`, which then takes precedence.
+
+        Examples
+        --------
+        >>> A3Detector.as_published(hidden=(50, 25, 10, 5)).alarm.hidden
+        (1000, 500, 200, 75)
+        """
         published: dict[str, Any] = {
             "target": DenseAutoencoder(hidden=hidden),
             "generator": GaussianNoise(),
             "alarm": DenseAlarm(),
             "residual": False,
             "known_weight": None,
+            "generated_weight": 1.0,
             "target_schedule": Schedule(epochs=30, batch_size=batch_size, learning_rate=1e-3),
             "alarm_schedule": Schedule(epochs=60, batch_size=batch_size, learning_rate=1e-5),
             "encoder": TableEncoder(scaling="minmax"),
@@ -100,8 +213,8 @@ class A3Detector(BaseDetector):
             check_real(self, "known_weight", self.known_weight, 0)
 
     def _validation_share(self) -> float:
-        schedules = (self.target_schedule or TARGET_SCHEDULE, self.alarm_schedule or ALARM_SCHEDULE)
-        return VALIDATION_SHARE if any(schedule.patience for schedule in schedules) else 0.0
+        schedules = (self.target_schedule, self.alarm_schedule)
+        return VALIDATION_SHARE if any(schedule and schedule.patience for schedule in schedules) else 0.0
 
     def _default_encoder(self) -> TableEncoder:
         return TableEncoder(scaling="quantile")
@@ -125,7 +238,7 @@ class A3Detector(BaseDetector):
                 lambda index: target.row_losses(data.rows[data.normal[index]]).mean(),
                 name="target",
                 rows=len(data.normal),
-                schedule=self.target_schedule or TARGET_SCHEDULE,
+                schedule=self.target_schedule or default_schedule(len(data.normal)),
                 generator=torch_generator(self.seed_, "target batches"),
                 noise=torch_generator(self.seed_, "target noise", data.rows.device),
                 validation_loss=(lambda: target.row_losses(data.rows[data.validation_normal]).mean())
@@ -137,60 +250,78 @@ class A3Detector(BaseDetector):
         self._fit_alarm(data, progress)
 
     def _fit_alarm(self, data: TrainingData, progress: ProgressFunction | None) -> None:
-        """The two-part loss, L = BCE(y, alarm(x)) + lambda BCE(1, alarm(generated)) (A3, section 3.2)."""
         device, seed = data.rows.device, self.seed_
-        sample = self._generator().sampler(data.rows[data.normal], seed=seed, progress=progress)
+        if not self.generated_weight and not len(data.known):
+            raise InputError(
+                "nothing anomalous to learn from: no row is labelled anomalous and generated_weight is 0",
+                code="no_anomalies",
+            )
         features = self._feature_source(data.rows)
+        some = features(data.normal[:STANDARDISED_BY])
         recipe = self.alarm or ALARM
-        some = features(data.normal[:4096])
         alarm = recipe.build(some.shape[1])
         materialise(alarm, torch_generator(seed, "alarm weights"))
         alarm.to(device).standardise(some if recipe.standardise else None)
         self._alarm = alarm
+        sample = self._generator().sampler(data.rows[data.normal], seed=seed, progress=progress)
         draws = torch_generator(seed, "generated anomalies", device)
         picks = torch_generator(seed, "known anomalies")
-        schedule = self.alarm_schedule or ALARM_SCHEDULE
+        schedule = self.alarm_schedule or default_schedule(len(data.normal))
         balanced = self.known_weight is not None
-        real_rows = data.normal if balanced else torch.cat([data.normal, data.known])
+        shown = data.normal if balanced else torch.cat([data.normal, data.known])
         n_known = min(len(data.known), max(1, schedule.batch_size // 4)) if balanced else 0
 
-        def loss_of(real: Tensor, known: Tensor, generated: Tensor, labels: Tensor) -> Tensor:
-            logits = alarm(torch.cat([real, known, generated]))
-            of_real, of_known, of_generated = logits.split([len(real), len(known), len(generated)])
-            loss = functional.binary_cross_entropy_with_logits(of_real, labels)
-            if len(known):
-                loss = loss + (self.known_weight or 0) * functional.softplus(-of_known).mean()
-            if len(generated):
-                loss = loss + self.generated_weight * functional.softplus(-of_generated).mean()
-            if self.shift_weight:
-                loss = loss + self.shift_weight * (1 - of_real.sigmoid()).mean()
-            return loss
-
         def counterexamples(rows: Tensor) -> Tensor:
-            if not self.generated_weight:
-                return some[:0]
-            return self._features(sample(data.rows[rows], draws))
+            return self._features(sample(data.rows[rows], draws)) if self.generated_weight else some[:0]
 
         def loss(index: Tensor) -> Tensor:
-            rows = real_rows[index]
-            labels = (index >= len(data.normal)).to(device, torch.float32)
-            known = data.known[torch.randint(len(data.known), (n_known,), generator=picks)] if n_known else rows[:0]
-            return loss_of(features(rows), features(known), counterexamples(rows), labels)
+            rows, labels = shown[index], (index >= len(data.normal)).to(device, torch.float32)
+            known = (
+                data.known[torch.randint(len(data.known), (n_known,), generator=picks)]
+                if n_known
+                else rows[:0]
+            )
+            return self._loss(features(rows), labels, features(known), counterexamples(rows))
+
+        held = data.validation_normal
+        held_generated = counterexamples(held)
+
+        def validation_loss() -> Tensor:
+            no_anomaly = torch.zeros(len(held), device=device)
+            return self._loss(features(held), no_anomaly, features(data.validation_known), held_generated)
 
         self.history_["alarm"] = train(
             alarm,
             loss,
             name="alarm",
-            rows=len(real_rows),
+            rows=len(shown),
             schedule=schedule,
             generator=torch_generator(seed, "alarm batches"),
             noise=torch_generator(seed, "alarm noise", device),
+            validation_loss=validation_loss if len(held) else None,
             progress=progress,
         )
 
+    def _loss(self, real: Tensor, labels: Tensor, known: Tensor, generated: Tensor) -> Tensor:
+        """L = BCE(y, alarm(x)) + lambda BCE(1, alarm(generated)) (A3, section 3.2), and what is ours beside it.
+
+        `real` (B, A) with `labels` (B,) is the batch; `known` (K, A), which may be empty, are known anomalies
+        that count by their own weight; `generated` (G, A) are counterexamples.
+        """
+        logits = self._alarm(torch.cat([real, known, generated]))
+        of_real, of_known, of_generated = torch.split(logits, [len(real), len(known), len(generated)])
+        loss = functional.binary_cross_entropy_with_logits(of_real, labels)
+        if len(known):
+            loss = loss + (self.known_weight or 1.0) * functional.softplus(-of_known).mean()
+        if len(generated):
+            loss = loss + self.generated_weight * functional.softplus(-of_generated).mean()
+        if self.shift_weight:
+            loss = loss + self.shift_weight * (1 - of_real.sigmoid()).mean()
+        return loss
+
     def _generator(self) -> Generator:
         if self.generator is None:
-            return ColumnSwap()
+            return GaussianNoise()
         return self.generator if isinstance(self.generator, Generator) else CallableGenerator(self.generator)
 
     def _features(self, batch: Tensor) -> Tensor:
@@ -207,7 +338,7 @@ class A3Detector(BaseDetector):
         width = self._features(rows[:1]).shape[1]
         if len(rows) * width * 4 > KEPT_ACTIVATIONS:
             return lambda index: self._features(rows[index])
-        kept = torch.cat([self._features(part) for part in rows.split(4096)])
+        kept = torch.cat([self._features(part) for part in torch.split(rows, 4096)])
         return lambda index: kept[index]
 
     def _block_logits(self, block: Tensor) -> Tensor:

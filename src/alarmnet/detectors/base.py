@@ -8,11 +8,12 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from os import PathLike
-from typing import Any, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.sparse import issparse
 from scipy.special import expit
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import _num_samples, check_is_fitted
@@ -20,6 +21,7 @@ from torch import Tensor, nn
 
 from alarmnet._random import numpy_generator, resolve_seed
 from alarmnet._rows import Index, draw, matched_once, row_keys, take
+from alarmnet._threads import operations, threads_for
 from alarmnet._validation import Labels, check_choice, check_real, read_labels
 from alarmnet.detectors.files import arrays_of, manifest_of
 from alarmnet.deviations import NormalProfile
@@ -73,7 +75,7 @@ class BaseDetector(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[misc]
 
     # What a detector adds
 
-    method: str
+    method: ClassVar[str]
 
     @abstractmethod
     def _check_parameters(self) -> None:
@@ -136,9 +138,9 @@ class BaseDetector(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[misc]
         images = getattr(X, "ndim", 2) in (3, 4)
         encoder = ImageScaler() if images else copy.deepcopy(self.encoder or self._default_encoder())
         n_rows = _num_samples(X)
-        if n_rows < 2:
-            encoder.fit(X)  # says what is wrong with no rows; one row is too few all the same
-            raise InputError(f"{type(self).__name__} learns from two rows or more; got 1 sample", code="rows")
+        if n_rows < 2 or issparse(X):
+            encoder.fit(X)  # which refuses it, and says why
+        X = X if hasattr(X, "__getitem__") else np.asarray(X)
         labels = read_labels(y, rows=n_rows, anomaly_label=self.anomaly_label)
         calibration, training, validation = self._shares(labels)
         self.encoder_: TableEncoder | ImageScaler = encoder.fit(take(X, training))
@@ -330,9 +332,7 @@ class BaseDetector(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[misc]
                 stacklevel=3,
             )
         if (keys == keys[0]).all():
-            warnings.warn(
-                "all rows are equal: every score will be the same", AlarmnetWarning, stacklevel=3
-            )
+            warnings.warn("all rows are equal: every score will be the same", AlarmnetWarning, stacklevel=3)
 
     def _finish(self, matrix: Matrix, labels: Labels) -> None:
         """Calibrate on the rows set aside, and score the training rows."""
@@ -365,7 +365,8 @@ class BaseDetector(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[misc]
         for network in self._networks().values():
             network.to(device)
         logits = np.empty(len(matrix))
-        with torch.inference_mode():
+        work = sum(operations(network, BLOCK, training=False) for network in self._networks().values())
+        with torch.inference_mode(), threads_for(work):
             for start in range(0, len(matrix), BLOCK):
                 rows = torch.from_numpy(matrix[start : start + BLOCK])
                 block[: len(rows)].copy_(rows)

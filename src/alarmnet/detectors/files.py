@@ -36,7 +36,9 @@ def manifest_of(detector: "BaseDetector") -> dict[str, Any]:
             "python": platform.python_version(),
             **{package: version(package) for package in ("alarmnet", "torch", "numpy", "scikit-learn")},
         },
-        "parameters": {name: to_json(_plain(value)) for name, value in detector.get_params(deep=False).items()},
+        "parameters": {
+            name: to_json(_plain(value)) for name, value in detector.get_params(deep=False).items()
+        },
         "encoder": detector.encoder_.to_dict(),
         "classes": [_plain(label) for label in detector.classes_],
         "threshold": detector.threshold_,
@@ -60,7 +62,15 @@ def arrays_of(detector: "BaseDetector") -> dict[str, NDArray[Any]]:
 def _as_model_file_errors(path: object) -> Iterator[None]:
     try:
         yield
-    except (KeyError, TypeError, ValueError, AttributeError, RuntimeError, RecursionError, OverflowError) as error:
+    except (
+        KeyError,
+        TypeError,
+        ValueError,
+        AttributeError,
+        RuntimeError,
+        RecursionError,
+        OverflowError,
+    ) as error:
         reason = f"{type(error).__name__}: {error}".splitlines()[0]
         raise ModelFileError(f"{path} does not hold a detector that can be made again ({reason})") from error
 

@@ -50,7 +50,7 @@ class VariationalAutoencoderNetwork(TargetNetwork):
     def decode(self, codes: Tensor) -> Tensor:
         """Codes (B, code) to rows (B, ...), before the sigmoid."""
         output: Tensor = self.output(self.decoder(codes))
-        return output.unflatten(1, self.shape)
+        return output.reshape(-1, *self.shape)
 
     def forward(self, batch: Tensor) -> Tensor:
         """Reconstruct from the mean code."""

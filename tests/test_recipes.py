@@ -1,0 +1,60 @@
+"""Parameters as JSON and back."""
+
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+
+from alarmnet import (
+    ColumnSwap,
+    ConvAutoencoder,
+    DenseAlarm,
+    DenseAutoencoder,
+    GaussianNoise,
+    Schedule,
+    UniformNoise,
+    VaeAnomalies,
+    VariationalAutoencoder,
+)
+from alarmnet.recipes import RECIPES, from_json, to_json
+
+VALUES = [
+    DenseAutoencoder(hidden=(8, 4), loss="squared"),
+    DenseAutoencoder(),
+    ConvAutoencoder(dropout=0.3),
+    VariationalAutoencoder(hidden=(9,), code=3),
+    GaussianNoise(mean=0.25),
+    UniformNoise(low=-1),
+    ColumnSwap(high=0.5),
+    VaeAnomalies(schedule=Schedule(steps=3, decay=True)),
+    DenseAlarm(hidden=(8, 4), standardise=True),
+    Schedule(epochs=3, patience=2),
+]
+
+
+@pytest.mark.parametrize("value", [*VALUES, None, True, 3, 0.5, "text", (1, 2)], ids=repr)
+def test_values_come_back_equal_through_json(value: Any) -> None:
+    assert from_json(json.loads(json.dumps(to_json(value)))) == value
+
+
+def test_every_recipe_is_tried_above() -> None:
+    assert {type(value).__name__ for value in VALUES} == set(RECIPES)
+
+
+def test_what_has_no_recipe_is_named_by_its_type_and_comes_back_as_none() -> None:
+    stored = to_json(np.random.default_rng(0))
+    assert stored == {"given": "Generator"}
+    assert from_json(stored) is None
+
+
+def test_numpy_sizes_are_numbers() -> None:
+    recipe = DenseAlarm(hidden=(np.int64(8), np.int64(4)))  # type: ignore[arg-type]
+    assert from_json(json.loads(json.dumps(to_json(recipe)))) == DenseAlarm(hidden=(8, 4))
+
+
+def test_only_recipes_are_made() -> None:
+    with pytest.raises(KeyError, match="system"):
+        from_json({"recipe": "system", "command": "true"})
+    with pytest.raises(TypeError, match="unexpected keyword argument 'command'"):
+        from_json({"recipe": "Schedule", "steps": 1, "command": "true"})

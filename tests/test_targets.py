@@ -1,0 +1,116 @@
+"""Target networks: shapes, losses, and a user's own module that is only read."""
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional
+
+from alarmnet import ConvAutoencoder, DenseAutoencoder, ExternalTarget, InputError, VariationalAutoencoder
+from alarmnet.layers import drawing_from, materialise
+from alarmnet.targets import TARGETS, Target, TargetNetwork
+
+
+def built(recipe: Target, shape: tuple[int, ...]) -> TargetNetwork:
+    network = recipe.build(shape)
+    materialise(network, torch.Generator().manual_seed(0))
+    return network.eval()
+
+
+def batch_of(*shape: int) -> torch.Tensor:
+    return torch.rand(shape, generator=torch.Generator().manual_seed(1))
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("side", [8, 15, 28, 32, 33])
+def test_images_are_reconstructed_to_their_own_size(channels: int, side: int) -> None:
+    batch = batch_of(2, channels, side, side)
+    network = built(ConvAutoencoder(), (channels, side, side))
+    reconstruction = network.reconstruct(batch)
+    assert reconstruction is not None
+    assert reconstruction.shape == batch.shape
+    assert 0 <= reconstruction.min() <= reconstruction.max() <= 1
+    assert network.row_losses(batch).shape == (2,)
+
+
+def test_images_that_are_not_square() -> None:
+    assert built(ConvAutoencoder(), (1, 9, 28))(batch_of(2, 1, 9, 28)).shape == (2, 1, 9, 28)
+
+
+def test_the_way_back_mirrors_the_way_down() -> None:
+    network = DenseAutoencoder(hidden=(50, 25, 10, 5)).build((30,))
+    sizes = [layer.out_features for layer in network.modules() if isinstance(layer, nn.Linear)]
+    assert sizes == [50, 25, 10, 5, 10, 25, 50, 30]
+    assert network.layers == tuple(f"hidden.relu{number}" for number in range(1, 8))
+
+
+def test_losses_are_means_over_a_rows_inputs() -> None:
+    batch = batch_of(4, 6)
+    for loss, expected in [
+        ("cross-entropy", lambda logits, x: -(x * logits.sigmoid().log() + (1 - x) * (1 - logits.sigmoid()).log())),
+        ("squared", lambda output, x: (output - x) ** 2),
+    ]:
+        network = built(DenseAutoencoder(hidden=(8, 4), loss=loss), (6,))  # type: ignore[arg-type]
+        by_hand = expected(network(batch), batch).mean(1)
+        torch.testing.assert_close(network.row_losses(batch), by_hand)
+
+
+def test_the_variational_loss_is_the_negative_evidence_bound() -> None:
+    network = built(VariationalAutoencoder(hidden=(8,), code=2), (2, 3))
+    batch = batch_of(4, 2, 3)
+    mean, log_variance = network.encode(batch)  # type: ignore[operator]
+    divergence = torch.distributions.kl_divergence(
+        torch.distributions.Normal(mean, (log_variance / 2).exp()), torch.distributions.Normal(0, 1)
+    ).sum(1)
+    cross_entropy = functional.binary_cross_entropy_with_logits(network(batch), batch, reduction="none")
+    torch.testing.assert_close(network.row_losses(batch), cross_entropy.flatten(1).mean(1) + divergence / 6)
+
+
+def test_variational_codes_are_drawn_in_training_only() -> None:
+    network = built(VariationalAutoencoder(hidden=(8,), code=2), (6,))
+    batch = batch_of(4, 6)
+    assert torch.equal(network.row_losses(batch), network.row_losses(batch))
+    network.train()
+    with drawing_from(network, torch.Generator().manual_seed(0)):
+        assert not torch.equal(network.row_losses(batch), network.row_losses(batch))
+
+
+def test_recipes_refuse_rows_of_the_other_kind() -> None:
+    with pytest.raises(InputError, match=r"rows of shape \(1, 8, 8\) are images: use ConvAutoencoder"):
+        DenseAutoencoder().build((1, 8, 8))
+    with pytest.raises(InputError, match=r"ConvAutoencoder is for images; rows of shape \(5,\) are a table"):
+        ConvAutoencoder().build((5,))
+
+
+def test_networks_take_no_memory_until_they_are_materialised() -> None:
+    for recipe, shape in [(DenseAutoencoder(), (10**6,)), (VariationalAutoencoder(), (10**6,))]:
+        assert all(weight.is_meta for weight in recipe.build(shape).parameters())  # type: ignore[attr-defined]
+    assert all(weight.is_meta for weight in ConvAutoencoder().build((3, 5000, 5000)).parameters())
+
+
+def test_recipes_are_listed_under_their_kind() -> None:
+    assert TARGETS == {"dense": DenseAutoencoder, "conv": ConvAutoencoder, "vae": VariationalAutoencoder}
+
+
+def test_a_users_module_always_runs_in_evaluation_mode() -> None:
+    module = nn.Sequential(nn.Linear(4, 8), nn.BatchNorm1d(8), nn.ReLU(), nn.Dropout(0.5))
+    network = ExternalTarget(module, layers=["2"]).build((4,))
+    network.train()
+    batch = batch_of(6, 4)
+    assert torch.equal(network(batch), network(batch))
+    assert not any(part.training for part in module.modules())
+    assert not module[1].running_mean.any()  # type: ignore[union-attr, operator]
+    assert network.layers == ("module.2",)
+    assert network.reconstruct(batch) is None
+
+
+def test_a_users_module_is_never_trained() -> None:
+    network = ExternalTarget(nn.Linear(4, 2), layers=[""]).build((4,))
+    assert not network.trainable
+    with pytest.raises(NotImplementedError, match="used as it is and never trained"):
+        network.row_losses(batch_of(2, 4))
+
+
+def test_a_users_module_needs_layers() -> None:
+    with pytest.raises(InputError, match="needs the names of the layers to read; got none"):
+        ExternalTarget(nn.Linear(4, 2), layers=[]).build((4,))
+    assert repr(ExternalTarget(nn.Linear(4, 2), layers=["a"])) == "ExternalTarget(Linear, layers=['a'])"

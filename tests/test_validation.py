@@ -1,0 +1,176 @@
+"""Labels of every container and spelling, and the wording of parameter errors."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pytest
+
+from alarmnet import AlarmnetWarning, InputError
+from alarmnet._validation import check_choice, check_real, read_labels
+
+NAN = float("nan")
+
+CONTAINERS = {
+    "list": [1, 0, None],
+    "tuple": (1, 0, NAN),
+    "list of pd.NA": [1, 0, pd.NA],
+    "booleans": [True, False, None],
+    "numpy float": np.array([1.0, 0.0, NAN]),
+    "numpy object": np.array([True, False, None], dtype=object),
+    "column": pd.Series([1.0, 0.0, NAN]),
+    "pandas nullable": pd.Series([1, 0, None], dtype="Int64"),
+    "pandas boolean": pd.Series([True, False, None], dtype="boolean"),
+    "pandas arrow": pd.Series([1, 0, None], dtype="int64[pyarrow]"),
+    "polars": pl.Series([1, 0, None]),
+    "polars boolean": pl.Series([True, False, None]),
+    "polars NaN": pl.Series([1.0, 0.0, NAN]),
+    "arrow": pa.array([1, 0, None]),
+    "arrow chunks": pa.chunked_array([[True], [False, None]]),
+}
+
+
+@pytest.mark.parametrize("name", CONTAINERS)
+def test_containers_with_missing_labels(name: str) -> None:
+    labels = read_labels(CONTAINERS[name], rows=3)
+    np.testing.assert_array_equal(labels.values, [1, 0, NAN])
+    assert labels.counts() == {"normal": 1, "anomaly": 1, "unlabelled": 1}
+
+
+@pytest.mark.parametrize(
+    "y",
+    [
+        [1, 0, 0],
+        np.array([True, False, False]),
+        np.array([1, 0, 0], dtype=np.uint8),
+        pd.Series([1, 0, 0], index=[7, 7, 9]),
+        pd.Series([1, 0, 0], dtype="Int64"),
+        pd.Series([True, False, False], dtype="boolean"),
+        pl.Series([1, 0, 0]),
+        pa.array([True, False, False]),
+    ],
+)
+def test_containers_without_missing_labels(y: Any) -> None:
+    np.testing.assert_array_equal(read_labels(y, rows=3).values, [1, 0, 0])
+
+
+@pytest.mark.parametrize(
+    "y",
+    [
+        ["good", "bad", None],
+        pd.Series(["good", "bad", None]),
+        pd.Series(["good", "bad", None], dtype="category"),
+        pl.Series(["good", "bad", None]),
+        pa.array(["good", "bad", None]),
+    ],
+)
+def test_text_labels_by_anomaly_label(y: Any) -> None:
+    labels = read_labels(y, rows=3, anomaly_label="bad")
+    np.testing.assert_array_equal(labels.values, [0, 1, NAN])
+    assert labels.classes.tolist() == ["good", "bad"]
+
+
+def test_no_label_at_all() -> None:
+    labels = read_labels(None, rows=2)
+    assert labels.unlabelled.all()
+    assert labels.classes.tolist() == [0, 1]
+
+
+def test_classes_are_the_callers_labels() -> None:
+    assert read_labels([True, False], rows=2).classes.tolist() == [False, True]
+    assert read_labels([0, 0], rows=2).classes.tolist() == [0, 1]
+    assert read_labels([0, 1], rows=2, anomaly_label=0).classes.tolist() == [1, 0]
+
+
+def test_three_labels_by_anomaly_label() -> None:
+    labels = read_labels(["dos", "normal", "probe"], rows=3, anomaly_label="dos")
+    assert labels.values.tolist() == [1, 0, 0]
+    assert labels.classes.tolist() == [0, 1]
+
+
+def test_one_foreign_label_is_read_with_anomaly_label() -> None:
+    assert read_labels(["fine", "fine"], rows=2, anomaly_label="bad").normal.all()
+
+
+def test_known_anomalies_among_unlabelled_rows_suffice() -> None:
+    assert read_labels([1, None, None], rows=3).counts() == {"normal": 0, "anomaly": 1, "unlabelled": 2}
+
+
+REFUSED = {
+    "anomalies only": ([1, 1], None, "no normal rows: only one class, 1, is in y"),
+    "length": ([1, 0, 0], None, "inconsistent numbers of samples: X has 2 rows, y has 3 labels"),
+    "three labels": ([0, 1, 2] * 2, None, "Only binary classification is supported. The labels are 0, 1, 2"),
+    "continuous": ([0.5, 0.7], None, "Unknown label type: continuous; y holds 0.5, 0.7"),
+    "NaN alone": ([NAN, NAN], None, "Input y contains NaN only: no row is labelled; pass y=None"),
+    "None alone": ([None, None], None, "pass y=None"),
+    "one foreign label": (["fine", "fine"], None, "holds one class only, 'fine', which is neither 0"),
+    "infinity": ([1.0, np.inf], None, "Input y contains infinity"),
+    "infinity among missing": ([1.0, np.inf, None], None, "Input y contains infinity"),
+    "infinity in pandas": (pd.Series([np.inf, 0.0, NAN]), None, "Input y contains infinity"),
+    "mixed types": ([1, "bad", None], None, "labels of several types (int, str) in y"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_labels_that_are_refused(name: str) -> None:
+    y, anomaly_label, sentence = REFUSED[name]
+    rows = 2 if name == "length" else len(y)
+    with pytest.raises(InputError) as caught:
+        read_labels(y, rows=rows, anomaly_label=anomaly_label)
+    assert sentence in str(caught.value)
+
+
+def test_infinite_labels_are_named_by_row() -> None:
+    with pytest.raises(InputError) as caught:
+        read_labels([0.0, NAN, -np.inf, np.inf], rows=4)
+    assert caught.value.rows == (2, 3)
+
+
+@pytest.mark.parametrize("y", [[-1, 1], [-1.0, 1.0, NAN]])
+def test_minus_one_and_one_are_warned_about_with_both_readings(y: list[float]) -> None:
+    with pytest.warns(AlarmnetWarning, match=r"1.* is taken as the anomaly .*outlier detectors call anomalies -1"):
+        labels = read_labels(y, rows=len(y))
+    assert labels.values[:2].tolist() == [0, 1]
+
+
+def test_of_two_other_labels_the_second_is_the_anomaly_with_a_warning() -> None:
+    with pytest.warns(AlarmnetWarning, match=r"'bad' and 'good': 'good' is taken as the anomaly; name it with"):
+        labels = read_labels(["good", "bad"], rows=2)
+    assert labels.values.tolist() == [1, 0]
+    assert labels.classes.tolist() == ["bad", "good"]
+
+
+def test_the_callers_labels_are_neither_changed_nor_kept() -> None:
+    y = np.array([0.0, 1.0, NAN])
+    labels = read_labels(y, rows=3)
+    labels.values[:] = 5
+    np.testing.assert_array_equal(y, [0, 1, NAN])
+
+
+class Owner:
+    """Stands for an estimator."""
+
+
+@pytest.mark.parametrize("value", [0, 1, -0.1, NAN, np.inf, "0.5", None, True])
+def test_check_real_refuses(value: object) -> None:
+    with pytest.raises(InputError) as caught:
+        check_real(Owner(), "share", value, 0, 1)
+    assert str(caught.value) == (
+        f"The 'share' parameter of Owner must be a number in (0, 1). Got {value!r} instead."
+    )
+    assert caught.value.code == "invalid_parameter"
+
+
+def test_check_real_accepts() -> None:
+    assert check_real(Owner(), "share", np.float32(0.5), 0, 1) == 0.5
+    assert check_real(Owner(), "share", 1, 0, 1, open_ends=False) == 1
+    with pytest.raises(InputError, match=r"in \[0, 1\]\. Got 2"):
+        check_real(Owner(), "share", 2, 0, 1, open_ends=False)
+
+
+def test_check_choice() -> None:
+    check_choice(Owner(), "mode", "a", ("a", None))
+    with pytest.raises(InputError, match=r"The 'mode' parameter of Owner must be one of 'a', None\. Got 'b'"):
+        check_choice(Owner(), "mode", "b", ("a", None))
