@@ -41,7 +41,7 @@ def run(X: pa.Table, normal: np.ndarray, seed: int) -> dict[str, Any]:
     learned = np.concatenate([rows[:LEARNED], generator.permutation(np.flatnonzero(~normal))[:KNOWN]])
     detector = A3Detector(random_state=seed).fit(X.take(learned), (~normal[learned]).astype(int))
     fresh = X.take(rows[LEARNED:])
-    scores = detector.decision_function(fresh) + detector.threshold_
+    scores = detector.logits(fresh)
     alarms = {}
     for rate in RATES:
         detector.set_alarm_rate(rate)

@@ -125,7 +125,6 @@ RIVALS: dict[str, Callable[[int], Any]] = {
     "gradient boosting": _boosting,
     "isolation forest": lambda seed: IsolationForest(random_state=seed),
 }
-MIXED = ColumnSwap(noise=0.3)
 BASE: dict[str, Any] = {
     "generator": ColumnSwap(),
     "generated_weight": 1.0,
@@ -135,10 +134,11 @@ BASE: dict[str, Any] = {
 }
 SETTINGS: dict[str, dict[str, Any]] = {
     "lambda 1": BASE,
-    "mixed 1": BASE | {"generator": MIXED},
-    "mixed 0.3": BASE | {"generator": MIXED, "generated_weight": 0.3},
-    "mixed 0.1": BASE | {"generator": MIXED, "generated_weight": 0.1},
-    "mixed 1 minmax": BASE | {"generator": MIXED, "encoder": TableEncoder(scaling="minmax")},
+    "lambda 0.3": BASE | {"generated_weight": 0.3},
+    "lambda 0.1": BASE | {"generated_weight": 0.1},
+    "lambda 1, known 3": BASE | {"known_weight": 3.0},
+    "lambda 1, low 0.3": BASE | {"generator": ColumnSwap(low=0.3)},
+    "lambda 1, decay": BASE | {"alarm_schedule": _schedule(600, batch_size=128, weight_decay=3.0)},
 }
 
 

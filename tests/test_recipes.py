@@ -1,6 +1,7 @@
 """Parameters as JSON and back."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from alarmnet import (
     DenseAlarm,
     DenseAutoencoder,
     GaussianNoise,
+    InputError,
     Schedule,
     UniformNoise,
     VaeAnomalies,
@@ -58,3 +60,30 @@ def test_only_recipes_are_made() -> None:
         from_json({"recipe": "system", "command": "true"})
     with pytest.raises(TypeError, match="unexpected keyword argument 'command'"):
         from_json({"recipe": "Schedule", "steps": 1, "command": "true"})
+
+
+@pytest.mark.parametrize(
+    ("make", "name"),
+    [
+        (lambda: DenseAlarm(hidden=()), "hidden"),
+        (lambda: DenseAlarm(hidden=(8, 0)), "hidden"),
+        (lambda: DenseAlarm(dropout=1.0), "dropout"),
+        (lambda: DenseAutoencoder(hidden=()), "hidden"),
+        (lambda: DenseAutoencoder(hidden=(8, -2)), "hidden"),
+        (lambda: DenseAutoencoder(hidden=(8, 2.5)), "hidden"),  # type: ignore[arg-type]
+        (lambda: DenseAutoencoder(dropout=-0.1), "dropout"),
+        (lambda: DenseAutoencoder(loss="crossentropy"), "loss"),  # type: ignore[arg-type]
+        (lambda: ConvAutoencoder(dropout=2), "dropout"),
+        (lambda: VariationalAutoencoder(hidden=()), "hidden"),
+        (lambda: VariationalAutoencoder(code=0), "code"),
+        (lambda: GaussianNoise(deviation=-1), "deviation"),
+        (lambda: UniformNoise(low=1, high=0), "low"),
+        (lambda: ColumnSwap(low=0.9, high=0.1), "low"),
+        (lambda: VaeAnomalies(spread=-1), "spread"),
+        (lambda: VaeAnomalies(code=0), "code"),
+    ],
+)
+def test_values_out_of_range_are_refused(make: Callable[[], object], name: str) -> None:
+    with pytest.raises(InputError, match=name) as caught:
+        make()
+    assert caught.value.code == "invalid_parameter"

@@ -1,20 +1,50 @@
-"""alarmnet finds anomalies from a handful of labels by reading a neural network's hidden activations."""
+"""alarmnet finds anomalies from a handful of labels by reading a neural network's hidden activations.
 
-from alarmnet.alarms import DenseAlarm
-from alarmnet.detectors import A3Detector, load
-from alarmnet.errors import (
-    AlarmnetError,
-    AlarmnetWarning,
-    InputError,
-    InputTypeError,
-    MissingExtraError,
-    ModelFileError,
-    TrainingDivergedError,
-)
-from alarmnet.generators import ColumnSwap, GaussianNoise, UniformNoise, VaeAnomalies
-from alarmnet.preprocessing import TableEncoder
-from alarmnet.targets import ConvAutoencoder, DenseAutoencoder, ExternalTarget, VariationalAutoencoder
-from alarmnet.training import Schedule
+The public names are below; each is imported when it is first used, so that `alarmnet --help` need not wait for
+PyTorch.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from alarmnet.alarms import DenseAlarm
+    from alarmnet.detectors import A3Detector, load
+    from alarmnet.errors import (
+        AlarmnetError,
+        AlarmnetWarning,
+        InputError,
+        InputTypeError,
+        MissingExtraError,
+        ModelFileError,
+        TrainingDivergedError,
+    )
+    from alarmnet.faces import OutlierDetector
+    from alarmnet.generators import ColumnSwap, GaussianNoise, UniformNoise, VaeAnomalies
+    from alarmnet.preprocessing import TableEncoder
+    from alarmnet.report import make_report
+    from alarmnet.targets import ConvAutoencoder, DenseAutoencoder, ExternalTarget, VariationalAutoencoder
+    from alarmnet.training import Schedule
+
+_HOMES = {
+    "alarms": ("DenseAlarm",),
+    "detectors": ("A3Detector", "load"),
+    "errors": (
+        "AlarmnetError",
+        "AlarmnetWarning",
+        "InputError",
+        "InputTypeError",
+        "MissingExtraError",
+        "ModelFileError",
+        "TrainingDivergedError",
+    ),
+    "faces": ("OutlierDetector",),
+    "generators": ("ColumnSwap", "GaussianNoise", "UniformNoise", "VaeAnomalies"),
+    "preprocessing": ("TableEncoder",),
+    "report": ("make_report",),
+    "targets": ("ConvAutoencoder", "DenseAutoencoder", "ExternalTarget", "VariationalAutoencoder"),
+    "training": ("Schedule",),
+}
 
 __all__ = [
     "A3Detector",
@@ -30,6 +60,7 @@ __all__ = [
     "InputTypeError",
     "MissingExtraError",
     "ModelFileError",
+    "OutlierDetector",
     "Schedule",
     "TableEncoder",
     "TrainingDivergedError",
@@ -37,4 +68,16 @@ __all__ = [
     "VaeAnomalies",
     "VariationalAutoencoder",
     "load",
+    "make_report",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    for home, names in _HOMES.items():
+        if name in names:
+            return getattr(import_module(f"alarmnet.{home}"), name)
+    raise AttributeError(f"module 'alarmnet' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__

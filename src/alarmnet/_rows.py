@@ -3,6 +3,7 @@
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 from sklearn.utils import _safe_indexing
 
@@ -11,6 +12,8 @@ Index = NDArray[np.intp]
 
 def take(X: Any, rows: Index | slice) -> Any:
     """The named rows of a frame, array or list, in their order."""
+    if isinstance(X, pa.Table):
+        return X.slice(rows.start, rows.stop - rows.start) if isinstance(rows, slice) else X.take(rows)
     return _safe_indexing(X, rows)
 
 

@@ -102,7 +102,7 @@ def score_batches(
         if usable.any():
             good = table if usable.all() else table.filter(pa.array(usable))
             with _counting_from(batch.first_row):
-                logits[usable] = detector._logits(good)
+                logits[usable] = detector.logits(good)
             tally.add(encoder_of(detector).summarize(good))
         tally.rows += len(table)
         tally.invalid += len(table) - int(usable.sum())

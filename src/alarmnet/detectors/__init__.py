@@ -30,7 +30,13 @@ def load(path: str | PathLike[str], *, target: Target | None = None) -> BaseDete
     ModelFileError
         The file is damaged, no model, or from a newer alarmnet; names the file and the reason.
     InputError
-        The file cannot be read, or needs `target`.
+        The file needs `target`.
+
+    Examples
+    --------
+    >>> detector = load("fraud.alarmnet")  # doctest: +SKIP
+    >>> detector.p_value(rows)  # doctest: +SKIP
+    array([0.73, 0.0004, 0.21])
     """
     manifest, arrays = read_file(path)
     return restore(path, manifest, arrays, detectors=DETECTORS, target=target)

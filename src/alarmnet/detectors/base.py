@@ -217,7 +217,7 @@ class BaseDetector(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[misc]
 
     def decision_function(self, X: Any) -> Scores:
         """How far each row lies above the alarm threshold, in logits (N,): above 0 is an alarm."""
-        return self._logits(X) - self.threshold_
+        return self.logits(X) - self.threshold_
 
     def predict(self, X: Any) -> NDArray[Any]:
         """The class of each row (N,): `classes_[1]` where it raises an alarm."""
@@ -232,16 +232,29 @@ class BaseDetector(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[misc]
         alarming = expit(self.decision_function(X))
         return np.column_stack([1 - alarming, alarming])
 
+    def logits(self, X: Any) -> Scores:
+        """What the alarm network puts out for each row (N,): high is anomalous, whatever the alarm rate.
+
+        A row's logit depends on that row alone: bit for bit the same in any batch and among any neighbours.
+        """
+        check_is_fitted(self)
+        n_rows = _num_samples(X)
+        if n_rows <= ENCODED_AT_ONCE:
+            return self._matrix_logits(self.encoder_.transform(X))
+        starts = range(0, n_rows, ENCODED_AT_ONCE)
+        parts = (take(X, slice(start, min(start + ENCODED_AT_ONCE, n_rows))) for start in starts)
+        return np.concatenate([self._matrix_logits(self.encoder_.transform(part)) for part in parts])
+
     def anomaly_score(self, X: Any) -> Scores:
         """The papers' y-hat (N,), in [0, 1]: high is anomalous. Independent of the alarm rate."""
-        return np.asarray(expit(self._logits(X)))
+        return np.asarray(expit(self.logits(X)))
 
     def p_value(self, X: Any) -> Scores:
         """The share of normal rows that would score as high (N,), in (0, 1]: low is anomalous.
 
         Split-conformal, from held-out normal rows: over fresh normal rows, P(p <= a) is at most a.
         """
-        return conformal_p_values(self.calibration_scores_, self._logits(X))
+        return conformal_p_values(self.calibration_scores_, self.logits(X))
 
     def column_deviations(self, X: Any) -> Scores:
         """How unusual each input column of each row is (N, columns), beside held-out normal rows: high is odd.
@@ -347,16 +360,6 @@ class BaseDetector(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[misc]
         self.alarm_rate_ = float(self.alarm_rate)
         if hasattr(self, "decision_scores_"):
             self.labels_: Bits = (self.decision_scores_ > self.threshold_).astype(np.int64)
-
-    def _logits(self, X: Any) -> Scores:
-        """Raw rows to logits, encoding a bounded number at once."""
-        check_is_fitted(self)
-        n_rows = _num_samples(X)
-        if n_rows <= ENCODED_AT_ONCE:
-            return self._matrix_logits(self.encoder_.transform(X))
-        starts = range(0, n_rows, ENCODED_AT_ONCE)
-        parts = (take(X, slice(start, min(start + ENCODED_AT_ONCE, n_rows))) for start in starts)
-        return np.concatenate([self._matrix_logits(self.encoder_.transform(part)) for part in parts])
 
     def _matrix_logits(self, matrix: Matrix) -> Scores:
         """Encoded rows (N, ...) to logits (N,), in padded blocks of one size."""

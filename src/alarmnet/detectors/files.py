@@ -29,6 +29,8 @@ def _plain(value: Any) -> Any:
 
 def manifest_of(detector: "BaseDetector") -> dict[str, Any]:
     """What a model file says in JSON: versions, parameters, encoder, labels, threshold, history."""
+    here = {"device": "auto", "verbose": False}  # of the machine and the terminal, not of the model
+    parameters = detector.get_params(deep=False) | here
     return {
         "kind": KIND,
         "method": detector.method,
@@ -36,9 +38,7 @@ def manifest_of(detector: "BaseDetector") -> dict[str, Any]:
             "python": platform.python_version(),
             **{package: version(package) for package in ("alarmnet", "torch", "numpy", "scikit-learn")},
         },
-        "parameters": {
-            name: to_json(_plain(value)) for name, value in detector.get_params(deep=False).items()
-        },
+        "parameters": {name: to_json(_plain(value)) for name, value in parameters.items()},
         "encoder": detector.encoder_.to_dict(),
         "classes": [_plain(label) for label in detector.classes_],
         "threshold": detector.threshold_,

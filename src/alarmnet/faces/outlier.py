@@ -71,7 +71,7 @@ class OutlierDetector(OutlierMixin, BaseEstimator):  # type: ignore[misc]
     def score_samples(self, X: Any) -> Scores:
         """The logits with their sign turned (N,): low is anomalous."""
         check_is_fitted(self)
-        return -(self.detector_.decision_function(X) + self.detector_.threshold_)
+        return -self.detector_.logits(X)
 
     def decision_function(self, X: Any) -> Scores:
         """How far below the alarm threshold each row lies (N,): below 0 is an outlier."""

@@ -2,7 +2,6 @@
 
 from typing import Any, Self
 
-import numpy as np
 from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 
@@ -65,4 +64,4 @@ class PyODDetector(BaseDetector):  # type: ignore[misc]
     def decision_function(self, X: Any) -> Scores:
         """Logits (N,): high is anomalous."""
         check_is_fitted(self, "decision_scores_")
-        return np.asarray(self.detector_.decision_function(X) + self.detector_.threshold_)
+        return self.detector_.logits(X)
