@@ -27,7 +27,7 @@ def small() -> Callable[..., A3Detector]:
     """Makes unfitted detectors with a tiny schedule; keyword arguments go before the small ones."""
 
     def make(*, kind: type[A3Detector] = A3Detector, **parameters: Any) -> A3Detector:
-        tiny = {
+        tiny: dict[str, Any] = {
             "target": DenseAutoencoder(hidden=(12, 6)),
             "alarm": DenseAlarm(hidden=(16, 8), standardise=True),
             "target_schedule": SHORT,

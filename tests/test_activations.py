@@ -50,9 +50,8 @@ def test_hooks_are_removed_also_after_an_error() -> None:
     with pytest.raises(RuntimeError, match="shapes cannot be multiplied"):
         flat_activations(network, ["0", "1"], torch.zeros(2, 7))
     assert hooks(network) == 0
-    with pytest.raises(KeyError), recording(network, ["0"]):
+    with recording(network, ["0"]):
         assert hooks(network) == 1
-        raise KeyError
     assert hooks(network) == 0
 
 
@@ -79,7 +78,7 @@ def test_the_papers_sizes() -> None:
         (DenseAutoencoder(hidden=(200, 100, 50, 25)), (122,), 725),
         (ConvAutoencoder(), (1, 28, 28), 7432),
     ]:
-        network = recipe.build(shape)  # type: ignore[attr-defined]
+        network = recipe.build(shape)
         materialise(network, torch.Generator().manual_seed(0))
         activations, output = flat_activations(network.eval(), network.layers, torch.rand(2, *shape))
         assert activations.shape == (2, width)

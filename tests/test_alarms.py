@@ -16,7 +16,9 @@ def built(recipe: DenseAlarm, width: int) -> DenseAlarmNetwork:
 
 def test_the_papers_alarm_is_the_default() -> None:
     network = DenseAlarm().build(725)
-    sizes = [(layer.in_features, layer.out_features) for layer in network.modules() if isinstance(layer, nn.Linear)]
+    sizes = [
+        (layer.in_features, layer.out_features) for layer in network.modules() if isinstance(layer, nn.Linear)
+    ]
     assert sizes == [(725, 1000), (1000, 500), (500, 200), (200, 75), (75, 1)]
     assert network.dropout.rate == 0.1
     assert all(weight.is_meta for weight in network.parameters())

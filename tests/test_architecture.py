@@ -3,7 +3,8 @@
 import ast
 import graphlib
 import re
-import types
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -78,19 +79,34 @@ def test_the_ladder_names_no_file_that_is_gone() -> None:
 def test_imports_are_found_wherever_they_stand(tmp_path: Path) -> None:
     source = tmp_path / "sample.py"
     source.write_text(
-        "from alarmnet import plots\nimport alarmnet.report\ndef late():\n    from alarmnet.errors import InputError\n"
+        "from alarmnet import plots\nimport alarmnet.report\n"
+        "def late():\n    from alarmnet.errors import InputError\n"
         "if TYPE_CHECKING:\n    from alarmnet.cli import main\n"
     )
     assert imported(source) == {"plots", "report", "errors"}
 
 
 def test_public_names_are_complete_and_sorted() -> None:
-    public = {
-        name
-        for name, value in vars(alarmnet).items()
-        if not name.startswith("_") and not isinstance(value, types.ModuleType)
+    source = ast.parse((PACKAGE / "__init__.py").read_text())
+    shown = {
+        alias.name
+        for node in ast.walk(source)
+        if isinstance(node, ast.ImportFrom) and str(node.module).startswith("alarmnet")
+        for alias in node.names
     }
-    assert alarmnet.__all__ == sorted(public)
+    assert alarmnet.__all__ == sorted(shown) == dir(alarmnet)
+    with pytest.raises(AttributeError, match="module 'alarmnet' has no attribute 'nothing'"):
+        alarmnet.nothing  # noqa: B018
+
+
+def test_pytorch_is_imported_when_it_is_first_needed() -> None:
+    script = "import sys, alarmnet, alarmnet.cli; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
+
+
+def test_pyod_is_imported_by_its_user_alone() -> None:
+    """Importing PyOD seeds NumPy's global random state."""
+    assert not [module for module, path in MODULES.items() if "faces.pyod" in imported(path)]
 
 
 @pytest.mark.parametrize("name", alarmnet.__all__)

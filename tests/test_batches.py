@@ -4,7 +4,7 @@ import gzip
 import os
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -14,8 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from alarmnet import batches
-from alarmnet.batches import ColumnKind, TableFiles, write_table
+from alarmnet.batches import MISSING_WORDS, ColumnKind, TableFiles, write_table
 from alarmnet.errors import InputError
 
 
@@ -59,7 +58,7 @@ def refusal(path: Path | list[Path], kinds: Mapping[str, ColumnKind] | None = No
 def test_a_column_of_numbers_is_numbers(csv_file: CsvFile, cells: list[str]) -> None:
     kind, values = column(csv_file("a,b\n" + "".join(f"{cell},x\n" for cell in cells)))
     assert kind == pa.float64()
-    assert values == [None if cell.strip() in batches.MISSING_WORDS else float(cell) for cell in cells]
+    assert values == [None if cell.strip() in MISSING_WORDS else float(cell) for cell in cells]
 
 
 def test_an_empty_cell_is_missing_in_every_kind(csv_file: CsvFile) -> None:
@@ -110,7 +109,7 @@ def test_what_is_no_date_makes_text(csv_file: CsvFile, odd: str) -> None:
 def test_the_kind_depends_on_every_block_of_every_file(
     csv_file: CsvFile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(batches, "_BLOCK_BYTES", 64)
+    monkeypatch.setattr("alarmnet.batches.csv_file._BLOCK_BYTES", 64)
     numbers = csv_file("a,b\n" + "1,2\n" * 100, "1.csv")
     text = csv_file("a,b\n" + "1,2\n" * 100 + "x,2\n", "2.csv")
     assert TableFiles([numbers, text]).read().schema.types == [pa.string(), pa.float64()]
@@ -189,38 +188,12 @@ def test_odd_names_are_kept(csv_file: CsvFile) -> None:
 
 
 def test_several_files_follow_the_first_ones_columns(csv_file: CsvFile) -> None:
-    files = TableFiles([csv_file("a,b\n1,x\n", "1.csv"), csv_file("b;a\ny;2\n", "2.csv.gz")])
+    paths = [csv_file("a,b\n1,x\n", "1.csv"), csv_file("b;a\ny;2\n", "2.csv.gz")]
+    files = TableFiles(paths)
     rows_before = files.n_rows
     assert files.read().to_pydict() == {"a": [1, 2], "b": ["x", "y"]}
     assert (rows_before, files.n_rows) == (None, 2)
-    assert files.n_bytes == sum(path.stat().st_size for path in Path(files._files[0].path).parent.iterdir())
-
-
-def test_parquet_keeps_its_types(tmp_path: Path) -> None:
-    table = pa.table(
-        {
-            "a": pa.array([1, None, 3], pa.int32()),
-            "t": pa.array(["x", "", None]),
-            "c": pa.array(["x", "y", None]).dictionary_encode(),
-            "d": pa.array([datetime(2024, 1, 31)] * 3, pa.timestamp("ns", "UTC")),
-            "a.b": [True, False, None],
-            "__index_level_0__": [7, 8, 9],
-        }
-    )
-    pq.write_table(table, tmp_path / "no_ending", row_group_size=2)
-    files = TableFiles(tmp_path / "no_ending")
-    assert (files.n_rows, files.delimiter) == (3, None)
-    assert files.read().equals(table.drop_columns("__index_level_0__"))
-    for names in (["a.b", "a"], ["t", "a"]):  # Parquet itself would take "a" for all of "a.*"
-        assert files.read(names).equals(table.select(names))
-
-
-def test_parquet_files_get_their_common_type(tmp_path: Path) -> None:
-    pq.write_table(pa.table({"a": [1], "b": ["x"]}), tmp_path / "1.parquet")
-    pq.write_table(pa.table({"b": ["y"], "a": [2.5]}), tmp_path / "2.parquet")
-    files = TableFiles([tmp_path / "1.parquet", tmp_path / "2.parquet"])
-    assert files.read().to_pydict() == {"a": [1.0, 2.5], "b": ["x", "y"]}
-    assert files.n_rows == 2
+    assert files.n_bytes == sum(path.stat().st_size for path in paths)
 
 
 # --- batches ---
@@ -243,7 +216,7 @@ def test_batch_and_block_size_never_change_the_result(
 ) -> None:
     files = TableFiles(many_files(tmp_path, form))
     whole = files.read()
-    monkeypatch.setattr(batches, "_BLOCK_BYTES", 100)
+    monkeypatch.setattr("alarmnet.batches.csv_file._BLOCK_BYTES", 100)
     cut = list(files.batches(rows=rows))
     assert pa.concat_tables(batch.table for batch in cut).equals(whole)
     assert len(whole) == 128
@@ -277,7 +250,7 @@ def test_bad_cells_can_be_marked_instead_of_refused(
     path = csv_file("a,b,d\n1,x,2024-01-31\n-,y,2024-01-31\n,z,soon\n1e400,-,\n", "1.csv")
     kinds: dict[str, ColumnKind] = {"a": "number", "b": "text", "d": "datetime"}
     for block_bytes in (30, 1000):
-        monkeypatch.setattr(batches, "_BLOCK_BYTES", block_bytes)
+        monkeypatch.setattr("alarmnet.batches.csv_file._BLOCK_BYTES", block_bytes)
         marked = list(TableFiles([path, path], kinds=kinds).batches(rows=3, on_bad_cell="null"))
         assert np.concatenate([batch.bad_rows for batch in marked]).tolist() == [False, True, True, False] * 2
         table = pa.concat_tables(batch.table for batch in marked)
@@ -391,7 +364,7 @@ def test_a_csv_file_that_is_no_table_is_refused(csv_file: CsvFile, name: str, en
 def test_a_bad_cell_is_refused_with_its_line_column_and_rows(
     csv_file: CsvFile, monkeypatch: pytest.MonkeyPatch, cell: str, kind: ColumnKind, code: str, sentence: str
 ) -> None:
-    monkeypatch.setattr(batches, "_BLOCK_BYTES", 200)
+    monkeypatch.setattr("alarmnet.batches.csv_file._BLOCK_BYTES", 200)
     good = csv_file('a;b\n"x\ny";\n', "1.csv")
     bad = csv_file('a;b\n"x\ny";\n\n' + "x;\n" * 100 + f"x;{cell}\n" * 7, "2.csv")
     error = refusal([good, bad], {"a": "text", "b": kind})
@@ -400,7 +373,7 @@ def test_a_bad_cell_is_refused_with_its_line_column_and_rows(
 
 
 def test_a_line_number_is_right_in_later_blocks(csv_file: CsvFile, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(batches, "_BLOCK_BYTES", 100)
+    monkeypatch.setattr("alarmnet.batches.csv_file._BLOCK_BYTES", 100)
     path = csv_file("a,b\n" + "1,2\n\n" * 500 + "1,2,3\n")
     assert "line 1002 has 3 cells" in str(refusal(path))
     path = csv_file("a,b\n" + "1,2\n\n" * 500 + "a,b\n")
@@ -439,15 +412,6 @@ def test_truncated_and_damaged_gzip_is_refused(csv_file: CsvFile) -> None:
     assert re.search("cannot be read: CRC check failed", str(refusal(path, NUMBERS)))
     path.write_bytes(data[: len(data) // 2] + b"\xff" * 1000 + data[len(data) // 2 :])
     assert re.search("cannot be read: Error -3 while decompressing", str(refusal(path, NUMBERS)))
-
-
-def test_truncated_and_damaged_parquet_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "flows.parquet"
-    pq.write_table(pa.table({"a": np.random.default_rng(0).normal(size=10_000)}), path)
-    data = path.read_bytes()
-    for damaged in (data[:-100], data[:4], data[:20] + b"\xff" * 200 + data[220:], b"XXXX" + data[4:], b""):
-        path.write_bytes(damaged)
-        assert f"{path} is not a complete Parquet file: " in str(refusal(path))
 
 
 def test_unknown_formats_are_refused(tmp_path: Path) -> None:
@@ -494,33 +458,6 @@ def test_files_with_other_columns_are_refused(csv_file: CsvFile, tmp_path: Path)
     assert "are CSV and Parquet; give files of one format" in str(refusal([first, tmp_path / "3.parquet"]))
 
 
-def test_parquet_types_that_do_not_fit_are_refused(tmp_path: Path) -> None:
-    one, other = tmp_path / "1.parquet", tmp_path / "2.parquet"
-    pq.write_table(pa.table({"a": [1], "list": [[1]]}), one)
-    error = refusal(one)
-    assert (error.code, error.column) == ("column_type", "list")
-    assert "column 'list' holds list<element: int64>, which cannot be used; leave it out" in str(error)
-    assert TableFiles(one).read(["a"]).to_pydict() == {"a": [1]}
-    pq.write_table(pa.table({"a": ["x"], "list": [[1]]}), other)
-    assert f"{other} has other types than {one}" in str(refusal([one, other]))
-    for odd in ([b"x"], [{"x": 1}]):
-        pq.write_table(pa.table({"a": odd}), one)
-        assert refusal(one).column == "a"
-
-
-def test_parquet_names_must_differ(tmp_path: Path) -> None:
-    path = tmp_path / "twice.parquet"
-    pq.write_table(pa.table([pa.array([1]), pa.array([2])], names=["a", "a"]), path)
-    assert "names columns more than once: 'a'" in str(refusal(path))
-
-
-def test_parquet_values_that_the_common_type_cannot_hold_are_refused(tmp_path: Path) -> None:
-    pq.write_table(pa.table({"a": [2**53 + 1]}), tmp_path / "1.parquet")
-    pq.write_table(pa.table({"a": [0.5]}), tmp_path / "2.parquet")
-    error = refusal([tmp_path / "1.parquet", tmp_path / "2.parquet"])
-    assert "write all files with the same types" in str(error)
-
-
 def test_parameters_are_checked(csv_file: CsvFile) -> None:
     path = csv_file("a,b\n1,2\n")
     files = TableFiles(path)
@@ -532,52 +469,3 @@ def test_parameters_are_checked(csv_file: CsvFile) -> None:
         TableFiles([])
     with pytest.raises(InputError, match="column 'a': the kind 'int' is none of number, datetime, text"):
         TableFiles(path, kinds={"a": "int"})  # type: ignore[dict-item]
-
-
-# --- results ---
-
-
-@pytest.mark.parametrize("name", ["scores.csv", "scores.CSV.GZ", "scores.parquet"])
-def test_results_come_back(tmp_path: Path, name: str) -> None:
-    tables = [
-        pa.table({"score": [0.1 + 0.2, None], "note": ['a "b", c', "two\nlines"]}),
-        pa.table({"score": pa.array([], pa.float64()), "note": pa.array([], pa.string())}),
-        pa.table({"score": [1e-300], "note": ["é"]}),
-    ]
-    write_table(tmp_path / name, iter(tables))
-    assert TableFiles(tmp_path / name).read().equals(pa.concat_tables(tables))
-    first = (tmp_path / name).read_bytes()
-    write_table(tmp_path / name, tables)
-    assert (tmp_path / name).read_bytes() == first
-    if first[:2] == b"\x1f\x8b":
-        assert first[4:8] == bytes(4)  # no time of writing
-
-
-@pytest.mark.parametrize("name", ["scores.csv", "scores.csv.gz", "scores.parquet"])
-@pytest.mark.parametrize("error", [KeyboardInterrupt(), InputError("a bad row")])
-def test_nothing_stands_under_the_final_name_after_a_failure(
-    tmp_path: Path, name: str, error: BaseException
-) -> None:
-    def fails() -> Iterator[pa.Table]:
-        yield pa.table({"score": [0.5]})
-        raise error
-
-    with pytest.raises(type(error)):
-        write_table(tmp_path / name, fails())
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_results_that_cannot_be_written_are_refused(tmp_path: Path) -> None:
-    table = pa.table({"score": [0.5]})
-    for name, tables, sentence in [
-        ("scores.xlsx", [table], "give a name that ends in .csv, .csv.gz or .parquet"),
-        ("scores.csv", [], "there is no table to write"),
-        ("scores.csv", [table, pa.table({"score": ["x"]})], "has other columns or types than the first"),
-        ("scores.csv", [pa.table({"score": [[1]]})], "could not be written: Unsupported Type"),
-        ("none/scores.csv", [table], f"there is no folder {tmp_path / 'none'}; create it first"),
-    ]:
-        with pytest.raises(InputError) as caught:
-            write_table(tmp_path / name, tables)
-        assert str(caught.value).startswith(str(tmp_path / name))
-        assert sentence in str(caught.value)
-        assert list(tmp_path.iterdir()) == []

@@ -13,7 +13,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 import alarmnet
-from alarmnet.cli import COMMANDS, main, memory, terminal
+from alarmnet.cli import COMMANDS, main, terminal
 from alarmnet.cli.labels import Labelling
 from alarmnet.detectors import A3Detector, a3
 from alarmnet.training import Schedule
@@ -164,6 +164,9 @@ def test_outputs_are_checked_before_the_tables(folder: Path, tmp_path: Path) -> 
     assert f"there is no folder {tmp_path / 'new'}; create it first" in missing.stderr
     a_folder = run("score", "nothing", "nothing.csv", "--out", tmp_path, code=2)
     assert f"{tmp_path} is a folder; give the name of a file" in a_folder.stderr
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    a_loop = run("score", "nothing", "nothing.csv", "--out", tmp_path / "loop", code=2)
+    assert f"{tmp_path / 'loop'} is a loop of links; give the path of a regular file" in a_loop.stderr
     before = (folder / "train.csv").read_bytes()
     an_input = run("fit", folder / "train.csv", "--out", folder / "train.csv", code=2)
     assert "train.csv is an input too; write to another file" in an_input.stderr
@@ -177,12 +180,6 @@ def test_fit_refuses_what_does_not_fit_in_memory(
     result = run("fit", folder / "train.csv", *LABELS, "--out", tmp_path / "m", code=2)
     assert "of memory and 0 MiB are available: train on fewer rows" in result.stderr
     assert not list(tmp_path.iterdir())
-
-
-def test_available_memory_is_known_here() -> None:
-    available = memory.available_bytes()
-    assert available is not None
-    assert available > 1 << 20
 
 
 def test_bad_rows_are_refused_or_dropped_and_counted(tmp_path: Path) -> None:
@@ -238,6 +235,10 @@ def test_refit_needs_labels(folder: Path, tmp_path: Path) -> None:
     arguments = (folder / "model", tmp_path / "t.csv", "--out", tmp_path / "m")
     assert "column 'class' labels no row" in run("refit", *arguments, code=2).stderr
     assert [path.name for path in tmp_path.iterdir()] == ["t.csv"]
+    run("fit", folder / "train.csv", "--ignore", "payment", "--ignore", "class", "--out", tmp_path / "m")
+    for command in ("refit", "evaluate"):
+        unnamed = run(command, tmp_path / "m", folder / "train.csv", "--ignore", "class", code=2)
+        assert "the model remembers no label column: name one with --label" in unnamed.stderr
 
 
 # score

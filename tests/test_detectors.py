@@ -11,7 +11,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 from sklearn.exceptions import NotFittedError
-from torch import Tensor, nn
+from torch import nn
 
 from alarmnet import (
     A3Detector,
@@ -77,7 +77,8 @@ def test_scores_agree_with_each_other(fitted: A3Detector, rows: Floats) -> None:
     np.testing.assert_array_equal(probabilities[:, 1] > 0.5, alarms)
     np.testing.assert_allclose(probabilities.sum(1), 1)
     np.testing.assert_array_equal(fitted.p_value(rows) <= fitted.alarm_rate_held_, alarms)
-    logits = decisions + fitted.threshold_
+    logits = fitted.logits(rows)
+    np.testing.assert_array_equal(decisions, logits - fitted.threshold_)
     np.testing.assert_allclose(fitted.anomaly_score(rows), 1 / (1 + np.exp(-logits)))
 
 
@@ -108,7 +109,9 @@ def test_a_changed_alarm_rate_changes_the_threshold_alone(fitted: A3Detector, ro
 
 def test_a_refused_alarm_rate_leaves_the_detector_as_it_was(fitted: A3Detector) -> None:
     detector = copy.deepcopy(fitted)
-    with pytest.raises(InputError, match=r"The 'alarm_rate' parameter of A3Detector must be a number in \(0, 1\)"):
+    with pytest.raises(
+        InputError, match=r"The 'alarm_rate' parameter of A3Detector must be a number in \(0, 1\)"
+    ):
         detector.set_alarm_rate(1.5)
     assert detector.alarm_rate == detector.alarm_rate_ == 0.1
 
@@ -151,16 +154,16 @@ def test_tables_encoded_in_parts_score_alike(
 
 
 def test_scores_agree_over_thread_counts(small: Make, rows: Floats) -> None:
-    before, scores = torch.get_num_threads(), []
+    before, scores = torch.get_num_threads(), {}
     wide = small(target=DenseAutoencoder(hidden=(1500, 1000)), target_schedule=Schedule(steps=1)).fit(rows)
     try:
         for threads in (1, 2):
             torch.set_num_threads(threads)
-            scores.append(wide.anomaly_score(rows))
+            scores[threads] = wide.anomaly_score(rows)
             assert torch.get_num_threads() == threads
     finally:
         torch.set_num_threads(before)
-    np.testing.assert_allclose(*scores, atol=1e-6, rtol=0)
+    np.testing.assert_allclose(scores[2], scores[1], atol=1e-6, rtol=0)
 
 
 def test_one_row_can_be_scored(fitted: A3Detector, rows: Floats) -> None:
@@ -170,7 +173,13 @@ def test_one_row_can_be_scored(fitted: A3Detector, rows: Floats) -> None:
 
 @pytest.mark.parametrize(
     "change",
-    [np.asfortranarray, lambda X: X[::-1].copy()[::-1], lambda X: X.astype(">f8"), pd.DataFrame, np.ndarray.tolist],
+    [
+        np.asfortranarray,
+        lambda X: X[::-1].copy()[::-1],
+        lambda X: X.astype(">f8"),
+        pd.DataFrame,
+        np.ndarray.tolist,
+    ],
 )
 def test_scores_do_not_depend_on_the_container(fitted: A3Detector, rows: Floats, change: Any) -> None:
     np.testing.assert_array_equal(fitted.decision_function(change(rows)), fitted.decision_function(rows))
@@ -363,7 +372,9 @@ def test_without_counterexamples_the_known_anomalies_teach(small: Make, rows: Fl
     assert detector.predict(rows[-10:]).all()
 
 
-def test_without_counterexamples_and_known_anomalies_nothing_can_be_learned(small: Make, rows: Floats) -> None:
+def test_without_counterexamples_and_known_anomalies_nothing_can_be_learned(
+    small: Make, rows: Floats
+) -> None:
     with pytest.raises(InputError, match="generated_weight"):
         small(generated_weight=0).fit(rows)
 
@@ -388,12 +399,17 @@ def test_the_memory_budget_changes_no_score(
         {"generator": ColumnSwap()},
         {"generator": VaeAnomalies(hidden=(8,), code=2, schedule=Schedule(steps=5))},
         {"target": VariationalAutoencoder(hidden=(8, 4), code=2)},
-        {"target": DenseAutoencoder(hidden=(8,), loss="squared"), "encoder": TableEncoder(scaling="standard")},
+        {
+            "target": DenseAutoencoder(hidden=(8,), loss="squared"),
+            "encoder": TableEncoder(scaling="standard"),
+        },
         {"target": None, "alarm": None},
         {"residual": False, "known_weight": None},
     ],
 )
-def test_recipes_train_and_score(small: Make, rows: Floats, labels: Floats, parameters: dict[str, Any]) -> None:
+def test_recipes_train_and_score(
+    small: Make, rows: Floats, labels: Floats, parameters: dict[str, Any]
+) -> None:
     detector = small(**parameters).fit(rows, labels)
     assert np.isfinite(detector.decision_function(rows)).all()
 
@@ -503,6 +519,7 @@ def test_a_users_module_is_read_and_not_changed(small: Make, rows: Floats, label
 def test_scoring_before_fitting(small: Make, rows: Floats) -> None:
     detector = small()
     for call in (
+        detector.logits,
         detector.decision_function,
         detector.predict,
         detector.predict_proba,
@@ -520,13 +537,22 @@ def test_scoring_before_fitting(small: Make, rows: Floats) -> None:
 @pytest.mark.parametrize(
     ("parameters", "sentence"),
     [
-        ({"alarm_rate": 0}, r"The 'alarm_rate' parameter of A3Detector must be a number in (0, 1). Got 0 instead."),
+        (
+            {"alarm_rate": 0},
+            r"The 'alarm_rate' parameter of A3Detector must be a number in (0, 1). Got 0 instead.",
+        ),
         ({"alarm_rate": 1.0}, "The 'alarm_rate' parameter of A3Detector must be a number in (0, 1). Got 1.0"),
         ({"alarm_rate": "low"}, "'alarm_rate' parameter of A3Detector must be a number in (0, 1). Got 'low'"),
-        ({"calibration_share": 1}, "'calibration_share' parameter of A3Detector must be a number in (0, 1). Got 1"),
-        ({"unlabelled": "drop"}, "'unlabelled' parameter of A3Detector must be one of 'normal', 'ignore'. Got 'drop'"),
-        ({"generated_weight": -1}, "'generated_weight' parameter of A3Detector must be a number in [0, inf]. Got -1"),
-        ({"shift_weight": -0.5}, "'shift_weight' parameter of A3Detector must be a number in [0, inf]. Got -0.5"),
+        (
+            {"calibration_share": 1},
+            "'calibration_share' parameter of A3Detector must be a number in (0, 1). Got 1",
+        ),
+        (
+            {"unlabelled": "drop"},
+            "'unlabelled' parameter of A3Detector must be one of 'normal', 'ignore'. Got 'drop'",
+        ),
+        ({"generated_weight": -1}, "'generated_weight' parameter of A3Detector must be a number in [0, inf"),
+        ({"shift_weight": -0.5}, "'shift_weight' parameter of A3Detector must be a number in [0, inf"),
         ({"known_weight": 0}, "'known_weight' parameter of A3Detector must be a number in (0, inf). Got 0"),
         ({"target": "dense"}, "'target' parameter of A3Detector"),
         ({"generator": "noise"}, "'generator' parameter of A3Detector"),
@@ -546,9 +572,9 @@ def test_parameters_out_of_range_are_refused_at_fit(
 
 
 def test_few_rows(small: Make, rows: Floats) -> None:
-    with pytest.raises(InputError, match="minimum of 2 is required|1 sample"):
+    with pytest.raises(InputError, match=r"minimum of 2 is required|1 sample"):
         small().fit(rows[:1])
-    with pytest.raises(InputError, match="needs two normal or unlabelled rows.* got 1"):
+    with pytest.raises(InputError, match=r"needs two normal or unlabelled rows.* got 1"):
         small().fit(rows[:3], [1, 1, np.nan])
     with pytest.warns(AlarmnetWarning, match="1 calibration rows cannot hold"):
         detector = small().fit(rows[:3])
@@ -557,7 +583,7 @@ def test_few_rows(small: Make, rows: Floats) -> None:
 
 def test_two_rows_are_refused_with_their_number(small: Make, rows: Floats) -> None:
     """One would calibrate, and the encoder learns from two."""
-    with pytest.raises(InputError, match=r"three rows|2 sample|got 2"):
+    with pytest.raises(InputError, match=r"three rows.*got 2"):
         small().fit(rows[:2])
 
 
@@ -568,7 +594,9 @@ def test_training_that_diverges_is_an_error(small: Make, rows: Floats, labels: F
         small(**{f"{network}_schedule": wild}).fit(rows, labels)
 
 
-def test_weights_that_diverge_in_the_last_step_are_an_error(small: Make, rows: Floats, labels: Floats) -> None:
+def test_weights_that_diverge_in_the_last_step_are_an_error(
+    small: Make, rows: Floats, labels: Floats
+) -> None:
     """A score is never NaN or infinite."""
     with pytest.raises(TrainingDivergedError):
         small(alarm_schedule=Schedule(steps=1, learning_rate=1e30)).fit(rows, labels)
@@ -600,7 +628,9 @@ def test_the_published_settings() -> None:
     assert detector.random_state == 1
 
 
-def test_fitting_again_forgets_the_first_data(small: Make, rows: Floats, labels: Floats, fitted: A3Detector) -> None:
+def test_fitting_again_forgets_the_first_data(
+    small: Make, rows: Floats, labels: Floats, fitted: A3Detector
+) -> None:
     detector = small().fit(pd.DataFrame(rows[:, :3], columns=list("abc")))
     detector.fit(rows, labels)
     assert not hasattr(detector, "feature_names_in_")

@@ -19,7 +19,9 @@ from alarmnet.cli import main
 ROOT = Path(__file__).parents[1]
 DATA = Path(os.environ.get("ALARMNET_DATA", ROOT.parent / "shared" / "data"))
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-BLOCK = re.compile(r"(?P<skipped><!-- not run -->\s*)?^```(?P<kind>python|sh)\n(?P<text>.*?)^```", re.M | re.S)
+BLOCK = re.compile(
+    r"(?P<skipped><!-- not run -->\s*)?^```(?P<kind>python|sh)\n(?P<text>.*?)^```", re.M | re.S
+)
 
 
 def blocks(text: str, kind: str) -> list[str]:
@@ -62,13 +64,10 @@ def test_commands_and_options_exist(page: Path) -> None:
     for words in (shlex.split(line, comments=True) for line in lines):
         if words[:1] != ["alarmnet"]:
             continue
-        command: click.Command = main
-        rest = iter(words[1:])
-        while isinstance(command, click.Group):
-            word = next(rest, "")
-            if word not in command.commands:
-                break
-            command = command.commands[word]
-        assert not isinstance(command, click.Group) or command.invoke_without_command, words
+        command: click.Command | None = main
+        rest = words[1:]
+        while isinstance(command, click.Group) and rest and not rest[0].startswith("-"):
+            command = command.get_command(click.Context(command), rest.pop(0))
+        assert command, words
         known = {name for option in command.params for name in option.opts} | {"--help"}
         assert {word for word in rest if word.startswith("--")} <= known, words

@@ -30,7 +30,9 @@ def rows_of(*shape: int) -> Tensor:
 
 @pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: recipe.kind)
 @pytest.mark.parametrize("shape", [(5,), (3, 8, 8)])
-def test_samples_have_the_batchs_shape_and_follow_the_generator(recipe: Generator, shape: tuple[int, ...]) -> None:
+def test_samples_have_the_batchs_shape_and_follow_the_generator(
+    recipe: Generator, shape: tuple[int, ...]
+) -> None:
     rows = rows_of(20, *shape)
     batch = rows[:7].clone()
     sample = recipe.sampler(rows, seed=0)
@@ -75,7 +77,7 @@ def test_swapped_values_come_from_their_own_column_of_the_training_rows() -> Non
     kept = swapped == batch
     assert kept.float().mean(0).tolist() == pytest.approx([0.5] * 4, abs=0.05)
     donors = (swapped - columns)[~kept]
-    assert donors.unique().tolist() == list(range(10))
+    assert set(donors.tolist()) == set(range(10))
 
 
 def test_the_share_of_swapped_values_is_drawn_for_each_row() -> None:
@@ -89,7 +91,7 @@ def test_the_share_of_swapped_values_is_drawn_for_each_row() -> None:
 def test_donors_differ_from_column_to_column() -> None:
     rows = torch.arange(50.0)[:, None].repeat(1, 6)
     swapped = ColumnSwap(low=1, high=1).sampler(rows, seed=0)(torch.zeros(20, 6), seeded())
-    assert all(len(row.unique()) > 1 for row in swapped)
+    assert (swapped.std(1) > 0).all()
 
 
 def vae(spread: float, told: list[Progress] | None = None) -> tuple[Sampler, Tensor]:
@@ -118,17 +120,25 @@ def test_spread_leads_away_from_the_rows() -> None:
 
 @pytest.mark.parametrize(
     ("made", "got"),
-    [(lambda batch: batch[:, :2], r"\(4, 2\)"), (lambda batch: batch.tolist(), "list"), (lambda batch: None, "NoneType")],
+    [
+        (lambda batch: batch[:, :2], r"\(4, 2\)"),
+        (lambda batch: batch.tolist(), "list"),
+        (lambda batch: None, "NoneType"),
+    ],
 )
 def test_a_function_that_returns_something_else_is_refused(made: Any, got: str) -> None:
     sample = CallableGenerator(made).sampler(rows_of(4, 3), seed=0)
-    with pytest.raises(InputError, match=rf"the generator returned {got}; expected a tensor .* shape \(4, 3\)"):
+    with pytest.raises(
+        InputError, match=rf"the generator returned {got}; expected a tensor .* shape \(4, 3\)"
+    ):
         sample(rows_of(4, 3), seeded())
 
 
 def test_a_functions_result_is_taken_as_float32_without_gradient() -> None:
     weight = torch.ones((), dtype=torch.float64, requires_grad=True)
-    made = CallableGenerator(lambda batch: batch * weight).sampler(rows_of(4, 3), seed=0)(rows_of(4, 3), seeded())
+    made = CallableGenerator(lambda batch: batch * weight).sampler(rows_of(4, 3), seed=0)(
+        rows_of(4, 3), seeded()
+    )
     assert made.dtype == torch.float32
     assert not made.requires_grad
 

@@ -54,9 +54,14 @@ def test_the_generator_is_taken_away_also_after_an_error() -> None:
 
 
 def test_initial_weights_are_keras() -> None:
-    network = nn.Sequential(nn.Linear(300, 100, device="meta"), nn.Conv2d(3, 16, 3, device="meta"))
-    materialise(network, generator())
-    for layer, bound in [(network[0], (6 / 400) ** 0.5), (network[1], (6 / (9 * 3 + 9 * 16)) ** 0.5)]:
+    dense, conv = nn.Linear(300, 100, device="meta"), nn.Conv2d(3, 16, 3, device="meta")
+    materialise(nn.Sequential(dense, conv), generator())
+    layers: list[tuple[nn.Linear | nn.Conv2d, float]] = [
+        (dense, (6 / 400) ** 0.5),
+        (conv, (6 / (9 * 3 + 9 * 16)) ** 0.5),
+    ]
+    for layer, bound in layers:
+        assert layer.bias is not None
         assert 0.98 * bound < layer.weight.abs().max() <= bound
         assert layer.weight.std().item() == pytest.approx(bound / 3**0.5, rel=0.06)
         assert not layer.bias.any()

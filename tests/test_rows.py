@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from alarmnet._random import numpy_generator
-from alarmnet._rows import draw, matched_once, row_keys, take
+from alarmnet._rows import Index, draw, matched_once, row_keys, take
 
 
 @pytest.mark.parametrize(
@@ -22,7 +22,11 @@ from alarmnet._rows import draw, matched_once, row_keys, take
     ids=lambda table: type(table).__module__,
 )
 def test_take_gives_the_named_rows_in_their_order(table: object) -> None:
-    for rows, expected in [(np.array([2, 0]), [[4, 5], [0, 1]]), (slice(1, 3), [[2, 3], [4, 5]])]:
+    parts: list[tuple[Index | slice, list[list[int]]]] = [
+        (np.array([2, 0]), [[4, 5], [0, 1]]),
+        (slice(1, 3), [[2, 3], [4, 5]]),
+    ]
+    for rows, expected in parts:
         taken = take(table, rows)
         columns = [column.to_pylist() for column in taken.columns] if isinstance(taken, pa.Table) else None
         assert np.array_equal(np.array(columns).T if columns else np.asarray(taken), expected)

@@ -3,11 +3,13 @@
 import pytest
 import torch
 from torch import nn
+from torch.distributions import Normal, kl_divergence
 from torch.nn import functional
 
 from alarmnet import ConvAutoencoder, DenseAutoencoder, ExternalTarget, InputError, VariationalAutoencoder
 from alarmnet.layers import drawing_from, materialise
 from alarmnet.targets import TARGETS, Target, TargetNetwork
+from alarmnet.targets.vae import VariationalAutoencoderNetwork
 
 
 def built(recipe: Target, shape: tuple[int, ...]) -> TargetNetwork:
@@ -45,22 +47,22 @@ def test_the_way_back_mirrors_the_way_down() -> None:
 
 def test_losses_are_means_over_a_rows_inputs() -> None:
     batch = batch_of(4, 6)
-    for loss, expected in [
-        ("cross-entropy", lambda logits, x: -(x * logits.sigmoid().log() + (1 - x) * (1 - logits.sigmoid()).log())),
-        ("squared", lambda output, x: (output - x) ** 2),
-    ]:
-        network = built(DenseAutoencoder(hidden=(8, 4), loss=loss), (6,))  # type: ignore[arg-type]
-        by_hand = expected(network(batch), batch).mean(1)
-        torch.testing.assert_close(network.row_losses(batch), by_hand)
+    crossed, squared = (
+        built(DenseAutoencoder(hidden=(8, 4), loss=loss), (6,)) for loss in ("cross-entropy", "squared")
+    )
+    share = crossed(batch).sigmoid()
+    cross_entropy = -(batch * share.log() + (1 - batch) * (1 - share).log())
+    torch.testing.assert_close(crossed.row_losses(batch), cross_entropy.mean(1))
+    torch.testing.assert_close(squared.row_losses(batch), (squared(batch) - batch).square().mean(1))
 
 
 def test_the_variational_loss_is_the_negative_evidence_bound() -> None:
     network = built(VariationalAutoencoder(hidden=(8,), code=2), (2, 3))
     batch = batch_of(4, 2, 3)
-    mean, log_variance = network.encode(batch)  # type: ignore[operator]
-    divergence = torch.distributions.kl_divergence(
-        torch.distributions.Normal(mean, (log_variance / 2).exp()), torch.distributions.Normal(0, 1)
-    ).sum(1)
+    assert isinstance(network, VariationalAutoencoderNetwork)
+    mean, log_variance = network.encode(batch)
+    codes, normal = Normal(mean, (log_variance / 2).exp()), Normal(0, 1)
+    divergence = kl_divergence(codes, normal).sum(1)
     cross_entropy = functional.binary_cross_entropy_with_logits(network(batch), batch, reduction="none")
     torch.testing.assert_close(network.row_losses(batch), cross_entropy.flatten(1).mean(1) + divergence / 6)
 
@@ -83,12 +85,12 @@ def test_recipes_refuse_rows_of_the_other_kind() -> None:
 
 def test_networks_take_no_memory_until_they_are_materialised() -> None:
     for recipe, shape in [(DenseAutoencoder(), (10**6,)), (VariationalAutoencoder(), (10**6,))]:
-        assert all(weight.is_meta for weight in recipe.build(shape).parameters())  # type: ignore[attr-defined]
+        assert all(weight.is_meta for weight in recipe.build(shape).parameters())
     assert all(weight.is_meta for weight in ConvAutoencoder().build((3, 5000, 5000)).parameters())
 
 
 def test_recipes_are_listed_under_their_kind() -> None:
-    assert TARGETS == {"dense": DenseAutoencoder, "conv": ConvAutoencoder, "vae": VariationalAutoencoder}
+    assert {"dense": DenseAutoencoder, "conv": ConvAutoencoder, "vae": VariationalAutoencoder} == TARGETS
 
 
 def test_a_users_module_always_runs_in_evaluation_mode() -> None:
@@ -97,8 +99,8 @@ def test_a_users_module_always_runs_in_evaluation_mode() -> None:
     network.train()
     batch = batch_of(6, 4)
     assert torch.equal(network(batch), network(batch))
-    assert not any(part.training for part in module.modules())
-    assert not module[1].running_mean.any()  # type: ignore[union-attr, operator]
+    assert not any(part.training for part in network.modules())
+    assert not network.state_dict()["module.1.running_mean"].any()
     assert network.layers == ("module.2",)
     assert network.reconstruct(batch) is None
 

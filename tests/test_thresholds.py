@@ -31,7 +31,9 @@ def test_by_hand(n: int, rate: float, expected: Threshold) -> None:
 
 
 def test_too_few_rows_warn_and_hold_what_they_can() -> None:
-    with pytest.warns(AlarmnetWarning, match=r"9 calibration rows cannot hold an alarm rate of 0\.05: .* is 0\.1,"):
+    with pytest.warns(
+        AlarmnetWarning, match=r"9 calibration rows cannot hold an alarm rate of 0\.05: .* is 0\.1,"
+    ):
         threshold = conformal_threshold(np.arange(9.0), 0.05)
     assert threshold == Threshold(8.0, 0.1)
 

@@ -98,7 +98,7 @@ def test_known_anomalies_among_unlabelled_rows_suffice() -> None:
     assert read_labels([1, None, None], rows=3).counts() == {"normal": 0, "anomaly": 1, "unlabelled": 2}
 
 
-REFUSED = {
+REFUSED: dict[str, tuple[Any, object, str]] = {
     "anomalies only": ([1, 1], None, "no normal rows: only one class, 1, is in y"),
     "length": ([1, 0, 0], None, "inconsistent numbers of samples: X has 2 rows, y has 3 labels"),
     "three labels": ([0, 1, 2] * 2, None, "Only binary classification is supported. The labels are 0, 1, 2"),
@@ -130,13 +130,17 @@ def test_infinite_labels_are_named_by_row() -> None:
 
 @pytest.mark.parametrize("y", [[-1, 1], [-1.0, 1.0, NAN]])
 def test_minus_one_and_one_are_warned_about_with_both_readings(y: list[float]) -> None:
-    with pytest.warns(AlarmnetWarning, match=r"1.* is taken as the anomaly .*outlier detectors call anomalies -1"):
+    with pytest.warns(
+        AlarmnetWarning, match=r"1.* is taken as the anomaly .*outlier detectors call anomalies -1"
+    ):
         labels = read_labels(y, rows=len(y))
     assert labels.values[:2].tolist() == [0, 1]
 
 
 def test_of_two_other_labels_the_second_is_the_anomaly_with_a_warning() -> None:
-    with pytest.warns(AlarmnetWarning, match=r"'bad' and 'good': 'good' is taken as the anomaly; name it with"):
+    with pytest.warns(
+        AlarmnetWarning, match=r"'bad' and 'good': 'good' is taken as the anomaly; name it with"
+    ):
         labels = read_labels(["good", "bad"], rows=2)
     assert labels.values.tolist() == [1, 0]
     assert labels.classes.tolist() == ["bad", "good"]

@@ -61,7 +61,14 @@ def _flush_to_disk(path: Path) -> None:
         os.close(descriptor)
 
 
-def _target_of(path: Path) -> Path:
+def target_of(path: Path) -> Path:
+    """Give what a path stands for once links are followed, and refuse what cannot be replaced by a file.
+
+    Raises
+    ------
+    InputError
+        Where the folder is missing, or where there is a folder, pipe, device or link loop.
+    """
     target = Path(os.path.realpath(path))
     if not target.parent.is_dir():
         raise InputError(
@@ -96,7 +103,7 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
     'score'
     """
     final = Path(path)
-    target = _target_of(final)
+    target = target_of(final)
     draft = target.with_name(f".alarmnet-{secrets.token_hex(8)}.tmp")
     try:
         draft.touch(exist_ok=False)

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from alarmnet import metrics
-from alarmnet.cli.labels import Labelling
+from alarmnet.cli.labels import Labelling, needed
 from alarmnet.cli.model_tables import features_of, load_model, open_tables
 from alarmnet.cli.score import Tally, score_batches
 from alarmnet.cli.terminal import (
@@ -27,8 +27,6 @@ from alarmnet.cli.terminal import (
     tables_argument,
 )
 from alarmnet.report import make_report
-
-REMEMBERED = "; what `fit` was given if not said"
 
 
 def _print(found: metrics.Evaluation, *, asked: float) -> None:
@@ -54,7 +52,7 @@ def _print(found: metrics.Evaluation, *, asked: float) -> None:
 @click.command()
 @model_argument
 @tables_argument
-@label_options(default=REMEMBERED)
+@label_options(remembered=True)
 @ignore_option
 @click.option(
     "--budget",
@@ -87,9 +85,7 @@ def evaluate(
       alarmnet evaluate fraud.model test.csv --label class --anomaly fraud
     """  # noqa: D301 - click reads \b
     detector = load_model(model, device=device)
-    labelling = Labelling.chosen(label, anomaly, normal, remembered=detector.notes_)
-    if labelling is None:
-        raise click.UsageError("the model remembers no label column: name one with --label and --anomaly.")
+    labelling = needed(Labelling.chosen(label, anomaly, normal, remembered=detector.notes_))
     files = open_tables(detector, tables, beside=[labelling.label], ignored=ignored)
     labels = labelling.read(files, given=(*anomaly, *normal))
     with row_progress(files.n_rows, quiet=quiet) as progress:
@@ -107,7 +103,7 @@ def evaluate(
 @click.command()
 @model_argument
 @tables_argument
-@label_options(default=REMEMBERED)
+@label_options(remembered=True)
 @id_option("that names the rows")
 @ignore_option
 @device_option

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from alarmnet._frames import kind_of, quoted, read_cells, read_frame
 from alarmnet.batches import TableFiles
-from alarmnet.cli.labels import Floats, Labelling, label_counts
+from alarmnet.cli.labels import Floats, Labelling, label_counts, needed
 from alarmnet.cli.memory import available_bytes, check_memory, estimated_bytes, shown_bytes
 from alarmnet.cli.model_tables import check_device, encoder_of, features_of, load_model, open_tables
 from alarmnet.cli.terminal import (
@@ -105,6 +105,17 @@ def _say_model(facts: dict[str, Any]) -> None:
     )
 
 
+def _write(detector: BaseDetector, out: Path, *, began: float, as_json: bool, **counts: int) -> None:
+    """Save a model, ready to run on any machine, and print what it is."""
+    detector.verbose, detector.device = False, "auto"
+    detector.save(out)
+    facts = _model_facts(detector, out, seconds=time.perf_counter() - began)
+    if as_json:
+        show_facts({**counts, **facts})
+    else:
+        _say_model(facts)
+
+
 @click.command()
 @tables_argument
 @label_options()
@@ -178,21 +189,11 @@ def fit(
         alarm_rate=alarm_rate, random_state=seed, device=device, verbose=shows_progress(quiet=quiet)
     )
     detector.fit(table, labels if counts["unlabelled"] < len(table) else None)
-    detector.verbose, detector.device = False, "auto"
     detector.notes_ = {"ignored": [*ignored], **(labelling.to_dict() if labelling else {})}
-    detector.save(out)
-    facts = _model_facts(detector, out, seconds=time.perf_counter() - began)
-    if as_json:
-        show_facts({"rows": len(table), "dropped": dropped, **facts})
-    else:
-        _say_model(facts)
+    _write(detector, out, began=began, as_json=as_json, rows=len(table), dropped=dropped)
 
 
-def _refit_labels(
-    labelling: Labelling | None, files: TableFiles, given: tuple[str, ...]
-) -> tuple[Labelling, Floats]:
-    if labelling is None:
-        raise click.UsageError("the model remembers no label column: name one with --label and --anomaly.")
+def _refit_labels(labelling: Labelling, files: TableFiles, given: tuple[str, ...]) -> Floats:
     labels = labelling.read(files, given=given)
     if np.isnan(labels).all():
         raise InputError(
@@ -200,13 +201,13 @@ def _refit_labels(
             code="no_labels",
             column=labelling.label,
         )
-    return labelling, labels
+    return labels
 
 
 @click.command()
 @model_argument
 @tables_argument
-@label_options(default="; what `fit` was given if not said")
+@label_options(remembered=True)
 @ignore_option
 @device_option
 @click.option(
@@ -238,18 +239,12 @@ def refit(
     check_output(out, inputs=tables)
     began = time.perf_counter()
     detector = load_model(model, device=device)
-    chosen = Labelling.chosen(label, anomaly, normal, remembered=detector.notes_)
-    files = open_tables(detector, tables, beside=[chosen.label if chosen else None], ignored=ignored)
-    labelling, labels = _refit_labels(chosen, files, (*anomaly, *normal))
+    labelling = needed(Labelling.chosen(label, anomaly, normal, remembered=detector.notes_))
+    files = open_tables(detector, tables, beside=[labelling.label], ignored=ignored)
+    labels = _refit_labels(labelling, files, (*anomaly, *normal))
     _check_size(files, features_of(detector), aside=as_json)
     _say_labels(labelling, label_counts(labels, rows=len(labels)), aside=as_json)
     detector.verbose = shows_progress(quiet=quiet)
     detector.refit_alarm(files.read(features_of(detector)), labels)
-    detector.verbose, detector.device = False, "auto"
     detector.notes_ = {**detector.notes_, **labelling.to_dict()}
-    detector.save(out)
-    facts = _model_facts(detector, out, seconds=time.perf_counter() - began)
-    if as_json:
-        show_facts({"rows": len(labels), **facts})
-    else:
-        _say_model(facts)
+    _write(detector, out, began=began, as_json=as_json, rows=len(labels))

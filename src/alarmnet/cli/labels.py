@@ -10,6 +10,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from alarmnet._frames import quoted
+from alarmnet._validation import Labels
 from alarmnet.batches import MISSING_WORDS, TableFiles
 from alarmnet.errors import InputError
 
@@ -30,8 +31,7 @@ def _same(cell: str, value: str) -> bool:
         return False
 
 
-def as_text(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Give a column of any type as strings."""
+def _as_text(column: pa.ChunkedArray) -> pa.ChunkedArray:
     if pa.types.is_dictionary(column.type):
         column = column.cast(column.type.value_type)
     return column.cast(pa.string())
@@ -111,7 +111,7 @@ class Labelling:
         parts = [np.empty(0)]
         found: dict[str, None] = {}
         for batch in files.batches(columns=[self.label]):
-            encoded = as_text(batch.table[self.label]).combine_chunks().dictionary_encode()
+            encoded = _as_text(batch.table[self.label]).combine_chunks().dictionary_encode()
             cells = encoded.dictionary.to_pylist()
             indices = encoded.indices.fill_null(len(cells)).to_numpy(zero_copy_only=False)
             parts.append(np.array([*map(self.meaning, cells), np.nan])[indices])
@@ -126,9 +126,13 @@ class Labelling:
         return np.concatenate(parts)
 
 
+def needed(labelling: Labelling | None) -> Labelling:
+    """Give the labelling, and refuse to go on without one."""
+    if labelling is None:
+        raise click.UsageError("the model remembers no label column: name one with --label and --anomaly.")
+    return labelling
+
+
 def label_counts(labels: Floats | None, *, rows: int) -> dict[str, int]:
     """How many rows are labelled what."""
-    if labels is None:
-        return {"anomaly": 0, "normal": 0, "unlabelled": rows}
-    known = {"anomaly": int((labels == 1).sum()), "normal": int((labels == 0).sum())}
-    return {**known, "unlabelled": rows - sum(known.values())}
+    return Labels(np.full(rows, np.nan) if labels is None else labels, np.array([0, 1])).counts()

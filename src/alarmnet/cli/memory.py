@@ -4,7 +4,6 @@ import os
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from alarmnet.detectors.a3 import KEPT_ACTIVATIONS
 from alarmnet.errors import InputError
@@ -16,12 +15,13 @@ FLOAT32_BYTES = 4
 
 def _encoded_width(column: pa.ChunkedArray) -> int:
     missing = int(column.null_count > 0)
-    if pa.types.is_timestamp(column.type):
+    kind = column.type
+    if pa.types.is_timestamp(kind) or pa.types.is_date(kind):
         return 4 + missing
-    if pa.types.is_string(column.type) or pa.types.is_dictionary(column.type):
-        texts: int = pc.count_distinct(column).as_py()
-        return min(texts, TableEncoder().max_categories) + 1 + missing
-    return 1 + missing
+    if pa.types.is_primitive(kind) or pa.types.is_decimal(kind) or pa.types.is_null(kind):
+        return 1 + missing
+    texts = len(column.unique()) - missing
+    return min(texts, TableEncoder().max_categories) + 1 + missing
 
 
 def estimated_bytes(sample: pa.Table, *, rows: int) -> int:

@@ -107,10 +107,8 @@ def score_batches(
         tally.rows += len(table)
         tally.invalid += len(table) - int(usable.sum())
         progress(len(table))
-        numbers = pa.chunked_array(
-            [pa.array(range(batch.first_row, batch.first_row + len(table)), pa.int64())]
-        )
-        yield Scored(batch.table[identifier] if identifier else numbers, logits)
+        numbers = batch.first_row + np.arange(len(table), dtype=np.int64)
+        yield Scored(batch.table[identifier] if identifier else pa.chunked_array([numbers]), logits)
 
 
 def _over_threshold(

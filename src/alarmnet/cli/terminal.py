@@ -16,6 +16,7 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
+from alarmnet._atomic import target_of
 from alarmnet.errors import AlarmnetError, AlarmnetWarning, InputError
 
 REFUSED = 2
@@ -120,8 +121,9 @@ def id_option(use: str) -> Callable[[Command], Command]:
     )
 
 
-def label_options(*, default: str = "") -> Callable[[Command], Command]:
-    """Make the options that say which column and which values are labels."""
+def label_options(*, remembered: bool = False) -> Callable[[Command], Command]:
+    """Make the options that say which column and which values are labels; a model may remember them."""
+    default = "; what `fit` was given if not said" if remembered else ""
     return _decorated(
         click.option("--label", metavar="COLUMN", help=f"The column with the labels{default}."),
         click.option(
@@ -170,11 +172,9 @@ def check_output(path: Path, *, inputs: Sequence[Path] = ()) -> None:
     InputError
         Says what stands in the way.
     """
-    folder = path.resolve().parent
-    if not folder.is_dir():
-        raise InputError(f"{path}: there is no folder {folder}; create it first", code="missing_folder")
     if path.is_dir():
         raise InputError(f"{path} is a folder; give the name of a file", code="not_a_file")
+    folder = target_of(path).parent
     if not os.access(folder, os.W_OK):
         raise InputError(
             f"{path}: the folder {folder} may not be written to; choose another", code="unwritable"

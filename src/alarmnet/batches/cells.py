@@ -1,0 +1,118 @@
+"""What the cells of a CSV column mean: numbers, dates and timestamps, text, or nothing."""
+
+import re
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from alarmnet.errors import InputError
+
+ColumnKind = Literal["number", "text", "datetime"]
+
+MISSING_WORDS = ("", "NaN", "nan", "NA", "null", "None", "N/A")
+"""What is missing in a number or datetime column of a CSV file; in a text column only the empty cell is."""
+
+TYPES: dict[ColumnKind, pa.DataType] = {
+    "number": pa.float64(),
+    "datetime": pa.timestamp("us"),
+    "text": pa.string(),
+}
+
+Guess = Literal["number", "datetime", "decimal comma"]
+GUESSES: tuple[Guess, ...] = ("number", "datetime", "decimal comma")
+"""What a column may turn out to be before its cells are read, the first that fits them all; else text."""
+
+NUMBER = r"^[+-]?((\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|(?i:inf|infinity|nan(\([a-z0-9_]*\))?))$"
+_DECIMAL_COMMA = r"^[+-]?\d[\d.]*,\d+$"
+_LEAP_YEAR = r"(\d\d(0[48]|[2468][048]|[13579][26])|([02468][048]|[13579][26])00)"
+_DATE = (
+    r"(\d{4}-((0[13578]|1[02])-(0[1-9]|[12]\d|3[01])|(0[469]|11)-(0[1-9]|[12]\d|30)|02-(0[1-9]|1\d|2[0-8]))"
+    rf"|{_LEAP_YEAR}-02-29)"
+)
+_ZONE = r"(Z|[+-]([01]\d|2[0-3])(:?[0-5]\d)?)"
+_DATETIME = rf"^{_DATE}([ T]([01]\d|2[0-3])(:[0-5]\d(:[0-5]\d(\.\d+)?)?)?{_ZONE}?)?$"
+_PATTERNS = {"number": NUMBER, "datetime": _DATETIME}
+
+
+def _parse_times(cells: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Timestamps in UTC without a zone; a cell that names no zone is taken as UTC."""
+    cells = pc.replace_substring_regex(cells, r"(\.\d{6})\d+", r"\1")
+    zoned = pc.match_substring_regex(cells, rf"[ T].*{_ZONE}$")
+    local = pc.if_else(zoned, None, cells).cast(pa.timestamp("us"))
+    absolute = pc.if_else(zoned, cells, None).cast(pa.timestamp("us", "UTC")).cast(pa.timestamp("us"))
+    return pc.coalesce(local, absolute)
+
+
+def _parse_numbers(cells: pa.ChunkedArray) -> pa.ChunkedArray:
+    numbers = cells.cast(pa.float64())
+    return pc.if_else(pc.is_nan(numbers), None, numbers)
+
+
+_PARSERS = {"number": _parse_numbers, "datetime": _parse_times}
+
+
+def _without_missing(cells: pa.ChunkedArray) -> pa.ChunkedArray:
+    return pc.if_else(pc.is_in(cells, pa.array(MISSING_WORDS)), None, cells)
+
+
+def _trimmed(cells: pa.ChunkedArray) -> pa.ChunkedArray:
+    return _without_missing(pc.ascii_trim_whitespace(cells))
+
+
+def parse(cells: pa.ChunkedArray, kind: ColumnKind) -> tuple[pa.ChunkedArray, np.ndarray | None]:
+    """Give the values, and which cells are no such value (None: all are); those are null."""
+    if kind == "text":
+        return pc.if_else(pc.equal(cells, ""), None, cells), None
+    try:
+        return _PARSERS[kind](_without_missing(cells)), None
+    except pa.ArrowInvalid:
+        present = _trimmed(cells)
+        good = pc.match_substring_regex(present, _PATTERNS[kind])
+        bad = pc.fill_null(pc.invert(good), False).to_numpy()
+        return _PARSERS[kind](pc.if_else(good, present, None)), bad
+
+
+def _are_missing(cells: pa.ChunkedArray) -> bool:
+    return bool(_trimmed(cells).null_count == len(cells))
+
+
+def _can_be(cells: pa.ChunkedArray, guess: Guess) -> bool:
+    if guess == "decimal comma":
+        fits = pc.match_substring_regex(_trimmed(cells), f"{NUMBER}|{_DECIMAL_COMMA}")
+        return pc.all(fits).as_py() is not False
+    _, bad = parse(cells, guess)
+    return bad is None or not bad.any()
+
+
+def remaining_guesses(cells: pa.ChunkedArray, guesses: Sequence[Guess]) -> list[Guess]:
+    """Give those of the guesses that the cells do not rule out."""
+    if "number" in guesses and _can_be(cells, "number"):  # the usual case, and the fast one
+        return [guess for guess in guesses if guess != "datetime" or _are_missing(cells)]
+    return [guess for guess in guesses if guess != "number" and _can_be(cells, guess)]
+
+
+def decimal_comma(where: str, cell: str, *, column: str, rows: Sequence[int] = ()) -> InputError:
+    """Make the error for a number such as 1,5."""
+    with_point = cell.replace(".", "").replace(",", ".")
+    return InputError(
+        f"{where} has a comma in a number; write {with_point} instead of {cell}, and no thousands separators "
+        "(or say that the column is text)",
+        code="decimal_comma",
+        column=column,
+        rows=rows,
+    )
+
+
+def bad_cell(place: str, cell: str, *, kind: ColumnKind, column: str, rows: Sequence[int]) -> InputError:
+    """Make the error for a cell that is not of its column's kind."""
+    where = f"{place}, column {column!r}: {cell[:100]!r}"
+    if kind == "datetime":
+        problem = "no ISO 8601 date or timestamp; write it like 2024-01-31 or 2024-01-31T12:00:00Z"
+    elif re.match(_DECIMAL_COMMA, cell.strip()):
+        return decimal_comma(where, cell.strip(), column=column, rows=rows)
+    else:
+        problem = "not a number; correct the cell, or leave it empty if it is missing"
+    return InputError(f"{where} is {problem}", code="bad_cell", column=column, rows=rows)

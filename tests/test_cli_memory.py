@@ -1,0 +1,33 @@
+"""How much memory training is expected to take."""
+
+from datetime import date, datetime
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from alarmnet.cli.memory import available_bytes, estimated_bytes
+
+TEXTS = pa.array(["a", "b", None] * 5)
+NUMBERS = pa.array([1.0, 2.0, None] * 5)
+
+
+def estimated(cells: pa.Array) -> int:
+    """Without the table itself, so that only the width it is encoded to counts."""
+    return estimated_bytes(pa.table({"x": cells}), rows=100 * len(cells)) - 300 * int(cells.nbytes)
+
+
+@pytest.mark.parametrize("kind", [pa.string(), pa.large_string(), pa.string_view()])
+def test_texts_of_every_type_become_as_many_columns(kind: pa.DataType) -> None:
+    assert estimated(TEXTS.cast(kind)) == estimated(TEXTS.dictionary_encode()) > estimated(NUMBERS)
+
+
+@pytest.mark.parametrize("times", [[date(2024, 1, 31), None, None], [datetime(2024, 1, 31), None, None]])
+def test_times_become_several_columns(times: list[Any]) -> None:
+    assert estimated(pa.array(times * 5)) > estimated(TEXTS)
+
+
+def test_available_memory_is_known_here() -> None:
+    available = available_bytes()
+    assert available is not None
+    assert available > 1 << 20

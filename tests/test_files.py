@@ -1,0 +1,289 @@
+"""Saved detectors: they score as before, and a hostile file is refused with its name and the reason."""
+
+import ast
+import copy
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+import alarmnet
+from alarmnet import A3Detector, ExternalTarget, InputError, ModelFileError, Schedule, VaeAnomalies, load
+from alarmnet.persistence import read_file, write_file
+
+Make = Callable[..., A3Detector]
+Floats = NDArray[np.float64]
+Contents = tuple[dict[str, Any], dict[str, NDArray[Any]]]
+
+
+@pytest.fixture(scope="module")
+def saved(fitted: A3Detector, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("model") / "fitted.model"
+    fitted.save(path)
+    return path
+
+
+def through_file(detector: A3Detector, folder: Path, **options: Any) -> Any:
+    detector.save(folder / "some.model")
+    return load(folder / "some.model", **options)
+
+
+def module() -> nn.Sequential:
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        return nn.Sequential(nn.Linear(5, 8), nn.ReLU(), nn.Linear(8, 2))
+
+
+# Back as it was
+
+
+def test_scores_are_bit_equal(saved: Path, fitted: A3Detector, rows: Floats) -> None:
+    again = load(saved)
+    assert type(again) is A3Detector
+    for method in (
+        "decision_function",
+        "predict",
+        "predict_proba",
+        "anomaly_score",
+        "p_value",
+        "column_deviations",
+    ):
+        np.testing.assert_array_equal(getattr(again, method)(rows), getattr(fitted, method)(rows))
+
+
+def test_scores_are_bit_equal_in_another_process(saved: Path, fitted: A3Detector, rows: Floats) -> None:
+    np.save(saved.with_suffix(".npy"), rows)
+    script = (
+        "import sys, numpy, alarmnet; X = numpy.load(sys.argv[2]);"
+        "sys.stdout.write(alarmnet.load(sys.argv[1]).decision_function(X).tobytes().hex())"
+    )
+    command = [sys.executable, "-c", script, str(saved), str(saved.with_suffix(".npy"))]
+    printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert printed == fitted.decision_function(rows).tobytes().hex()
+
+
+def test_what_was_learned_comes_back(saved: Path, fitted: A3Detector) -> None:
+    again: Any = load(saved)
+    assert again.get_params() == fitted.get_params()
+    for name in (
+        "n_features_in_",
+        "threshold_",
+        "alarm_rate_",
+        "alarm_rate_held_",
+        "calibration_is_labelled_",
+        "label_counts_",
+        "history_",
+        "seed_",
+    ):
+        assert getattr(again, name) == getattr(fitted, name), name
+    np.testing.assert_array_equal(again.calibration_scores_, fitted.calibration_scores_)
+    assert again.classes_.tolist() == fitted.classes_.tolist()
+    assert not hasattr(again, "decision_scores_")
+
+
+def test_every_kind_of_parameter_comes_back(small: Make, rows: Floats, tmp_path: Path) -> None:
+    generator = VaeAnomalies(hidden=(8,), code=2, schedule=Schedule(steps=3))
+    detector = small(
+        generator=generator, known_weight=None, residual=False, unlabelled="normal", anomaly_label=3
+    )
+    again = through_file(detector.fit(rows), tmp_path)
+    assert again.get_params() == detector.get_params()
+
+
+@pytest.mark.parametrize("names", [["fine", "fraud"], [False, True], [3, 7]])
+def test_feature_names_and_classes_come_back(
+    small: Make, rows: Floats, labels: Floats, tmp_path: Path, names: list[Any]
+) -> None:
+    frame = pd.DataFrame(rows, columns=list("abcde"))
+    detector = small(anomaly_label=names[1]).fit(frame, np.where(labels == 1, names[1], names[0]))
+    again = through_file(detector, tmp_path)
+    assert again.feature_names_in_.tolist() == list("abcde")
+    assert again.classes_.tolist() == names
+    np.testing.assert_array_equal(again.predict(frame), detector.predict(frame))
+
+
+def test_images_come_back(small: Make, tmp_path: Path) -> None:
+    images = np.random.default_rng(0).integers(0, 255, size=(40, 8, 8)).astype(np.uint8)
+    brief = Schedule(steps=2)
+    detector = small(target=None, target_schedule=brief, alarm_schedule=brief, alarm_rate=0.2).fit(images)
+    again = through_file(detector, tmp_path)
+    np.testing.assert_array_equal(again.decision_function(images), detector.decision_function(images))
+
+
+def test_a_seed_drawn_from_a_generator_is_kept(small: Make, rows: Floats, tmp_path: Path) -> None:
+    detector = small(random_state=np.random.default_rng(0)).fit(rows)
+    assert through_file(detector, tmp_path).seed_ == detector.seed_
+
+
+def test_numpy_sizes_are_kept(small: Make, rows: Floats, tmp_path: Path) -> None:
+    recipe = alarmnet.DenseAlarm(hidden=(np.int64(8), np.int64(4)))  # type: ignore[arg-type]
+    detector = small(alarm=recipe).fit(rows)
+    np.testing.assert_array_equal(
+        through_file(detector, tmp_path).decision_function(rows), detector.decision_function(rows)
+    )
+
+
+def test_the_alarm_can_be_refitted_after_loading(
+    saved: Path, fitted: A3Detector, rows: Floats, labels: Floats
+) -> None:
+    more = labels.copy()
+    more[150:155] = 1
+    again = load(saved).refit_alarm(rows, more)
+    expected = copy.deepcopy(fitted).refit_alarm(rows, more)
+    np.testing.assert_array_equal(again.decision_function(rows), expected.decision_function(rows))
+    np.testing.assert_array_equal(again.labels_, expected.labels_)
+
+
+def test_the_alarm_rate_can_be_changed_after_loading(saved: Path, fitted: A3Detector) -> None:
+    again, twin = load(saved).set_alarm_rate(0.4), copy.deepcopy(fitted).set_alarm_rate(0.4)
+    assert again.threshold_ == twin.threshold_
+
+
+# A target of the user's own
+
+
+def test_a_users_module_is_given_again(small: Make, rows: Floats, labels: Floats, tmp_path: Path) -> None:
+    detector = small(target=ExternalTarget(module(), layers=["1"])).fit(rows, labels)
+    untrained = nn.Sequential(nn.Linear(5, 8), nn.ReLU(), nn.Linear(8, 2))
+    before = copy.deepcopy(untrained.state_dict())
+    again = through_file(detector, tmp_path, target=ExternalTarget(untrained, layers=["1"]))
+    np.testing.assert_array_equal(again.decision_function(rows), detector.decision_function(rows))
+    assert all(torch.equal(before[name], weight) for name, weight in untrained.state_dict().items())
+
+
+def test_a_users_module_that_is_not_given_is_asked_for(small: Make, rows: Floats, tmp_path: Path) -> None:
+    detector = small(target=ExternalTarget(module(), layers=["1"])).fit(rows)
+    with pytest.raises(InputError, match=r"load\(path, target=ExternalTarget\(module, layers=\.\.\.\)\)"):
+        through_file(detector, tmp_path)
+
+
+def test_another_module_than_in_training_is_refused(small: Make, rows: Floats, tmp_path: Path) -> None:
+    detector = small(target=ExternalTarget(module(), layers=["1"])).fit(rows)
+    other = nn.Sequential(nn.Linear(5, 9), nn.ReLU())
+    with pytest.raises(ModelFileError, match=r"some\.model"):
+        through_file(detector, tmp_path, target=ExternalTarget(other, layers=["1"]))
+
+
+# Hostile files: their digest is right, since anyone can compute it
+
+
+def parameter(name: str, value: Any) -> Callable[[Contents], None]:
+    return lambda contents: contents[0]["parameters"].update({name: value})
+
+
+def field(parameter_name: str, name: str, value: Any) -> Callable[[Contents], None]:
+    return lambda contents: contents[0]["parameters"][parameter_name].update({name: value})
+
+
+def manifest(name: str, value: Any) -> Callable[[Contents], None]:
+    return lambda contents: contents[0].update({name: value})
+
+
+def learned(name: str, value: Any) -> Callable[[Contents], None]:
+    return lambda contents: contents[0]["learned"].update({name: value})
+
+
+def array(name: str, change: Callable[[NDArray[Any]], Any]) -> Callable[[Contents], None]:
+    return lambda contents: contents[1].update({name: np.asarray(change(contents[1][name]))})
+
+
+SCORES, ROWS, WEIGHT = "calibration.scores", "calibration.rows", "alarm.output.weight"
+
+HOSTILE: dict[str, tuple[Callable[[Contents], Any], str]] = {
+    "another kind": (manifest("kind", "checkpoint"), "holds 'checkpoint': no detector"),
+    "no kind": (lambda contents: contents[0].pop("kind"), "holds None: no detector"),
+    "unknown method": (manifest("method", "os"), "KeyError: 'os'"),
+    "unknown recipe": (field("alarm", "recipe", "system"), "KeyError: 'system'"),
+    "unknown field": (field("alarm", "command", "true"), "unexpected keyword argument 'command'"),
+    "unknown parameter": (parameter("command", "true"), "unexpected keyword argument 'command'"),
+    "parameters of another type": (manifest("parameters", [1]), "AttributeError"),
+    "no encoder": (lambda contents: contents[0].pop("encoder"), "KeyError: 'encoder'"),
+    "damaged encoder": (manifest("encoder", {"kind": "table"}), "KeyError"),
+    "three classes": (manifest("classes", [0, 1, 2]), "classes are not two"),
+    "huge hidden sizes": (field("alarm", "hidden", [10**9, 10**9]), "RuntimeError"),
+    "sizes beyond 64 bits": (field("target", "hidden", [10**30]), "Error"),
+    "no hidden sizes": (field("alarm", "hidden", []), "hidden"),
+    "negative sizes": (field("target", "hidden", [-4]), "Error"),
+    "sizes of text": (field("target", "hidden", "abc"), "Error"),
+    "weights of another shape": (array(WEIGHT, lambda weight: weight[:, :-1]), "RuntimeError"),
+    "weights that are not finite": (
+        array(WEIGHT, lambda weight: weight * np.nan),
+        f"not finite, in '{WEIGHT}'",
+    ),
+    "weights of another type": (array(WEIGHT, lambda weight: weight.astype(np.float64)), WEIGHT),
+    "whole numbers for weights": (array(WEIGHT, lambda weight: weight.astype(np.int64)), "Error"),
+    "a weight missing": (lambda contents: contents[1].pop(WEIGHT), "RuntimeError"),
+    "a weight too many": (lambda contents: contents[1].update({"alarm.more": np.ones(2)}), "RuntimeError"),
+    "no shift": (lambda contents: contents[1].pop("alarm.shift"), "KeyError: 'alarm.shift'"),
+    "scores out of order": (
+        array(SCORES, lambda scores: scores[::-1]),
+        "calibration scores are not in order",
+    ),
+    "no scores": (array(SCORES, lambda scores: scores[:0]), "calibration scores are not in order"),
+    "scores that are not finite": (
+        array(SCORES, lambda scores: scores + np.inf),
+        f"not finite, in '{SCORES}'",
+    ),
+    "scores in two columns": (
+        array(SCORES, lambda scores: scores[:, None]),
+        "calibration scores are not in order",
+    ),
+    "rows of another width": (
+        array(ROWS, lambda rows: rows[:, 1:]),
+        "calibration rows do not fit the encoder",
+    ),
+    "fewer rows than scores": (array(ROWS, lambda rows: rows[1:]), "calibration"),
+    "another threshold": (manifest("threshold", 99.0), "threshold does not follow"),
+    "an alarm rate of text": (parameter("alarm_rate", "low"), "alarm_rate"),
+    "an alarm rate out of range": (parameter("alarm_rate", 100), "alarm_rate"),
+    "a missing seed": (lambda contents: contents[0]["learned"].pop("seed_"), "KeyError: 'seed_'"),
+    "a seed of text": (learned("seed_", "x"), "seed_"),
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_hostile_files_are_refused_with_name_and_reason(saved: Path, tmp_path: Path, name: str) -> None:
+    change, reason = HOSTILE[name]
+    contents = read_file(saved)
+    change(contents)
+    path = tmp_path / "hostile.model"
+    write_file(path, *contents)
+    begun = time.process_time()
+    with pytest.raises(ModelFileError) as caught:
+        load(path)
+    assert str(path) in str(caught.value)
+    assert reason in str(caught.value)
+    assert time.process_time() - begun < 2
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ModelFileError, match=r"gone\.model"):
+        load(tmp_path / "gone.model")
+
+
+def test_saving_to_a_place_that_cannot_be_written_is_refused(fitted: A3Detector, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="nowhere"):
+        fitted.save(tmp_path / "nowhere" / "some.model")
+    assert not list(tmp_path.iterdir())
+
+
+def test_nothing_in_the_package_unpickles() -> None:
+    sources = list(Path(alarmnet.__file__).parent.rglob("*.py"))
+    assert sources
+    for source in sources:
+        for node in ast.walk(ast.parse(source.read_text())):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            names += [str(node.module)] if isinstance(node, ast.ImportFrom) else []
+            assert not {"pickle", "marshal", "shelve", "dill", "joblib"} & {
+                n.partition(".")[0] for n in names
+            }
+            assert ast.unparse(node) != "torch.load", source
