@@ -28,9 +28,7 @@ from sklearn.metrics import average_precision_score
 from alarmnet import (
     A3Detector,
     AlarmnetWarning,
-    ColumnSwap,
     DenseAlarm,
-    DenseAutoencoder,
     GaussianNoise,
     Schedule,
     TableEncoder,
@@ -111,10 +109,6 @@ TASKS: dict[str, Callable[[], Task]] = {
 }
 
 
-def _schedule(steps: int, **settings: Any) -> Schedule:
-    return Schedule(steps=steps, **({"learning_rate": 1e-3, "decay": True} | settings))
-
-
 def _boosting(seed: int) -> Any:
     return HistGradientBoostingClassifier(random_state=seed)
 
@@ -125,21 +119,24 @@ RIVALS: dict[str, Callable[[int], Any]] = {
     "gradient boosting": _boosting,
     "isolation forest": lambda seed: IsolationForest(random_state=seed),
 }
-BASE: dict[str, Any] = {
-    "generator": ColumnSwap(),
-    "generated_weight": 1.0,
-    "target_schedule": _schedule(600, batch_size=128),
-    "alarm_schedule": _schedule(600, batch_size=128),
-    "alarm": DenseAlarm(hidden=(128, 64), standardise=True),
-}
 SETTINGS: dict[str, dict[str, Any]] = {
-    "lambda 1": BASE,
-    "lambda 0.3": BASE | {"generated_weight": 0.3},
-    "lambda 0.1": BASE | {"generated_weight": 0.1},
-    "lambda 1, known 3": BASE | {"known_weight": 3.0},
-    "lambda 1, low 0.3": BASE | {"generator": ColumnSwap(low=0.3)},
-    "lambda 1, decay": BASE | {"alarm_schedule": _schedule(600, batch_size=128, weight_decay=3.0)},
+    "defaults": {},
+    "blend 0": {"blend": 0.0},
+    "blend 0.4": {"blend": 0.4},
+    "lambda 0.3": {"generated_weight": 0.3},
+    "lambda 3": {"generated_weight": 3.0},
+    "gaussian noise": {"generator": GaussianNoise()},
+    "uniform noise": {"generator": UniformNoise()},
+    "no residual": {"residual": False},
+    "no inputs": {"inputs": False},
+    "activations alone": {"residual": False, "inputs": False},
+    "minmax scaling": {"encoder": TableEncoder(scaling="minmax")},
+    "wider alarm": {"alarm": DenseAlarm(hidden=(256, 128, 64), standardise=True)},
+    "alarm 800 steps": {
+        "alarm_schedule": Schedule(steps=800, batch_size=128, learning_rate=1e-3, decay=True)
+    },
 }
+"""The defaults, and each with one change."""
 
 
 def draw(task: Task, known: int, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

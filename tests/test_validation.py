@@ -91,7 +91,10 @@ def test_three_labels_by_anomaly_label() -> None:
 
 
 def test_one_foreign_label_is_read_with_anomaly_label() -> None:
-    assert read_labels(["fine", "fine"], rows=2, anomaly_label="bad").normal.all()
+    with pytest.warns(
+        AlarmnetWarning, match="no label in y equals anomaly_label='bad'; the labels are 'fine'"
+    ):
+        assert read_labels(["fine", "fine"], rows=2, anomaly_label="bad").normal.all()
 
 
 def test_known_anomalies_among_unlabelled_rows_suffice() -> None:

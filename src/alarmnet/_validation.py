@@ -12,6 +12,8 @@ from sklearn.utils.validation import column_or_1d
 
 from alarmnet.errors import AlarmnetWarning, InputError
 
+MOST_LAYERS = 64
+
 
 def check_real(
     owner: object, name: str, value: object, low: float, high: float = math.inf, *, open_ends: bool = True
@@ -39,6 +41,38 @@ def check_choice(owner: object, name: str, value: object, choices: tuple[object,
         raise InputError(
             f"The {name!r} parameter of {type(owner).__name__} must be one of "
             f"{', '.join(map(repr, choices))}. Got {value!r} instead.",
+            code="invalid_parameter",
+        )
+
+
+def check_whole(owner: object, name: str, value: object, low: int = 1) -> None:
+    """Refuse a parameter that is no whole number of at least `low`."""
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < low:
+        raise InputError(
+            f"The {name!r} parameter of {type(owner).__name__} must be a whole number of at least {low}. "
+            f"Got {value!r} instead.",
+            code="invalid_parameter",
+        )
+
+
+def check_sizes(owner: object, name: str, sizes: object) -> None:
+    """Refuse a parameter that is not one or more layer sizes."""
+    if not isinstance(sizes, tuple | list) or not 1 <= len(sizes) <= MOST_LAYERS:
+        raise InputError(
+            f"The {name!r} parameter of {type(owner).__name__} must be a tuple of 1 to {MOST_LAYERS} sizes. "
+            f"Got {sizes!r} instead.",
+            code="invalid_parameter",
+        )
+    for size in sizes:
+        check_whole(owner, name, size)
+
+
+def check_type(owner: object, name: str, value: object, *kinds: type) -> None:
+    """Refuse a parameter that is neither None nor of one of `kinds`."""
+    if value is not None and not isinstance(value, kinds):
+        wanted = " or ".join(kind.__name__ for kind in kinds)
+        raise InputError(
+            f"The {name!r} parameter of {type(owner).__name__} must be a {wanted}, or None. Got {value!r} instead.",
             code="invalid_parameter",
         )
 
@@ -122,8 +156,9 @@ def read_labels(y: Any, *, rows: int, anomaly_label: object = None) -> Labels:
     known = labels[~missing]
     if not len(known):
         raise InputError("Input y contains NaN only: no row is labelled; pass y=None", code="no_labels")
-    if known.dtype.kind == "f" and np.isinf(known).any():
-        at = np.flatnonzero(~missing)[np.isinf(known)]
+    infinite = np.isin(known, (np.inf, -np.inf))
+    if infinite.any():
+        at = np.flatnonzero(~missing)[infinite]
         raise InputError("Input y contains infinity; labels are 1, 0 or missing", code="label", rows=list(at))
     values = np.full(rows, np.nan)
     anomaly, classes = _anomaly_and_classes(known, anomaly_label)
@@ -151,6 +186,12 @@ def _anomaly_and_classes(known: NDArray[Any], anomaly_label: object) -> tuple[ob
         raise InputError(f"Unknown label type: continuous; y holds {shown}; labels are 1, 0 or missing")
     if anomaly_label is not None:
         normal = found[found != anomaly_label]
+        if len(normal) == len(found):
+            warnings.warn(
+                f"no label in y equals anomaly_label={anomaly_label!r}; the labels are {shown}",
+                AlarmnetWarning,
+                stacklevel=4,
+            )
         classes = np.array([normal[0], anomaly_label]) if len(normal) == 1 else np.array([0, 1])
         return anomaly_label, classes
     if len(found) > 2:

@@ -34,10 +34,8 @@ def recording(network: nn.Module, layers: Sequence[str]) -> Iterator[dict[str, T
 
         return hook
 
-    handles = [
-        _layer(network, name).register_forward_hook(keep(name))  # type: ignore[arg-type]
-        for name in layers
-    ]
+    read = [(_layer(network, name), keep(name)) for name in layers]
+    handles = [layer.register_forward_hook(hook) for layer, hook in read]  # type: ignore[arg-type]
     try:
         yield outputs
     finally:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from alarmnet._validation import check_real, check_sizes
 from alarmnet.layers import SeededDropout
 
 
@@ -72,6 +73,10 @@ class DenseAlarm:
     hidden: tuple[int, ...] = (1000, 500, 200, 75)
     dropout: float = 0.1
     standardise: bool = False
+
+    def __post_init__(self) -> None:
+        check_sizes(self, "hidden", self.hidden)
+        check_real(self, "dropout", self.dropout, 0, 0.99, open_ends=False)
 
     def build(self, width: int) -> DenseAlarmNetwork:
         """Make the network for so many activations; `materialise` then draws its weights."""

@@ -1,5 +1,6 @@
 """Counterexamples for the alarm to learn from: A3's anomaly network (A3, sections 3.2 and 4.5)."""
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -8,7 +9,8 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from alarmnet._random import torch_generator
+from alarmnet._random import SEED_LIMIT, torch_generator
+from alarmnet._validation import check_real, check_sizes, check_whole
 from alarmnet.errors import InputError
 from alarmnet.layers import materialise
 from alarmnet.targets.vae import VariationalAutoencoder
@@ -45,6 +47,9 @@ class GaussianNoise(Generator):
     mean: float = 0.5
     deviation: float = 1.0
 
+    def __post_init__(self) -> None:
+        check_real(self, "deviation", self.deviation, 0)
+
     def sampler(self, rows: Tensor, *, seed: int, progress: ProgressFunction | None = None) -> Sampler:
         """Return the function that draws; nothing is learned."""
         return lambda batch, generator: torch.empty_like(batch).normal_(
@@ -66,6 +71,9 @@ class UniformNoise(Generator):
     kind: ClassVar[str] = "uniform"
     low: float = 0.0
     high: float = 1.0
+
+    def __post_init__(self) -> None:
+        check_real(self, "low", self.low, -math.inf, self.high)
 
     def sampler(self, rows: Tensor, *, seed: int, progress: ProgressFunction | None = None) -> Sampler:
         """Return the function that draws; nothing is learned."""
@@ -92,6 +100,11 @@ class ColumnSwap(Generator):
     kind: ClassVar[str] = "swap"
     low: float = 0.1
     high: float = 1.0
+
+    def __post_init__(self) -> None:
+        check_real(self, "high", self.high, 0, 1, open_ends=False)
+        check_real(self, "low", self.low, 0, self.high, open_ends=False)
+
     noise: float = 0.0
 
     def sampler(self, rows: Tensor, *, seed: int, progress: ProgressFunction | None = None) -> Sampler:
@@ -136,6 +149,11 @@ class VaeAnomalies(Generator):
     code: int = 25
     spread: float = 5.0
     schedule: Schedule = field(default=Schedule(epochs=30))
+
+    def __post_init__(self) -> None:
+        check_sizes(self, "hidden", self.hidden)
+        check_whole(self, "code", self.code)
+        check_real(self, "spread", self.spread, 0, open_ends=False)
 
     def sampler(self, rows: Tensor, *, seed: int, progress: ProgressFunction | None = None) -> Sampler:
         """Train the autoencoder on the rows and return the function that decodes improbable codes."""
@@ -184,6 +202,9 @@ class CallableGenerator(Generator):
 
         def sample(batch: Tensor, generator: torch.Generator) -> Tensor:
             with torch.random.fork_rng(devices=[batch.device] if batch.is_cuda else []):
+                torch.manual_seed(
+                    int(torch.randint(SEED_LIMIT, (), generator=generator, device=batch.device))
+                )
                 made = self.function(batch)
             if not isinstance(made, Tensor) or made.shape != batch.shape:
                 got = tuple(made.shape) if isinstance(made, Tensor) else type(made).__name__

@@ -4,6 +4,8 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 from alarmnet.alarms import DenseAlarm
 from alarmnet.generators import GENERATORS
 from alarmnet.targets import TARGETS
@@ -21,7 +23,9 @@ def to_json(value: Any) -> Any:
     >>> to_json(DenseAlarm(hidden=(8, 4)))
     {'recipe': 'DenseAlarm', 'hidden': [8, 4], 'dropout': 0.1, 'standardise': False}
     """
-    if type(value).__name__ in RECIPES:
+    if isinstance(value, np.generic):
+        return value.item()
+    if type(value) in RECIPES.values():
         fields = {field.name: to_json(getattr(value, field.name)) for field in dataclasses.fields(value)}
         return {"recipe": type(value).__name__, **fields}
     if isinstance(value, tuple | list):

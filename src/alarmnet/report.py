@@ -270,9 +270,7 @@ def make_report(
 
     Examples
     --------
-    Fit a detector, then::
-
-        make_report(detector, X, y, data_name="Flows of March").save("report.html")
+    >>> make_report(detector, X, y, data_name="Flows of March").save("report.html")  # doctest: +SKIP
     """
     if top < 1:
         raise InputError(f"top={top!r} must be 1 or more, such as 20")

@@ -38,7 +38,7 @@ def conformal_threshold(calibration: Scores, rate: float) -> Threshold:
     Threshold(value=94.0, held=0.05)
     """
     n = len(calibration)
-    k = math.floor(rate * (n + 1) * (1 + 1e-12))
+    k = min(math.floor(rate * (n + 1) * (1 + 1e-12)), n)
     if k < 1:
         warnings.warn(
             f"{n} calibration rows cannot hold an alarm rate of {rate:g}: the smallest they can hold is "

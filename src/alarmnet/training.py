@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from alarmnet._threads import operations, threads_for
+from alarmnet._validation import check_real, check_whole
 from alarmnet.errors import InputError, TrainingDivergedError
 from alarmnet.layers import drawing_from
 
@@ -53,12 +54,11 @@ class Schedule:
     def __post_init__(self) -> None:
         if (self.epochs is None) == (self.steps is None):
             raise InputError(f"Schedule takes epochs or steps, one of them; got {self.epochs=} {self.steps=}")
-        for name in ("epochs", "steps", "batch_size", "learning_rate", "patience"):
-            value = getattr(self, name)
-            if value is not None and not value > 0:
-                raise InputError(
-                    f"Schedule's {name} must be above 0; got {value!r}", code="invalid_parameter"
-                )
+        for name in ("epochs", "steps", "batch_size", "patience"):
+            if getattr(self, name) is not None:
+                check_whole(self, name, getattr(self, name))
+        check_real(self, "learning_rate", self.learning_rate, 0)
+        check_real(self, "weight_decay", self.weight_decay, 0, open_ends=False)
 
     def total_steps(self, rows: int) -> int:
         """Optimiser steps of a run over so many rows."""

@@ -11,12 +11,12 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from alarmnet._random import torch_generator
-from alarmnet._validation import check_real
+from alarmnet._validation import check_real, check_type
 from alarmnet.activations import flat_activations
 from alarmnet.alarms import DenseAlarm, DenseAlarmNetwork
 from alarmnet.detectors.base import BaseDetector, TrainingData
 from alarmnet.errors import InputError
-from alarmnet.generators import CallableGenerator, GaussianNoise, Generator
+from alarmnet.generators import CallableGenerator, ColumnSwap, GaussianNoise, Generator
 from alarmnet.layers import materialise
 from alarmnet.preprocessing import TableEncoder
 from alarmnet.targets import ConvAutoencoder, DenseAutoencoder, Target, TargetNetwork
@@ -28,19 +28,26 @@ KEPT_ACTIVATIONS = 2**30
 VALIDATION_SHARE = 0.1
 """Share of the training rows that is held out where a schedule has patience."""
 
+KNOWN_AT_ONCE = 32
+"""Known anomalies a step, where they count by a weight of their own."""
+
 STANDARDISED_BY = 4096
 """Rows whose activations set the scale of the alarm's inputs."""
 
 ALARM = DenseAlarm(hidden=(128, 64), standardise=True)
 
 
-def default_schedule(rows: int) -> Schedule:
+TARGET_STEPS, ALARM_STEPS = 16.0, 6.0
+"""Steps of the default schedules, for each square root of a row."""
+
+
+def default_schedule(rows: int, steps_a_root: float) -> Schedule:
     """Steps by the square root of the number of rows: enough for 200 rows, affordable for a million.
 
-    >>> default_schedule(200).steps, default_schedule(10_000).steps, default_schedule(1_000_000).steps
-    (226, 1600, 4000)
+    >>> [default_schedule(rows, TARGET_STEPS).steps for rows in (200, 10_000, 1_000_000)]
+    [226, 1600, 4000]
     """
-    steps = round(min(max(200, 16 * math.sqrt(rows)), 4000))
+    steps = round(min(max(150, steps_a_root * math.sqrt(rows)), 4000))
     return Schedule(steps=steps, batch_size=128, learning_rate=1e-3, decay=True)
 
 
@@ -63,16 +70,21 @@ class A3Detector(BaseDetector):
         `ExternalTarget` around a trained network of your own. None: dense for tables, convolutional for images.
     generator
         What makes counterexamples: `GaussianNoise`, `UniformNoise`, `ColumnSwap`, `VaeAnomalies`, or a function
-        from a batch of encoded rows to as many counterexamples. None: `GaussianNoise()`.
+        from a batch of encoded rows to as many counterexamples. None: `ColumnSwap()`.
     alarm
         The alarm network's shape.
-    residual
-        Whether the alarm also reads what the target could not reconstruct; the paper reads activations alone.
+    residual, inputs
+        Whether the alarm also reads what the target could not reconstruct, and the target's inputs; the paper
+        reads the hidden activations alone.
     generated_weight
         The paper's lambda: the weight of the counterexamples' loss beside the normal rows'.
     known_weight
         The weight of the known anomalies' mean loss beside the normal rows', however few they are. None: each
         row counts the same, as in the paper.
+    blend
+        A known anomaly is shown blended with a normal row, of which it takes a share between 0 and this, drawn
+        anew each time; 0 shows it as it is, as the paper does. Blending keeps a handful of anomalies from being
+        learned by heart. It works where `known_weight` is a number.
     shift_weight
         The weight of the mean of 1 - score over the rows, which favours alarms (section 6); 0 in the paper's runs.
     target_schedule, alarm_schedule
@@ -140,8 +152,10 @@ class A3Detector(BaseDetector):
         generator: Generator | Callable[[Tensor], Tensor] | None = None,
         alarm: DenseAlarm | None = None,
         residual: bool = True,
-        generated_weight: float = 0.1,
+        inputs: bool = True,
+        generated_weight: float = 1.0,
         known_weight: float | None = 1.0,
+        blend: float = 0.8,
         shift_weight: float = 0.0,
         target_schedule: Schedule | None = None,
         alarm_schedule: Schedule | None = None,
@@ -158,8 +172,10 @@ class A3Detector(BaseDetector):
         self.generator = generator
         self.alarm = alarm
         self.residual = residual
+        self.inputs = inputs
         self.generated_weight = generated_weight
         self.known_weight = known_weight
+        self.blend = blend
         self.shift_weight = shift_weight
         self.target_schedule = target_schedule
         self.alarm_schedule = alarm_schedule
@@ -197,8 +213,9 @@ class A3Detector(BaseDetector):
             "generator": GaussianNoise(),
             "alarm": DenseAlarm(),
             "residual": False,
+            "inputs": False,
+            "blend": 0.0,
             "known_weight": None,
-            "generated_weight": 1.0,
             "target_schedule": Schedule(epochs=30, batch_size=batch_size, learning_rate=1e-3),
             "alarm_schedule": Schedule(epochs=60, batch_size=batch_size, learning_rate=1e-5),
             "encoder": TableEncoder(scaling="minmax"),
@@ -207,8 +224,14 @@ class A3Detector(BaseDetector):
         return cls(**(published | parameters))
 
     def _check_parameters(self) -> None:
+        check_type(self, "target", self.target, Target)
+        check_type(self, "generator", self.generator, Generator, Callable)  # type: ignore[arg-type]
+        check_type(self, "alarm", self.alarm, DenseAlarm)
+        check_type(self, "target_schedule", self.target_schedule, Schedule)
+        check_type(self, "alarm_schedule", self.alarm_schedule, Schedule)
         check_real(self, "generated_weight", self.generated_weight, 0, open_ends=False)
         check_real(self, "shift_weight", self.shift_weight, 0, open_ends=False)
+        check_real(self, "blend", self.blend, 0, 1, open_ends=False)
         if self.known_weight is not None:
             check_real(self, "known_weight", self.known_weight, 0)
 
@@ -238,7 +261,7 @@ class A3Detector(BaseDetector):
                 lambda index: target.row_losses(data.rows[data.normal[index]]).mean(),
                 name="target",
                 rows=len(data.normal),
-                schedule=self.target_schedule or default_schedule(len(data.normal)),
+                schedule=self.target_schedule or default_schedule(len(data.normal), TARGET_STEPS),
                 generator=torch_generator(self.seed_, "target batches"),
                 noise=torch_generator(self.seed_, "target noise", data.rows.device),
                 validation_loss=(lambda: target.row_losses(data.rows[data.validation_normal]).mean())
@@ -265,23 +288,18 @@ class A3Detector(BaseDetector):
         self._alarm = alarm
         sample = self._generator().sampler(data.rows[data.normal], seed=seed, progress=progress)
         draws = torch_generator(seed, "generated anomalies", device)
-        picks = torch_generator(seed, "known anomalies")
-        schedule = self.alarm_schedule or default_schedule(len(data.normal))
+        schedule = self.alarm_schedule or default_schedule(len(data.normal), ALARM_STEPS)
         balanced = self.known_weight is not None
         shown = data.normal if balanced else torch.cat([data.normal, data.known])
-        n_known = min(len(data.known), max(1, schedule.batch_size // 4)) if balanced else 0
+        picked = self._known_source(features, data) if balanced else lambda _real: some[:0]
 
         def counterexamples(rows: Tensor) -> Tensor:
             return self._features(sample(data.rows[rows], draws)) if self.generated_weight else some[:0]
 
         def loss(index: Tensor) -> Tensor:
             rows, labels = shown[index], (index >= len(data.normal)).to(device, torch.float32)
-            known = (
-                data.known[torch.randint(len(data.known), (n_known,), generator=picks)]
-                if n_known
-                else rows[:0]
-            )
-            return self._loss(features(rows), labels, features(known), counterexamples(rows))
+            real = features(rows)
+            return self._loss(real, labels, picked(real), counterexamples(rows))
 
         held = data.validation_normal
         held_generated = counterexamples(held)
@@ -319,19 +337,39 @@ class A3Detector(BaseDetector):
             loss = loss + self.shift_weight * (1 - of_real.sigmoid()).mean()
         return loss
 
+    def _known_source(
+        self, features: Callable[[Tensor], Tensor], data: TrainingData
+    ) -> Callable[[Tensor], Tensor]:
+        """A batch of normal rows as the alarm reads them to known anomalies blended with them."""
+        known = features(data.known)
+        count = min(len(known), KNOWN_AT_ONCE)
+        picks = torch_generator(self.seed_, "known anomalies")
+
+        def picked(real: Tensor) -> Tensor:
+            if not count:
+                return known
+            anomalies = known[torch.randint(len(known), (count,), generator=picks)]
+            normal = real[torch.randint(len(real), (count,), generator=picks)]
+            share = self.blend * torch.rand((count, 1), generator=picks).to(real.device)
+            return torch.lerp(anomalies, normal, share)
+
+        return picked
+
     def _generator(self) -> Generator:
         if self.generator is None:
-            return GaussianNoise()
+            return ColumnSwap()
         return self.generator if isinstance(self.generator, Generator) else CallableGenerator(self.generator)
 
     def _features(self, batch: Tensor) -> Tensor:
         """What the alarm reads: (B, ...) to (B, A)."""
         with torch.no_grad():
             activations, _ = flat_activations(self._target, self._target.layers, batch)
-            reconstruction = self._target.reconstruct(batch) if self.residual else None
-            if reconstruction is None:
-                return activations
-            return torch.cat([activations, (batch - reconstruction).flatten(1)], dim=1)
+            parts = [activations]
+            if self.residual and (reconstruction := self._target.reconstruct(batch)) is not None:
+                parts.append((batch - reconstruction).flatten(1))
+            if self.inputs:
+                parts.append(batch.flatten(1))
+            return torch.cat(parts, dim=1)
 
     def _feature_source(self, rows: Tensor) -> Callable[[Tensor], Tensor]:
         """Row numbers to features: looked up where all of them fit the memory budget, else computed."""

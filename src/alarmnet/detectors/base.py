@@ -22,10 +22,10 @@ from torch import Tensor, nn
 from alarmnet._random import numpy_generator, resolve_seed
 from alarmnet._rows import Index, draw, matched_once, row_keys, take
 from alarmnet._threads import operations, threads_for
-from alarmnet._validation import Labels, check_choice, check_real, read_labels
+from alarmnet._validation import Labels, check_choice, check_real, check_type, check_whole, read_labels
 from alarmnet.detectors.files import arrays_of, manifest_of
 from alarmnet.deviations import NormalProfile
-from alarmnet.errors import AlarmnetWarning, InputError
+from alarmnet.errors import AlarmnetWarning, InputError, TrainingDivergedError
 from alarmnet.persistence import write_file
 from alarmnet.preprocessing import ImageScaler, TableEncoder
 from alarmnet.progress import shown_progress
@@ -150,8 +150,8 @@ class BaseDetector(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[misc]
         self.notes_: dict[str, Any] = {}
         self.calibration_is_labelled_ = bool(labels.normal.any())
         self._calibration_matrix = matrix[calibration]
-        self._warn_about(matrix, labels)
         self.history_: dict[str, list[dict[str, float]]] = {}
+        self._count(matrix, labels)
         self._build(matrix.shape[1:])
         with self._progress() as progress:
             self._fit_networks(self._training_data(matrix, labels, training, validation), progress)
@@ -172,6 +172,13 @@ class BaseDetector(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[misc]
             As in `fit`.
         """
         check_is_fitted(self)
+        new = copy.copy(self)  # so that a refit that fails, or is interrupted, changes nothing
+        new.history_ = dict(self.history_)
+        new._refit_alarm(X, y)
+        self.__dict__.update(new.__dict__)
+        return self
+
+    def _refit_alarm(self, X: Any, y: Any) -> None:
         matrix = self.encoder_.transform(X)
         labels = read_labels(y, rows=len(matrix), anomaly_label=self.anomaly_label)
         keys, calibration_keys = row_keys(matrix), row_keys(self._calibration_matrix)
@@ -187,10 +194,10 @@ class BaseDetector(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[misc]
             )
         self._calibration_matrix = self._calibration_matrix[still_normal]
         training, validation = self._hold_out(others, np.flatnonzero(labels.anomalous), "refit")
+        self._count(matrix, labels)
         with self._progress() as progress:
             self._fit_alarm(self._training_data(matrix, labels, training, validation), progress)
         self._finish(matrix, labels)
-        return self
 
     def set_alarm_rate(self, alarm_rate: float) -> Self:
         """Change the share of normal rows that may raise an alarm, without training.
@@ -199,8 +206,8 @@ class BaseDetector(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[misc]
         score, a warning says so, and `alarm_rate_held_` has the rate that is held.
         """
         check_is_fitted(self)
+        check_real(self, "alarm_rate", alarm_rate, 0, 1)
         self.alarm_rate = alarm_rate
-        self._check_shared_parameters()
         self._set_threshold()
         return self
 
@@ -254,7 +261,8 @@ class BaseDetector(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[misc]
 
         Split-conformal, from held-out normal rows: over fresh normal rows, P(p <= a) is at most a.
         """
-        return conformal_p_values(self.calibration_scores_, self.logits(X))
+        logits = self.logits(X)
+        return conformal_p_values(self.calibration_scores_, logits)
 
     def column_deviations(self, X: Any) -> Scores:
         """How unusual each input column of each row is (N, columns), beside held-out normal rows: high is odd.
@@ -275,10 +283,31 @@ class BaseDetector(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[misc]
         check_real(self, "alarm_rate", self.alarm_rate, 0, 1)
         check_real(self, "calibration_share", self.calibration_share, 0, 1)
         check_choice(self, "unlabelled", self.unlabelled, ("normal", "ignore"))
+        check_type(self, "encoder", self.encoder, TableEncoder)
+        check_type(
+            self,
+            "random_state",
+            self.random_state,
+            int,
+            np.integer,
+            np.random.RandomState,
+            np.random.Generator,
+        )
+        if isinstance(self.random_state, int | np.integer):
+            check_whole(self, "random_state", self.random_state, 0)
+        try:
+            self._device()
+        except (RuntimeError, TypeError) as error:
+            raise InputError(
+                f"The 'device' parameter of {type(self).__name__} must be 'auto' or PyTorch's name for a device. "
+                f"Got {self.device!r} instead.",
+                code="invalid_parameter",
+            ) from error
 
     def _set_input_names(self) -> None:
         """What scikit-learn wants to know of a fitted estimator's input."""
         encoder = self.encoder_
+        self.__dict__.pop("feature_names_in_", None)
         if isinstance(encoder, ImageScaler):
             self.n_features_in_ = math.prod(encoder.shape_)
         else:
@@ -303,6 +332,11 @@ class BaseDetector(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[misc]
         """Row numbers for calibration, training and validation; no row is in two of them."""
         pool = np.flatnonzero(labels.normal if labels.normal.any() else labels.unlabelled)
         others = np.flatnonzero(~labels.anomalous if self.unlabelled == "normal" else labels.normal)
+        if len(others) == 2 and not labels.anomalous.any():
+            raise InputError(
+                f"{type(self).__name__} needs three rows or more, two to learn from and one to calibrate on; got 2",
+                code="rows",
+            )
         if len(others) < 2:
             raise InputError(
                 f"{type(self).__name__} needs two normal or unlabelled rows, one to learn from and one to "
@@ -334,7 +368,8 @@ class BaseDetector(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[misc]
             return torch.device("cuda" if torch.cuda.is_available() else "cpu")
         return torch.device(self.device)
 
-    def _warn_about(self, matrix: Matrix, labels: Labels) -> None:
+    def _count(self, matrix: Matrix, labels: Labels) -> None:
+        """Count the labels, and warn of rows that teach nothing or the opposite."""
         keys = row_keys(matrix)
         contradictory = int(np.isin(keys[~labels.anomalous], keys[labels.anomalous]).sum())
         self.label_counts_ = {**labels.counts(), "contradictory": contradictory}
@@ -349,9 +384,13 @@ class BaseDetector(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[misc]
 
     def _finish(self, matrix: Matrix, labels: Labels) -> None:
         """Calibrate on the rows set aside, and score the training rows."""
-        self.label_counts_ = {**self.label_counts_, **labels.counts()}
-        self.calibration_scores_ = np.sort(self._matrix_logits(self._calibration_matrix))
+        scores = np.sort(self._matrix_logits(self._calibration_matrix))
         self.decision_scores_ = self._matrix_logits(matrix)
+        if not (np.isfinite(scores).all() and np.isfinite(self.decision_scores_).all()):
+            raise TrainingDivergedError(
+                "the last training step left weights that give no finite score; lower the learning rate"
+            )
+        self.calibration_scores_ = scores
         self._set_threshold()
 
     def _set_threshold(self) -> None:

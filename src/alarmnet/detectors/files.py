@@ -58,19 +58,18 @@ def arrays_of(detector: "BaseDetector") -> dict[str, NDArray[Any]]:
     return arrays
 
 
+def _generator_not_in_file(_batch: torch.Tensor) -> torch.Tensor:
+    raise InputError(
+        "the model was trained with a generator function, which no file holds: set it again before refitting, "
+        "detector.generator = function"
+    )
+
+
 @contextmanager
 def _as_model_file_errors(path: object) -> Iterator[None]:
     try:
         yield
-    except (
-        KeyError,
-        TypeError,
-        ValueError,
-        AttributeError,
-        RuntimeError,
-        RecursionError,
-        OverflowError,
-    ) as error:
+    except (LookupError, TypeError, ValueError, AttributeError, RuntimeError, ArithmeticError) as error:
         reason = f"{type(error).__name__}: {error}".splitlines()[0]
         raise ModelFileError(f"{path} does not hold a detector that can be made again ({reason})") from error
 
@@ -91,14 +90,20 @@ def restore(
         raise ModelFileError(f"{path} holds numbers that are not finite, in {bad[0]!r}")
     with _as_model_file_errors(path):
         parameters = {name: from_json(value) for name, value in manifest["parameters"].items()}
-        if manifest["parameters"].get("target", None) == {"given": ExternalTarget.__name__}:
-            if target is None:
-                raise InputError(
-                    f"{path} was trained with a target network of the user's own, which no file holds: give it "
-                    "again, load(path, target=ExternalTarget(module, layers=...))"
-                )
+        own_target = manifest["parameters"].get("target", None) == {"given": ExternalTarget.__name__}
+    if own_target and target is None:
+        raise InputError(
+            f"{path} was trained with a target network of the user's own, which no file holds: give it "
+            "again, load(path, target=ExternalTarget(module, layers=...))"
+        )
+    with _as_model_file_errors(path):
+        if own_target:
             parameters["target"] = target
+        if "given" in (manifest["parameters"]["generator"] or ()):
+            parameters["generator"] = _generator_not_in_file
         detector = detectors[manifest["method"]](**parameters)
+        detector._check_shared_parameters()
+        detector._check_parameters()
         detector.encoder_ = encoder_from_dict(manifest["encoder"])
         _restore_learned(detector, manifest, arrays)
         _restore_networks(detector, arrays)
@@ -114,6 +119,8 @@ def _restore_learned(
         raise ValueError("classes are not two")
     for name in LEARNED:
         setattr(detector, name, manifest["learned"][name])
+    if type(detector.seed_) is not int or detector.seed_ < 0:
+        raise ValueError(f"seed_ is {detector.seed_!r}")
     scores = arrays["calibration.scores"]
     if scores.ndim != 1 or not len(scores) or (np.diff(scores) < 0).any():
         raise ValueError("calibration scores are not in order")
@@ -127,7 +134,7 @@ def _restore_learned(
 def _restore_networks(detector: "BaseDetector", arrays: Mapping[str, NDArray[Any]]) -> None:
     encoder = detector.encoder_
     shape = encoder.shape_ if isinstance(encoder, ImageScaler) else (len(encoder.output_names_),)
-    if detector._calibration_matrix.shape[1:] != shape:
+    if detector._calibration_matrix.shape != (len(detector.calibration_scores_), *shape):
         raise ValueError("calibration rows do not fit the encoder")
     detector._build(shape, arrays)
     for network_name, network in detector._networks().items():
@@ -137,5 +144,8 @@ def _restore_networks(detector: "BaseDetector", arrays: Mapping[str, NDArray[Any
             for name, array in arrays.items()
             if name.startswith(prefix)
         }
+        for name, built in network.state_dict().items():
+            if name in weights and weights[name].dtype != built.dtype:
+                raise ValueError(f"{prefix}{name} holds {weights[name].dtype}, not {built.dtype}")
         network.load_state_dict(weights, assign=True)
         network.requires_grad_(False).eval()

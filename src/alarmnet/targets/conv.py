@@ -5,6 +5,7 @@ from typing import ClassVar
 
 from torch import Tensor, nn
 
+from alarmnet._validation import check_real
 from alarmnet.errors import InputError
 from alarmnet.layers import SeededDropout
 from alarmnet.targets.base import Target, TargetNetwork
@@ -78,6 +79,9 @@ class ConvAutoencoder(Target):
 
     kind: ClassVar[str] = "conv"
     dropout: float = 0.1
+
+    def __post_init__(self) -> None:
+        check_real(self, "dropout", self.dropout, 0, 0.99, open_ends=False)
 
     def build(self, shape: tuple[int, ...]) -> ConvAutoencoderNetwork:
         """Make the network for images of `shape` (C, H, W)."""

@@ -8,6 +8,7 @@ from typing import ClassVar, Literal
 from torch import Tensor, nn
 from torch.nn import functional
 
+from alarmnet._validation import check_choice, check_real, check_sizes
 from alarmnet.errors import InputError
 from alarmnet.layers import SeededDropout
 from alarmnet.targets.base import Target, TargetNetwork
@@ -101,6 +102,12 @@ class DenseAutoencoder(Target):
     hidden: tuple[int, ...] | None = None
     dropout: float = 0.1
     loss: ReconstructionLoss = "cross-entropy"
+
+    def __post_init__(self) -> None:
+        if self.hidden is not None:
+            check_sizes(self, "hidden", self.hidden)
+        check_real(self, "dropout", self.dropout, 0, 0.99, open_ends=False)
+        check_choice(self, "loss", self.loss, ("cross-entropy", "squared"))
 
     def build(self, shape: tuple[int, ...]) -> DenseAutoencoderNetwork:
         """Make the network for rows of `shape` (F,)."""

@@ -1,5 +1,6 @@
 """A network the user already has, read as it is: a trained classifier, for instance (A3, experiment 3)."""
 
+import copy
 from collections.abc import Sequence
 from typing import ClassVar
 
@@ -66,4 +67,4 @@ class ExternalTarget(Target):
         """Wrap the module; the shape has nothing to say here."""
         if not self.layers:
             raise InputError("ExternalTarget needs the names of the layers to read; got none")
-        return ExternalTargetNetwork(self.module, self.layers)
+        return ExternalTargetNetwork(copy.deepcopy(self.module), self.layers)

@@ -8,6 +8,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
+from alarmnet._validation import check_sizes, check_whole
 from alarmnet.targets.base import Target, TargetNetwork
 from alarmnet.targets.dense import reconstruction_losses
 
@@ -89,6 +90,10 @@ class VariationalAutoencoder(Target):
     kind: ClassVar[str] = "vae"
     hidden: tuple[int, ...] = (800, 400, 100)
     code: int = 25
+
+    def __post_init__(self) -> None:
+        check_sizes(self, "hidden", self.hidden)
+        check_whole(self, "code", self.code)
 
     def build(self, shape: tuple[int, ...]) -> VariationalAutoencoderNetwork:
         """Make the network for rows of `shape`."""
