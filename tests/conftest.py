@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from alarmnet import A3Detector, DenseAlarm, DenseAutoencoder, Schedule
 
-SHORT = Schedule(steps=30, batch_size=64, learning_rate=3e-3)
+SHORT = Schedule(steps=60, batch_size=64, learning_rate=1e-2)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -29,9 +29,10 @@ def small() -> Callable[..., A3Detector]:
     def make(*, kind: type[A3Detector] = A3Detector, **parameters: Any) -> A3Detector:
         tiny: dict[str, Any] = {
             "target": DenseAutoencoder(hidden=(12, 6)),
-            "alarm": DenseAlarm(hidden=(16, 8), standardise=True),
+            "alarm": DenseAlarm(hidden=(16, 8)),
             "target_schedule": SHORT,
             "alarm_schedule": SHORT,
+            "known_weight": 1.0,
             "alarm_rate": 0.1,
             "random_state": 0,
         }

@@ -1,10 +1,10 @@
-"""The alarm network: one logit a row, its inputs shifted and scaled by fixed numbers."""
+"""The alarm network: one logit a row, and several side by side."""
 
 import torch
 from torch import nn
 
 from alarmnet import DenseAlarm
-from alarmnet.alarms import DenseAlarmNetwork
+from alarmnet.alarms import AlarmNetworks, DenseAlarmNetwork
 from alarmnet.layers import materialise
 
 
@@ -26,23 +26,14 @@ def test_the_papers_alarm_is_the_default() -> None:
 
 def test_one_logit_a_row() -> None:
     network = built(DenseAlarm(hidden=(8, 4)), 6)
-    network.standardise(None)
     batch = torch.rand(5, 6)
     assert network(batch).shape == (5,)
     torch.testing.assert_close(network(batch), network.output(network.hidden(batch)).squeeze(1))
 
 
-def test_inputs_are_standardised() -> None:
-    network = built(DenseAlarm(hidden=(8, 4)), 3)
-    inputs = torch.randn(500, 3, generator=torch.Generator().manual_seed(0)) * torch.tensor([1, 10, 0]) + 7
-    network.standardise(inputs)
-    scaled = (inputs - network.shift) * network.scale
-    torch.testing.assert_close(scaled.mean(0), torch.zeros(3), atol=1e-4, rtol=0)
-    torch.testing.assert_close(scaled.std(0, correction=0), torch.tensor([1.0, 1.0, 0.0]))
-    assert network.scale[2] == 100  # a constant input is not blown up
-
-
-def test_shift_and_scale_are_kept_with_the_weights_but_not_trained() -> None:
-    network = DenseAlarm(hidden=(4,)).build(3)
-    assert {"shift", "scale"} <= set(network.state_dict())
-    assert not {"shift", "scale"} & {name for name, _ in network.named_parameters()}
+def test_alarms_side_by_side_read_the_first_numbers_and_are_averaged() -> None:
+    narrow, wide = built(DenseAlarm(hidden=(8, 4)), 3), built(DenseAlarm(hidden=(8, 4)), 6)
+    pair = AlarmNetworks([narrow, wide])
+    batch = torch.rand(5, 6)
+    torch.testing.assert_close(pair(batch), torch.stack([narrow(batch[:, :3]), wide(batch)]))
+    torch.testing.assert_close(pair.logits(batch), (narrow(batch[:, :3]) + wide(batch)) / 2)

@@ -322,6 +322,8 @@ def one_step(
         alarm=recipe,
         alarm_schedule=still,
         generator=lambda batch: torch.full_like(batch, 2),
+        reads="everything",
+        blend=0.0,
         **parameters,
     ).fit(X, y)
     assert isinstance(detector, Recording)
@@ -379,7 +381,7 @@ def test_without_counterexamples_and_known_anomalies_nothing_can_be_learned(
         small(generated_weight=0).fit(rows)
 
 
-@pytest.mark.parametrize("parameters", [{}, {"known_weight": None}, {"residual": False}])
+@pytest.mark.parametrize("parameters", [{}, {"known_weight": None}, {"reads": "activations"}])
 def test_the_memory_budget_changes_no_score(
     small: Make, rows: Floats, labels: Floats, monkeypatch: pytest.MonkeyPatch, parameters: dict[str, Any]
 ) -> None:
@@ -404,7 +406,7 @@ def test_the_memory_budget_changes_no_score(
             "encoder": TableEncoder(scaling="standard"),
         },
         {"target": None, "alarm": None},
-        {"residual": False, "known_weight": None},
+        {"reads": "activations", "known_weight": None},
     ],
 )
 def test_recipes_train_and_score(
@@ -606,7 +608,7 @@ def test_progress_is_told_of_both_networks(small: Make, rows: Floats) -> None:
     told: list[Progress] = []
     small(verbose=told.append).fit(rows)
     assert list(dict.fromkeys(state.network for state in told)) == ["target", "alarm"]
-    assert told[-1].step == told[-1].steps == 30
+    assert told[-1].step == told[-1].steps == 60
 
 
 def test_verbose_shows_bars_on_standard_error(
@@ -621,9 +623,9 @@ def test_verbose_shows_bars_on_standard_error(
 def test_the_published_settings() -> None:
     detector = A3Detector.as_published(hidden=(150, 80, 40, 20), random_state=1)
     assert detector.target == DenseAutoencoder(hidden=(150, 80, 40, 20))
-    assert detector.alarm == DenseAlarm(hidden=(1000, 500, 200, 75), dropout=0.1, standardise=False)
+    assert detector.alarm == DenseAlarm(hidden=(1000, 500, 200, 75), dropout=0.1)
     assert detector.generator == GaussianNoise(mean=0.5, deviation=1)
-    assert (detector.residual, detector.known_weight, detector.generated_weight) == (False, None, 1.0)
+    assert (detector.reads, detector.known_weight, detector.generated_weight) == ("activations", None, 1.0)
     assert detector.alarm_schedule == Schedule(epochs=60, batch_size=256, learning_rate=1e-5)
     assert detector.random_state == 1
 

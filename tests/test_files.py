@@ -93,7 +93,7 @@ def test_what_was_learned_comes_back(saved: Path, fitted: A3Detector) -> None:
 def test_every_kind_of_parameter_comes_back(small: Make, rows: Floats, tmp_path: Path) -> None:
     generator = VaeAnomalies(hidden=(8,), code=2, schedule=Schedule(steps=3))
     detector = small(
-        generator=generator, known_weight=None, residual=False, unlabelled="normal", anomaly_label=3
+        generator=generator, known_weight=None, reads="activations", unlabelled="normal", anomaly_label=3
     )
     again = through_file(detector.fit(rows), tmp_path)
     assert again.get_params() == detector.get_params()
@@ -196,7 +196,7 @@ def array(name: str, change: Callable[[NDArray[Any]], Any]) -> Callable[[Content
     return lambda contents: contents[1].update({name: np.asarray(change(contents[1][name]))})
 
 
-SCORES, ROWS, WEIGHT = "calibration.scores", "calibration.rows", "alarm.output.weight"
+SCORES, ROWS, WEIGHT = "calibration.scores", "calibration.rows", "alarm.alarms.0.output.weight"
 
 HOSTILE: dict[str, tuple[Callable[[Contents], Any], str]] = {
     "another kind": (manifest("kind", "checkpoint"), "holds 'checkpoint': no detector"),
@@ -223,7 +223,10 @@ HOSTILE: dict[str, tuple[Callable[[Contents], Any], str]] = {
     "whole numbers for weights": (array(WEIGHT, lambda weight: weight.astype(np.int64)), "Error"),
     "a weight missing": (lambda contents: contents[1].pop(WEIGHT), "RuntimeError"),
     "a weight too many": (lambda contents: contents[1].update({"alarm.more": np.ones(2)}), "RuntimeError"),
-    "no shift": (lambda contents: contents[1].pop("alarm.shift"), "KeyError: 'alarm.shift'"),
+    "no alarm": (
+        lambda contents: contents[1].pop("alarm.alarms.0.hidden.linear1.weight"),
+        "KeyError: 'alarm.alarms.0.hidden.linear1.weight'",
+    ),
     "scores out of order": (
         array(SCORES, lambda scores: scores[::-1]),
         "calibration scores are not in order",

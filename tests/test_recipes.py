@@ -30,7 +30,7 @@ VALUES = [
     UniformNoise(low=-1),
     ColumnSwap(high=0.5),
     VaeAnomalies(schedule=Schedule(steps=3, decay=True)),
-    DenseAlarm(hidden=(8, 4), standardise=True),
+    DenseAlarm(hidden=(8, 4), dropout=0.2),
     Schedule(epochs=3, patience=2),
 ]
 

@@ -1,6 +1,7 @@
 """The alarm network: a target's activations to one logit a row."""
 
 import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -11,20 +12,16 @@ from alarmnet.layers import SeededDropout
 
 
 class DenseAlarmNetwork(nn.Module):
-    """Linear and ReLU layers to one logit; the inputs are shifted and scaled by fixed numbers first.
+    """Linear and ReLU layers to one logit.
 
     Shapes
     ------
     Input: (B, A). Output: (B,), higher is more anomalous.
     """
 
-    shift: Tensor
-    scale: Tensor
-
     def __init__(self, width: int, hidden: tuple[int, ...], dropout: float) -> None:
         super().__init__()
-        self.register_buffer("shift", torch.empty(width, device="meta"))
-        self.register_buffer("scale", torch.empty(width, device="meta"))
+        self.width = width
         self.hidden = nn.Sequential()
         for number, (before, after) in enumerate(itertools.pairwise((width, *hidden)), start=1):
             self.hidden.add_module(f"linear{number}", nn.Linear(before, after, device="meta"))
@@ -32,21 +29,31 @@ class DenseAlarmNetwork(nn.Module):
         self.dropout = SeededDropout(dropout)
         self.output = nn.Linear(hidden[-1], 1, device="meta")
 
-    def standardise(self, inputs: Tensor | None) -> None:
-        """Learn the shift and scale that bring inputs (N, A) to mean 0 and deviation 1; None: leave as is."""
-        if inputs is None:
-            self.shift.zero_()
-            self.scale.fill_(1)
-        else:
-            deviation, mean = torch.std_mean(inputs, dim=0, correction=0)
-            self.shift.copy_(mean)
-            self.scale.copy_(1 / deviation.clamp_min(1e-2))
-
     def forward(self, activations: Tensor) -> Tensor:
         """Score a batch."""
-        inputs = (activations - self.shift) * self.scale
-        logits: Tensor = self.output(self.dropout(self.hidden(inputs)))
+        logits: Tensor = self.output(self.dropout(self.hidden(activations)))
         return logits.squeeze(1)
+
+
+class AlarmNetworks(nn.Module):
+    """Alarms side by side, each reading the first so many numbers of a row.
+
+    Shapes
+    ------
+    Input: (B, A). Output: (alarms, B), a logit an alarm; `logits` is their mean (B,).
+    """
+
+    def __init__(self, alarms: Sequence[DenseAlarmNetwork]) -> None:
+        super().__init__()
+        self.alarms = nn.ModuleList(alarms)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Score a batch with each alarm."""
+        return torch.stack([alarm(features[:, : alarm.width]) for alarm in self.alarms])
+
+    def logits(self, features: Tensor) -> Tensor:
+        """The alarms' mean logit (B,): higher is more anomalous."""
+        return self(features).mean(0)  # type: ignore[no-any-return]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,10 +67,6 @@ class DenseAlarm:
     dropout
         Share dropped before the last layer.
 
-    standardise
-        Whether the activations are brought to mean 0 and deviation 1 over the normal training rows first;
-        the paper leaves them as they are.
-
     Examples
     --------
     >>> DenseAlarm(hidden=(10, 5)).build(725).output
@@ -72,7 +75,6 @@ class DenseAlarm:
 
     hidden: tuple[int, ...] = (1000, 500, 200, 75)
     dropout: float = 0.1
-    standardise: bool = False
 
     def __post_init__(self) -> None:
         check_sizes(self, "hidden", self.hidden)

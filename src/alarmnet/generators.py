@@ -87,8 +87,8 @@ class ColumnSwap(Generator):
     """Rows in which some inputs come from other rows: each value is usual, their combination is not.
 
     Closer to the normal rows than noise, and so a harder lesson. Of each counterexample a share of the inputs,
-    drawn for it between `low` and `high`, is replaced: by the values of other training rows, each from a row of
-    its own, or, for the share `noise` of them, by the paper's Gaussian noise.
+    drawn for it between `low` and `high`, is replaced by the values of other training rows, each from a row of
+    its own.
 
     Examples
     --------
@@ -105,8 +105,6 @@ class ColumnSwap(Generator):
         check_real(self, "high", self.high, 0, 1, open_ends=False)
         check_real(self, "low", self.low, 0, self.high, open_ends=False)
 
-    noise: float = 0.0
-
     def sampler(self, rows: Tensor, *, seed: int, progress: ProgressFunction | None = None) -> Sampler:
         """Keep the training rows to draw from."""
         columns = rows.flatten(1)
@@ -121,9 +119,6 @@ class ColumnSwap(Generator):
             share = self.low + (self.high - self.low) * uniform(count, 1)
             donors = torch.randint(len(columns), (count, width), generator=generator, device=flat.device)
             other = columns.gather(0, donors)
-            if self.noise:
-                noise = torch.empty_like(flat).normal_(0.5, 1.0, generator=generator)
-                other = torch.where(uniform(count, width) < self.noise, noise, other)
             return torch.where(uniform(count, width) < share, other, flat).reshape(batch.shape)
 
         return sample

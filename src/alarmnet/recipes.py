@@ -21,7 +21,7 @@ def to_json(value: Any) -> Any:
     """A parameter as JSON-ready values; what has no recipe is named by its type alone.
 
     >>> to_json(DenseAlarm(hidden=(8, 4)))
-    {'recipe': 'DenseAlarm', 'hidden': [8, 4], 'dropout': 0.1, 'standardise': False}
+    {'recipe': 'DenseAlarm', 'hidden': [8, 4], 'dropout': 0.1}
     """
     if isinstance(value, np.generic):
         return value.item()

@@ -1,7 +1,7 @@
 """A3: an alarm network reads the hidden activations of a frozen target (A3, section 3)."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
@@ -11,12 +11,12 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from alarmnet._random import torch_generator
-from alarmnet._validation import check_real, check_type
+from alarmnet._validation import check_choice, check_real, check_type
 from alarmnet.activations import flat_activations
-from alarmnet.alarms import DenseAlarm, DenseAlarmNetwork
+from alarmnet.alarms import AlarmNetworks, DenseAlarm
 from alarmnet.detectors.base import BaseDetector, TrainingData
 from alarmnet.errors import InputError
-from alarmnet.generators import CallableGenerator, ColumnSwap, GaussianNoise, Generator
+from alarmnet.generators import CallableGenerator, GaussianNoise, Generator
 from alarmnet.layers import materialise
 from alarmnet.preprocessing import TableEncoder
 from alarmnet.targets import ConvAutoencoder, DenseAutoencoder, Target, TargetNetwork
@@ -28,16 +28,14 @@ KEPT_ACTIVATIONS = 2**30
 VALIDATION_SHARE = 0.1
 """Share of the training rows that is held out where a schedule has patience."""
 
+Reads = Literal["activations", "everything", "both"]
+
 KNOWN_AT_ONCE = 32
 """Known anomalies a step, where they count by a weight of their own."""
 
-STANDARDISED_BY = 4096
-"""Rows whose activations set the scale of the alarm's inputs."""
+ALARM = DenseAlarm(hidden=(400, 100))
 
-ALARM = DenseAlarm(hidden=(128, 64), standardise=True)
-
-
-TARGET_STEPS, ALARM_STEPS = 16.0, 6.0
+TARGET_STEPS, ALARM_STEPS = 11.0, 11.0
 """Steps of the default schedules, for each square root of a row."""
 
 
@@ -45,7 +43,7 @@ def default_schedule(rows: int, steps_a_root: float) -> Schedule:
     """Steps by the square root of the number of rows: enough for 200 rows, affordable for a million.
 
     >>> [default_schedule(rows, TARGET_STEPS).steps for rows in (200, 10_000, 1_000_000)]
-    [226, 1600, 4000]
+    [156, 1100, 4000]
     """
     steps = round(min(max(150, steps_a_root * math.sqrt(rows)), 4000))
     return Schedule(steps=steps, batch_size=128, learning_rate=1e-3, decay=True)
@@ -70,12 +68,13 @@ class A3Detector(BaseDetector):
         `ExternalTarget` around a trained network of your own. None: dense for tables, convolutional for images.
     generator
         What makes counterexamples: `GaussianNoise`, `UniformNoise`, `ColumnSwap`, `VaeAnomalies`, or a function
-        from a batch of encoded rows to as many counterexamples. None: `ColumnSwap()`.
+        from a batch of encoded rows to as many counterexamples. None: `GaussianNoise()`.
     alarm
         The alarm network's shape.
-    residual, inputs
-        Whether the alarm also reads what the target could not reconstruct, and the target's inputs; the paper
-        reads the hidden activations alone.
+    reads
+        What the alarm reads: the hidden `"activations"`, as in the paper; `"everything"`, which adds what the
+        target could not reconstruct, and its inputs; or `"both"`: one alarm for each, whose logits are
+        averaged. The first finds more of anomalies unlike the known ones, the second more of their like.
     generated_weight
         The paper's lambda: the weight of the counterexamples' loss beside the normal rows'.
     known_weight
@@ -143,7 +142,7 @@ class A3Detector(BaseDetector):
 
     method: ClassVar[str] = "a3"
     _target: TargetNetwork
-    _alarm: DenseAlarmNetwork
+    _alarm: AlarmNetworks
 
     def __init__(
         self,
@@ -151,10 +150,9 @@ class A3Detector(BaseDetector):
         target: Target | None = None,
         generator: Generator | Callable[[Tensor], Tensor] | None = None,
         alarm: DenseAlarm | None = None,
-        residual: bool = True,
-        inputs: bool = True,
+        reads: Reads = "both",
         generated_weight: float = 1.0,
-        known_weight: float | None = 1.0,
+        known_weight: float | None = 0.1,
         blend: float = 0.8,
         shift_weight: float = 0.0,
         target_schedule: Schedule | None = None,
@@ -171,8 +169,7 @@ class A3Detector(BaseDetector):
         self.target = target
         self.generator = generator
         self.alarm = alarm
-        self.residual = residual
-        self.inputs = inputs
+        self.reads = reads
         self.generated_weight = generated_weight
         self.known_weight = known_weight
         self.blend = blend
@@ -212,8 +209,7 @@ class A3Detector(BaseDetector):
             "target": DenseAutoencoder(hidden=hidden),
             "generator": GaussianNoise(),
             "alarm": DenseAlarm(),
-            "residual": False,
-            "inputs": False,
+            "reads": "activations",
             "blend": 0.0,
             "known_weight": None,
             "target_schedule": Schedule(epochs=30, batch_size=batch_size, learning_rate=1e-3),
@@ -229,6 +225,7 @@ class A3Detector(BaseDetector):
         check_type(self, "alarm", self.alarm, DenseAlarm)
         check_type(self, "target_schedule", self.target_schedule, Schedule)
         check_type(self, "alarm_schedule", self.alarm_schedule, Schedule)
+        check_choice(self, "reads", self.reads, ("activations", "everything", "both"))
         check_real(self, "generated_weight", self.generated_weight, 0, open_ends=False)
         check_real(self, "shift_weight", self.shift_weight, 0, open_ends=False)
         check_real(self, "blend", self.blend, 0, 1, open_ends=False)
@@ -240,7 +237,7 @@ class A3Detector(BaseDetector):
         return VALIDATION_SHARE if any(schedule and schedule.patience for schedule in schedules) else 0.0
 
     def _default_encoder(self) -> TableEncoder:
-        return TableEncoder(scaling="quantile")
+        return TableEncoder(scaling="minmax")
 
     def _networks(self) -> dict[str, nn.Module]:
         return {"target": self._target, "alarm": self._alarm}
@@ -249,7 +246,12 @@ class A3Detector(BaseDetector):
         recipe = self.target or (DenseAutoencoder() if len(shape) == 1 else ConvAutoencoder())
         self._target = recipe.build(shape)
         if stored is not None:
-            self._alarm = (self.alarm or ALARM).build(len(stored["alarm.shift"]))
+            number = 2 if self.reads == "both" else 1
+            firsts = (stored[f"alarm.alarms.{place}.hidden.linear1.weight"] for place in range(number))
+            self._alarm = self._build_alarms(first.shape[1] for first in firsts)
+
+    def _build_alarms(self, widths: Iterable[int]) -> AlarmNetworks:
+        return AlarmNetworks([(self.alarm or ALARM).build(width) for width in widths])
 
     def _fit_networks(self, data: TrainingData, progress: ProgressFunction | None) -> None:
         target = self._target
@@ -280,21 +282,21 @@ class A3Detector(BaseDetector):
                 code="no_anomalies",
             )
         features = self._feature_source(data.rows)
-        some = features(data.normal[:STANDARDISED_BY])
-        recipe = self.alarm or ALARM
-        alarm = recipe.build(some.shape[1])
+        nothing = features(data.normal[:0])
+        wide = nothing.shape[1]
+        activations, _ = flat_activations(self._target, self._target.layers, data.rows[:1])
+        alarm = self._build_alarms([activations.shape[1], wide] if self.reads == "both" else [wide])
         materialise(alarm, torch_generator(seed, "alarm weights"))
-        alarm.to(device).standardise(some if recipe.standardise else None)
-        self._alarm = alarm
+        self._alarm = alarm.to(device)
         sample = self._generator().sampler(data.rows[data.normal], seed=seed, progress=progress)
         draws = torch_generator(seed, "generated anomalies", device)
         schedule = self.alarm_schedule or default_schedule(len(data.normal), ALARM_STEPS)
         balanced = self.known_weight is not None
         shown = data.normal if balanced else torch.cat([data.normal, data.known])
-        picked = self._known_source(features, data) if balanced else lambda _real: some[:0]
+        picked = self._known_source(features, data) if balanced else lambda _real: nothing
 
         def counterexamples(rows: Tensor) -> Tensor:
-            return self._features(sample(data.rows[rows], draws)) if self.generated_weight else some[:0]
+            return self._features(sample(data.rows[rows], draws)) if self.generated_weight else nothing
 
         def loss(index: Tensor) -> Tensor:
             rows, labels = shown[index], (index >= len(data.normal)).to(device, torch.float32)
@@ -324,11 +326,12 @@ class A3Detector(BaseDetector):
         """L = BCE(y, alarm(x)) + lambda BCE(1, alarm(generated)) (A3, section 3.2), and what is ours beside it.
 
         `real` (B, A) with `labels` (B,) is the batch; `known` (K, A), which may be empty, are known anomalies
-        that count by their own weight; `generated` (G, A) are counterexamples.
+        that count by their own weight; `generated` (G, A) are counterexamples. Several alarms share it evenly.
         """
         logits = self._alarm(torch.cat([real, known, generated]))
-        of_real, of_known, of_generated = torch.split(logits, [len(real), len(known), len(generated)])
-        loss = functional.binary_cross_entropy_with_logits(of_real, labels)
+        sizes = [len(real), len(known), len(generated)]
+        of_real, of_known, of_generated = torch.split(logits, sizes, dim=1)
+        loss = functional.binary_cross_entropy_with_logits(of_real, labels.expand_as(of_real))
         if len(known):
             loss = loss + (self.known_weight or 1.0) * functional.softplus(-of_known).mean()
         if len(generated):
@@ -357,18 +360,18 @@ class A3Detector(BaseDetector):
 
     def _generator(self) -> Generator:
         if self.generator is None:
-            return ColumnSwap()
+            return GaussianNoise()
         return self.generator if isinstance(self.generator, Generator) else CallableGenerator(self.generator)
 
     def _features(self, batch: Tensor) -> Tensor:
         """What the alarm reads: (B, ...) to (B, A)."""
         with torch.no_grad():
             activations, _ = flat_activations(self._target, self._target.layers, batch)
-            parts = [activations]
-            if self.residual and (reconstruction := self._target.reconstruct(batch)) is not None:
+            if self.reads == "activations":
+                return activations
+            parts = [activations, batch.flatten(1)]
+            if (reconstruction := self._target.reconstruct(batch)) is not None:
                 parts.append((batch - reconstruction).flatten(1))
-            if self.inputs:
-                parts.append(batch.flatten(1))
             return torch.cat(parts, dim=1)
 
     def _feature_source(self, rows: Tensor) -> Callable[[Tensor], Tensor]:
@@ -380,5 +383,4 @@ class A3Detector(BaseDetector):
         return lambda index: kept[index]
 
     def _block_logits(self, block: Tensor) -> Tensor:
-        logits: Tensor = self._alarm(self._features(block))
-        return logits
+        return self._alarm.logits(self._features(block))
