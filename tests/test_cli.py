@@ -53,7 +53,8 @@ def table(rows: int = 150, *, seed: int = 0) -> pd.DataFrame:
 @pytest.fixture(scope="module", autouse=True)
 def _short_training() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(a3, "default_schedule", lambda rows, steps_a_root: SHORT)
+        patch.setattr(a3, "target_schedule", lambda rows: SHORT)
+        patch.setattr(a3, "ALARM_SCHEDULE", SHORT)
         yield
 
 
