@@ -153,6 +153,18 @@ def test_tables_encoded_in_parts_score_alike(
     np.testing.assert_array_equal(fitted.decision_function(rows), scores)
 
 
+def test_the_defaults_score_a_row_alike_in_any_company() -> None:
+    X = np.random.default_rng(0).normal(size=(1500, 30))
+    detector = A3Detector(alarm_rate=0.05, random_state=0).fit(X)
+    expected = detector.logits(X)
+    for size in (7, 256):
+        parts = [detector.logits(X[start : start + size]) for start in range(0, len(X), size)]
+        assert (np.concatenate(parts) == expected).all()
+    shuffled = np.random.default_rng(1).permutation(len(X))
+    assert (detector.logits(X[shuffled]) == expected[shuffled]).all()
+    assert [detector.logits(X[[row]])[0] for row in range(50)] == expected[:50].tolist()
+
+
 def test_scores_agree_over_thread_counts(small: Make, rows: Floats) -> None:
     before, scores = torch.get_num_threads(), {}
     wide = small(target=DenseAutoencoder(hidden=(1500, 1000)), target_schedule=Schedule(steps=1)).fit(rows)

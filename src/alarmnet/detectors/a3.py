@@ -366,11 +366,11 @@ class A3Detector(BaseDetector):
     def _features(self, batch: Tensor) -> Tensor:
         """What the alarm reads: (B, ...) to (B, A)."""
         with torch.no_grad():
-            activations, _ = flat_activations(self._target, self._target.layers, batch)
+            activations, output = flat_activations(self._target, self._target.layers, batch)
             if self.reads == "activations":
                 return activations
             parts = [activations, batch.flatten(1)]
-            if (reconstruction := self._target.reconstruct(batch)) is not None:
+            if (reconstruction := self._target.reconstruction(output)) is not None:
                 parts.append((batch - reconstruction).flatten(1))
             return torch.cat(parts, dim=1)
 

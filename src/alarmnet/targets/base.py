@@ -16,8 +16,8 @@ class TargetNetwork(nn.Module, ABC):
     def row_losses(self, batch: Tensor) -> Tensor:
         """What training lowers, one number a row: (B, ...) to (B,)."""
 
-    def reconstruct(self, batch: Tensor) -> Tensor | None:
-        """The network's idea of `batch`, on the same scale; None where the target is no autoencoder."""
+    def reconstruction(self, output: Tensor) -> Tensor | None:
+        """What the network put out, on the scale of its inputs; None where the target is no autoencoder."""
         return None
 
 

@@ -60,9 +60,8 @@ class ConvAutoencoderNetwork(TargetNetwork):
         """Binary cross-entropy, one number a row."""
         return reconstruction_losses(self(batch), batch, "cross-entropy")
 
-    def reconstruct(self, batch: Tensor) -> Tensor:
-        """The reconstruction on the scale of the inputs."""
-        output: Tensor = self(batch)
+    def reconstruction(self, output: Tensor) -> Tensor:
+        """The network's output on the scale of the inputs."""
         return output.sigmoid()
 
 

@@ -70,9 +70,8 @@ class DenseAutoencoderNetwork(TargetNetwork):
         """Reconstruction loss, one number a row."""
         return reconstruction_losses(self(batch), batch, self.loss)
 
-    def reconstruct(self, batch: Tensor) -> Tensor:
-        """The reconstruction on the scale of the inputs."""
-        output: Tensor = self(batch)
+    def reconstruction(self, output: Tensor) -> Tensor:
+        """The network's output on the scale of the inputs."""
         return output.sigmoid() if self.loss == "cross-entropy" else output
 
 

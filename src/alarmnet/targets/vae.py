@@ -70,9 +70,8 @@ class VariationalAutoencoderNetwork(TargetNetwork):
             self.shape
         )
 
-    def reconstruct(self, batch: Tensor) -> Tensor:
-        """The reconstruction on the scale of the inputs."""
-        output: Tensor = self(batch)
+    def reconstruction(self, output: Tensor) -> Tensor:
+        """The network's output on the scale of the inputs."""
         return output.sigmoid()
 
 
