@@ -78,7 +78,10 @@ class CsvFile:
         return pyarrow.csv.open_csv(
             text,
             read_options=pyarrow.csv.ReadOptions(
-                block_size=_BLOCK_BYTES, column_names=self.columns, skip_rows_after_names=1
+                use_threads=False,  # with threads its errors do not say which row
+                block_size=_BLOCK_BYTES,
+                column_names=self.columns,
+                skip_rows_after_names=1,
             ),
             parse_options=pyarrow.csv.ParseOptions(delimiter=self.separator, newlines_in_values=True),
             convert_options=pyarrow.csv.ConvertOptions(
