@@ -205,14 +205,17 @@ def finished(path: Path) -> dict[tuple[str, str, int, int], float]:
 
 
 def table(path: Path) -> Iterator[str]:
-    """Mean average precision by setting and budget, best first, over what all settings have run."""
+    """Mean average precision over tasks, best first, of the draws that all settings have run."""
     done = finished(path)
     settings = list(dict.fromkeys(setting for setting, *_ in done))
     draws = {key[1:] for key in done if all((setting, *key[1:]) in done for setting in settings)}
     tasks = list(dict.fromkeys(task for _, task, *_ in done))
 
     def mean(setting: str, keep: Callable[[tuple[str, int, int]], bool]) -> float:
-        return float(np.mean([done[(setting, *draw_)] for draw_ in draws if keep(draw_)] or [np.nan]))
+        by_task: dict[str, list[float]] = {}
+        for kept in filter(keep, sorted(draws)):
+            by_task.setdefault(kept[0], []).append(done[(setting, *kept)])
+        return float(np.mean([np.mean(values) for values in by_task.values()]))
 
     yield "| setting | mean | " + " | ".join([f"{k} known" for k in BUDGETS] + tasks) + " |"
     yield "|---" * (2 + len(BUDGETS) + len(tasks)) + "|"
