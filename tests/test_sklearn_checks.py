@@ -7,6 +7,7 @@ from sklearn.utils.estimator_checks import check_estimator
 from alarmnet import A3Detector, OutlierDetector
 
 
+@pytest.mark.timeout(1800)  # about a hundred fits
 @pytest.mark.filterwarnings("ignore::alarmnet.AlarmnetWarning")
 @pytest.mark.parametrize(
     "estimator", [A3Detector(), OutlierDetector()], ids=lambda found: type(found).__name__
