@@ -67,6 +67,11 @@ class Cells:
             too_large: Bools = np.abs(self.values) > FLOAT32_LIMIT
         return too_large & ~self.infinite
 
+    @property
+    def invalid(self) -> Bools:
+        """Cells that are refused: no number, infinite, or beyond float32."""
+        return self.unreadable | self.infinite | self.too_large
+
 
 @dataclass(frozen=True)
 class Frame:

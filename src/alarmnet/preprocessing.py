@@ -258,7 +258,7 @@ class TableEncoder:
         invalid = np.zeros(frame.rows, dtype=bool)
         for index, _, column in self._encoded_columns():
             cells = read_cells(frame.column(index), column.kind)
-            invalid |= cells.unreadable | cells.infinite | cells.too_large
+            invalid |= cells.invalid
         return invalid
 
     def summarize(self, X: Any) -> EncodingSummary:

@@ -36,7 +36,7 @@ def _usable_rows(table: pa.Table) -> np.ndarray:
     for index, label in enumerate(table.column_names):
         column = frame.column(index)
         cells = read_cells(column, kind_of(column, label))
-        usable &= ~(cells.unreadable | cells.infinite | cells.too_large)
+        usable &= ~cells.invalid
     return usable
 
 

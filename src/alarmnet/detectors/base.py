@@ -185,7 +185,7 @@ class BaseDetector(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[misc]
         still_normal = ~np.isin(calibration_keys, keys[labels.anomalous])
         if not still_normal.any():
             raise InputError("every calibration row is labelled anomalous now: fit the detector anew")
-        others = np.flatnonzero(~labels.anomalous if self.unlabelled == "normal" else labels.normal)
+        others = self._taken_as_normal(labels)
         others = others[~matched_once(keys[others], calibration_keys[still_normal])]
         if not len(others):
             raise InputError(
@@ -328,10 +328,14 @@ class BaseDetector(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[misc]
         else:
             yield self.verbose or None
 
+    def _taken_as_normal(self, labels: Labels) -> Index:
+        """Row numbers that training takes as normal."""
+        return np.flatnonzero(~labels.anomalous if self.unlabelled == "normal" else labels.normal)
+
     def _shares(self, labels: Labels) -> tuple[Index, Index, Index]:
         """Row numbers for calibration, training and validation; no row is in two of them."""
         pool = np.flatnonzero(labels.normal if labels.normal.any() else labels.unlabelled)
-        others = np.flatnonzero(~labels.anomalous if self.unlabelled == "normal" else labels.normal)
+        others = self._taken_as_normal(labels)
         if len(others) == 2 and not labels.anomalous.any():
             raise InputError(
                 f"{type(self).__name__} needs three rows or more, two to learn from and one to calibrate on; got 2",
