@@ -15,7 +15,7 @@ import json
 import time
 import warnings
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +30,6 @@ from alarmnet import (
     A3Detector,
     AlarmnetWarning,
     ColumnSwap,
-    Schedule,
     TableEncoder,
 )
 from alarmnet.datasets import (
@@ -41,6 +40,7 @@ from alarmnet.datasets import (
     load_thyroid,
     make_scenario,
 )
+from alarmnet.detectors.a3 import ALARM_SCHEDULE
 
 ROWS = 3_000
 BUDGETS = (5, 25)
@@ -161,9 +161,14 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "blend 0": {"blend": 0.0},
     "column swaps": {"generator": ColumnSwap()},
     "quantile scaling": {"encoder": TableEncoder(scaling="quantile")},
-    "longer alarm": {"alarm_schedule": Schedule(steps=2400, batch_size=128, learning_rate=3e-4, decay=True)},
+    "alarm without early stopping": {"alarm_schedule": replace(ALARM_SCHEDULE, patience=None)},
+    "longer alarm": {"alarm_schedule": replace(ALARM_SCHEDULE, steps=2400)},
+    "longer alarm, reads everything": {
+        "alarm_schedule": replace(ALARM_SCHEDULE, steps=2400),
+        "reads": "everything",
+    },
 }
-"""The defaults, and each with one change."""
+"""The defaults, and each with one change or two."""
 
 
 def draw(task: Task, known: int, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -234,7 +239,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--settings", nargs="+", default=[*RIVALS, *SETTINGS])
     parser.add_argument("--tasks", nargs="+", default=list(TASKS))
-    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1])
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     parser.add_argument("--table", action="store_true")
     arguments = parser.parse_args()
     if arguments.table:

@@ -35,7 +35,10 @@ KNOWN_AT_ONCE = 32
 
 ALARM = DenseAlarm(hidden=(400, 100))
 
-ALARM_SCHEDULE = Schedule(steps=600, batch_size=128, learning_rate=3e-4, decay=True)
+PATIENCE = 5
+"""Of a training run's 20 checks, how many may pass without a lower loss on held-out rows."""
+
+ALARM_SCHEDULE = Schedule(steps=600, batch_size=128, learning_rate=3e-4, decay=True, patience=PATIENCE)
 """The same for every number of rows: an alarm trained longer fits what it knows more closely than is good."""
 
 
@@ -46,7 +49,7 @@ def target_schedule(rows: int) -> Schedule:
     [156, 1100, 4000]
     """
     steps = round(min(max(150, 11 * math.sqrt(rows)), 4000))
-    return Schedule(steps=steps, batch_size=128, learning_rate=1e-3, decay=True)
+    return Schedule(steps=steps, batch_size=128, learning_rate=1e-3, decay=True, patience=PATIENCE)
 
 
 class A3Detector(BaseDetector):
@@ -233,8 +236,8 @@ class A3Detector(BaseDetector):
             check_real(self, "known_weight", self.known_weight, 0)
 
     def _validation_share(self) -> float:
-        schedules = (self.target_schedule, self.alarm_schedule)
-        return VALIDATION_SHARE if any(schedule and schedule.patience for schedule in schedules) else 0.0
+        target, alarm = self.target_schedule or target_schedule(1), self.alarm_schedule or ALARM_SCHEDULE
+        return VALIDATION_SHARE if target.patience or alarm.patience else 0.0
 
     def _default_encoder(self) -> TableEncoder:
         return TableEncoder(scaling="minmax")
