@@ -2,15 +2,19 @@
 
 import functools
 import gzip
+import io
 import os
+import tarfile
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pytest
+from numpy.typing import NDArray
 
 import alarmnet.datasets
 from alarmnet.datasets import (
@@ -22,15 +26,19 @@ from alarmnet.datasets import (
     Table,
     dataset_info,
     load_bank_marketing,
+    load_cifar10,
+    load_emnist_letters,
     load_thyroid,
     make_scenario,
     to_table,
 )
-from alarmnet.datasets.images import _read_idx
-from alarmnet.datasets.tables import THYROID, _read_census, _read_credit_card
+from alarmnet.datasets.images import IMAGES, cifar10
+from alarmnet.datasets.images.idx import read_idx
+from alarmnet.datasets.tables import TABLES, celeba_attributes, census_income, credit_card
+from alarmnet.datasets.tables.thyroid import THYROID
 from alarmnet.errors import InputError
 
-TABLE_NAMES = ["nsl-kdd", "credit-card", "bank-marketing", "thyroid", "census-income"]
+PAGE = Path(__file__).parents[1] / "docs" / "datasets.md"
 
 
 def _no_network(*arguments: object, **options: object) -> None:
@@ -86,7 +94,7 @@ def _table(name: str) -> Table:
 # Tables
 
 
-@pytest.mark.parametrize("name", TABLE_NAMES)
+@pytest.mark.parametrize("name", [info.name for info in TABLES])
 def test_registry_tells_the_truth(data_folder: Path, name: str) -> None:
     info, table = DATASETS[name], _table(name)
     assert table.info.name == info.name == name
@@ -140,7 +148,7 @@ def test_credit_card_csv_reads_like_the_parquet_file(tmp_path: Path) -> None:
             [("99999", "149.62", 0), ("1e+05", "2", 1)]]  # fmt: skip
     path = tmp_path / "creditcard.csv"
     path.write_text("\n".join([header, *rows]) + "\n")
-    table = _read_credit_card(path)
+    table = credit_card._read(path)
     assert table["Time"].to_pylist() == [99_999, 100_000]
     assert table["Class"].to_pylist() == ["0", "1"]
     assert table["V28"].to_numpy()[0] == np.float32(-1.3598071336738)
@@ -208,13 +216,36 @@ def test_census_row_is_read_without_spaces_and_question_marks(tmp_path: Path) ->
     fields[21] = "?"
     path = tmp_path / "census.gz"
     path.write_bytes(gzip.compress((", ".join(fields) + "\n").encode()))
-    row = _read_census(path).to_pylist()[0]
+    row = census_income._read(path).to_pylist()[0]
     assert row["age"] == 73
     assert row["class of worker"] == "Not in universe"
     assert row["detailed industry recode"] == "0"
     assert row["weeks worked in year"] == 4
     assert row["state of previous residence"] is None
     assert row["label"] == "- 50000."
+
+
+def test_celeba_attributes_have_the_published_counts(data_folder: Path) -> None:
+    table = _table("celeba-attributes")
+    assert Counter(table.classes.tolist()) == {"-1": 202_599 - 4_547, "1": 4_547}
+    assert table.test is None
+    assert table.frame.num_columns == 39
+    assert {str(kind) for kind in table.frame.schema.types} == {"int8"}
+    assert "Bald" not in table.frame.column_names
+    first = table.frame.slice(0, 2).select(["5_o_Clock_Shadow", "Bags_Under_Eyes", "Bangs", "Young"])
+    assert [list(row.values()) for row in first.to_pylist()] == [[-1, -1, -1, 1], [-1, 1, -1, 1]]
+
+
+@pytest.mark.parametrize("name", ["list.txt", "list.txt.gz"])
+def test_celeba_rows_are_read_packed_or_not_without_the_image_name(tmp_path: Path, name: str) -> None:
+    lines = ["2", "Young Bald Smiling ", "000001.jpg -1  1 -1", "000002.jpg  1 -1  1", ""]
+    content = "\r\n".join(lines).encode()
+    path = tmp_path / name
+    path.write_bytes(gzip.compress(content) if name.endswith(".gz") else content)
+    assert celeba_attributes._read(path).to_pylist() == [
+        {"Young": -1, "Bald": "1", "Smiling": -1},
+        {"Young": 1, "Bald": "-1", "Smiling": 1},
+    ]
 
 
 # Images
@@ -254,13 +285,162 @@ def test_idx_of_wrong_kind_or_size_is_refused(tmp_path: Path, content: bytes) ->
     path = tmp_path / "labels.gz"
     path.write_bytes(gzip.compress(content))
     with pytest.raises(InputError, match=r"labels\.gz is no idx file of 1 dimensions of uint8"):
-        _read_idx(path, dimensions=1)
+        read_idx(path, dimensions=1)
 
 
 def test_idx_is_read(tmp_path: Path) -> None:
     path = tmp_path / "images.gz"
     path.write_bytes(gzip.compress(bytes([0, 0, 8, 3, 0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0, 3, *range(6)])))
-    assert _read_idx(path, dimensions=3).tolist() == [[[0, 1, 2], [3, 4, 5]]]
+    assert read_idx(path, dimensions=3).tolist() == [[[0, 1, 2], [3, 4, 5]]]
+
+
+def test_emnist_letters_have_the_counts_of_their_own_split(data_folder: Path) -> None:
+    images = DATASETS["emnist-letters"].loader()
+    assert isinstance(images, Images)
+    assert images.train_images.shape == (69_243, 28, 28)
+    assert images.test_images.shape == (58_405, 28, 28)
+    assert images.train_images.dtype == images.test_labels.dtype == images.train_labels.dtype == np.uint8
+    assert "".join(images.class_names) == "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+    assert np.bincount(images.train_labels)[[0, 4, 25]].tolist() == [3_352, 5_192, 1_056]
+    assert np.bincount(images.test_labels)[[0, 4, 25]].tolist() == [2_706, 4_943, 915]
+    assert images.train_labels[:4].tolist() == [23, 18, 16, 2]
+    assert images.train_images.mean() / 255 == pytest.approx(0.1744, abs=5e-5)
+
+
+def test_emnist_letters_are_not_called_the_official_ones() -> None:
+    caveat = "EMNIST letters, own split: not the official 124,800 + 20,800"
+    assert dataset_info("emnist-letters").caveat == caveat
+
+
+def test_missing_emnist_letters_say_which_file_to_put_where(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ALARMNET_DATA", str(tmp_path))
+    monkeypatch.setenv("ALARMNET_CACHE", str(tmp_path / "cache"))
+    with pytest.raises(
+        InputError, match=r"emnist-letters\.npz is not at hand and has no stable public"
+    ) as caught:
+        load_emnist_letters()
+    assert f"(now: {tmp_path}) or into {tmp_path / 'cache'} as emnist/emnist-letters.npz (sha256" in str(
+        caught.value
+    )
+
+
+def test_cifar10_has_the_published_counts(data_folder: Path) -> None:
+    images = DATASETS["cifar10"].loader()
+    assert isinstance(images, Images)
+    assert images.train_images.shape == (50_000, 32, 32, 3)
+    assert images.test_images.shape == (10_000, 32, 32, 3)
+    assert images.train_images.dtype == images.test_labels.dtype == images.train_labels.dtype == np.uint8
+    assert np.bincount(images.train_labels).tolist() == [5_000] * 10
+    assert np.bincount(images.test_labels).tolist() == [1_000] * 10
+    assert images.train_images[0, 0, 0].tolist() == [59, 62, 63]
+    assert images.train_images.mean((0, 1, 2)) / 255 == pytest.approx([0.49139968, 0.48215841, 0.44653091])
+    assert [images.class_names[label] for label in images.train_labels[:3]] == ["frog", "truck", "truck"]
+
+
+@pytest.fixture
+def few_photographs() -> dict[str, Any]:
+    """Ten training images, two of each batch, and two test images, under the names of the npz file."""
+    generator = np.random.default_rng(0)
+    return {
+        "x_train": generator.integers(256, size=(10, 32, 32, 3), dtype=np.uint8),
+        "y_train": np.arange(10),
+        "x_test": generator.integers(256, size=(2, 32, 32, 3), dtype=np.uint8),
+        "y_test": np.array([7, 3]),
+    }
+
+
+def _record(image: NDArray[np.uint8], label: int) -> bytes:
+    return bytes([label]) + b"".join(image[..., colour].tobytes() for colour in range(3))
+
+
+def test_cifar10_is_read_from_its_binary_version(tmp_path: Path, few_photographs: dict[str, Any]) -> None:
+    x_train, y_train, x_test, y_test = few_photographs.values()
+    train, test = list(map(_record, x_train, y_train)), list(map(_record, x_test, y_test))
+    batches = {f"data_batch_{number}": train[2 * number - 2 : 2 * number] for number in range(1, 6)}
+    path = tmp_path / "cifar-10-binary.tar.gz"
+    with tarfile.open(path, "w:gz") as archive:
+        for name, records in {"test_batch": test, **batches}.items():
+            member = tarfile.TarInfo(f"cifar-10-batches-bin/{name}.bin")
+            member.size = len(b"".join(records))
+            archive.addfile(member, io.BytesIO(b"".join(records)))
+    for read, expected in zip(cifar10._read_binary(path), few_photographs.values(), strict=True):
+        assert read.dtype == np.uint8
+        assert read.flags.writeable
+        assert read.tolist() == expected.tolist()
+
+
+def test_cifar10_is_read_from_an_npz_file_however_it_is_packed(
+    tmp_path: Path, few_photographs: dict[str, Any]
+) -> None:
+    np.savez(tmp_path / "stored.npz", **few_photographs)
+    np.savez_compressed(tmp_path / "packed.npz", **few_photographs, more=np.zeros(3))
+    sha256 = cifar10._arrays_sha256(few_photographs.values())
+    for name in ("stored.npz", "packed.npz"):
+        for read, expected in zip(
+            cifar10._read_npz(tmp_path / name, sha256=sha256), few_photographs.values(), strict=True
+        ):
+            assert read.dtype == np.uint8
+            assert read.tolist() == expected.tolist()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"x_train": np.zeros((10, 32, 32, 3), dtype=np.uint8)},
+        {"y_train": np.arange(10, dtype=np.uint64)},
+        {"y_test": np.array(["frog", "truck"])},
+        {"x_test": np.zeros((0, 32, 32, 3), dtype=np.uint8)},
+        {"y_test": np.array([[7, 3]])},
+    ],
+)
+def test_npz_with_other_arrays_is_refused(
+    tmp_path: Path, few_photographs: dict[str, Any], change: dict[str, Any]
+) -> None:
+    np.savez(tmp_path / "cifar10.npz", **few_photographs | change)
+    sha256 = cifar10._arrays_sha256(few_photographs.values())
+    with pytest.raises(
+        InputError, match=f"npz is not CIFAR-10: .* expected {sha256}. It must hold"
+    ) as caught:
+        cifar10._read_npz(tmp_path / "cifar10.npz", sha256=sha256)
+    assert caught.value.code == "data_file_checksum"
+
+
+def _check_unreadable(path: Path, reason: str) -> None:
+    with pytest.raises(
+        InputError, match=rf"cifar10\.npz cannot be read \(.*{reason}.*\)\. It must"
+    ) as caught:
+        cifar10._read_npz(path)
+    assert caught.value.code == "data_file_format"
+
+
+def test_npz_that_cannot_be_read_is_refused(tmp_path: Path, few_photographs: dict[str, Any]) -> None:
+    path = tmp_path / "cifar10.npz"
+    np.savez(path, x_train=few_photographs["x_train"])
+    _check_unreadable(path, "y_train is not a file in the archive")
+    np.savez(path, **few_photographs | {"y_test": np.array([{"a": 1}], dtype=object)})
+    _check_unreadable(path, "allow_pickle=False")
+    path.write_bytes(path.read_bytes()[:-100])
+    _check_unreadable(path, "not a zip file")
+
+
+def test_npz_that_unpacks_to_too_much_is_refused_unread(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, few_photographs: dict[str, Any]
+) -> None:
+    monkeypatch.setattr(cifar10, "_NPZ_BYTES", 30_000)
+    np.savez_compressed(tmp_path / "cifar10.npz", **few_photographs)
+    _check_unreadable(tmp_path / "cifar10.npz", r"it unpacks to 3\d,\d{3} bytes")
+
+
+def test_cifar10_npz_of_the_data_folder_comes_before_a_download(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, few_photographs: dict[str, Any]
+) -> None:
+    monkeypatch.setenv("ALARMNET_DATA", str(tmp_path))
+    (tmp_path / "cifar10").mkdir()
+    np.savez(tmp_path / "cifar10" / "cifar10.npz", **few_photographs)
+    with pytest.raises(InputError, match="remove it to have the published"):
+        load_cifar10()
 
 
 # Registry
@@ -282,6 +462,16 @@ def test_to_table_names_what_it_cannot_do(small: Table) -> None:
         to_table("mnist")
     with pytest.raises(InputError, match="there is no data set 'iris'; choose one of nsl-kdd, credit-card"):
         dataset_info("iris")
+
+
+def test_every_data_set_is_exported_and_on_its_page() -> None:
+    page = PAGE.read_text()
+    for info in (*TABLES, *IMAGES):
+        assert info.loader.__name__ in alarmnet.datasets.__all__
+        assert f"\n| `{info.name}` |" in page
+        for file in (file for forms in info.files for file in forms):
+            folder, _, file_name = file.path.rpartition("/")
+            assert f"`{file.path}`" in page or (f"`{folder}/`" in page and f"`{file_name}`" in page)
 
 
 def test_exported_names_exist_and_are_sorted() -> None:

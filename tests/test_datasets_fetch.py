@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from alarmnet.datasets import DataFile, find
-from alarmnet.datasets.fetch import cache_folder
+from alarmnet.datasets.fetch import cache_folder, data_folders
 from alarmnet.errors import InputError
 
 CONTENT = b"a,b\n1,2\n" * 1000
@@ -28,6 +28,7 @@ def _zip(member: str) -> bytes:
     return packed.getvalue()
 
 
+SOURCE = "https://example.org/set"
 ANSWERS = {
     "/table.csv": CONTENT,
     "/wrong.csv": CONTENT[:-1] + b"!",
@@ -74,7 +75,7 @@ def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def _form(path: str = "set/table.csv", *, url: str | None = None, member: str | None = None) -> DataFile:
-    return DataFile(path, SHA256, len(CONTENT), source="https://example.org/set", url=url, member=member)
+    return DataFile(path, SHA256, len(CONTENT), url=url, member=member)
 
 
 def _put(path: Path, content: bytes = CONTENT) -> Path:
@@ -86,34 +87,34 @@ def _put(path: Path, content: bytes = CONTENT) -> Path:
 def test_data_folder_comes_before_cache_and_download(data: Path, server: str) -> None:
     supplied = _put(data / "set/table.csv")
     _put(cache_folder() / "set/table.csv")
-    assert find(_form(url=f"{server}/table.csv")) == supplied
+    assert find(_form(url=f"{server}/table.csv"), source=SOURCE) == supplied
 
 
 def test_cache_is_used_without_the_network(data: Path) -> None:
     cached = _put(cache_folder() / "set/table.csv")
-    assert find(_form(url="http://127.0.0.1:9/unreachable.csv")) == cached
+    assert find(_form(url="http://127.0.0.1:9/unreachable.csv"), source=SOURCE) == cached
 
 
 def test_any_form_is_accepted_and_the_first_preferred(data: Path) -> None:
     second = _put(data / "set/table.txt")
     forms = (_form(), _form("set/table.txt"))
-    assert find(*forms) == second
-    assert find(*forms[::-1]) == second
+    assert find(*forms, source=SOURCE) == second
+    assert find(*forms[::-1], source=SOURCE) == second
     first = _put(data / "set/table.csv")
-    assert find(*forms) == first
+    assert find(*forms, source=SOURCE) == first
 
 
 def test_one_path_may_hold_either_of_two_contents(data: Path) -> None:
     path = _put(data / "set/table.csv", OTHER)
-    other = DataFile("set/table.csv", hashlib.sha256(OTHER).hexdigest(), len(OTHER), "https://example.org")
-    assert find(_form(), other) == path
+    other = DataFile("set/table.csv", hashlib.sha256(OTHER).hexdigest(), len(OTHER))
+    assert find(_form(), other, source=SOURCE) == path
 
 
 @pytest.mark.parametrize("place", ["data", "cache"])
 def test_wrong_content_is_refused_with_both_sums(data: Path, place: str) -> None:
     path = _put(data.parent / place / "set/table.csv", OTHER)
     with pytest.raises(InputError) as caught:
-        find(_form())
+        find(_form(), source=SOURCE)
     assert caught.value.code == "data_file_checksum"
     assert str(caught.value) == (
         f"{path} is not the published file: its sha256 is {hashlib.sha256(OTHER).hexdigest()}, "
@@ -123,7 +124,7 @@ def test_wrong_content_is_refused_with_both_sums(data: Path, place: str) -> None
 
 def test_missing_file_without_address_says_what_to_put_where(data: Path) -> None:
     with pytest.raises(InputError) as caught:
-        find(_form(), _form("set/table.txt"))
+        find(_form(), _form("set/table.txt"), source=SOURCE)
     assert caught.value.code == "data_file_missing"
     assert str(caught.value) == (
         "set/table.csv is not at hand and has no stable public address. Get it from "
@@ -140,17 +141,17 @@ def test_download_is_unpacked_checked_and_kept(
     data: Path, server: str, name: str, member: str | None
 ) -> None:
     form = _form(url=f"{server}/{name}", member=member)
-    path = find(_form("set/none.csv"), form)
+    path = find(_form("set/none.csv"), form, source=SOURCE)
     assert path == cache_folder() / "set/table.csv"
     assert path.read_bytes() == CONTENT
     assert [entry.name for entry in path.parent.iterdir()] == ["table.csv"]
-    assert find(_form(url="http://127.0.0.1:9/unreachable.csv")) == path
+    assert find(_form(url="http://127.0.0.1:9/unreachable.csv"), source=SOURCE) == path
 
 
 @pytest.mark.parametrize("name", ["wrong.csv", "longer.csv", "truncated.csv"])
 def test_download_of_other_bytes_is_refused_and_not_kept(data: Path, server: str, name: str) -> None:
     with pytest.raises(InputError, match="did not give the published set") as caught:
-        find(_form(url=f"{server}/{name}"))
+        find(_form(url=f"{server}/{name}"), source=SOURCE)
     message = str(caught.value)
     assert f"expected 8,000 bytes with sha256 {SHA256}. Nothing was kept. Get it from" in message
     assert hashlib.sha256(ANSWERS[f"/{name}"]).hexdigest() in message or name == "longer.csv"
@@ -160,7 +161,7 @@ def test_download_of_other_bytes_is_refused_and_not_kept(data: Path, server: str
 
 def test_download_stops_reading_beyond_the_expected_size(data: Path, server: str) -> None:
     with pytest.raises(InputError, match="1,048,576 bytes with sha256"):
-        find(_form(url=f"{server}/longer.csv"))
+        find(_form(url=f"{server}/longer.csv"), source=SOURCE)
 
 
 @pytest.mark.parametrize(
@@ -176,7 +177,7 @@ def test_failed_download_says_why_and_what_to_put_where(
     data: Path, server: str, name: str, member: str | None, reason: str
 ) -> None:
     with pytest.raises(InputError, match=reason) as caught:
-        find(_form(url=f"{server}/{name}", member=member))
+        find(_form(url=f"{server}/{name}", member=member), source=SOURCE)
     assert caught.value.code == "data_file_missing"
     assert f"as set/table.csv (sha256 {SHA256})." in str(caught.value)
     assert list((cache_folder() / "set").iterdir()) == []
@@ -185,7 +186,7 @@ def test_failed_download_says_why_and_what_to_put_where(
 def test_unreachable_server_is_an_input_error(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("ALARMNET_DATA")
     with pytest.raises(InputError, match=r"could not be downloaded from http.* \(now: not set\)"):
-        find(_form(url="http://127.0.0.1:9/table.csv"))
+        find(_form(url="http://127.0.0.1:9/table.csv"), source=SOURCE)
 
 
 def test_cache_folder_follows_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -199,3 +200,9 @@ def test_cache_folder_follows_the_environment(monkeypatch: pytest.MonkeyPatch) -
     assert cache_folder() == Path.home() / ".cache" / "alarmnet"
     monkeypatch.setattr("sys.platform", "darwin")
     assert cache_folder() == Path.home() / "Library" / "Caches" / "alarmnet"
+
+
+def test_data_folders_are_the_chosen_one_and_the_cache(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert data_folders() == [data, cache_folder()]
+    monkeypatch.setenv("ALARMNET_DATA", "")
+    assert data_folders() == [cache_folder()]

@@ -16,7 +16,8 @@ Part = Literal["all", "train", "test"]
 
 
 def _facts(info: DatasetInfo) -> dict[str, Any]:
-    return {column.name: getattr(info, column.name) for column in fields(info) if column.name != "loader"}
+    names = [field.name for field in fields(info) if field.name not in ("files", "loader")]
+    return {name: getattr(info, name) for name in names}
 
 
 @click.group(invoke_without_command=True)

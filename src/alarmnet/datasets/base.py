@@ -2,11 +2,14 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
+
+from alarmnet.datasets.fetch import DataFile, find
 
 
 @dataclass(frozen=True)
@@ -23,6 +26,8 @@ class DatasetInfo:
         As the original authors state them, and where the data comes from.
     caveat
         What a user must know before using it.
+    files
+        Each file in the forms it may have, the training part first.
     loader
         The function that loads it.
     """
@@ -34,7 +39,12 @@ class DatasetInfo:
     licence: str
     source: str
     caveat: str
+    files: tuple[tuple[DataFile, ...], ...]
     loader: "Callable[[], Table | Images]"
+
+    def paths(self) -> list[Path]:
+        """Where each file lies on this machine; see `find`, which downloads it if need be."""
+        return [find(*forms, source=self.source) for forms in self.files]
 
 
 @dataclass(frozen=True, eq=False)

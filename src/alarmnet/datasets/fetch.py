@@ -35,8 +35,6 @@ class DataFile:
         Where it lies under a data folder, with forward slashes.
     sha256, size
         Of the file as it lies there; the size is in bytes.
-    source
-        The page a person gets it from.
     url
         The address to download it from, where there is a stable one. A ``.gz`` there is unpacked when `path`
         does not end in ``.gz``.
@@ -45,7 +43,7 @@ class DataFile:
 
     Examples
     --------
-    >>> file = DataFile("iris/iris.csv", sha256="6f60...", size=4551, source="https://example.org/iris")
+    >>> file = DataFile("iris/iris.csv", sha256="6f60...", size=4551)
     >>> file.path, file.url
     ('iris/iris.csv', None)
     """
@@ -53,7 +51,6 @@ class DataFile:
     path: str
     sha256: str
     size: int
-    source: str
     url: str | None = None
     member: str | None = None
 
@@ -71,7 +68,13 @@ def cache_folder() -> Path:
     return Path.home() / ".cache" / "alarmnet"
 
 
-def find(*forms: DataFile) -> Path:
+def data_folders() -> list[Path]:
+    """Where files are looked for: in ``ALARMNET_DATA`` where that is set, then in the cache."""
+    supplied = os.environ.get("ALARMNET_DATA")
+    return [*([Path(supplied)] if supplied else []), cache_folder()]
+
+
+def find(*forms: DataFile, source: str) -> Path:
     """Path of a file that may lie in any of several forms, with its sha256 checked.
 
     Looks for each form in the folder ``ALARMNET_DATA``, then in the cache, and else downloads the form that
@@ -81,6 +84,8 @@ def find(*forms: DataFile) -> Path:
     ----------
     forms
         The same data in one or more forms, the preferred one first.
+    source
+        The page a person gets it from, for the errors.
 
     Raises
     ------
@@ -88,18 +93,18 @@ def find(*forms: DataFile) -> Path:
         A file is there with another sha256 (code ``"data_file_checksum"``), or no form can be had (code
         ``"data_file_missing"``); the sentence says which file to put where.
     """
-    supplied = os.environ.get("ALARMNET_DATA")
-    for folder in [*([Path(supplied)] if supplied else []), cache_folder()]:
+    for folder in data_folders():
         for form in forms:
             path = folder / form.path
             if path.is_file():
-                _check(path, expected=[other for other in forms if other.path == form.path])
+                _check(path, [other.sha256 for other in forms if other.path == form.path], source)
                 return path
+    how_to_supply = _how_to_supply(forms, source)
     for form in forms:
         if form.url is not None:
-            return _download(form, form.url, forms)
+            return _download(form, form.url, how_to_supply)
     raise InputError(
-        f"{forms[0].path} is not at hand and has no stable public address. {_how_to_supply(forms)}",
+        f"{forms[0].path} is not at hand and has no stable public address. {how_to_supply}",
         code="data_file_missing",
     )
 
@@ -109,27 +114,26 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(content, "sha256").hexdigest()
 
 
-def _check(path: Path, *, expected: list[DataFile]) -> None:
+def _check(path: Path, expected: list[str], source: str) -> None:
     found = _sha256(path)
-    if all(found != form.sha256 for form in expected):
+    if found not in expected:
         raise InputError(
-            f"{path} is not the published file: its sha256 is {found}, expected "
-            f"{' or '.join(form.sha256 for form in expected)}. Remove it, or replace it with the file from "
-            f"{expected[0].source}.",
+            f"{path} is not the published file: its sha256 is {found}, expected {' or '.join(expected)}. "
+            f"Remove it, or replace it with the file from {source}.",
             code="data_file_checksum",
         )
 
 
-def _how_to_supply(forms: tuple[DataFile, ...]) -> str:
+def _how_to_supply(forms: tuple[DataFile, ...], source: str) -> str:
     wanted = ", or ".join(f"{form.path} (sha256 {form.sha256})" for form in forms)
-    folder = os.environ.get("ALARMNET_DATA", "not set")
+    folder = os.environ.get("ALARMNET_DATA") or "not set"
     return (
-        f"Get it from {forms[0].source} and put it into the folder named by the environment variable "
+        f"Get it from {source} and put it into the folder named by the environment variable "
         f"ALARMNET_DATA (now: {folder}) or into {cache_folder()} as {wanted}."
     )
 
 
-def _download(form: DataFile, url: str, forms: tuple[DataFile, ...]) -> Path:
+def _download(form: DataFile, url: str, how_to_supply: str) -> Path:
     target = cache_folder() / form.path
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -144,12 +148,12 @@ def _download(form: DataFile, url: str, forms: tuple[DataFile, ...]) -> Path:
         if isinstance(error, urllib.error.HTTPError):
             error.close()  # it holds the connection
         raise InputError(
-            f"{form.path} could not be downloaded from {url} ({error}). {_how_to_supply(forms)}",
+            f"{form.path} could not be downloaded from {url} ({error}). {how_to_supply}",
             code="data_file_missing",
         ) from error
     raise InputError(
         f"{url} did not give the published {form.path}: {size:,} bytes with sha256 {found} were read, "
-        f"expected {form.size:,} bytes with sha256 {form.sha256}. Nothing was kept. {_how_to_supply(forms)}",
+        f"expected {form.size:,} bytes with sha256 {form.sha256}. Nothing was kept. {how_to_supply}",
         code="data_file_checksum",
     )
 

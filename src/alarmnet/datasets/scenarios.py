@@ -84,7 +84,7 @@ class ScenarioPart:
     Attributes
     ----------
     X
-        A table of N rows, or uint8 images (N, H, W).
+        A table of N rows, or uint8 images (N, H, W) or (N, H, W, 3).
     y
         int64, shape (N,): 1 is an anomaly, 0 is normal.
     classes

@@ -1,0 +1,13 @@
+"""Public tables. A new one is a file beside this one, and its line in `TABLES`.
+
+Missing values are nulls. Rows keep the order of the original files, the official training part first.
+"""
+
+from alarmnet.datasets.tables.bank_marketing import BANK_MARKETING
+from alarmnet.datasets.tables.celeba_attributes import CELEBA_ATTRIBUTES
+from alarmnet.datasets.tables.census_income import CENSUS_INCOME
+from alarmnet.datasets.tables.credit_card import CREDIT_CARD
+from alarmnet.datasets.tables.nsl_kdd import NSL_KDD
+from alarmnet.datasets.tables.thyroid import THYROID
+
+TABLES = (NSL_KDD, CREDIT_CARD, BANK_MARKETING, THYROID, CENSUS_INCOME, CELEBA_ATTRIBUTES)
