@@ -1,7 +1,7 @@
 """Chooses `A3Detector`'s defaults by validation, on rows that no published figure is measured on.
 
     python -m benchmarks.choose_defaults --out benchmarks/results/defaults.jsonl [--settings NAME ...]
-    python -m benchmarks.choose_defaults --out benchmarks/results/defaults.jsonl --table
+    python -m benchmarks.choose_defaults --out benchmarks/results/defaults.jsonl --table [--settings NAME ...]
 
 Each task is a public table with its development rows: the official training part (NSL-KDD, thyroid, census),
 credit card rows outside the test parts of seeds 0 to 9 of scenario 1g, every second row of bank marketing, all of
@@ -163,6 +163,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "quantile scaling": {"encoder": TableEncoder(scaling="quantile")},
     "alarm without early stopping": {"alarm_schedule": replace(ALARM_SCHEDULE, patience=None)},
     "longer alarm": {"alarm_schedule": replace(ALARM_SCHEDULE, steps=2400)},
+    "longer alarm, blend 0": {"alarm_schedule": replace(ALARM_SCHEDULE, steps=2400), "blend": 0.0},
     "longer alarm, reads everything": {
         "alarm_schedule": replace(ALARM_SCHEDULE, steps=2400),
         "reads": "everything",
@@ -209,12 +210,11 @@ def finished(path: Path) -> dict[tuple[str, str, int, int], float]:
     return {(run["setting"], run["task"], run["known"], run["seed"]): run["ap"] for run in runs}
 
 
-def table(path: Path) -> Iterator[str]:
-    """Mean average precision over tasks, best first, of the draws that all settings have run."""
+def table(path: Path, settings: list[str]) -> Iterator[str]:
+    """Mean average precision over tasks, best first, of the draws that all these settings have run."""
     done = finished(path)
-    settings = list(dict.fromkeys(setting for setting, *_ in done))
     draws = {key[1:] for key in done if all((setting, *key[1:]) in done for setting in settings)}
-    tasks = list(dict.fromkeys(task for _, task, *_ in done))
+    tasks = [task for task in TASKS if any(task == draw[0] for draw in draws)]
 
     def mean(setting: str, keep: Callable[[tuple[str, int, int]], bool]) -> float:
         by_task: dict[str, list[float]] = {}
@@ -243,7 +243,7 @@ def main() -> None:
     parser.add_argument("--table", action="store_true")
     arguments = parser.parse_args()
     if arguments.table:
-        print("\n".join(table(arguments.out)))
+        print("\n".join(table(arguments.out, arguments.settings)))
         return
     warnings.simplefilter("ignore", AlarmnetWarning)
     arguments.out.parent.mkdir(parents=True, exist_ok=True)

@@ -1,6 +1,6 @@
 """What several test files share: a small table with few labels, and detectors that train in a moment."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -8,9 +8,52 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from alarmnet import A3Detector, DenseAlarm, DenseAutoencoder, Schedule
+from alarmnet import (
+    A3Detector,
+    ConvA3Detector,
+    ConvAlarm,
+    DenseAlarm,
+    DenseAutoencoder,
+    Schedule,
+    StridedAutoencoder,
+)
+from alarmnet.detectors import BaseDetector
 
 SHORT = Schedule(steps=60, batch_size=64, learning_rate=1e-2)
+
+
+class Maker:
+    """Makes unfitted detectors of one kind that train in a moment; keyword arguments go before its own."""
+
+    def __init__(self, kind: type[BaseDetector], schedules: tuple[str, ...], **tiny: Any) -> None:
+        self.kind = kind
+        self.networks = tuple(
+            name.removesuffix("_schedule").replace("schedule", "joint") for name in schedules
+        )
+        self.schedules = schedules
+        self.tiny = {**tiny, "known_weight": 1.0, "alarm_rate": 0.1, "random_state": 0}
+
+    def __call__(
+        self, *, kind: type[BaseDetector] | None = None, schedule: Schedule = SHORT, **parameters: Any
+    ) -> Any:
+        schedules = dict.fromkeys(self.schedules, schedule)
+        return (kind or self.kind)(**(self.tiny | schedules | parameters))
+
+
+MAKERS = (
+    Maker(
+        A3Detector,
+        ("target_schedule", "alarm_schedule"),
+        target=DenseAutoencoder(hidden=(12, 6)),
+        alarm=DenseAlarm(hidden=(16, 8)),
+    ),
+    Maker(
+        ConvA3Detector,
+        ("schedule",),
+        target=StridedAutoencoder(channels=(8, 8), grid=(4, 8)),
+        alarm=ConvAlarm(channels=(8,)),
+    ),
+)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -23,22 +66,16 @@ def one_thread() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def small() -> Callable[..., A3Detector]:
-    """Makes unfitted detectors with a tiny schedule; keyword arguments go before the small ones."""
+def small() -> Maker:
+    """Makes small A3 detectors."""
+    return MAKERS[0]
 
-    def make(*, kind: type[A3Detector] = A3Detector, **parameters: Any) -> A3Detector:
-        tiny: dict[str, Any] = {
-            "target": DenseAutoencoder(hidden=(12, 6)),
-            "alarm": DenseAlarm(hidden=(16, 8)),
-            "target_schedule": SHORT,
-            "alarm_schedule": SHORT,
-            "known_weight": 1.0,
-            "alarm_rate": 0.1,
-            "random_state": 0,
-        }
-        return kind(**(tiny | parameters))
 
-    return make
+@pytest.fixture(scope="session", params=MAKERS, ids=lambda maker: maker.kind.method)
+def make(request: pytest.FixtureRequest) -> Maker:
+    """Makes small detectors, of each kind in turn: for what all of them promise."""
+    maker: Maker = request.param
+    return maker
 
 
 @pytest.fixture(scope="session")
@@ -59,8 +96,12 @@ def labels() -> NDArray[np.float64]:
 
 
 @pytest.fixture(scope="session")
-def fitted(
-    small: Callable[..., A3Detector], rows: NDArray[np.float64], labels: NDArray[np.float64]
-) -> A3Detector:
-    """A detector fitted on `rows` and `labels`; a test that changes it takes a deep copy."""
+def fitted(small: Maker, rows: NDArray[np.float64], labels: NDArray[np.float64]) -> Any:
+    """An A3 detector fitted on `rows` and `labels`; a test that changes it takes a deep copy."""
     return small().fit(rows, labels)
+
+
+@pytest.fixture(scope="session")
+def trained(make: Maker, rows: NDArray[np.float64], labels: NDArray[np.float64]) -> Any:
+    """A detector of each kind in turn, fitted on `rows` and `labels`; a test that changes it takes a deep copy."""
+    return make().fit(rows, labels)

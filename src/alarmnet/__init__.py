@@ -8,8 +8,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from alarmnet.alarms import DenseAlarm
-    from alarmnet.detectors import A3Detector, load
+    from alarmnet.alarms import ConvAlarm, DenseAlarm
+    from alarmnet.detectors import A3Detector, ConvA3Detector, load
     from alarmnet.errors import (
         AlarmnetError,
         AlarmnetWarning,
@@ -23,12 +23,18 @@ if TYPE_CHECKING:
     from alarmnet.generators import ColumnSwap, GaussianNoise, UniformNoise, VaeAnomalies
     from alarmnet.preprocessing import TableEncoder
     from alarmnet.report import make_report
-    from alarmnet.targets import ConvAutoencoder, DenseAutoencoder, ExternalTarget, VariationalAutoencoder
+    from alarmnet.targets import (
+        ConvAutoencoder,
+        DenseAutoencoder,
+        ExternalTarget,
+        StridedAutoencoder,
+        VariationalAutoencoder,
+    )
     from alarmnet.training import Schedule
 
 _HOMES = {
-    "alarms": ("DenseAlarm",),
-    "detectors": ("A3Detector", "load"),
+    "alarms": ("ConvAlarm", "DenseAlarm"),
+    "detectors": ("A3Detector", "ConvA3Detector", "load"),
     "errors": (
         "AlarmnetError",
         "AlarmnetWarning",
@@ -42,7 +48,13 @@ _HOMES = {
     "generators": ("ColumnSwap", "GaussianNoise", "UniformNoise", "VaeAnomalies"),
     "preprocessing": ("TableEncoder",),
     "report": ("make_report",),
-    "targets": ("ConvAutoencoder", "DenseAutoencoder", "ExternalTarget", "VariationalAutoencoder"),
+    "targets": (
+        "ConvAutoencoder",
+        "DenseAutoencoder",
+        "ExternalTarget",
+        "StridedAutoencoder",
+        "VariationalAutoencoder",
+    ),
     "training": ("Schedule",),
 }
 
@@ -51,6 +63,8 @@ __all__ = [
     "AlarmnetError",
     "AlarmnetWarning",
     "ColumnSwap",
+    "ConvA3Detector",
+    "ConvAlarm",
     "ConvAutoencoder",
     "DenseAlarm",
     "DenseAutoencoder",
@@ -62,6 +76,7 @@ __all__ = [
     "ModelFileError",
     "OutlierDetector",
     "Schedule",
+    "StridedAutoencoder",
     "TableEncoder",
     "TrainingDivergedError",
     "UniformNoise",

@@ -11,10 +11,19 @@ WORTH_SHARING = 2e9
 
 
 def operations(network: nn.Module, rows: int, *, training: bool) -> float:
-    """About how many floating-point operations one pass over `rows` rows takes; convolutions count as many."""
-    if any(isinstance(layer, nn.Conv1d | nn.Conv2d) for layer in network.modules()):
+    """About how many floating-point operations one pass over `rows` rows takes.
+
+    Networks that have counted theirs say so in `operations_a_row`; other convolutions count as many.
+    """
+    parts = list(network.modules())
+    counted = [part.operations_a_row for part in parts if hasattr(part, "operations_a_row")]
+    if counted:
+        a_row = sum(counted)
+    elif any(isinstance(part, nn.Conv1d | nn.Conv2d) for part in parts):
         return float("inf")
-    return (6.0 if training else 2.0) * rows * sum(weight.numel() for weight in network.parameters())
+    else:
+        a_row = 2.0 * sum(weight.numel() for weight in network.parameters())
+    return (3.0 if training else 1.0) * rows * a_row
 
 
 @contextmanager

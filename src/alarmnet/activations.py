@@ -5,6 +5,7 @@ from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from alarmnet.errors import InputError
 
@@ -59,7 +60,39 @@ def flat_activations(network: nn.Module, layers: Sequence[str], batch: Tensor) -
     """
     with recording(network, layers) as outputs:
         output = network(batch)
+    return torch.cat([part.flatten(1) for part in _in_order(outputs, layers)], dim=1), output
+
+
+def _in_order(outputs: dict[str, Tensor], layers: Sequence[str]) -> list[Tensor]:
     unread = [name for name in layers if name not in outputs]
     if unread:
         raise InputError(f"the target's forward pass never ran the layer(s) {', '.join(unread)}")
-    return torch.cat([outputs[name].flatten(1) for name in layers], dim=1), output
+    return [outputs[name] for name in layers]
+
+
+def stacked(outputs: dict[str, Tensor], layers: Sequence[str]) -> Tensor:
+    """Maps of the named layers, max-pooled to the smallest of them, one behind the other (E2E-ConvA3, section 3.1).
+
+    Shapes
+    ------
+    Input: what `recording` kept, each (B, C, H, W) with channels and sizes of its own. Output:
+    (B, all channels, smallest H, smallest W).
+
+    Examples
+    --------
+    >>> maps = {"first": torch.zeros(2, 8, 14, 14), "second": torch.zeros(2, 16, 7, 7)}
+    >>> stacked(maps, ["first", "second"]).shape
+    torch.Size([2, 24, 7, 7])
+    """
+    maps = _in_order(outputs, layers)
+    height, width = min(part.shape[2] for part in maps), min(part.shape[3] for part in maps)
+    return torch.cat([_pooled(part, height, width) for part in maps], dim=1)
+
+
+def _pooled(part: Tensor, height: int, width: int) -> Tensor:
+    """Max-pool (B, C, ...) to (B, C, height, width); by fixed windows, which is faster, where they fit."""
+    if part.shape[2:] == (height, width):
+        return part
+    if part.shape[2] % height or part.shape[3] % width:
+        return functional.adaptive_max_pool2d(part, (height, width))
+    return functional.max_pool2d(part, (part.shape[2] // height, part.shape[3] // width))

@@ -1,14 +1,46 @@
-"""The alarm network: a target's activations to one logit a row."""
+"""The alarm networks: a target's activations to one logit a row, and the loss that they lower."""
 
 import itertools
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from alarmnet._validation import check_real, check_sizes
-from alarmnet.layers import SeededDropout
+from alarmnet.layers import SeededDropout, count_operations
+
+LARGEST_MAP = 4
+"""A convolutional alarm averages maps larger than this a side, so that its last layer stays small."""
+
+
+def alarm_loss(
+    real: Tensor,
+    labels: Tensor,
+    known: Tensor,
+    generated: Tensor,
+    *,
+    known_weight: float,
+    generated_weight: float,
+) -> Tensor:
+    """L = BCE(y, alarm(x)) + lambda BCE(1, alarm(generated)) (A3, section 3.2), and known anomalies apart.
+
+    Parameters
+    ----------
+    real, labels
+        Logits (..., B) of the batch's rows, and their labels (B,).
+    known
+        Logits (..., K) of known anomalies that count by `known_weight`, however few they are; may be empty.
+    generated
+        Logits (..., G) of counterexamples, which count by `generated_weight`, the paper's lambda; may be empty.
+    """
+    loss = functional.binary_cross_entropy_with_logits(real, labels.expand_as(real))
+    for logits, weight in ((known, known_weight), (generated, generated_weight)):
+        if logits.numel():
+            loss = loss + weight * functional.softplus(-logits).mean()
+    return loss
 
 
 class DenseAlarmNetwork(nn.Module):
@@ -83,3 +115,63 @@ class DenseAlarm:
     def build(self, width: int) -> DenseAlarmNetwork:
         """Make the network for so many activations; `materialise` then draws its weights."""
         return DenseAlarmNetwork(width, tuple(self.hidden), self.dropout)
+
+
+class ConvAlarmNetwork(nn.Module):
+    """Convolutions with batch normalisation and ReLU, dropout, and one linear layer to a logit.
+
+    Shapes
+    ------
+    Input: stacked activations (B, C, H, W), H = 1 for tables. Output: (B,), higher is more anomalous.
+    """
+
+    def __init__(self, shape: tuple[int, ...], channels: tuple[int, ...], dropout: float) -> None:
+        super().__init__()
+        first, *sides = shape
+        kernel, padding = ((1, 3), (0, 1)) if sides[0] == 1 else ((3, 3), (1, 1))
+        self.hidden = nn.Sequential()
+        for number, (narrow, wide) in enumerate(itertools.pairwise((first, *channels)), start=1):
+            conv = nn.Conv2d(narrow, wide, kernel, padding=padding, bias=False, device="meta")
+            self.hidden.add_module(f"conv{number}", conv)
+            self.hidden.add_module(f"norm{number}", nn.BatchNorm2d(wide, device="meta"))
+            self.hidden.add_module(f"relu{number}", nn.ReLU())
+        kept = tuple(min(side, LARGEST_MAP) for side in sides)
+        if max(sides) > LARGEST_MAP:
+            self.hidden.add_module("pool", nn.AdaptiveAvgPool2d(kept))
+        self.dropout = SeededDropout(dropout)
+        self.output = nn.Linear(channels[-1] * math.prod(kept), 1, device="meta")
+        self.operations_a_row = count_operations(self.eval(), shape)
+
+    def forward(self, activations: Tensor) -> Tensor:
+        """Score a batch."""
+        logits: Tensor = self.output(self.dropout(self.hidden(activations).flatten(1)))
+        return logits.squeeze(1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConvAlarm:
+    """The convolutional alarm of E2E-ConvA3 (section 3.1), over activations stacked by channels.
+
+    Parameters
+    ----------
+    channels
+        Of the convolutions, one after the other.
+    dropout
+        Share dropped before the last layer.
+
+    Examples
+    --------
+    >>> ConvAlarm(channels=(32, 64)).build((96, 1, 4)).output
+    Linear(in_features=256, out_features=1, bias=True)
+    """
+
+    channels: tuple[int, ...] = (64, 128)
+    dropout: float = 0.1
+
+    def __post_init__(self) -> None:
+        check_sizes(self, "channels", self.channels)
+        check_real(self, "dropout", self.dropout, 0, 0.99, open_ends=False)
+
+    def build(self, shape: tuple[int, ...]) -> ConvAlarmNetwork:
+        """Make the network for activations of `shape` (C, H, W)."""
+        return ConvAlarmNetwork(shape, tuple(self.channels), self.dropout)

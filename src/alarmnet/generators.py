@@ -211,6 +211,13 @@ class CallableGenerator(Generator):
         return sample
 
 
+def as_generator(given: "Generator | Callable[[Tensor], Tensor] | None") -> Generator:
+    """The generator that a detector's parameter means: a function is wrapped, None is `GaussianNoise()`."""
+    if given is None:
+        return GaussianNoise()
+    return given if isinstance(given, Generator) else CallableGenerator(given)
+
+
 GENERATORS: dict[str, type[GaussianNoise] | type[UniformNoise] | type[ColumnSwap] | type[VaeAnomalies]] = {
     recipe.kind: recipe for recipe in (GaussianNoise, UniformNoise, ColumnSwap, VaeAnomalies)
 }

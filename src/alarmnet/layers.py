@@ -5,6 +5,7 @@ from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
 
 
 class SeededDropout(nn.Module):
@@ -47,11 +48,26 @@ def drawing_from(network: nn.Module, generator: torch.Generator | None) -> Itera
 def materialise(network: nn.Module, generator: torch.Generator) -> None:
     """Give a network built without memory its weights: Glorot-uniform with zero biases.
 
-    That is Keras' initialisation and so the A3 paper's; PyTorch's own differs.
+    That is Keras' initialisation and so the A3 paper's; PyTorch's own differs. Convolutions are laid out channels
+    last, which is faster.
     """
     network.to_empty(device="cpu").requires_grad_(True)
     for layer in network.modules():
-        if isinstance(layer, nn.Linear | nn.Conv2d):
+        if isinstance(layer, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
             nn.init.xavier_uniform_(layer.weight, generator=generator)
             if layer.bias is not None:
                 nn.init.zeros_(layer.bias)
+        if isinstance(layer, nn.BatchNorm1d | nn.BatchNorm2d):
+            layer.reset_parameters()
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+
+def count_operations(network: nn.Module, shape: tuple[int, ...]) -> int:
+    """Floating-point operations of one forward pass of one row, for a network built without memory.
+
+    >>> count_operations(nn.Linear(3, 5, device="meta"), (3,))
+    30
+    """
+    with FlopCounterMode(display=False) as counter:
+        network(torch.empty((1, *shape), device="meta"))
+    return int(counter.get_total_flops())

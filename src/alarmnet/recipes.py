@@ -6,13 +6,14 @@ from typing import Any
 
 import numpy as np
 
-from alarmnet.alarms import DenseAlarm
+from alarmnet.alarms import ConvAlarm, DenseAlarm
 from alarmnet.generators import GENERATORS
 from alarmnet.targets import TARGETS
 from alarmnet.training import Schedule
 
 RECIPES: dict[str, type[Any]] = {
-    recipe.__name__: recipe for recipe in (*TARGETS.values(), *GENERATORS.values(), DenseAlarm, Schedule)
+    recipe.__name__: recipe
+    for recipe in (*TARGETS.values(), *GENERATORS.values(), DenseAlarm, ConvAlarm, Schedule)
 }
 """Every value that a model file may name; nothing else is ever made from a file."""
 

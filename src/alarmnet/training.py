@@ -85,9 +85,13 @@ ProgressFunction = Callable[[Progress], None]
 
 
 def batches(rows: int, batch_size: int, generator: torch.Generator) -> Iterator[Tensor]:
-    """Row numbers of one batch after the other, for ever: each pass is a fresh permutation."""
+    """Row numbers of one batch after the other, for ever: each pass is a fresh permutation.
+
+    A last batch of one row is left out, since batch normalisation needs two.
+    """
     while True:
-        yield from torch.split(torch.randperm(rows, generator=generator), batch_size)
+        parts = torch.split(torch.randperm(rows, generator=generator), batch_size)
+        yield from (part for part in parts if len(part) > 1 or rows == 1)
 
 
 class _Watch:

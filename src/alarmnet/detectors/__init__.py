@@ -4,11 +4,12 @@ from os import PathLike
 
 from alarmnet.detectors.a3 import A3Detector
 from alarmnet.detectors.base import BaseDetector
+from alarmnet.detectors.conv_a3 import ConvA3Detector
 from alarmnet.detectors.files import restore
 from alarmnet.persistence import read_file
 from alarmnet.targets import Target
 
-DETECTORS: dict[str, type[BaseDetector]] = {A3Detector.method: A3Detector}
+DETECTORS: dict[str, type[BaseDetector]] = {kind.method: kind for kind in (A3Detector, ConvA3Detector)}
 """Detectors by the name that model files and the command line use."""
 
 
@@ -42,4 +43,4 @@ def load(path: str | PathLike[str], *, target: Target | None = None) -> BaseDete
     return restore(path, manifest, arrays, detectors=DETECTORS, target=target)
 
 
-__all__ = ["DETECTORS", "A3Detector", "BaseDetector", "load"]
+__all__ = ["DETECTORS", "A3Detector", "BaseDetector", "ConvA3Detector", "load"]

@@ -8,15 +8,15 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.nn import functional
 
 from alarmnet._random import torch_generator
 from alarmnet._validation import check_choice, check_real, check_type
 from alarmnet.activations import flat_activations
-from alarmnet.alarms import AlarmNetworks, DenseAlarm
+from alarmnet.alarms import AlarmNetworks, DenseAlarm, alarm_loss
 from alarmnet.detectors.base import BaseDetector, TrainingData
+from alarmnet.detectors.known import KnownAnomalies
 from alarmnet.errors import InputError
-from alarmnet.generators import CallableGenerator, GaussianNoise, Generator
+from alarmnet.generators import GaussianNoise, Generator, as_generator
 from alarmnet.layers import materialise
 from alarmnet.preprocessing import TableEncoder
 from alarmnet.targets import ConvAutoencoder, DenseAutoencoder, Target, TargetNetwork
@@ -291,12 +291,14 @@ class A3Detector(BaseDetector):
         alarm = self._build_alarms([activations.shape[1], wide] if self.reads == "both" else [wide])
         materialise(alarm, torch_generator(seed, "alarm weights"))
         self._alarm = alarm.to(device)
-        sample = self._generator().sampler(data.rows[data.normal], seed=seed, progress=progress)
+        sample = as_generator(self.generator).sampler(data.rows[data.normal], seed=seed, progress=progress)
         draws = torch_generator(seed, "generated anomalies", device)
         schedule = self.alarm_schedule or ALARM_SCHEDULE
         balanced = self.known_weight is not None
         shown = data.normal if balanced else torch.cat([data.normal, data.known])
-        picked = self._known_source(features, data) if balanced else lambda _real: nothing
+        picked = KnownAnomalies(
+            features(data.known) if balanced else nothing, count=KNOWN_AT_ONCE, blend=self.blend, seed=seed
+        )
 
         def counterexamples(rows: Tensor) -> Tensor:
             return self._features(sample(data.rows[rows], draws)) if self.generated_weight else nothing
@@ -326,45 +328,23 @@ class A3Detector(BaseDetector):
         )
 
     def _loss(self, real: Tensor, labels: Tensor, known: Tensor, generated: Tensor) -> Tensor:
-        """L = BCE(y, alarm(x)) + lambda BCE(1, alarm(generated)) (A3, section 3.2), and what is ours beside it.
+        """The alarms' loss on features: of the batch, of known anomalies and of counterexamples, all (rows, A).
 
-        `real` (B, A) with `labels` (B,) is the batch; `known` (K, A), which may be empty, are known anomalies
-        that count by their own weight; `generated` (G, A) are counterexamples. Several alarms share it evenly.
+        Several alarms share it evenly.
         """
         logits = self._alarm(torch.cat([real, known, generated]))
-        sizes = [len(real), len(known), len(generated)]
-        of_real, of_known, of_generated = torch.split(logits, sizes, dim=1)
-        loss = functional.binary_cross_entropy_with_logits(of_real, labels.expand_as(of_real))
-        if len(known):
-            loss = loss + (self.known_weight or 1.0) * functional.softplus(-of_known).mean()
-        if len(generated):
-            loss = loss + self.generated_weight * functional.softplus(-of_generated).mean()
+        of_real, of_known, of_generated = logits.split([len(real), len(known), len(generated)], dim=1)
+        loss = alarm_loss(
+            of_real,
+            labels,
+            of_known,
+            of_generated,
+            known_weight=self.known_weight or 1.0,
+            generated_weight=self.generated_weight,
+        )
         if self.shift_weight:
             loss = loss + self.shift_weight * (1 - of_real.sigmoid()).mean()
         return loss
-
-    def _known_source(
-        self, features: Callable[[Tensor], Tensor], data: TrainingData
-    ) -> Callable[[Tensor], Tensor]:
-        """A batch of normal rows as the alarm reads them to known anomalies blended with them."""
-        known = features(data.known)
-        count = min(len(known), KNOWN_AT_ONCE)
-        picks = torch_generator(self.seed_, "known anomalies")
-
-        def picked(real: Tensor) -> Tensor:
-            if not count:
-                return known
-            anomalies = known[torch.randint(len(known), (count,), generator=picks)]
-            normal = real[torch.randint(len(real), (count,), generator=picks)]
-            share = self.blend * torch.rand((count, 1), generator=picks).to(real.device)
-            return torch.lerp(anomalies, normal, share)
-
-        return picked
-
-    def _generator(self) -> Generator:
-        if self.generator is None:
-            return GaussianNoise()
-        return self.generator if isinstance(self.generator, Generator) else CallableGenerator(self.generator)
 
     def _features(self, batch: Tensor) -> Tensor:
         """What the alarm reads: (B, ...) to (B, A)."""

@@ -4,7 +4,7 @@ import copy
 import math
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from os import PathLike
@@ -29,11 +29,15 @@ from alarmnet.errors import AlarmnetWarning, InputError, TrainingDivergedError
 from alarmnet.persistence import write_file
 from alarmnet.preprocessing import ImageScaler, TableEncoder
 from alarmnet.progress import shown_progress
+from alarmnet.targets import TargetNetwork
 from alarmnet.thresholds import Scores, conformal_p_values, conformal_threshold
 from alarmnet.training import ProgressFunction
 
 BLOCK = 1024
 """Rows scored at once, padded to this many, so that a score never depends on a row's neighbours."""
+
+BLOCK_INPUTS = 2**20
+"""A block of large images has fewer rows: as many as hold this many pixels."""
 
 ENCODED_AT_ONCE = 65_536
 """Rows encoded at once while scoring: bounds the memory a large table takes."""
@@ -72,6 +76,7 @@ class BaseDetector(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[misc]
     device: str
     random_state: int | np.random.RandomState | np.random.Generator | None
     verbose: bool | ProgressFunction
+    _target: TargetNetwork
 
     # What a detector adds
 
@@ -272,6 +277,25 @@ class BaseDetector(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[misc]
         check_is_fitted(self)
         return self._profile().deviations(self.encoder_.transform(X))
 
+    def reconstructions(self, X: Any) -> Matrix:
+        """What the target network makes of rows, (N, F) or (N, C, H, W), beside what `encoder_.transform` gives.
+
+        Raises
+        ------
+        InputError
+            The target is no autoencoder.
+        """
+        check_is_fitted(self)
+
+        def reconstruct(block: Tensor) -> Tensor:
+            made = self._target.reconstruction(self._target(block))
+            if made is None:
+                raise InputError("the target network is no autoencoder", code="no_reconstruction")
+            return made
+
+        matrix = self.encoder_.transform(X)
+        return np.concatenate([made for _, made in self._by_block(matrix, reconstruct)])
+
     @property
     def input_names_(self) -> list[str]:
         """The input columns of `column_deviations`, in order."""
@@ -406,18 +430,27 @@ class BaseDetector(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[misc]
 
     def _matrix_logits(self, matrix: Matrix) -> Scores:
         """Encoded rows (N, ...) to logits (N,), in padded blocks of one size."""
-        device = self._device()
-        block = torch.zeros((BLOCK, *matrix.shape[1:]), device=device)
-        for network in self._networks().values():
-            network.to(device)
         logits = np.empty(len(matrix))
-        work = sum(operations(network, BLOCK, training=False) for network in self._networks().values())
-        with torch.inference_mode(), threads_for(work):
-            for start in range(0, len(matrix), BLOCK):
-                rows = torch.from_numpy(matrix[start : start + BLOCK])
-                block[: len(rows)].copy_(rows)
-                logits[start : start + len(rows)] = self._block_logits(block)[: len(rows)].cpu().numpy()
+        for start, found in self._by_block(matrix, self._block_logits):
+            logits[start : start + len(found)] = found
         return logits
+
+    def _by_block(
+        self, matrix: Matrix, compute: Callable[[Tensor], Tensor]
+    ) -> Iterator[tuple[int, NDArray[Any]]]:
+        """First row and result of one padded block of encoded rows after the other."""
+        device = self._device()
+        size = max(1, min(BLOCK, BLOCK_INPUTS // math.prod(matrix.shape[1:])))
+        block = torch.zeros((size, *matrix.shape[1:]), device=device)
+        for network in self._networks().values():
+            network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        work = sum(operations(network, size, training=False) for network in self._networks().values())
+        for start in range(0, len(matrix), size):
+            rows = torch.from_numpy(matrix[start : start + size])
+            block[: len(rows)].copy_(rows)
+            with torch.inference_mode(), threads_for(work):
+                found = compute(block)[: len(rows)].cpu().numpy()
+            yield start, found
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

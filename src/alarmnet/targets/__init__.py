@@ -4,10 +4,14 @@ from alarmnet.targets.base import Target, TargetNetwork
 from alarmnet.targets.conv import ConvAutoencoder
 from alarmnet.targets.dense import DenseAutoencoder
 from alarmnet.targets.external import ExternalTarget
+from alarmnet.targets.strided import StridedAutoencoder
 from alarmnet.targets.vae import VariationalAutoencoder
 
-TARGETS: dict[str, type[DenseAutoencoder] | type[ConvAutoencoder] | type[VariationalAutoencoder]] = {
-    recipe.kind: recipe for recipe in (DenseAutoencoder, ConvAutoencoder, VariationalAutoencoder)
+AnyAutoencoder = DenseAutoencoder | ConvAutoencoder | StridedAutoencoder | VariationalAutoencoder
+
+TARGETS: dict[str, type[AnyAutoencoder]] = {
+    recipe.kind: recipe
+    for recipe in (DenseAutoencoder, ConvAutoencoder, StridedAutoencoder, VariationalAutoencoder)
 }
 """Recipes that a model file may name."""
 
@@ -16,6 +20,7 @@ __all__ = [
     "ConvAutoencoder",
     "DenseAutoencoder",
     "ExternalTarget",
+    "StridedAutoencoder",
     "Target",
     "TargetNetwork",
     "VariationalAutoencoder",

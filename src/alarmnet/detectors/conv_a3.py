@@ -1,0 +1,392 @@
+"""E2E-ConvA3: a convolutional target and its alarm learn together (E2E-ConvA3, section 3)."""
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar, Literal, Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from alarmnet._random import torch_generator
+from alarmnet._validation import check_choice, check_real, check_type
+from alarmnet.activations import recording, stacked
+from alarmnet.alarms import ConvAlarm, ConvAlarmNetwork, alarm_loss
+from alarmnet.detectors.base import BaseDetector, TrainingData
+from alarmnet.detectors.known import KnownAnomalies
+from alarmnet.errors import InputError
+from alarmnet.generators import Generator, as_generator
+from alarmnet.layers import materialise
+from alarmnet.preprocessing import TableEncoder
+from alarmnet.targets import StridedAutoencoder
+from alarmnet.targets.strided import StridedAutoencoderNetwork
+from alarmnet.training import ProgressFunction, Schedule, train
+
+VALIDATION_SHARE = 0.1
+VALIDATED_AT_ONCE = 512
+SCALED_BY = 5_000
+"""Normal training rows whose errors say what a usual error is."""
+
+Reads = Literal["encoder", "both"]
+ScoreKind = Literal["alarm", "reconstruction", "combined"]
+
+
+def joint_schedule(rows: int) -> Schedule:
+    """Steps by the square root of the number of rows, fewer than that where held-out rows say so.
+
+    >>> [joint_schedule(rows).steps for rows in (200, 10_000, 1_000_000)]
+    [300, 1500, 4000]
+    """
+    steps = round(min(max(300, 15 * math.sqrt(rows)), 4000))
+    return Schedule(steps=steps, batch_size=128, learning_rate=1e-3, decay=True, patience=8)
+
+
+class ErrorScale(nn.Module):
+    """How far a row's reconstruction error lies above those of normal rows, in their standard deviations of log.
+
+    Shapes
+    ------
+    Input and output: (B,).
+    """
+
+    mean: Tensor
+    deviation: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(()))
+        self.register_buffer("deviation", torch.ones(()))
+
+    def learn(self, errors: Tensor) -> None:
+        """Take what is usual from the errors of normal rows."""
+        logs = self._logs(errors)
+        self.mean, self.deviation = logs.mean(), logs.std(correction=0).clamp(min=1e-3)
+
+    def forward(self, errors: Tensor) -> Tensor:
+        """Scale errors."""
+        return (self._logs(errors) - self.mean) / self.deviation
+
+    @staticmethod
+    def _logs(errors: Tensor) -> Tensor:
+        return errors.clamp(min=1e-12).log()
+
+
+class ConvA3Detector(BaseDetector):
+    """Anomalies by the activations of a convolutional autoencoder that learns together with its alarm.
+
+    Use it on images, and on tables with many labels. One training lowers the reconstruction error of normal rows
+    and the alarm's classification error at once, so that the encoder serves both. Source: Kozlowski et al.,
+    "End-to-end Convolutional Activation Anomaly Analysis" (2024), section 3. The defaults are chosen by
+    validation (docs/defaults.md); `as_published` has the paper's settings.
+
+    Scores: higher is more anomalous in `decision_function` (above 0: alarm), `predict_proba`, `anomaly_score`;
+    *lower* is in `p_value`.
+
+    Parameters
+    ----------
+    target
+        The convolutional autoencoder, plain or variational.
+    alarm
+        The alarm network's shape.
+    reads
+        Whose activations the alarm reads: the `"encoder"`'s, as the paper's runs did, or those of `"both"`
+        encoder and decoder.
+    score
+        What a row's logit is: the `"alarm"`'s; the `"reconstruction"` error's logarithm in standard deviations
+        above that of normal rows; or `"combined"`, their sum.
+    alarm_weight
+        The paper's gamma: the weight of the alarm's loss beside the reconstruction's.
+    generator
+        What makes counterexamples: `GaussianNoise`, `UniformNoise`, `ColumnSwap`, `VaeAnomalies`, or a function
+        from a batch of encoded rows to as many counterexamples. None: `GaussianNoise()`.
+    generated_weight
+        The weight of the counterexamples' loss beside the normal rows'; 0 in the paper, which has labels for
+        all rows. None: 1 where no anomaly is known, else 0.
+    known_weight
+        The weight of the known anomalies' mean loss beside the normal rows', however few they are. None: each
+        row counts the same, as in the paper.
+    blend
+        A known anomaly is shown blended with a normal row, of which it takes a share between 0 and this, drawn
+        anew each time; 0 shows it as it is. It works where `known_weight` is a number.
+    schedule
+        How long and how fast the networks train. None: by the number of rows.
+    encoder
+        A `TableEncoder` with settings of your own; it is copied, then learns on training rows only.
+    alarm_rate
+        The share of normal rows that may raise an alarm, in (0, 1). `set_alarm_rate` changes it later.
+    calibration_share
+        The share of normal rows (at most 10,000) that set the threshold and serve nothing else. They are drawn
+        from rows labelled normal; from unlabelled rows only where no row is.
+    unlabelled
+        `"normal"` trains on unlabelled rows as normal ones, `"ignore"` leaves them out.
+    anomaly_label
+        The label of anomalies in `y`, where it is not 1 or True.
+    device
+        `"auto"` (a GPU where there is one), or PyTorch's name for a device.
+    random_state
+        Same seed, machine, versions and thread count: the same model, bit for bit (on the CPU). None draws a
+        fresh seed; `seed_` has it.
+    verbose
+        True shows progress bars; a function is called with each `Progress`.
+
+    Attributes
+    ----------
+    classes_
+        What you call normal and anomaly, in this order.
+    threshold_
+        The logit above which a row raises an alarm.
+    alarm_rate_, alarm_rate_held_
+        The rate asked for, and the rate that the calibration rows hold.
+    calibration_scores_
+        Logits of the calibration rows, ascending.
+    calibration_is_labelled_
+        False where they had to be unlabelled rows: the rate then assumes that these are clean.
+    decision_scores_, labels_
+        Logits of the rows given to `fit`, and 1 where they exceed the threshold. Not kept in files.
+    label_counts_
+        Rows by label, and how many rows equal a known anomaly but are not labelled so.
+    history_
+        The losses of the training.
+    encoder_, seed_, n_features_in_, feature_names_in_
+        The learned encoder, the seed, and the input as scikit-learn describes it.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> generator = np.random.default_rng(0)
+    >>> rows = generator.normal(size=(500, 4))
+    >>> rows[:50] += 4
+    >>> known = np.repeat([1.0, 0.0], [50, 450])
+    >>> detector = ConvA3Detector(alarm_rate=0.05, random_state=0).fit(rows, known)
+    >>> detector.predict(rows[:5] + 0.1)
+    array([1, 1, 1, 1, 1])
+    """
+
+    method: ClassVar[str] = "conv-a3"
+    _target: StridedAutoencoderNetwork
+    _alarm: ConvAlarmNetwork
+    _errors: ErrorScale
+
+    def __init__(
+        self,
+        *,
+        target: StridedAutoencoder | None = None,
+        alarm: ConvAlarm | None = None,
+        reads: Reads = "encoder",
+        score: ScoreKind = "alarm",
+        alarm_weight: float = 1.0,
+        generator: Generator | Callable[[Tensor], Tensor] | None = None,
+        generated_weight: float | None = None,
+        known_weight: float | None = 1.0,
+        blend: float = 0.0,
+        schedule: Schedule | None = None,
+        encoder: TableEncoder | None = None,
+        alarm_rate: float = 0.01,
+        calibration_share: float = 0.2,
+        unlabelled: Literal["normal", "ignore"] = "normal",
+        anomaly_label: object = None,
+        device: str = "auto",
+        random_state: int | np.random.RandomState | np.random.Generator | None = None,
+        verbose: bool | ProgressFunction = False,
+    ) -> None:
+        self.target = target
+        self.alarm = alarm
+        self.reads = reads
+        self.score = score
+        self.alarm_weight = alarm_weight
+        self.generator = generator
+        self.generated_weight = generated_weight
+        self.known_weight = known_weight
+        self.blend = blend
+        self.schedule = schedule
+        self.encoder = encoder
+        self.alarm_rate = alarm_rate
+        self.calibration_share = calibration_share
+        self.unlabelled = unlabelled
+        self.anomaly_label = anomaly_label
+        self.device = device
+        self.random_state = random_state
+        self.verbose = verbose
+
+    @classmethod
+    def as_published(cls, *, alarm_weight: float = 1.0, **parameters: Any) -> Self:
+        """A detector with the E2E-ConvA3 paper's settings, for tables and images.
+
+        Parameters
+        ----------
+        alarm_weight
+            The paper's gamma, 1 or 10.
+        **parameters
+            Any parameter of `ConvA3Detector`, which then takes precedence.
+
+        Examples
+        --------
+        >>> ConvA3Detector.as_published(alarm_weight=10).schedule.batch_size
+        256
+        """
+        published: dict[str, Any] = {
+            "generated_weight": 0.0,
+            "known_weight": None,
+            "blend": 0.0,
+            "alarm": ConvAlarm(channels=(96, 192)),
+            "schedule": Schedule(epochs=100, batch_size=256, learning_rate=1e-3, patience=2),
+            "encoder": TableEncoder(scaling="quantile-normal"),
+            "calibration_share": 0.05,
+        }
+        return cls(alarm_weight=alarm_weight, **(published | parameters))
+
+    def _check_parameters(self) -> None:
+        check_type(self, "target", self.target, StridedAutoencoder)
+        check_type(self, "alarm", self.alarm, ConvAlarm)
+        check_type(self, "generator", self.generator, Generator, Callable)  # type: ignore[arg-type]
+        check_type(self, "schedule", self.schedule, Schedule)
+        check_choice(self, "reads", self.reads, ("encoder", "both"))
+        check_choice(self, "score", self.score, ("alarm", "reconstruction", "combined"))
+        check_real(self, "alarm_weight", self.alarm_weight, 0)
+        check_real(self, "blend", self.blend, 0, 1, open_ends=False)
+        if self.generated_weight is not None:
+            check_real(self, "generated_weight", self.generated_weight, 0, open_ends=False)
+        if self.known_weight is not None:
+            check_real(self, "known_weight", self.known_weight, 0)
+
+    def _validation_share(self) -> float:
+        return VALIDATION_SHARE if self._schedule(1).patience else 0.0
+
+    def _default_encoder(self) -> TableEncoder:
+        return TableEncoder(scaling="quantile-normal")
+
+    def _networks(self) -> dict[str, nn.Module]:
+        return {"target": self._target, "alarm": self._alarm, "errors": self._errors}
+
+    def _build(self, shape: tuple[int, ...], stored: Mapping[str, NDArray[Any]] | None = None) -> None:
+        self._target = (self.target or StridedAutoencoder()).build(shape)
+        maps, _ = self._read(torch.empty((1, *shape), device="meta"), reconstructed=1)
+        self._maps_shape = tuple(maps.shape[1:])
+        self._alarm = self._build_alarm()
+        self._errors = ErrorScale()
+
+    def _build_alarm(self) -> ConvAlarmNetwork:
+        return (self.alarm or ConvAlarm()).build(self._maps_shape)
+
+    def _schedule(self, rows: int) -> Schedule:
+        return self.schedule or joint_schedule(rows)
+
+    def _fit_networks(self, data: TrainingData, progress: ProgressFunction | None) -> None:
+        materialise(self._target, torch_generator(self.seed_, "target weights"))
+        networks = nn.ModuleDict({"target": self._target, "alarm": self._alarm})
+        self._train(networks, data, progress, name="joint", lowers_errors=True)
+        self._target.requires_grad_(False)
+        self._errors.to(data.rows.device).learn(self._row_errors(data.rows, data.normal[:SCALED_BY]))
+
+    def _fit_alarm(self, data: TrainingData, progress: ProgressFunction | None) -> None:
+        self._alarm = self._build_alarm()
+        self._train(self._alarm, data, progress, name="alarm", lowers_errors=False)
+
+    def _train(
+        self,
+        network: nn.Module,
+        data: TrainingData,
+        progress: ProgressFunction | None,
+        *,
+        name: str,
+        lowers_errors: bool,
+    ) -> None:
+        device, seed, schedule = data.rows.device, self.seed_, self._schedule(len(data.normal))
+        generated_weight = self._generated_weight(data)
+        materialise(self._alarm, torch_generator(seed, "alarm weights"))
+        network.to(device)
+        balanced = self.known_weight is not None
+        nothing = data.rows[:0]
+        known = KnownAnomalies(
+            data.rows[data.known] if balanced else nothing,
+            count=schedule.batch_size,
+            blend=self.blend,
+            seed=seed,
+        )
+        shown = data.normal if balanced else torch.cat([data.normal, data.known])
+        sample = as_generator(self.generator).sampler(data.rows[data.normal], seed=seed, progress=progress)
+        draws = torch_generator(seed, "generated anomalies", device)
+
+        def counterexamples(rows: Tensor) -> Tensor:
+            return sample(rows, draws) if generated_weight else nothing
+
+        def loss_of(real: Tensor, labels: Tensor, known: Tensor, generated: Tensor) -> Tensor:
+            maps, errors = self._read(
+                torch.cat([real, known, generated]), reconstructed=len(real) * lowers_errors
+            )
+            parts = self._alarm(maps).split([len(real), len(known), len(generated)])
+            alarm = alarm_loss(
+                parts[0],
+                labels,
+                *parts[1:],
+                known_weight=self.known_weight or 1.0,
+                generated_weight=generated_weight,
+            )
+            if not lowers_errors:
+                return alarm
+            return (errors * (1 - labels)).mean() + self.alarm_weight * alarm
+
+        def loss(index: Tensor) -> Tensor:
+            real, labels = data.rows[shown[index]], (index >= len(data.normal)).to(device, torch.float32)
+            return loss_of(real, labels, known(real), counterexamples(real))
+
+        held = data.rows[data.validation_normal]
+        held_known, held_generated = data.rows[data.validation_known], counterexamples(held)
+
+        def validation_loss() -> Tensor:
+            parts = max(1, math.ceil(len(held) / VALIDATED_AT_ONCE))
+            chunks = zip(
+                *(torch.tensor_split(rows, parts) for rows in (held, held_known, held_generated)), strict=True
+            )
+            losses = [loss_of(one, torch.zeros(len(one), device=device), *others) for one, *others in chunks]
+            return torch.stack(losses).mean()
+
+        self.history_[name] = train(
+            network,
+            loss,
+            name=name,
+            rows=len(shown),
+            schedule=schedule,
+            generator=torch_generator(seed, f"{name} batches"),
+            noise=torch_generator(seed, f"{name} noise", device),
+            validation_loss=validation_loss if len(held) else None,
+            progress=progress,
+        )
+
+    def _generated_weight(self, data: TrainingData) -> float:
+        known = len(data.known)
+        if self.generated_weight is None:
+            return 0.0 if known else 1.0
+        if not self.generated_weight and not known:
+            raise InputError(
+                "nothing anomalous to learn from: no row is labelled anomalous and generated_weight is 0",
+                code="no_anomalies",
+            )
+        return self.generated_weight
+
+    def _read(self, batch: Tensor, *, reconstructed: int) -> tuple[Tensor, Tensor]:
+        """What the alarm reads of rows (B, ...), and the errors of the first `reconstructed` of them."""
+        target = self._target
+        if self.reads == "both":
+            with recording(target, target.layers) as outputs:
+                errors = target.row_losses(batch)
+            return stacked(outputs, target.layers), errors[:reconstructed]
+        with recording(target, target.encoder_layers) as outputs:
+            codes = target.encode(batch)
+        maps = stacked(outputs, target.encoder_layers)
+        if not reconstructed:
+            return maps, maps.new_zeros(0)
+        return maps, target.losses(codes[:reconstructed], batch[:reconstructed])
+
+    def _row_errors(self, rows: Tensor, index: Tensor) -> Tensor:
+        parts = torch.split(index, VALIDATED_AT_ONCE)
+        with torch.no_grad():
+            return torch.cat([self._target.row_losses(rows[part]) for part in parts])
+
+    def _block_logits(self, block: Tensor) -> Tensor:
+        maps, errors = self._read(block, reconstructed=len(block) * (self.score != "alarm"))
+        if self.score == "alarm":
+            return self._alarm(maps)  # type: ignore[no-any-return]
+        scaled: Tensor = self._errors(errors)
+        return scaled if self.score == "reconstruction" else scaled + self._alarm(maps)

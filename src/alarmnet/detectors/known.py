@@ -1,0 +1,31 @@
+"""Known anomalies, drawn anew for each training step."""
+
+import torch
+from torch import Tensor
+
+from alarmnet._random import torch_generator
+
+
+class KnownAnomalies:
+    """A handful of anomalies that count by a weight of their own; called with normal rows, gives some of them.
+
+    Shapes
+    ------
+    `anomalies` (K, ...) and the normal rows (B, ...) to min(K, `count`) anomalies, each blended with a normal
+    row, of which it takes a share between 0 and `blend`.
+    """
+
+    def __init__(self, anomalies: Tensor, *, count: int, blend: float, seed: int) -> None:
+        self.anomalies = anomalies
+        self.count = min(len(anomalies), count)
+        self.blend = blend
+        self.draws = torch_generator(seed, "known anomalies")
+
+    def __call__(self, normal: Tensor) -> Tensor:
+        """Draw."""
+        if not self.count:
+            return self.anomalies
+        drawn = self.anomalies[torch.randint(len(self.anomalies), (self.count,), generator=self.draws)]
+        partners = normal[torch.randint(len(normal), (self.count,), generator=self.draws)]
+        share = self.blend * torch.rand((self.count, *[1] * (drawn.dim() - 1)), generator=self.draws)
+        return torch.lerp(drawn, partners, share.to(drawn.device))

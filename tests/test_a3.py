@@ -1,0 +1,179 @@
+"""A3: its loss, its recipes, and the paper's settings."""
+
+import copy
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from alarmnet import (
+    A3Detector,
+    ColumnSwap,
+    DenseAlarm,
+    DenseAutoencoder,
+    ExternalTarget,
+    GaussianNoise,
+    InputError,
+    Schedule,
+    TableEncoder,
+    UniformNoise,
+    VaeAnomalies,
+    VariationalAutoencoder,
+)
+from alarmnet.detectors.base import TrainingData
+
+Make = Any  # conftest's Maker
+Floats = NDArray[np.float64]
+
+
+class Recording(A3Detector):
+    """Remembers the rows that training was given, by what they served for."""
+
+    seen: TrainingData
+
+    def _training_data(self, *arguments: Any) -> TrainingData:
+        self.seen = super()._training_data(*arguments)
+        return self.seen
+
+
+# The alarm's loss: with one step of no length, the history holds the loss of the weights that score
+
+
+def one_step(
+    small: Make, X: Floats, y: Any, **parameters: Any
+) -> tuple[float, dict[str, NDArray[np.float64]]]:
+    """The loss of one step over all rows, and the logits by what the rows served for."""
+    still = Schedule(steps=1, batch_size=1000, learning_rate=1e-30)
+    recipe = DenseAlarm(hidden=(8,), dropout=0)
+    detector = small(
+        kind=Recording,
+        alarm=recipe,
+        alarm_schedule=still,
+        generator=lambda batch: torch.full_like(batch, 2),
+        reads="everything",
+        blend=0.0,
+        **parameters,
+    ).fit(X, y)
+    data = detector.seen
+    generated = torch.full((1, X.shape[1]), 2.0)
+    logits = {
+        "normal": detector.decision_scores_[data.normal],
+        "known": detector.decision_scores_[data.known],
+        "generated": detector._block_logits(generated).detach().numpy().astype(np.float64),
+    }
+    return detector.history_["alarm"][0]["loss"], logits
+
+
+def surprise(logits: Floats, label: int) -> Floats:
+    """Binary cross-entropy."""
+    return np.asarray(np.logaddexp(0, -logits if label else logits))
+
+
+def test_the_papers_loss(small: Make, rows: Floats, labels: Floats) -> None:
+    loss, logits = one_step(small, rows, labels, known_weight=None, generated_weight=0.7)
+    assert len(logits["known"]) == 10
+    real = np.concatenate([surprise(logits["normal"], 0), surprise(logits["known"], 1)])
+    assert loss == pytest.approx(real.mean() + 0.7 * surprise(logits["generated"], 1).mean(), rel=1e-5)
+
+
+def test_the_balanced_loss(small: Make, rows: Floats, labels: Floats) -> None:
+    one = labels.copy()
+    one[191:] = np.nan
+    loss, logits = one_step(small, rows, one, known_weight=3.0, generated_weight=0.5)
+    means = {kind: surprise(values, int(kind != "normal")).mean() for kind, values in logits.items()}
+    assert loss == pytest.approx(means["normal"] + 3 * means["known"] + 0.5 * means["generated"], rel=1e-5)
+
+
+def test_the_shift_term(small: Make, rows: Floats) -> None:
+    loss, logits = one_step(small, rows, None, shift_weight=2.0, generated_weight=1.0)
+    shift = 2 * (1 - 1 / (1 + np.exp(-logits["normal"]))).mean()
+    rest = surprise(logits["normal"], 0).mean() + surprise(logits["generated"], 1).mean()
+    assert loss == pytest.approx(rest + shift, rel=1e-5)
+
+
+def test_shift_weight_raises_scores(small: Make, rows: Floats, labels: Floats, fitted: A3Detector) -> None:
+    shifted = small(shift_weight=5.0).fit(rows, labels)
+    assert shifted.anomaly_score(rows[:150]).mean() > fitted.anomaly_score(rows[:150]).mean() + 0.1
+
+
+def test_without_counterexamples_the_known_anomalies_teach(small: Make, rows: Floats, labels: Floats) -> None:
+    detector = small(generated_weight=0, generator=lambda batch: 1 / 0).fit(rows, labels)
+    assert detector.predict(rows[-10:]).all()
+
+
+@pytest.mark.parametrize("parameters", [{}, {"known_weight": None}, {"reads": "activations"}])
+def test_the_memory_budget_changes_no_score(
+    small: Make, rows: Floats, labels: Floats, monkeypatch: pytest.MonkeyPatch, parameters: dict[str, Any]
+) -> None:
+    kept = small(**parameters).fit(rows, labels)
+    monkeypatch.setattr("alarmnet.detectors.a3.KEPT_ACTIVATIONS", 0)
+    computed = small(**parameters).fit(rows, labels)
+    np.testing.assert_allclose(computed.anomaly_score(rows), kept.anomaly_score(rows), atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"generator": UniformNoise()},
+        {"generator": ColumnSwap()},
+        {"generator": VaeAnomalies(hidden=(8,), code=2, schedule=Schedule(steps=5))},
+        {"target": VariationalAutoencoder(hidden=(8, 4), code=2)},
+        {
+            "target": DenseAutoencoder(hidden=(8,), loss="squared"),
+            "encoder": TableEncoder(scaling="standard"),
+        },
+        {"target": None, "alarm": None},
+        {"reads": "activations", "known_weight": None},
+    ],
+)
+def test_recipes_train_and_score(
+    small: Make, rows: Floats, labels: Floats, parameters: dict[str, Any]
+) -> None:
+    detector = small(**parameters).fit(rows, labels)
+    assert np.isfinite(detector.decision_function(rows)).all()
+
+
+def test_a_users_module_is_read_and_not_changed(small: Make, rows: Floats, labels: Floats) -> None:
+    module = nn.Sequential(nn.Linear(5, 8), nn.ReLU(), nn.Linear(8, 2))
+    module.train()
+    before = copy.deepcopy(module.state_dict())
+    detector = small(target=ExternalTarget(module, layers=["1"])).fit(rows, labels)
+    assert all(torch.equal(before[name], weight) for name, weight in module.state_dict().items())
+    assert all(weight.requires_grad for weight in module.parameters())
+    assert all(part.training for part in module.modules())
+    assert list(detector.history_) == ["alarm"]
+
+
+def test_the_published_settings() -> None:
+    detector = A3Detector.as_published(hidden=(150, 80, 40, 20), random_state=1)
+    assert detector.target == DenseAutoencoder(hidden=(150, 80, 40, 20))
+    assert detector.alarm == DenseAlarm(hidden=(1000, 500, 200, 75), dropout=0.1)
+    assert detector.generator == GaussianNoise(mean=0.5, deviation=1)
+    assert (detector.reads, detector.known_weight, detector.generated_weight) == ("activations", None, 1.0)
+    assert detector.alarm_schedule == Schedule(epochs=60, batch_size=256, learning_rate=1e-5)
+    assert detector.random_state == 1
+
+
+def test_refitting_with_the_same_labels_changes_nothing(
+    fitted: A3Detector, rows: Floats, labels: Floats
+) -> None:
+    again = copy.deepcopy(fitted).refit_alarm(rows, labels)
+    np.testing.assert_array_equal(again.decision_scores_, fitted.decision_scores_)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "sentence"),
+    [
+        ({"shift_weight": -0.5}, "'shift_weight' parameter of A3Detector must be a number in [0, inf"),
+        ({"alarm_schedule": 30}, "'alarm_schedule' parameter of A3Detector"),
+    ],
+)
+def test_its_own_parameters_are_checked(
+    small: Make, rows: Floats, parameters: dict[str, Any], sentence: str
+) -> None:
+    with pytest.raises(InputError) as caught:
+        small(**parameters).fit(rows)
+    assert sentence in str(caught.value)
