@@ -5,7 +5,7 @@ import torch
 from torch import Tensor, nn
 
 from alarmnet import ConvAutoencoder, DenseAutoencoder, InputError
-from alarmnet.activations import flat_activations, recording
+from alarmnet.activations import flat_activations, recording, stacked
 from alarmnet.layers import materialise
 
 
@@ -84,3 +84,22 @@ def test_the_papers_sizes() -> None:
         assert activations.shape == (2, width)
         assert output.shape == (2, *shape)
         assert (activations >= 0).all()
+
+
+def test_maps_are_pooled_to_the_smallest_and_stacked() -> None:
+    large, small = torch.rand(2, 3, 8, 6), torch.rand(2, 5, 4, 3)
+    found = stacked({"large": large, "small": small}, ["small", "large"])
+    assert torch.equal(found[:, :5], small)
+    assert torch.equal(found[:, 5:], large.unfold(2, 2, 2).unfold(3, 2, 2).amax((4, 5)))
+
+
+def test_maps_of_odd_sizes_are_pooled_too() -> None:
+    large, small = torch.rand(2, 3, 7, 9), torch.rand(2, 5, 4, 5)
+    found = stacked({"large": large, "small": small}, ["large", "small"])
+    assert found.shape == (2, 8, 4, 5)
+    assert torch.equal(found[:, :3, 0, 0], large[:, :, :2, :2].amax((2, 3)))
+
+
+def test_maps_that_were_never_made_are_refused() -> None:
+    with pytest.raises(InputError, match="never ran the layer"):
+        stacked({"one": torch.rand(1, 1, 2, 2)}, ["one", "two"])

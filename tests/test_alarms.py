@@ -1,10 +1,12 @@
-"""The alarm network: one logit a row, and several side by side."""
+"""The alarm networks: one logit a row, several side by side, and their loss."""
 
+import pytest
 import torch
 from torch import nn
+from torch.nn import functional
 
-from alarmnet import DenseAlarm
-from alarmnet.alarms import AlarmNetworks, DenseAlarmNetwork
+from alarmnet import ConvAlarm, DenseAlarm
+from alarmnet.alarms import AlarmNetworks, DenseAlarmNetwork, alarm_loss
 from alarmnet.layers import materialise
 
 
@@ -37,3 +39,25 @@ def test_alarms_side_by_side_read_the_first_numbers_and_are_averaged() -> None:
     batch = torch.rand(5, 6)
     torch.testing.assert_close(pair(batch), torch.stack([narrow(batch[:, :3]), wide(batch)]))
     torch.testing.assert_close(pair.logits(batch), (narrow(batch[:, :3]) + wide(batch)) / 2)
+
+
+@pytest.mark.parametrize("shape", [(6, 1, 4), (6, 1, 16), (6, 2, 2), (6, 7, 7), (6, 40, 30)])
+def test_a_convolutional_alarm_gives_one_logit_a_row(shape: tuple[int, ...]) -> None:
+    network = ConvAlarm(channels=(8, 4)).build(shape)
+    assert all(weight.is_meta for weight in network.parameters())
+    materialise(network, torch.Generator().manual_seed(0))
+    assert network.eval()(torch.rand(5, *shape)).shape == (5,)
+    assert network.output.in_features <= 4 * 16
+
+
+def test_the_loss_weighs_its_three_parts() -> None:
+    real, known, generated = torch.tensor([0.5, -1.0, 2.0]), torch.tensor([0.3, 1.5]), torch.tensor([-0.2])
+    labels = torch.tensor([0.0, 0.0, 1.0])
+    entropy = functional.binary_cross_entropy_with_logits
+    expected = (
+        entropy(real, labels) + 0.5 * entropy(known, torch.ones(2)) + 0.7 * entropy(generated, torch.ones(1))
+    )
+    weights = {"known_weight": 0.5, "generated_weight": 0.7}
+    torch.testing.assert_close(alarm_loss(real, labels, known, generated, **weights), expected)
+    nothing = torch.empty(0)
+    torch.testing.assert_close(alarm_loss(real, labels, nothing, nothing, **weights), entropy(real, labels))

@@ -1,14 +1,24 @@
 """Target networks: shapes, losses, and a user's own module that is only read."""
 
+from typing import Any
+
 import pytest
 import torch
 from torch import nn
 from torch.distributions import Normal, kl_divergence
 from torch.nn import functional
 
-from alarmnet import ConvAutoencoder, DenseAutoencoder, ExternalTarget, InputError, VariationalAutoencoder
+from alarmnet import (
+    ConvAutoencoder,
+    DenseAutoencoder,
+    ExternalTarget,
+    InputError,
+    StridedAutoencoder,
+    VariationalAutoencoder,
+)
 from alarmnet.layers import drawing_from, materialise
 from alarmnet.targets import TARGETS, Target, TargetNetwork
+from alarmnet.targets.strided import StridedAutoencoderNetwork
 from alarmnet.targets.vae import VariationalAutoencoderNetwork
 
 
@@ -90,7 +100,7 @@ def test_networks_take_no_memory_until_they_are_materialised() -> None:
 
 
 def test_recipes_are_listed_under_their_kind() -> None:
-    assert {kind: recipe.kind for kind, recipe in TARGETS.items()} == dict(zip(TARGETS, TARGETS, strict=True))
+    assert [recipe.kind for recipe in TARGETS.values()] == [*TARGETS]
 
 
 def test_a_users_module_always_runs_in_evaluation_mode() -> None:
@@ -116,3 +126,53 @@ def test_a_users_module_needs_layers() -> None:
     with pytest.raises(InputError, match="needs the names of the layers to read; got none"):
         ExternalTarget(nn.Linear(4, 2), layers=[]).build((4,))
     assert repr(ExternalTarget(nn.Linear(4, 2), layers=["a"])) == "ExternalTarget(Linear, layers=['a'])"
+
+
+@pytest.mark.parametrize("code_weight", [None, 1.0])
+@pytest.mark.parametrize("shape", [(1, 8, 8), (3, 9, 28), (1, 33, 32), (1,), (7,), (300,)])
+def test_strided_autoencoders_give_rows_of_their_own_shape(
+    shape: tuple[int, ...], code_weight: float | None
+) -> None:
+    network = built(StridedAutoencoder(code_weight=code_weight, channels=(4, 8, 8)), shape)
+    batch = batch_of(3, *shape)
+    assert network(batch).shape == batch.shape
+    losses = network.row_losses(batch)
+    assert losses.shape == (3,)
+    if code_weight is None:
+        torch.testing.assert_close(losses, (network(batch) - batch).square().flatten(1).mean(1))
+
+
+def test_soft_ordering_is_a_linear_layer_and_elu_over_which_one_dimensional_convolutions_run() -> None:
+    network = built(StridedAutoencoder(grid=(4, 6)), (5,))
+    assert isinstance(network, StridedAutoencoderNetwork)
+    batch = batch_of(2, 5)
+    parts: dict[str, Any] = dict(network.encoder.named_children())
+    ordered = functional.elu(parts["order_norm"](parts["order"](batch)))
+    assert torch.equal(network.encoder[:4](batch), ordered.reshape(2, 4, 1, 6))
+    weight = parts["conv1"].weight[:, :, 0]
+    expected = functional.conv1d(ordered.reshape(2, 4, 6), weight, stride=2, padding=1)
+    torch.testing.assert_close(parts["conv1"](ordered.reshape(2, 4, 1, 6))[:, :, 0], expected)
+
+
+def test_the_variational_strided_loss_adds_the_codes_divergence() -> None:
+    network = built(StridedAutoencoder(code_weight=0.5, channels=(4,)), (1, 8, 8))
+    assert isinstance(network, StridedAutoencoderNetwork)
+    batch = batch_of(3, 1, 8, 8)
+    mean, log_variance = network.encode(batch).chunk(2, dim=1)
+    divergence = kl_divergence(Normal(mean, (0.5 * log_variance).exp()), Normal(0.0, 1.0)).sum((1, 2, 3))
+    errors = (network(batch) - batch).square().mean((1, 2, 3))
+    torch.testing.assert_close(network.row_losses(batch), errors + 0.5 * divergence / 64)
+
+
+def test_variational_codes_are_drawn_in_training_alone() -> None:
+    network = built(StridedAutoencoder(code_weight=1.0, channels=(4,)), (6,))
+    batch = batch_of(3, 6)
+    assert torch.equal(network(batch), network(batch))
+    network.train()
+    with drawing_from(network, torch.Generator().manual_seed(0)):
+        assert not torch.equal(network(batch), network(batch))
+
+
+def test_operations_are_counted() -> None:
+    network = built(StridedAutoencoder(channels=(4,)), (1, 8, 8))
+    assert network.operations_a_row == 2 * 2 * (9 * 4 * 16)

@@ -1,0 +1,194 @@
+"""E2E-ConvA3: its loss, what the alarm reads, its three scores, and its own settings."""
+
+import copy
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from alarmnet import ColumnSwap, ConvA3Detector, InputError, Schedule, StridedAutoencoder, load
+from alarmnet.detectors.base import TrainingData
+from alarmnet.detectors.conv_a3 import ErrorScale
+
+Floats = NDArray[np.float64]
+
+
+class Recording(ConvA3Detector):
+    """Remembers the rows that training was given, by what they served for."""
+
+    seen: TrainingData
+
+    def _training_data(self, *arguments: Any) -> TrainingData:
+        self.seen = super()._training_data(*arguments)
+        return self.seen
+
+
+@pytest.fixture
+def conv(small: Any) -> Any:
+    """Makes detectors that train in a moment."""
+
+    def make(kind: type[ConvA3Detector] = ConvA3Detector, **parameters: Any) -> ConvA3Detector:
+        tiny: dict[str, Any] = {
+            "target": StridedAutoencoder(channels=(8, 8), grid=(4, 8)),
+            "schedule": Schedule(steps=30, batch_size=64, learning_rate=1e-2),
+            "alarm_rate": 0.1,
+            "random_state": 0,
+        }
+        return kind(**(tiny | parameters))
+
+    return make
+
+
+def surprise(logits: Floats, label: int) -> Floats:
+    """Binary cross-entropy."""
+    return np.asarray(np.logaddexp(0, -logits if label else logits))
+
+
+@pytest.mark.parametrize("known_weight", [None, 2.0])
+def test_the_joint_loss(conv: Any, rows: Floats, labels: Floats, known_weight: float | None) -> None:
+    """With one step of no length, and normalisation that does not depend on the batch, it can be computed anew."""
+    one = labels.copy()
+    one[191:] = np.nan  # one known anomaly, so that each of those drawn is it
+    still = Schedule(steps=1, batch_size=1000, learning_rate=1e-30)
+    detector = conv(
+        Recording,
+        schedule=still,
+        known_weight=known_weight,
+        alarm_weight=3.0,
+        generated_weight=0.5,
+        generator=lambda batch: torch.full_like(batch, 2),
+    )
+    evaluate_only(detector)
+    detector.fit(rows, one)
+    data = detector.seen
+    errors = detector._target.row_losses(data.rows).detach().numpy().astype(np.float64)
+    logits = detector.decision_scores_
+    generated = detector._block_logits(torch.full((1, *data.rows.shape[1:]), 2.0)).detach().numpy()
+    normal, known = data.normal.numpy(), data.known.numpy()
+    if known_weight is None:
+        count = len(normal) + len(known)
+        alarm = (surprise(logits[normal], 0).sum() + surprise(logits[known], 1).sum()) / count
+        reconstruction = errors[normal].sum() / count
+    else:
+        alarm = surprise(logits[normal], 0).mean() + known_weight * surprise(logits[known], 1).mean()
+        reconstruction = errors[normal].mean()
+    alarm += 0.5 * surprise(generated, 1).mean()
+    assert detector.history_["joint"][0]["loss"] == pytest.approx(reconstruction + 3 * alarm, rel=1e-4)
+
+
+def evaluate_only(detector: ConvA3Detector) -> None:
+    """Let its networks stay in evaluation mode, whatever is asked."""
+    build = detector._build
+
+    def built(*arguments: Any) -> None:
+        build(*arguments)
+        for network in (detector._target, detector._alarm):
+            for part in network.modules():
+                setattr(part, "train", lambda mode=True, part=part: part)  # noqa: B010
+
+    setattr(detector, "_build", built)  # noqa: B010
+
+
+def test_anomalies_do_not_teach_the_reconstruction(conv: Any, rows: Floats, labels: Floats) -> None:
+    """Where the alarm hardly counts, known anomalies change the decoder only by what normal rows teach."""
+    detector = conv(alarm_weight=1e-6, schedule=Schedule(steps=300, learning_rate=1e-2)).fit(rows, labels)
+    errors = np.square(detector.reconstructions(rows) - detector.encoder_.transform(rows)).mean(1)
+    assert errors[-10:].mean() > 2 * errors[:150].mean()
+
+
+def test_information_flows_into_the_encoder(conv: Any, rows: Floats, labels: Floats) -> None:
+    one, other = (
+        conv(alarm_weight=weight).fit(rows, labels)._target.encoder.conv1.weight for weight in (0.1, 10.0)
+    )
+    assert not torch.allclose(one, other, atol=1e-3)
+
+
+def test_the_alarm_reads_the_encoder_or_both(conv: Any, rows: Floats) -> None:
+    assert conv().fit(rows)._maps_shape == (16, 1, 2)
+    assert conv(reads="both").fit(rows)._maps_shape == (24, 1, 2)
+
+
+def test_three_scores(conv: Any, rows: Floats, labels: Floats) -> None:
+    logits = {
+        score: conv(score=score).fit(rows, labels).logits(rows)
+        for score in ("alarm", "reconstruction", "combined")
+    }
+    np.testing.assert_allclose(logits["combined"], logits["alarm"] + logits["reconstruction"], atol=1e-5)
+    detector = conv(score="reconstruction").fit(rows, labels)
+    errors = np.square(detector.reconstructions(rows) - detector.encoder_.transform(rows)).mean(1)
+    np.testing.assert_array_equal(np.argsort(logits["reconstruction"]), np.argsort(errors))
+    assert abs(logits["reconstruction"][:150].mean()) < 0.5
+
+
+def test_errors_are_scaled_by_those_of_normal_rows() -> None:
+    scale, errors = ErrorScale(), torch.rand(1000, generator=torch.Generator().manual_seed(0))
+    scale.learn(errors)
+    scaled = scale(errors)
+    assert scaled.mean().item() == pytest.approx(0, abs=1e-4)
+    assert scaled.std(correction=0).item() == pytest.approx(1, abs=1e-4)
+    assert torch.isfinite(scale(torch.zeros(2))).all()
+
+
+def test_without_labels_it_learns_from_counterexamples(conv: Any, rows: Floats) -> None:
+    detector = conv(generator=ColumnSwap()).fit(rows)
+    assert np.isfinite(detector.decision_scores_).all()
+    with pytest.raises(InputError, match="generated_weight is 0"):
+        conv(generated_weight=0.0).fit(rows)
+
+
+def test_with_labels_no_counterexample_is_made_unless_asked_for(
+    conv: Any, rows: Floats, labels: Floats
+) -> None:
+    conv(generator=lambda batch: 1 / 0).fit(rows, labels)
+    with pytest.raises(ZeroDivisionError):
+        conv(generator=lambda batch: 1 / 0, generated_weight=1.0).fit(rows, labels)
+
+
+def test_a_variational_target_trains_and_comes_back_from_a_file(
+    conv: Any, rows: Floats, labels: Floats, tmp_path: Any
+) -> None:
+    target = StridedAutoencoder(channels=(8,), grid=(4, 4), code_weight=1.0)
+    detector = conv(target=target, score="combined", reads="both").fit(rows, labels)
+    detector.save(tmp_path / "some.model")
+    again = load(tmp_path / "some.model")
+    assert again.get_params()["target"] == target
+    np.testing.assert_array_equal(again.logits(rows), detector.logits(rows))
+
+
+def test_refitting_keeps_the_joint_history(conv: Any, rows: Floats, labels: Floats) -> None:
+    detector = conv().fit(rows, labels)
+    again = copy.deepcopy(detector).refit_alarm(rows, labels)
+    assert list(again.history_) == ["joint", "alarm"]
+    assert again.predict(rows[-10:]).all()
+
+
+def test_the_published_settings() -> None:
+    detector = ConvA3Detector.as_published(alarm_weight=10.0, random_state=1)
+    assert (detector.alarm_weight, detector.known_weight, detector.generated_weight) == (10.0, None, 0.0)
+    assert detector.schedule is not None
+    assert detector.schedule.batch_size == 256
+    assert detector.random_state == 1
+
+
+@pytest.mark.parametrize(
+    ("parameters", "sentence"),
+    [
+        ({"score": "both"}, "'score' parameter of ConvA3Detector must be one of 'alarm', 'reconstruction'"),
+        ({"reads": "activations"}, "'reads' parameter of ConvA3Detector must be one of 'encoder', 'both'"),
+        (
+            {"alarm_weight": 0},
+            "'alarm_weight' parameter of ConvA3Detector must be a number in (0, inf). Got 0",
+        ),
+        ({"schedule": 30}, "'schedule' parameter of ConvA3Detector"),
+        ({"blend": 2}, "'blend' parameter of ConvA3Detector must be a number in [0, 1]"),
+    ],
+)
+def test_its_own_parameters_are_checked(
+    conv: Any, rows: Floats, parameters: dict[str, Any], sentence: str
+) -> None:
+    with pytest.raises(InputError) as caught:
+        conv(**parameters).fit(rows)
+    assert sentence in str(caught.value)
+    assert caught.value.code == "invalid_parameter"
