@@ -148,7 +148,7 @@ def test_normal_values_leave_the_others_unlabelled(folder: Path, tmp_path: Path)
         ([*LABELS, "--normal", "fraud"], "'fraud' is given as --anomaly and as --normal"),
         (["--label", "klass", "--anomaly", "x"], "has no column 'klass'; it has payment, amount"),
         (["--ignore", "x"], "--ignore 'x': there is no such column; there are 'payment', 'amount'"),
-        (["--method", "b3"], "'b3' is none of a3."),
+        (["--method", "b3"], "'b3' is none of a3"),
         (["--alarm-rate", "1"], "1.0 is not in the range 0<x<1."),
         (["--ignore", "payment", "--ignore", "amount", "--ignore", "service", *LABELS], "no column is left"),
     ],
@@ -324,7 +324,7 @@ def test_a_refused_row_is_numbered_in_the_whole_table(folder: Path, tmp_path: Pa
     out = tmp_path / "scores.csv"
     result = run("score", folder / "model", tmp_path / "t.parquet", "--out", out, code=2)
     assert "column 'amount', row 4. " in result.stderr
-    assert "(rows counted from row 65,536 of the table; `alarmnet score --on-bad-row flag`" in result.stderr
+    assert "(rows counted from row 65,536 of all files; `alarmnet score --on-bad-row flag`" in result.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["t.parquet"]
     run("score", folder / "model", tmp_path / "t.parquet", "--out", out, "--on-bad-row", "flag", code=3)
     scores = pd.read_csv(out)
@@ -367,7 +367,7 @@ def test_a_model_without_column_names_is_refused(tmp_path: Path) -> None:
     detector.save(tmp_path / "m")
     table().to_csv(tmp_path / "t.csv", index=False)
     result = run("score", tmp_path / "m", tmp_path / "t.csv", "--out", tmp_path / "s.csv", code=2)
-    assert "was trained on images or on a table without column names" in result.stderr
+    assert "was trained on a table without column names" in result.stderr
 
 
 def test_a_damaged_model_and_a_missing_table_are_named(folder: Path, tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from alarmnet.cli.memory import available_bytes, estimated_bytes
+from alarmnet.cli.memory import available_bytes, estimated_bytes, estimated_image_bytes
 
 TEXTS = pa.array(["a", "b", None] * 5)
 NUMBERS = pa.array([1.0, 2.0, None] * 5)
@@ -25,6 +25,13 @@ def test_texts_of_every_type_become_as_many_columns(kind: pa.DataType) -> None:
 @pytest.mark.parametrize("times", [[date(2024, 1, 31), None, None], [datetime(2024, 1, 31), None, None]])
 def test_times_become_several_columns(times: list[Any]) -> None:
     assert estimated(pa.array(times * 5)) > estimated(TEXTS)
+
+
+def test_images_take_more_by_their_size_number_and_type() -> None:
+    small = estimated_image_bytes((1, 28, 28), rows=1000, pixel_bytes=1)
+    assert small < estimated_image_bytes((1, 28, 28), rows=1000, pixel_bytes=8)
+    assert small < estimated_image_bytes((3, 28, 28), rows=1000, pixel_bytes=1)
+    assert estimated_image_bytes((1, 300, 300), rows=5000, pixel_bytes=1) > 3 * 5000 * 300 * 300 * 5
 
 
 def test_available_memory_is_known_here() -> None:

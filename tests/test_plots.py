@@ -1,3 +1,5 @@
+import base64
+import io
 import sys
 from typing import Any
 
@@ -6,6 +8,7 @@ import pytest
 from matplotlib import rc_context, rcParams
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from PIL import Image
 
 from alarmnet import plots
 from alarmnet.errors import InputError, MissingExtraError
@@ -106,3 +109,11 @@ def test_inline_svg_repeats_and_leaves_global_settings_alone() -> None:
         before = dict(rcParams)
         assert inline() == first
         assert dict(rcParams) == before
+
+
+def test_an_image_is_clipped_and_not_enlarged() -> None:
+    image = np.array([[[-1.0, 0.5], [1.0, 9.0]]], dtype=np.float32)
+    uri = plots.inline_image(image)
+    shown = Image.open(io.BytesIO(base64.b64decode(uri.partition(",")[2])))
+    assert np.asarray(shown).tolist() == [[0, 128], [255, 255]]
+    assert image.tolist() == [[[-1.0, 0.5], [1.0, 9.0]]]

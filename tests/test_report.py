@@ -1,4 +1,6 @@
+import base64
 import datetime
+import io
 import json
 import sys
 from collections.abc import Mapping, Sequence
@@ -11,6 +13,7 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
+from PIL import Image
 
 from alarmnet.errors import InputError, MissingExtraError
 from alarmnet.preprocessing import ImageScaler, TableEncoder
@@ -67,6 +70,15 @@ class FakeDetector:
         deviations = np.zeros((len(self.encoder_.transform(X)), len(self.input_names_)))
         deviations[:, 0] = 2.5
         return deviations
+
+    def reconstructions(self, X: Any) -> np.ndarray:
+        assert self.images, "a table's rows are not shown as pictures"
+        return 1 - np.asarray(self.encoder_.transform(X))
+
+
+class FakeNoAutoencoder(FakeDetector):
+    def reconstructions(self, X: Any) -> np.ndarray:
+        raise InputError("the target network is no autoencoder", code="no_reconstruction")
 
 
 def report_of(X: Any, y: Any = None, **options: Any) -> Report:
@@ -246,14 +258,58 @@ def test_a_page_without_labels_leaves_out_what_needs_them() -> None:
         assert part in html
 
 
-def test_images_have_no_column_table() -> None:
-    images = np.random.default_rng(0).random((20, 9, 9))
-    report = report_of(images)
-    assert report.facts["data"]["image_shape"] == [9, 9]
+def shown_images(html: str) -> list[np.ndarray]:
+    """The pictures of a page as arrays (H, W) or (H, W, 3)."""
+    uris = [value or "" for name, value in Page(html).attributes if name == "src"]
+    assert all(uri.startswith("data:image/png;base64,") for uri in uris)
+    return [np.asarray(Image.open(io.BytesIO(base64.b64decode(uri.partition(",")[2])))) for uri in uris]
+
+
+@pytest.mark.parametrize("shape", [(20, 9, 11), (20, 1, 9, 11), (20, 3, 9, 11)])
+def test_the_highest_images_are_shown_beside_their_reconstructions(shape: tuple[int, ...]) -> None:
+    images = np.random.default_rng(0).integers(0, 250, size=shape, dtype=np.uint8)
+    images[7] = 255
+    y = [0.0] * 18 + [1.0, None]
+    report = make_report(FakeDetector(images), images, y, ids=[f"i{row}.png" for row in range(20)], top=3)
+    assert report.facts["highest"][0]["id"] == "i7.png"
     assert report.facts["highest"][0]["unusual"] == []
-    text = Page(report.to_html()).text
-    assert "20 images of 9 \u00d7 9" in text
-    assert "Cells unlike the training data" not in text
+    assert "base64" not in report.to_json()
+    html = report.to_html()
+    found = shown_images(html)
+    assert [image.shape for image in found] == [(9, 11, 3) if shape[1] == 3 else (9, 11)] * 6
+    assert ((found[0] == 255).all(), (found[1] == 0).all()) == (True, True)
+    for image, reconstruction in zip(found[::2], found[1::2], strict=True):
+        assert np.array_equal(image, 255 - reconstruction)
+    text = " ".join(Page(html).text.split())
+    assert "1 i7.png Score0.10 p-value0.01 Alarmyes Labelnormal" in text
+    assert "20 images of " + " \u00d7 ".join(map(str, shape[1:])) in text
+    assert "Highest-scored images" in text
+    assert 'class="gallery pixelated"' in html
+    for absent in ("Cells unlike the training data", "Most unusual values"):
+        assert absent not in text
+
+
+def test_images_of_a_target_that_is_no_autoencoder_are_shown_alone() -> None:
+    images = np.random.default_rng(0).random((20, 9, 9))
+    report = make_report(FakeNoAutoencoder(images), images, top=3)
+    assert report.reconstructions is None
+    html = report.to_html()
+    assert len(shown_images(html)) == 3
+    assert "reconstruction" not in Page(html).text
+
+
+def test_large_images_are_shown_smaller_and_hostile_names_escaped() -> None:
+    images = np.random.default_rng(0).integers(0, 256, size=(3, 300, 600), dtype=np.uint8)
+    html = make_report(FakeDetector(images), images, ids=[HOSTILE] * 3).to_html()
+    assert {image.shape for image in shown_images(html)} == {(64, 128)}
+    assert '<ol class="gallery">' in html
+    assert "<script" not in html
+
+
+def test_tables_show_no_image() -> None:
+    html = report_of(table()).to_html()
+    assert shown_images(html) == []
+    assert "<ol" not in html
 
 
 def test_the_hints_follow_the_facts() -> None:

@@ -6,6 +6,7 @@ They need Matplotlib (``pip install 'alarmnet[report]'``) and leave pyplot's glo
 
 from __future__ import annotations
 
+import base64
 import html
 import io
 import re
@@ -27,6 +28,8 @@ NORMAL, ANOMALY, UNLABELLED, THRESHOLD = "#2f6fab", "#c2410c", "#7d8590", "#1118
 BINS = 60
 EMPTY_BIN = 0.6  # a logarithmic axis has no zero: where the axis of counts starts
 
+LARGEST_IMAGE = 128
+"""Pixels a side of images on a page."""
 
 INK = "#123456"
 PAGE_COLORS = {NORMAL: "normal", ANOMALY: "anomaly", UNLABELLED: "unlabelled", THRESHOLD: "ink", INK: "ink"}
@@ -271,6 +274,35 @@ def inline_svg(draw: Callable[[Axes], None], *, name: str, label: str, size: tup
             artist.set_clip_on(False)  # clip paths are the only url() that Matplotlib would write
         figure.savefig(text, format="svg", transparent=True, metadata={"Date": None})
     return _for_page(text.getvalue(), name=name, label=label)
+
+
+def inline_image(image: NDArray[np.float32]) -> str:
+    """Give an image as a data URI to put inside an HTML page; large ones are made smaller.
+
+    Parameters
+    ----------
+    image
+        Shape (C, H, W), 1 or 3 channels; values beyond [0, 1] are shown as the nearest of them.
+
+    Raises
+    ------
+    MissingExtraError
+        If Pillow, which Matplotlib brings along, is not installed.
+
+    Examples
+    --------
+    >>> inline_image(np.zeros((1, 28, 28), dtype=np.float32))[:22]
+    'data:image/png;base64,'
+    """
+    require_extra("PIL.Image")
+    from PIL import Image
+
+    pixels = np.round(np.clip(image, 0, 1) * 255).astype(np.uint8)
+    picture = Image.fromarray(pixels[0] if len(pixels) == 1 else pixels.transpose(1, 2, 0))
+    picture.thumbnail((LARGEST_IMAGE, LARGEST_IMAGE))
+    stream = io.BytesIO()
+    picture.save(stream, format="PNG", optimize=True)
+    return "data:image/png;base64," + base64.b64encode(stream.getvalue()).decode()
 
 
 def _for_page(svg: str, *, name: str, label: str) -> str:

@@ -18,8 +18,9 @@ from numpy.typing import NDArray
 
 from alarmnet import plots
 from alarmnet._atomic import atomic_path
-from alarmnet._frames import read_frame
-from alarmnet._rows import take
+from alarmnet._frames import Float32s, read_frame
+from alarmnet._rows import Index, take
+from alarmnet._validation import Labels
 from alarmnet.errors import InputError
 from alarmnet.metrics import as_labels, evaluate, proportion
 from alarmnet.preprocessing import EncodingSummary, UnseenCategories
@@ -42,7 +43,7 @@ Floats = NDArray[np.float64]
 class FittedDetector(Protocol):
     """What a report asks of a fitted detector.
 
-    `encoder_`, `input_names_` and `column_deviations` are asked of table detectors only.
+    `input_names_` and `column_deviations` are asked of table detectors only, `reconstructions` of image detectors.
     """
 
     threshold_: float
@@ -68,6 +69,12 @@ class FittedDetector(Protocol):
     def column_deviations(self, X: Any) -> Floats:
         """Give how unusual each cell is, shape (N, columns): 1 is 1 normal row in 10, 2 is 1 in 100."""
 
+    def reconstructions(self, X: Any) -> Float32s:
+        """Give encoded images as the target network reconstructs them, (N, C, H, W).
+
+        Raises InputError with the code ``"no_reconstruction"`` where it is no autoencoder.
+        """
+
 
 def _json_value(value: Any) -> bool | int | float | str | None:
     """Give a cell as JSON holds it: NaN, NaT and pandas' NA become None, dates and the like their text."""
@@ -84,13 +91,6 @@ def _json_value(value: Any) -> bool | int | float | str | None:
 
 def _are_images(X: Any) -> bool:
     return getattr(X, "ndim", 2) > 2
-
-
-def _label_counts(labels: Floats | None, rows: int) -> dict[str, int]:
-    if labels is None:
-        return {"normal": 0, "anomaly": 0, "unlabelled": rows}
-    known = {"normal": int((labels == 0).sum()), "anomaly": int((labels == 1).sum())}
-    return {**known, "unlabelled": rows - sum(known.values())}
 
 
 def _alarm_share(scores: Floats, *, of: str) -> dict[str, Any]:
@@ -138,13 +138,23 @@ def _unusual(detector: FittedDetector, table: Any) -> list[list[dict[str, Any]]]
     ]
 
 
+def _pairs(detector: FittedDetector, images: Any) -> tuple[Float32s, Float32s | None]:
+    """Give a few images on the scale of the encoder, and their reconstructions where the target makes them."""
+    encoded: Float32s = detector.encoder_.transform(images)
+    try:
+        return encoded, detector.reconstructions(images)
+    except InputError as error:
+        if error.code != "no_reconstruction":
+            raise
+        return encoded, None
+
+
 def _highest(
-    detector: FittedDetector, X: Any, scores: Floats, labels: Floats | None, *, ids: Any, top: int
+    detector: FittedDetector, rows: Any, chosen: Index, scores: Floats, labels: Floats | None, *, ids: Any
 ) -> list[dict[str, Any]]:
-    chosen = np.argsort(-scores, kind="stable")[:top]
-    rows = take(X, chosen)
+    """Describe the `chosen` rows, which are `rows` themselves, in this order."""
     p_values = detector.p_value(rows)
-    unusual = [[] for _ in chosen] if _are_images(X) else _unusual(detector, rows)
+    unusual = [[] for _ in chosen] if _are_images(rows) else _unusual(detector, rows)
     meanings = {0.0: "normal", 1.0: "anomaly"}
     return [
         {
@@ -164,7 +174,8 @@ def _highest(
 def _data(
     detector: FittedDetector, X: Any, labels: Floats | None, *, name: str | None, rows: int
 ) -> dict[str, Any]:
-    facts = {"name": name, "rows": rows, "labels": _label_counts(labels, rows)}
+    counted = Labels(np.full(rows, np.nan) if labels is None else labels, np.array([0, 1]))
+    facts = {"name": name, "rows": rows, "labels": counted.counts()}
     if _are_images(X):
         return {**facts, "image_shape": list(X.shape[1:]), "columns": {}, "left_out": [], "cells": []}
     encoder = detector.encoder_
@@ -201,33 +212,34 @@ def _hints(facts: Mapping[str, Any]) -> list[str]:
     """Plain sentences on how to read the numbers."""
     rates, observed = facts["alarm_rate"], facts["observed"]
     asked, held = _percent(rates["asked"]), _percent(rates["held"])
+    row = "image" if facts["data"]["image_shape"] else "row"
     hints = [
         f"At an alarm rate of {held}, expect about {_count(round(10_000 * rates['held']))} false alarms per "
-        "10,000 normal rows.",
-        "A p-value is the share of normal rows that would score at least as high: 0.001 means 1 in 1,000.",
+        f"10,000 normal {row}s.",
+        f"A p-value is the share of normal {row}s that would score at least as high: 0.001 means 1 in 1,000.",
     ]
     if rates["held"] > rates["asked"] * 1.0001:
         hints.append(
-            f"{_count(rates['calibration_rows'])} calibration rows are too few to hold {asked}: {held} is "
+            f"{_count(rates['calibration_rows'])} calibration {row}s are too few to hold {asked}: {held} is "
             "the smallest rate they can hold."
         )
     if not rates["calibration_is_labelled"]:
         hints.append(
-            "No row labelled normal was at hand for calibration, so unlabelled rows were taken. The alarm "
+            f"No {row} labelled normal was at hand for calibration, so unlabelled {row}s were taken. The alarm "
             "rate holds only if these are clean; anomalies among them raise the threshold and hide others."
         )
     if observed["of"] == "all rows":
         hints.append(
-            "No row here is labelled normal, so the observed rate counts all rows: true anomalies raise it."
+            f"No {row} here is labelled normal, so the observed rate counts all {row}s: true anomalies raise it."
         )
     elif observed["low"] > rates["held"]:
         hints.append(
-            f"Normal rows raise more alarms ({_percent(observed['value'])}) than the rate allows ({held}): "
+            f"Normal {row}s raise more alarms ({_percent(observed['value'])}) than the rate allows ({held}): "
             "this data may differ from the training data; consider fitting anew."
         )
     if facts["evaluation"] is None:
         hints.append(
-            "Without both labelled normal rows and labelled anomalies there is no measure here of how many "
+            f"Without both labelled normal {row}s and labelled anomalies there is no measure here of how many "
             "anomalies are found."
         )
     return hints
@@ -280,6 +292,8 @@ def make_report(
         ids = np.asarray(ids, dtype=object)
         if ids.shape != scores.shape:
             raise InputError(f"ids have shape {ids.shape} for {len(scores):,} rows; pass one id a row")
+    chosen = np.argsort(-scores, kind="stable")[:top]
+    rows = take(X, chosen)
     facts: dict[str, Any] = {
         "format": 1,
         "title": title,
@@ -305,10 +319,11 @@ def make_report(
         "alarms": _alarm_share(scores, of="all rows"),
         "observed": _observed(scores, labels),
         "evaluation": _evaluation(scores, labels),
-        "highest": _highest(detector, X, scores, labels, ids=ids, top=top),
+        "highest": _highest(detector, rows, chosen, scores, labels, ids=ids),
     }
     facts["hints"] = _hints(facts)
-    return Report(facts=facts, scores=scores, labels=labels)
+    images, reconstructions = _pairs(detector, rows) if _are_images(X) else (None, None)
+    return Report(facts=facts, scores=scores, labels=labels, images=images, reconstructions=reconstructions)
 
 
 def _count(value: int) -> str:
@@ -352,11 +367,16 @@ class Report:
         Shape (N,), what `decision_function` gave: above 0 is an alarm.
     labels
         Shape (N,), 1 anomaly, 0 normal, NaN not looked at; None where none were given.
+    images, reconstructions
+        The highest-scored images and what the target network makes of them, shape (top, C, H, W), in about
+        [0, 1]; None for tables, and where the target is no autoencoder.
     """
 
     facts: dict[str, Any]
     scores: Floats
     labels: Floats | None
+    images: Float32s | None = None
+    reconstructions: Float32s | None = None
 
     def to_html(self) -> str:
         """Give one self-contained page: no script, nothing from the network, light and dark, phone and paper.
@@ -385,7 +405,7 @@ class Report:
             "shortened": _shortened,
         }
         page = environment.get_template("report.html.j2")
-        return page.render(self.facts, pictures=self._pictures()) + "\n"
+        return page.render(self.facts, pictures=self._pictures(), gallery=self._gallery()) + "\n"
 
     def to_json(self) -> str:
         """Give the facts as JSON text."""
@@ -408,6 +428,21 @@ class Report:
         content = writers[path.suffix]().encode("utf-8", errors="replace")
         with atomic_path(path) as draft:
             draft.write_bytes(content)
+
+    def _gallery(self) -> list[dict[str, Any]]:
+        """The highest-scored images, each a data URI, with what is said of it."""
+        if self.images is None:
+            return []
+        none = [None] * len(self.images)
+        pairs = zip(self.images, none if self.reconstructions is None else self.reconstructions, strict=True)
+        return [
+            {
+                **fact,
+                "image": plots.inline_image(image),
+                "reconstruction": None if made is None else plots.inline_image(made),
+            }
+            for fact, (image, made) in zip(self.facts["highest"], pairs, strict=True)
+        ]
 
     def _pictures(self) -> dict[str, str]:
         """SVG by name; a picture that would say nothing is left out."""

@@ -1,4 +1,4 @@
-"""Table files as Arrow data in batches of bounded size, and results written the same way.
+"""Table and image files in batches of bounded size, and results written as tables.
 
 A CSV file is refused, rather than guessed at, for: no header, a header that repeats a name or stands again
 between the rows, rows of unequal length, a quote that is never closed, text that is not UTF-8, NUL bytes, a
@@ -8,7 +8,17 @@ header has most of.
 
 from alarmnet.batches.batch import Batch
 from alarmnet.batches.cells import MISSING_WORDS, ColumnKind
+from alarmnet.batches.image_files import ImageBatch, ImageFiles, holds_images
 from alarmnet.batches.table_files import TableFiles
 from alarmnet.batches.writer import write_table
 
-__all__ = ["MISSING_WORDS", "Batch", "ColumnKind", "TableFiles", "write_table"]
+__all__ = [
+    "MISSING_WORDS",
+    "Batch",
+    "ColumnKind",
+    "ImageBatch",
+    "ImageFiles",
+    "TableFiles",
+    "holds_images",
+    "write_table",
+]

@@ -11,11 +11,11 @@ from alarmnet.cli.terminal import Commands, LazyCommand
 __all__ = ["main"]
 
 COMMANDS = {
-    "fit": LazyCommand("alarmnet.cli.fit", "Learn what is normal in tables, and write a model."),
+    "fit": LazyCommand("alarmnet.cli.fit", "Learn what is normal in tables or images, and write a model."),
     "refit": LazyCommand("alarmnet.cli.fit", "Train a model's alarm anew for new labels, in seconds."),
-    "score": LazyCommand("alarmnet.cli.score", "Score tables of any size, row by row."),
+    "score": LazyCommand("alarmnet.cli.score", "Score tables or images of any size, row by row."),
     "evaluate": LazyCommand("alarmnet.cli.evaluate", "Measure how well a model finds anomalies."),
-    "report": LazyCommand("alarmnet.cli.evaluate", "Write a page about tables and their alarms."),
+    "report": LazyCommand("alarmnet.cli.evaluate", "Write a page about tables or images and their alarms."),
     "datasets": LazyCommand("alarmnet.cli.datasets", "List public data sets, or get one as a file."),
     "demo": LazyCommand("alarmnet.cli.demo", "See it at work within a minute."),
 }
@@ -29,7 +29,7 @@ COMMANDS = {
 )
 @click.version_option(package_name="alarmnet")
 def main() -> None:
-    """Find anomalies in tables, from a handful of labels or none.
+    """Find anomalies in tables or images, from a handful of labels or none.
 
     \b
     In short:
@@ -39,7 +39,8 @@ def main() -> None:
       alarmnet report fraud.model new.csv --out report.html
 
     Tables are CSV, gzipped CSV or Parquet files with a header; several files of the same columns are read as
-    one table, one after the other. Try "alarmnet COMMAND --help".
+    one table, one after the other. Images of one size are folders of PNG and JPEG files, or .npy and .npz
+    arrays. Try "alarmnet COMMAND --help".
 
     \b
     Exit codes: 0 done; 1 unexpected; 2 input or usage refused;

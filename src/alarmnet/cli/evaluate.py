@@ -10,11 +10,12 @@ from rich.table import Table
 
 from alarmnet import metrics
 from alarmnet.cli.labels import Labelling, needed
-from alarmnet.cli.model_tables import features_of, load_model, open_tables
+from alarmnet.cli.rows import load_model, open_to_run
 from alarmnet.cli.score import Tally, score_batches
 from alarmnet.cli.terminal import (
     a_file,
     check_output,
+    data_argument,
     device_option,
     id_option,
     ignore_option,
@@ -24,7 +25,6 @@ from alarmnet.cli.terminal import (
     output_options,
     row_progress,
     show_facts,
-    tables_argument,
 )
 from alarmnet.report import make_report
 
@@ -51,7 +51,7 @@ def _print(found: metrics.Evaluation, *, asked: float) -> None:
 
 @click.command()
 @model_argument
-@tables_argument
+@data_argument
 @label_options(remembered=True)
 @ignore_option
 @click.option(
@@ -64,7 +64,8 @@ def _print(found: metrics.Evaluation, *, asked: float) -> None:
 @output_options
 def evaluate(
     model: Path,
-    tables: tuple[Path, ...],
+    data: tuple[Path, ...],
+    labels_file: Path | None,
     label: str | None,
     anomaly: tuple[str, ...],
     normal: tuple[str, ...],
@@ -76,7 +77,7 @@ def evaluate(
 ) -> None:
     """Measure how well a model finds anomalies.
 
-    Give tables with labels that training has not seen. It prints average precision and ROC AUC,
+    Give tables or images with labels that training has not seen. It prints average precision and ROC AUC,
     recall and precision among the highest-scored rows, and the alarms on normal rows beside the alarm rate
     that was asked for, each with its interval.
 
@@ -86,12 +87,10 @@ def evaluate(
     """  # noqa: D301 - click reads \b
     detector = load_model(model, device=device)
     labelling = needed(Labelling.chosen(label, anomaly, normal, remembered=detector.notes_))
-    files = open_tables(detector, tables, beside=[labelling.label], ignored=ignored)
-    labels = labelling.read(files, given=(*anomaly, *normal))
-    with row_progress(files.n_rows, quiet=quiet) as progress:
-        batches = score_batches(
-            detector, files, identifier=None, flag=False, tally=Tally(), progress=progress
-        )
+    rows = open_to_run(detector, data, label=labelling.label, labels_file=labels_file, ignored=ignored)
+    labels = rows.labels(labelling, given=(*anomaly, *normal))
+    with row_progress(rows.n_rows, quiet=quiet) as progress:
+        batches = score_batches(detector, rows, flag=False, tally=Tally(), progress=progress)
         logits = np.concatenate([scored.logits for scored in batches])
     found = metrics.evaluate(labels, logits, budget=budget, threshold=detector.threshold_)
     if as_json:
@@ -102,7 +101,7 @@ def evaluate(
 
 @click.command()
 @model_argument
-@tables_argument
+@data_argument
 @label_options(remembered=True)
 @id_option("that names the rows")
 @ignore_option
@@ -111,7 +110,8 @@ def evaluate(
 @json_option
 def report(
     model: Path,
-    tables: tuple[Path, ...],
+    data: tuple[Path, ...],
+    labels_file: Path | None,
     label: str | None,
     anomaly: tuple[str, ...],
     normal: tuple[str, ...],
@@ -121,30 +121,32 @@ def report(
     out: Path,
     as_json: bool,
 ) -> None:
-    """Write a page about tables and their alarms.
+    """Write a page about tables or images and their alarms.
 
-    It shows the highest-scored rows, what stands out in them, and the alarm rate.
-    With labels it also says how many anomalies are found. The tables have to fit in memory.
+    It shows the highest-scored rows, what stands out in them, and the alarm rate; of images, how the model
+    reconstructs them. With labels it also says how many anomalies are found. The data has to fit in memory.
 
     \b
     Example:
       alarmnet report fraud.model new.csv --out report.html --id payment
     """  # noqa: D301 - click reads \b
-    check_output(out, inputs=[model, *tables])
+    check_output(out, inputs=[model, *data, *([labels_file] if labels_file else [])])
     detector = load_model(model, device=device)
     labelling = Labelling.chosen(label, anomaly, normal, remembered=detector.notes_)
-    beside = [labelling.label if labelling else None, identifier]
-    files = open_tables(detector, tables, beside=beside, ignored=ignored)
-    if labelling and not label and labelling.label not in files.columns:
-        labelling = None
-    labels = labelling.read(files, given=(*anomaly, *normal)) if labelling else None
-    made = make_report(
+    rows = open_to_run(
         detector,
-        files.read(features_of(detector)),
-        labels,
-        ids=files.read([identifier])[identifier].to_pylist() if identifier else None,
-        data_name=", ".join(path.name for path in tables),
+        data,
+        label=labelling.label if labelling else None,
+        labels_file=labels_file,
+        identifier=identifier,
+        ignored=ignored,
     )
+    if labelling and not label and not rows.has_labels(labelling):
+        labelling = None
+    labels = rows.labels(labelling, given=(*anomaly, *normal)) if labelling else None
+    X, _ = rows.read()
+    data_name = ", ".join(path.name for path in data)
+    made = make_report(detector, X, labels, ids=rows.ids(), data_name=data_name)
     made.save(out)
     if as_json:
         show_facts(made.facts)

@@ -6,16 +6,15 @@ from typing import Any, Literal
 
 import click
 import numpy as np
-import pyarrow as pa
 
-from alarmnet._frames import kind_of, quoted, read_cells, read_frame
-from alarmnet.batches import TableFiles
+from alarmnet._rows import take
 from alarmnet.cli.labels import Floats, Labelling, label_counts, needed
-from alarmnet.cli.memory import available_bytes, check_memory, estimated_bytes, shown_bytes
-from alarmnet.cli.model_tables import check_device, encoder_of, features_of, load_model, open_tables
+from alarmnet.cli.memory import available_bytes, check_memory, shown_bytes
+from alarmnet.cli.rows import Rows, check_device, load_model, open_to_run, open_to_train
 from alarmnet.cli.terminal import (
     a_file,
     check_output,
+    data_argument,
     device_option,
     ignore_option,
     label_options,
@@ -23,34 +22,10 @@ from alarmnet.cli.terminal import (
     output_options,
     show_facts,
     shows_progress,
-    tables_argument,
 )
 from alarmnet.detectors import DETECTORS, BaseDetector
 from alarmnet.errors import InputError
-
-
-def _usable_rows(table: pa.Table) -> np.ndarray:
-    """Mark the rows (N,) without infinity, numbers beyond float32 and types other than their column's."""
-    frame = read_frame(table)
-    usable = np.ones(frame.rows, dtype=bool)
-    for index, label in enumerate(table.column_names):
-        column = frame.column(index)
-        cells = read_cells(column, kind_of(column, label))
-        usable &= ~cells.invalid
-    return usable
-
-
-def _features(files: TableFiles, labelling: Labelling | None, ignored: tuple[str, ...]) -> list[str]:
-    if unknown := [name for name in ignored if name not in files.columns]:
-        raise InputError(
-            f"--ignore {unknown[0]!r}: there is no such column; there are {quoted(files.columns)}",
-            code="missing_column",
-            column=unknown[0],
-        )
-    left_out = {*ignored, labelling.label if labelling else None}
-    if features := [name for name in files.columns if name not in left_out]:
-        return features
-    raise InputError("no column is left to learn from: all are labels or ignored", code="no_columns")
+from alarmnet.preprocessing import ImageScaler, TableEncoder
 
 
 def _say_labels(labelling: Labelling | None, counts: dict[str, int], *, aside: bool) -> None:
@@ -69,25 +44,25 @@ def _say_labels(labelling: Labelling | None, counts: dict[str, int], *, aside: b
     )
 
 
-def _check_size(files: TableFiles, features: list[str], *, aside: bool) -> None:
-    sample = next(files.batches(columns=features)).table
-    rows, available = files.n_rows or 0, available_bytes()
-    needed = estimated_bytes(sample, rows=rows)
+def _check_size(rows: Rows, *, aside: bool) -> None:
+    said, needed = rows.size()
+    available = available_bytes()
     there = "" if available is None else f", {shown_bytes(available)} are available"
-    click.echo(
-        f"Table: {rows:,} rows, {len(features)} columns. Training takes about {shown_bytes(needed)} of memory"
-        f"{there}.",
-        err=aside,
-    )
-    check_memory(needed, available)
+    click.echo(f"{said} Training takes about {shown_bytes(needed)} of memory{there}.", err=aside)
+    check_memory(needed, available, remedy=rows.fewer)
+
+
+def _input_facts(encoder: TableEncoder | ImageScaler) -> dict[str, Any]:
+    if isinstance(encoder, ImageScaler):
+        return {"image_shape": [*encoder.shape_], "columns": {}, "left_out": []}
+    return {"image_shape": None, "columns": dict(encoder.kinds_), "left_out": [*encoder.left_out_]}
 
 
 def _model_facts(detector: BaseDetector, model: Path, *, seconds: float) -> dict[str, Any]:
     return {
         "model": str(model),
         "labels": {name: detector.label_counts_[name] for name in ("anomaly", "normal", "unlabelled")},
-        "columns": dict(encoder_of(detector).kinds_),
-        "left_out": [*encoder_of(detector).left_out_],
+        **_input_facts(detector.encoder_),
         "alarm_rate": detector.alarm_rate_,
         "alarm_rate_held": detector.alarm_rate_held_,
         "calibration_rows": len(detector.calibration_scores_),
@@ -117,7 +92,7 @@ def _write(detector: BaseDetector, out: Path, *, began: float, as_json: bool, **
 
 
 @click.command()
-@tables_argument
+@data_argument
 @label_options()
 @ignore_option
 @click.option(
@@ -132,7 +107,7 @@ def _write(detector: BaseDetector, out: Path, *, began: float, as_json: bool, **
     type=click.Choice(["reject", "drop"]),
     default="reject",
     show_default=True,
-    help="What to do with rows that hold infinity or numbers beyond float32.",
+    help="What to do with rows that hold infinity or numbers beyond float32, and images that cannot be decoded.",
 )
 @click.option("--method", default="a3", show_default=True, help="The kind of detector.")
 @click.option(
@@ -142,7 +117,8 @@ def _write(detector: BaseDetector, out: Path, *, began: float, as_json: bool, **
 @click.option("--out", type=a_file, required=True, metavar="MODEL", help="The model file to write.")
 @output_options
 def fit(
-    tables: tuple[Path, ...],
+    data: tuple[Path, ...],
+    labels_file: Path | None,
     label: str | None,
     anomaly: tuple[str, ...],
     normal: tuple[str, ...],
@@ -156,45 +132,45 @@ def fit(
     as_json: bool,
     quiet: bool,
 ) -> None:
-    """Learn what is normal in tables, and write a model.
+    """Learn what is normal in tables or images, and write a model.
 
     A handful of labelled anomalies is enough; without --label it learns from the rows alone. It says how many
-    rows are labelled what, and how much memory training will take, before it begins.
+    rows are labelled what, and how much memory training will take, before it begins. Images of one size may
+    take the place of tables: folders of PNG and JPEG files, or .npy and .npz arrays.
 
     \b
     Examples:
       alarmnet fit train.csv --label class --anomaly fraud --out fraud.model
       alarmnet fit jan.parquet feb.parquet --label checked --anomaly 1 --normal 0 --ignore id --out m.model
+      alarmnet fit photos/ --labels seen.csv --label state --anomaly scratch --out photos.model
     """  # noqa: D301 - click reads \b
     if method not in DETECTORS:
         raise click.BadParameter(f"{method!r} is none of {', '.join(DETECTORS)}.", param_hint="--method")
-    check_output(out, inputs=tables)
+    check_output(out, inputs=[*data, *([labels_file] if labels_file else [])])
     check_device(device)
     began = time.perf_counter()
     labelling = Labelling.chosen(label, anomaly, normal)
-    files = TableFiles(tables, kinds={labelling.label: "text"} if labelling else None)
-    features = _features(files, labelling, ignored)
-    labels = labelling.read(files, given=[*anomaly, *normal]) if labelling else None
-    _check_size(files, features, aside=as_json)
-    table = files.read(features)
-    usable = _usable_rows(table) if on_bad_row == "drop" else np.ones(len(table), dtype=bool)
+    rows = open_to_train(data, labelling, labels_file=labels_file, ignored=ignored)
+    labels = rows.labels(labelling, given=[*anomaly, *normal]) if labelling else None
+    _check_size(rows, aside=as_json)
+    X, usable = rows.read(flag=on_bad_row == "drop")
     dropped = int((~usable).sum())
     if dropped:
-        table = table.filter(pa.array(usable))
+        X = take(X, np.flatnonzero(usable))
         labels = None if labels is None else labels[usable]
-        click.echo(f"Dropped {dropped:,} rows that hold infinity or numbers beyond float32.", err=as_json)
-    counts = label_counts(labels, rows=len(table))
+        click.echo(f"Dropped {dropped:,} rows: {rows.unusable}.", err=as_json)
+    counts = label_counts(labels, rows=len(X))
     _say_labels(labelling, counts, aside=as_json)
     detector = DETECTORS[method](
         alarm_rate=alarm_rate, random_state=seed, device=device, verbose=shows_progress(quiet=quiet)
     )
-    detector.fit(table, labels if counts["unlabelled"] < len(table) else None)
+    detector.fit(X, labels if counts["unlabelled"] < len(X) else None)
     detector.notes_ = {"ignored": [*ignored], **(labelling.to_dict() if labelling else {})}
-    _write(detector, out, began=began, as_json=as_json, rows=len(table), dropped=dropped)
+    _write(detector, out, began=began, as_json=as_json, rows=len(X), dropped=dropped)
 
 
-def _refit_labels(labelling: Labelling, files: TableFiles, given: tuple[str, ...]) -> Floats:
-    labels = labelling.read(files, given=given)
+def _refit_labels(labelling: Labelling, rows: Rows, given: tuple[str, ...]) -> Floats:
+    labels = rows.labels(labelling, given=given)
     if np.isnan(labels).all():
         raise InputError(
             f"column {labelling.label!r} labels no row: refit learns from labels, and there is nothing new",
@@ -206,7 +182,7 @@ def _refit_labels(labelling: Labelling, files: TableFiles, given: tuple[str, ...
 
 @click.command()
 @model_argument
-@tables_argument
+@data_argument
 @label_options(remembered=True)
 @ignore_option
 @device_option
@@ -216,7 +192,8 @@ def _refit_labels(labelling: Labelling, files: TableFiles, given: tuple[str, ...
 @output_options
 def refit(
     model: Path,
-    tables: tuple[Path, ...],
+    data: tuple[Path, ...],
+    labels_file: Path | None,
     label: str | None,
     anomaly: tuple[str, ...],
     normal: tuple[str, ...],
@@ -228,23 +205,24 @@ def refit(
 ) -> None:
     """Train a model's alarm anew for new labels, in seconds.
 
-    What the model learned of normal rows stays as it is. Give the training table again, with the labels that
-    came in since, and new tables beside it if there are any.
+    What the model learned of normal rows stays as it is. Give the training data again, with the labels that
+    came in since, and new data beside it if there is any.
 
     \b
     Example:
       alarmnet refit fraud.model train.csv
     """  # noqa: D301 - click reads \b
     out = out or model
-    check_output(out, inputs=tables)
+    check_output(out, inputs=[*data, *([labels_file] if labels_file else [])])
     began = time.perf_counter()
     detector = load_model(model, device=device)
     labelling = needed(Labelling.chosen(label, anomaly, normal, remembered=detector.notes_))
-    files = open_tables(detector, tables, beside=[labelling.label], ignored=ignored)
-    labels = _refit_labels(labelling, files, (*anomaly, *normal))
-    _check_size(files, features_of(detector), aside=as_json)
+    rows = open_to_run(detector, data, label=labelling.label, labels_file=labels_file, ignored=ignored)
+    labels = _refit_labels(labelling, rows, (*anomaly, *normal))
+    _check_size(rows, aside=as_json)
     _say_labels(labelling, label_counts(labels, rows=len(labels)), aside=as_json)
     detector.verbose = shows_progress(quiet=quiet)
-    detector.refit_alarm(files.read(features_of(detector)), labels)
+    X, _ = rows.read()
+    detector.refit_alarm(X, labels)
     detector.notes_ = {**detector.notes_, **labelling.to_dict()}
     _write(detector, out, began=began, as_json=as_json, rows=len(labels))

@@ -1,6 +1,6 @@
-"""The label column of a file as labels: 1 anomaly, 0 normal, NaN not looked at."""
+"""A column of labels as labels: 1 anomaly, 0 normal, NaN not looked at."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from alarmnet._frames import quoted
 from alarmnet._validation import Labels
-from alarmnet.batches import MISSING_WORDS, TableFiles
+from alarmnet.batches import MISSING_WORDS
 from alarmnet.errors import InputError
 
 Floats = NDArray[np.float64]
@@ -93,28 +93,28 @@ class Labelling:
             return 0.0 if any(_same(cell, value) for value in self.normal) else np.nan
         return np.nan if cell.strip() in MISSING_WORDS else 0.0
 
-    def read(self, files: TableFiles, *, given: Sequence[str] = ()) -> Floats:
+    def read(self, parts: Iterable[pa.ChunkedArray], *, given: Sequence[str] = ()) -> Floats:
         """Read the labels of all rows (N,), in one pass that holds nothing else.
 
         Parameters
         ----------
-        files
-            Opened with the label column as text.
+        parts
+            The label column, part by part.
         given
             Values that somebody typed, which have to occur unless the whole column is empty.
 
         Raises
         ------
         InputError
-            There is no such column, or a given value is not in it; names the values that are.
+            A given value is not in the column; names the values that are.
         """
-        parts = [np.empty(0)]
+        labels = [np.empty(0)]
         found: dict[str, None] = {}
-        for batch in files.batches(columns=[self.label]):
-            encoded = _as_text(batch.table[self.label]).combine_chunks().dictionary_encode()
+        for part in parts:
+            encoded = _as_text(part).combine_chunks().dictionary_encode()
             cells = encoded.dictionary.to_pylist()
             indices = encoded.indices.fill_null(len(cells)).to_numpy(zero_copy_only=False)
-            parts.append(np.array([*map(self.meaning, cells), np.nan])[indices])
+            labels.append(np.array([*map(self.meaning, cells), np.nan])[indices])
             found |= dict.fromkeys(cells)
         for value in given:
             if found and not any(_same(cell, value) for cell in found):
@@ -123,7 +123,7 @@ class Labelling:
                     code="absent_label",
                     column=self.label,
                 )
-        return np.concatenate(parts)
+        return np.concatenate(labels)
 
 
 def needed(labelling: Labelling | None) -> Labelling:

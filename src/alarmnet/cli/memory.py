@@ -1,16 +1,20 @@
 """How much memory training takes, before it takes it."""
 
+import math
 import os
 from pathlib import Path
 
 import pyarrow as pa
 
 from alarmnet.detectors.a3 import KEPT_ACTIVATIONS
+from alarmnet.detectors.base import VALIDATION_ROWS
 from alarmnet.errors import InputError
 from alarmnet.preprocessing import TableEncoder
 from alarmnet.targets.dense import suggested_hidden
 
 FLOAT32_BYTES = 4
+KEPT_MAPS, PASSING_MAPS = 12, 80
+"""Numbers a pixel that a convolutional target leaves in memory, and that are there while an image passes it."""
 
 
 def _encoded_width(column: pa.ChunkedArray) -> int:
@@ -42,6 +46,24 @@ def estimated_bytes(sample: pa.Table, *, rows: int) -> int:
     return int(3 * (table + rows * FLOAT32_BYTES * width + min(activations, KEPT_ACTIVATIONS)))
 
 
+def estimated_image_bytes(shape: tuple[int, ...], *, rows: int, pixel_bytes: int) -> int:
+    """Guess the most that training on so many images (C, H, W) holds at once.
+
+    It is the images and their encoding (four bytes a pixel), three times each, the activations that training
+    keeps, twice, and those of the images that are in the network at once.
+
+    Examples
+    --------
+    >>> estimated_image_bytes((1, 28, 28), rows=10_000, pixel_bytes=1)
+    1153232640
+    """
+    pixels, area = rows * math.prod(shape), math.prod(shape[1:])
+    kept = min(rows * area * KEPT_MAPS * FLOAT32_BYTES, KEPT_ACTIVATIONS)
+    at_once = min(rows // 10 + 128, VALIDATION_ROWS)
+    passing = at_once * area * PASSING_MAPS * FLOAT32_BYTES
+    return 3 * pixels * (pixel_bytes + FLOAT32_BYTES) + 2 * kept + passing
+
+
 def available_bytes() -> int | None:
     """Memory that is free now; all there is where the system does not tell; None where it tells neither."""
     meminfo = Path("/proc/meminfo")
@@ -62,18 +84,17 @@ def shown_bytes(count: int) -> str:
     return f"{count / (1 << 30):.2f} GiB" if count >= 1 << 29 else f"{count / (1 << 20):.0f} MiB"
 
 
-def check_memory(needed: int, available: int | None) -> None:
-    """Refuse what does not fit.
+def check_memory(needed: int, available: int | None, *, remedy: str) -> None:
+    """Refuse what does not fit, and say what to do.
 
     Raises
     ------
     InputError
-        Says how much is needed and there, and what to do.
+        Says how much is needed and there.
     """
     if available is not None and needed > available:
         raise InputError(
             f"training would take about {shown_bytes(needed)} of memory and {shown_bytes(available)} are "
-            "available: train on fewer rows (a random part of the table will do), or leave columns out with "
-            "--ignore, above all text columns with many different values",
+            f"available: {remedy}",
             code="too_large",
         )

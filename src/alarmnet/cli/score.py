@@ -14,12 +14,14 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from scipy.special import expit
 
-from alarmnet.batches import TableFiles, write_table
-from alarmnet.cli.model_tables import encoder_of, features_of, load_model, open_tables
+from alarmnet._rows import take
+from alarmnet.batches import write_table
+from alarmnet.cli.rows import Rows, load_model, open_to_run
 from alarmnet.cli.terminal import (
     FLAGGED,
     a_file,
     check_output,
+    data_argument,
     device_option,
     id_option,
     ignore_option,
@@ -27,11 +29,10 @@ from alarmnet.cli.terminal import (
     output_options,
     row_progress,
     show_facts,
-    tables_argument,
 )
 from alarmnet.detectors import BaseDetector
 from alarmnet.errors import InputError
-from alarmnet.preprocessing import EncodingSummary
+from alarmnet.preprocessing import EncodingSummary, ImageScaler, TableEncoder
 from alarmnet.thresholds import conformal_p_values
 
 Floats = NDArray[np.float64]
@@ -65,7 +66,7 @@ class Tally:
 
 @contextmanager
 def _counting_from(first_row: int) -> Iterator[None]:
-    """Errors name rows of a batch; say where in the table it begins."""
+    """Errors name rows of a batch; say at which row of all files it begins."""
     try:
         yield
     except InputError as error:
@@ -73,7 +74,7 @@ def _counting_from(first_row: int) -> Iterator[None]:
             raise
         rows = [first_row + row for row in error.rows]
         raise InputError(
-            f"{error} (rows counted from row {first_row:,} of the table; `alarmnet score --on-bad-row flag` "
+            f"{error} (rows counted from row {first_row:,} of all files; `alarmnet score --on-bad-row flag` "
             "scores the others)",
             code=error.code,
             column=error.column,
@@ -81,34 +82,36 @@ def _counting_from(first_row: int) -> Iterator[None]:
         ) from error
 
 
+def _summary(encoder: TableEncoder | ImageScaler, X: Any) -> EncodingSummary:
+    """Count what stands out in some rows, beside those of training; of images, pixels beyond the range."""
+    if isinstance(encoder, TableEncoder):
+        return encoder.summarize(X)
+    beyond = int(((encoder.low_ > X) | (encoder.high_ < X)).sum())
+    outside = {"pixels": beyond} if beyond else {}
+    return EncodingSummary(rows=len(X), missing={}, unseen={}, outside=outside, newly_missing=())
+
+
 def score_batches(
     detector: BaseDetector,
-    files: TableFiles,
+    rows: Rows,
     *,
-    identifier: str | None,
     flag: bool,
     tally: Tally,
     progress: Callable[[int], None],
 ) -> Iterator[Scored]:
-    """Score files, holding one batch at a time; `flag` keeps invalid rows, which are else refused."""
-    features = features_of(detector)
-    beside = [identifier] if identifier and identifier not in features else []
-    for batch in files.batches(columns=[*features, *beside], on_bad_cell="null" if flag else "refuse"):
-        table = batch.table.select(features)
-        usable = ~batch.bad_rows
-        if flag and len(table):
-            usable &= ~encoder_of(detector).invalid_rows(table)
-        logits = np.full(len(table), np.nan)
+    """Score files, holding one part at a time; `flag` keeps invalid rows, which are else refused."""
+    for part in rows.parts(flag=flag):
+        usable = part.usable
+        logits = np.full(len(usable), np.nan)
         if usable.any():
-            good = table if usable.all() else table.filter(pa.array(usable))
-            with _counting_from(batch.first_row):
+            good = part.X if usable.all() else take(part.X, np.flatnonzero(usable))
+            with _counting_from(part.first_row):
                 logits[usable] = detector.logits(good)
-            tally.add(encoder_of(detector).summarize(good))
-        tally.rows += len(table)
-        tally.invalid += len(table) - int(usable.sum())
-        progress(len(table))
-        numbers = batch.first_row + np.arange(len(table), dtype=np.int64)
-        yield Scored(batch.table[identifier] if identifier else pa.chunked_array([numbers]), logits)
+            tally.add(_summary(detector.encoder_, good))
+        tally.rows += len(usable)
+        tally.invalid += int((~usable).sum())
+        progress(len(usable))
+        yield Scored(part.ids, logits)
 
 
 def _over_threshold(
@@ -169,7 +172,7 @@ def _say(facts: dict[str, Any]) -> None:
 
 @click.command()
 @model_argument
-@tables_argument
+@data_argument
 @id_option("to copy into the result as `id`")
 @ignore_option
 @click.option(
@@ -189,8 +192,9 @@ def _say(facts: dict[str, Any]) -> None:
     type=click.Choice(["reject", "flag"]),
     default="reject",
     show_default=True,
-    help="What to do with rows that hold infinity, numbers beyond float32 or text in a number column. flag: "
-    "keep them with status 'invalid' and no score, and exit with code 3.",
+    help="What to do with rows that hold infinity, numbers beyond float32 or text in a number column, and with "
+    "images that cannot be decoded or have another shape. flag: keep them with status 'invalid' and no score, and "
+    "exit with code 3.",
 )
 @device_option
 @click.option(
@@ -201,7 +205,7 @@ def _say(facts: dict[str, Any]) -> None:
 def score(
     context: click.Context,
     model: Path,
-    tables: tuple[Path, ...],
+    data: tuple[Path, ...],
     identifier: str | None,
     ignored: tuple[str, ...],
     alarm_rate: float | None,
@@ -212,13 +216,13 @@ def score(
     as_json: bool,
     quiet: bool,
 ) -> None:
-    """Score tables of any size, row by row.
+    """Score tables or images of any size, row by row.
 
     They are read in batches, so they may be larger than memory.
 
     \b
     The result has, in the order of the rows:
-      id or row   the --id column, or the row number counted from 0 over all files
+      id or row   the --id column, the path of an image, or the row number counted from 0 over all files
       score       in [0, 1], high is anomalous
       p_value     the share of normal rows that would score as high, low is anomalous
       alarm       true or false
@@ -233,24 +237,17 @@ def score(
     """  # noqa: D301 - click reads \b
     if budget and alarm_rate:
         raise click.UsageError("--budget and --alarm-rate exclude each other: give one of them.")
-    check_output(out, inputs=[model, *tables])
+    check_output(out, inputs=[model, *data])
     began = time.perf_counter()
     detector = load_model(model, device=device)
     if alarm_rate:
         detector.set_alarm_rate(alarm_rate)
-    files = open_tables(detector, tables, beside=[identifier], ignored=ignored)
+    rows = open_to_run(detector, data, identifier=identifier, ignored=ignored)
     tally = Tally()
-    with row_progress(files.n_rows, quiet=quiet) as progress:
-        batches = score_batches(
-            detector,
-            files,
-            identifier=identifier,
-            flag=on_bad_row == "flag",
-            tally=tally,
-            progress=progress,
-        )
+    with row_progress(rows.n_rows, quiet=quiet) as progress:
+        batches = score_batches(detector, rows, flag=on_bad_row == "flag", tally=tally, progress=progress)
         marked = _highest(batches, budget) if budget else _over_threshold(batches, detector.threshold_)
-        calibration, name = detector.calibration_scores_, "id" if identifier else "row"
+        calibration, name = detector.calibration_scores_, "id" if rows.has_ids else "row"
         write_table(
             out,
             (_result(*pair, calibration=calibration, name=name, tally=tally) for pair in marked),

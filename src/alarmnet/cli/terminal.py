@@ -92,7 +92,7 @@ def _decorated(*decorators: Callable[[Command], Command]) -> Callable[[Command],
 
 a_file = click.Path(path_type=Path)
 model_argument = click.argument("model", type=a_file)
-tables_argument = click.argument("tables", metavar="TABLE...", nargs=-1, required=True, type=a_file)
+data_argument = click.argument("data", metavar="DATA...", nargs=-1, required=True, type=a_file)
 ignore_option = click.option(
     "--ignore", "ignored", metavar="COLUMN", multiple=True, help="A column to leave out; may be repeated."
 )
@@ -121,11 +121,26 @@ def id_option(use: str) -> Callable[[Command], Command]:
     )
 
 
+labels_option = click.option(
+    "--labels",
+    "labels_file",
+    type=a_file,
+    metavar="FILE",
+    help="For images: the table with the label column, beside a column `file` (an image's path in its folder) or, "
+    "for arrays, `row` (its number, counted from 0 over all files). Images not listed mean 'not looked at'.",
+)
+
+
 def label_options(*, remembered: bool = False) -> Callable[[Command], Command]:
-    """Make the options that say which column and which values are labels; a model may remember them."""
+    """Make the options that say where labels are and which values mean what; a model may remember them."""
     default = "; what `fit` was given if not said" if remembered else ""
     return _decorated(
-        click.option("--label", metavar="COLUMN", help=f"The column with the labels{default}."),
+        labels_option,
+        click.option(
+            "--label",
+            metavar="COLUMN",
+            help=f"The column with the labels, or for images the array of an .npz archive{default}.",
+        ),
         click.option(
             "--anomaly",
             metavar="VALUE",

@@ -44,7 +44,7 @@ EMNIST_LETTERS = DatasetInfo(
     rows=127_648,
     classes=26,
     licence="none stated; cite Cohen, Afshar, Tapson and van Schaik, 2017; from NIST Special Database 19",
-    source="alarmnet's authors (their own split of images from https://github.com/0r4nd/emnist-packed)",
+    source="https://github.com/0r4nd/emnist-packed (its letter images, packed into one file by the authors)",
     caveat="EMNIST letters, own split: not the official 124,800 + 20,800",
     files=(
         (

@@ -1,0 +1,122 @@
+"""Times a step of `ConvA3Detector` beside its bare convolutions, forward and backward, in the same run.
+
+    python -m benchmarks.conv_speed
+
+The floor is each convolution and deconvolution of the step on inputs of its size, laid out channels last, one after
+the other, without anything between. Beside it: the same in the usual layout and in bfloat16, and Adam's step with
+and without fusing. Medians of 20 checks of a training run, and of 20 repetitions.
+"""
+
+import copy
+import json
+import platform
+import statistics
+import time
+import warnings
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from alarmnet import AlarmnetWarning, ConvA3Detector, Schedule
+from alarmnet.training import Progress
+
+ROWS, BATCH, STEPS_A_CHECK = 2048, 128, 5
+SHAPES: dict[str, tuple[int, ...]] = {
+    "MNIST, 1 x 28 x 28": (28, 28),
+    "CIFAR-10, 3 x 32 x 32": (3, 32, 32),
+    "table of 50 columns": (50,),
+}
+
+
+def median_of(call: Callable[[], object], repetitions: int = 20) -> float:
+    """Seconds."""
+    call()
+    seconds = []
+    for _ in range(repetitions):
+        start = time.perf_counter()
+        call()
+        if torch.cuda.is_available():
+            torch.cuda.synchronize()
+        seconds.append(time.perf_counter() - start)
+    return statistics.median(seconds)
+
+
+def train_timed(shape: tuple[int, ...]) -> tuple[float, ConvA3Detector]:
+    """Seconds a step, and the trained detector."""
+    X = np.random.default_rng(0).random((ROWS, *shape), dtype=np.float32)
+    times: list[float] = []
+
+    def note(_state: Progress) -> None:
+        times.append(time.perf_counter())
+
+    detector = ConvA3Detector(
+        schedule=Schedule(steps=20 * STEPS_A_CHECK, batch_size=BATCH), random_state=0, verbose=note
+    )
+    detector.fit(X, np.arange(ROWS) % 2)
+    return statistics.median(np.diff(times)) / STEPS_A_CHECK, detector
+
+
+def convolutions_of(detector: ConvA3Detector, shape: tuple[int, ...]) -> list[tuple[nn.Module, Tensor]]:
+    """Every convolution of a step, with what it is given: as many anomalies as normal rows."""
+    seen: list[tuple[nn.Module, Tensor]] = []
+    networks = nn.ModuleList([detector._target, detector._alarm]).train()
+    for layer in networks.modules():
+        if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d):
+            layer.register_forward_hook(lambda layer, given, _: seen.append((layer, given[0].detach())))
+    batch = torch.rand(2 * BATCH, *shape, device=next(networks.parameters()).device)
+    maps, _ = detector._read(batch, reconstructed=BATCH)
+    detector._alarm(maps)
+    return seen
+
+
+def forward_and_backward(
+    calls: list[tuple[nn.Module, Tensor]], layout: torch.memory_format, kind: torch.dtype
+) -> Callable[[], None]:
+    """A function that runs the convolutions."""
+    ready = []
+    for layer, given in calls:
+        own = copy.deepcopy(layer).requires_grad_(True).to(dtype=kind, memory_format=layout)  # type: ignore[call-overload]
+        own._forward_hooks.clear()
+        batch = given.to(kind).contiguous(memory_format=layout).requires_grad_(True)
+        ready.append((own, batch, torch.ones_like(own(batch))))
+
+    def run() -> None:
+        for own, batch, ones in ready:
+            own(batch).backward(ones)
+
+    return run
+
+
+def main() -> None:
+    """Print one JSON line a shape."""
+    warnings.simplefilter("ignore", AlarmnetWarning)
+    device = torch.cuda.get_device_name() if torch.cuda.is_available() else platform.machine()
+    for name, shape in SHAPES.items():
+        step, detector = train_timed(shape)
+        calls = convolutions_of(detector, tuple(detector._calibration_matrix.shape[1:]))
+        last, usual = torch.channels_last, torch.contiguous_format
+        floor = median_of(forward_and_backward(calls, last, torch.float32))
+        weights = [weight for part in (detector._target, detector._alarm) for weight in part.parameters()]
+        for weight in weights:
+            weight.requires_grad_(True)
+            weight.grad = torch.ones_like(weight)
+        found = {
+            "shape": name,
+            "rows a step": 2 * BATCH,
+            "step, ms": 1e3 * step,
+            "bare convolutions, ms": 1e3 * floor,
+            "step / bare convolutions": step / floor,
+            "usual layout / channels last": median_of(forward_and_backward(calls, usual, torch.float32))
+            / floor,
+            "bfloat16 / float32": median_of(forward_and_backward(calls, last, torch.bfloat16)) / floor,
+            "Adam / fused Adam": median_of(torch.optim.AdamW(weights, foreach=False).step)
+            / median_of(torch.optim.AdamW(weights, fused=True).step),
+        }
+        shown = {key: round(value, 2) if isinstance(value, float) else value for key, value in found.items()}
+        print(json.dumps(shown | {"threads": torch.get_num_threads(), "device": device}), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,111 @@
+"""A fitted model, and files opened to learn from or to run it on."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+import torch
+
+from alarmnet.batches import holds_images
+from alarmnet.cli.image_rows import ImageRows
+from alarmnet.cli.labels import Labelling
+from alarmnet.cli.table_rows import TableRows
+from alarmnet.detectors import BaseDetector, load
+from alarmnet.errors import InputError
+from alarmnet.preprocessing import ImageScaler
+
+Rows = TableRows | ImageRows
+
+
+def check_device(device: str) -> None:
+    """Refuse a GPU that is not there."""
+    if device == "cuda" and not torch.cuda.is_available():
+        raise InputError("--device cuda: this machine has no GPU that torch can use; take cpu or auto")
+
+
+def load_model(path: Path, *, device: str) -> BaseDetector:
+    """Load a detector of images or named columns, to run on `device` whatever it was trained on."""
+    check_device(device)
+    detector = load(path)
+    if not isinstance(detector.encoder_, ImageScaler) and not hasattr(detector, "feature_names_in_"):
+        raise InputError(
+            f"{path} was trained on a table without column names; use it from Python", code="no_column_names"
+        )
+    detector.device, detector.verbose = device, False
+    return detector
+
+
+def _are_images(paths: Sequence[Path]) -> bool:
+    images = [holds_images(path) for path in paths]
+    if any(images) and not all(images):
+        raise InputError(
+            f"{paths[images.index(True)]} holds images and {paths[images.index(False)]} a table; give one kind",
+            code="mixed_files",
+        )
+    return all(images)
+
+
+def _check_options(
+    images: bool,
+    *,
+    label: str | None,
+    labels_file: Path | None,
+    identifier: str | None,
+    ignored: Sequence[str],
+) -> None:
+    """Refuse options that make no sense for this kind of data or without each other."""
+    if images and (identifier or ignored):
+        raise click.UsageError(
+            f"{'--id' if identifier else '--ignore'} names a column, and images have none."
+        )
+    if labels_file and not images:
+        raise click.UsageError(
+            "--labels is for images: a table has its labels in a column, named with --label."
+        )
+    if labels_file and not label:
+        raise click.UsageError("--labels needs --label COLUMN: which of its columns holds the labels?")
+
+
+def open_to_train(
+    paths: Sequence[Path],
+    labelling: Labelling | None,
+    *,
+    labels_file: Path | None,
+    ignored: Sequence[str],
+) -> Rows:
+    """Open tables, to learn from all columns but labels and ignored ones, or images."""
+    images = _are_images(paths)
+    label = labelling.label if labelling else None
+    _check_options(images, label=label, labels_file=labels_file, identifier=None, ignored=ignored)
+    if images:
+        return ImageRows(paths, labels_file=labels_file)
+    return TableRows.to_train(paths, labelling, ignored=ignored)
+
+
+def open_to_run(
+    detector: BaseDetector,
+    paths: Sequence[Path],
+    *,
+    label: str | None = None,
+    labels_file: Path | None = None,
+    identifier: str | None = None,
+    ignored: Sequence[str],
+) -> Rows:
+    """Open files to run a model on; see `TableRows.to_run` and `ImageRows`.
+
+    Raises
+    ------
+    InputError
+        These are images and the model is one of tables, or the reverse, or they differ from those of training.
+    """
+    images, encoder = _are_images(paths), detector.encoder_
+    if images != isinstance(encoder, ImageScaler):
+        kinds = ("tables", "images") if images else ("images", "tables")
+        raise InputError(
+            f"the model was trained on {kinds[0]}, but {paths[0]} is read as {kinds[1]}; give {kinds[0]}",
+            code="wrong_kind_of_data",
+        )
+    _check_options(images, label=label, labels_file=labels_file, identifier=identifier, ignored=ignored)
+    if isinstance(encoder, ImageScaler):
+        return ImageRows(paths, labels_file=labels_file, shape=encoder.shape_)
+    return TableRows.to_run(detector, paths, label=label, identifier=identifier, ignored=ignored)

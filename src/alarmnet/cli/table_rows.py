@@ -1,0 +1,176 @@
+"""Rows of table files."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, ClassVar, Literal, Self, cast
+
+import numpy as np
+import pyarrow as pa
+
+from alarmnet._frames import Kind, kind_of, quoted, read_cells, read_frame
+from alarmnet.batches import ColumnKind, TableFiles
+from alarmnet.cli.labels import Floats, Labelling
+from alarmnet.cli.memory import estimated_bytes
+from alarmnet.cli.part import Bools, Part, row_numbers
+from alarmnet.detectors import BaseDetector
+from alarmnet.errors import InputError
+from alarmnet.preprocessing import TableEncoder
+
+FILE_KINDS: dict[Kind, ColumnKind] = {
+    "number": "number",
+    "duration": "number",
+    "datetime": "datetime",
+    "category": "text",
+}
+
+
+def _usable(table: pa.Table) -> Bools:
+    """Mark the rows (N,) without infinity, numbers beyond float32 and types other than their column's."""
+    frame = read_frame(table)
+    usable = np.ones(frame.rows, dtype=bool)
+    for index, label in enumerate(table.column_names):
+        column = frame.column(index)
+        cells = read_cells(column, kind_of(column, label))
+        usable &= ~cells.invalid
+    return usable
+
+
+def _features(files: TableFiles, labelling: Labelling | None, ignored: Sequence[str]) -> list[str]:
+    if unknown := [name for name in ignored if name not in files.columns]:
+        raise InputError(
+            f"--ignore {unknown[0]!r}: there is no such column; there are {quoted(files.columns)}",
+            code="missing_column",
+            column=unknown[0],
+        )
+    left_out = {*ignored, labelling.label if labelling else None}
+    if features := [name for name in files.columns if name not in left_out]:
+        return features
+    raise InputError("no column is left to learn from: all are labels or ignored", code="no_columns")
+
+
+class TableRows:
+    """Rows of table files, opened with `to_train` or `to_run`; `ImageRows` has the same methods."""
+
+    unusable: ClassVar[str] = "they hold infinity or numbers beyond float32"
+    fewer: ClassVar[str] = (
+        "train on fewer rows (a random part of the table will do), or leave columns out with --ignore, above all "
+        "text columns with many different values"
+    )
+
+    def __init__(
+        self,
+        files: TableFiles,
+        features: Sequence[str],
+        *,
+        identifier: str | None = None,
+        encoder: TableEncoder | None = None,
+    ) -> None:
+        self._files = files
+        self._features = features
+        self._identifier = identifier
+        self._encoder = encoder
+
+    @classmethod
+    def to_train(cls, tables: Sequence[Path], labelling: Labelling | None, *, ignored: Sequence[str]) -> Self:
+        """Open tables to learn from every column that is neither the labels nor ignored."""
+        files = TableFiles(tables, kinds={labelling.label: "text"} if labelling else None)
+        return cls(files, _features(files, labelling, ignored))
+
+    @classmethod
+    def to_run(
+        cls,
+        detector: BaseDetector,
+        tables: Sequence[Path],
+        *,
+        label: str | None,
+        identifier: str | None,
+        ignored: Sequence[str],
+    ) -> Self:
+        """Open tables to run a model on, every column read as it was in training.
+
+        Parameters
+        ----------
+        detector
+            The model; columns that it was told to leave out may be in the files.
+        tables
+            The files.
+        label, identifier
+            Further columns to read, as text.
+        ignored
+            Further columns to leave out.
+
+        Raises
+        ------
+        InputError
+            Columns of the model are missing, or there are columns that it does not know.
+        """
+        encoder = cast(TableEncoder, detector.encoder_)
+        features = [*detector.feature_names_in_]
+        texts = [name for name in (label, identifier) if name]
+        kinds: dict[str, ColumnKind] = dict.fromkeys([*texts, *features], "text")
+        kinds |= {name: FILE_KINDS[kind] for name, kind in encoder.kinds_.items()}
+        files = TableFiles(tables, kinds=kinds)
+        if missing := [name for name in features if name not in files.columns]:
+            raise InputError(
+                f"{tables[0]} lacks columns that the model was trained with: {quoted(missing)}; add them",
+                code="missing_columns",
+                column=missing[0],
+            )
+        notes = detector.notes_
+        known = {*features, *texts, *ignored, *notes.get("ignored", ()), notes.get("label")}
+        if extra := [name for name in files.columns if name not in known]:
+            raise InputError(
+                f"{tables[0]} has columns that the model was not trained with: {quoted(extra)}; leave each out "
+                "with --ignore COLUMN",
+                code="extra_columns",
+                column=extra[0],
+            )
+        return cls(files, features, identifier=identifier, encoder=encoder)
+
+    @property
+    def n_rows(self) -> int | None:
+        """How many there are; for CSV None until they were read once."""
+        return self._files.n_rows
+
+    @property
+    def has_ids(self) -> bool:
+        """Whether a column names the rows; else they have numbers."""
+        return self._identifier is not None
+
+    def size(self) -> tuple[str, int]:
+        """Say how much there is, and how many bytes training on it takes."""
+        sample = next(self._files.batches(columns=self._features)).table
+        rows = self.n_rows or 0
+        return f"Table: {rows:,} rows, {len(self._features)} columns.", estimated_bytes(sample, rows=rows)
+
+    def has_labels(self, labelling: Labelling) -> bool:
+        """Whether the label column is there."""
+        return labelling.label in self._files.columns
+
+    def labels(self, labelling: Labelling, *, given: Sequence[str]) -> Floats:
+        """Read the labels (N,); `given` values have to occur."""
+        return labelling.read(self._column(labelling.label), given=given)
+
+    def parts(self, *, flag: bool) -> Iterator[Part]:
+        """Give the rows in order, at least one part; bad rows are refused, or flagged as not usable."""
+        beside = [self._identifier] if self._identifier and self._identifier not in self._features else []
+        on_bad_cell: Literal["null", "refuse"] = "null" if flag else "refuse"
+        for batch in self._files.batches(columns=[*self._features, *beside], on_bad_cell=on_bad_cell):
+            table, usable = batch.table.select(self._features), ~batch.bad_rows
+            if flag and len(table) and self._encoder:
+                usable &= ~self._encoder.invalid_rows(table)
+            numbers = row_numbers(batch.first_row, len(table))
+            ids = batch.table[self._identifier] if self._identifier else numbers
+            yield Part(table, usable, ids, batch.first_row)
+
+    def read(self, *, flag: bool = False) -> tuple[pa.Table, Bools]:
+        """Give all rows, and which of them are usable (N,): all, unless bad ones are flagged."""
+        table = self._files.read(self._features)
+        return table, _usable(table) if flag else np.ones(len(table), dtype=bool)
+
+    def ids(self) -> list[Any] | None:
+        """Give the names of all rows, where they have names."""
+        return self._files.read([self._identifier])[0].to_pylist() if self._identifier else None
+
+    def _column(self, name: str) -> Iterable[pa.ChunkedArray]:
+        return (batch.table[name] for batch in self._files.batches(columns=[name]))
