@@ -117,3 +117,12 @@ def test_damaged_state_is_refused(change: dict[str, Any]) -> None:
     state = ImageScaler().fit(bytes_images(2, 8, 8)).to_dict()
     with pytest.raises((ValueError, TypeError)):
         encoder_from_dict(state | change)
+
+
+def test_bytes_are_refused_where_training_had_shares() -> None:
+    images = bytes_images(4, 8, 8)
+    scaler = ImageScaler().fit(images / 255)
+    with pytest.raises(InputError, match=r"Images of bytes, 0 to 255, came, but .* between 0 and 1"):
+        scaler.transform(images)
+    assert ImageScaler().fit(images > 100).transform(images > 100).max() == 1
+    assert ImageScaler().fit(images.astype(float)).transform(images).max() == 1

@@ -115,7 +115,8 @@ class ImageScaler:
         Raises
         ------
         InputError
-            For another shape than that of the training images, and for pixels that are not finite.
+            For another shape than that of the training images, for bytes where training had at most 1, and for
+            pixels that are not finite.
         """
         self._check_fitted()
         images = _as_images(X)
@@ -125,6 +126,12 @@ class ImageScaler:
                 f"Images of shape (C, H, W) = {self.shape_} are expected, as in training, but these have "
                 f"{images.shape[1:]}. Resize or crop them.",
                 code="image_shape",
+            )
+        if images.dtype == np.uint8 and self.high_ <= 1:
+            raise InputError(
+                f"Images of bytes, 0 to 255, came, but the training images lay between {self.low_:g} and "
+                f"{self.high_:g}: scale them as those were (for instance divide by 255).",
+                code="image_range",
             )
         output = np.empty(images.shape, dtype=np.float32)
         for rows, block in _blocks(images):
