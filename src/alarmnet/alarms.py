@@ -166,7 +166,7 @@ class ConvAlarm:
     """
 
     channels: tuple[int, ...] = (64, 128)
-    dropout: float = 0.1
+    dropout: float = 0.5
 
     def __post_init__(self) -> None:
         check_sizes(self, "channels", self.channels)
