@@ -25,11 +25,11 @@ SHORT = Schedule(steps=60, batch_size=64, learning_rate=1e-2)
 class Maker:
     """Makes unfitted detectors of one kind that train in a moment; keyword arguments go before its own."""
 
-    def __init__(self, kind: type[BaseDetector], schedules: tuple[str, ...], **tiny: Any) -> None:
+    def __init__(
+        self, kind: type[BaseDetector], schedules: tuple[str, ...], networks: tuple[str, ...], **tiny: Any
+    ) -> None:
         self.kind = kind
-        self.networks = tuple(
-            name.removesuffix("_schedule").replace("schedule", "joint") for name in schedules
-        )
+        self.networks = networks
         self.schedules = schedules
         self.tiny = {**tiny, "known_weight": 1.0, "alarm_rate": 0.1, "random_state": 0}
 
@@ -44,12 +44,14 @@ MAKERS = (
     Maker(
         A3Detector,
         ("target_schedule", "alarm_schedule"),
+        ("target", "alarm", "second alarm"),
         target=DenseAutoencoder(hidden=(12, 6)),
         alarm=DenseAlarm(hidden=(16, 8)),
     ),
     Maker(
         ConvA3Detector,
         ("schedule",),
+        ("joint",),
         target=StridedAutoencoder(channels=(8, 8), grid=(4, 8)),
         alarm=ConvAlarm(channels=(8,)),
     ),

@@ -144,7 +144,7 @@ def test_a_users_module_is_read_and_not_changed(small: Make, rows: Floats, label
     assert all(torch.equal(before[name], weight) for name, weight in module.state_dict().items())
     assert all(weight.requires_grad for weight in module.parameters())
     assert all(part.training for part in module.modules())
-    assert list(detector.history_) == ["alarm"]
+    assert list(detector.history_) == ["alarm", "second alarm"]
 
 
 def test_the_published_settings() -> None:

@@ -32,8 +32,10 @@ CAPTIONS = {
     "scores_narrow": "How many rows have which score",
     "roc": "ROC curve",
     "precision_recall": "Precision-recall curve",
-    "target": "Training of the target network",
-    "alarm": "Training of the alarm network",
+    "target": "Loss of the target network, which learns what is normal",
+    "alarm": "Loss of the alarm network, which reads it",
+    "second_alarm": "Loss of the second alarm network, which reads the rows and their reconstruction too",
+    "joint": "Loss of the target and alarm networks, which learn together",
 }
 PACKAGES = ("alarmnet", "torch", "scikit-learn", "numpy")
 
@@ -405,7 +407,8 @@ class Report:
             "shortened": _shortened,
         }
         page = environment.get_template("report.html.j2")
-        return page.render(self.facts, pictures=self._pictures(), gallery=self._gallery()) + "\n"
+        made = {"pictures": self._pictures(), "gallery": self._gallery(), "captions": CAPTIONS}
+        return page.render(self.facts, **made) + "\n"
 
     def to_json(self) -> str:
         """Give the facts as JSON text."""
@@ -455,10 +458,9 @@ class Report:
                 partial(plots.plot_precision_recall, y=self.labels, scores=self.scores),
                 half,
             )
-        for network in ("target", "alarm"):
-            checks = self.facts["training"].get(network, [])
+        for network, checks in self.facts["training"].items():
             if len(checks) > 1:
-                drawn[network] = (partial(plots.plot_training, checks=checks), half)
+                drawn[network.replace(" ", "_")] = (partial(plots.plot_training, checks=checks), half)
         return {
             name: plots.inline_svg(draw, name=name, label=CAPTIONS[name], size=size)
             for name, (draw, size) in drawn.items()

@@ -1,7 +1,7 @@
 """A3: an alarm network reads the hidden activations of a frozen target (A3, section 3)."""
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
@@ -12,11 +12,11 @@ from torch import Tensor, nn
 from alarmnet._random import torch_generator
 from alarmnet._validation import check_choice, check_real, check_type
 from alarmnet.activations import flat_activations
-from alarmnet.alarms import AlarmNetworks, DenseAlarm, alarm_loss
+from alarmnet.alarms import AlarmNetworks, DenseAlarm, DenseAlarmNetwork, alarm_loss
 from alarmnet.detectors.base import BaseDetector, TrainingData
 from alarmnet.detectors.known import KnownAnomalies
 from alarmnet.errors import InputError
-from alarmnet.generators import GaussianNoise, Generator, as_generator
+from alarmnet.generators import GaussianNoise, Generator, Sampler, as_generator
 from alarmnet.layers import materialise
 from alarmnet.preprocessing import TableEncoder
 from alarmnet.targets import ConvAutoencoder, DenseAutoencoder, Target, TargetNetwork
@@ -38,8 +38,12 @@ ALARM = DenseAlarm(hidden=(400, 100))
 PATIENCE = 5
 """Of a training run's 20 checks, how many may pass without a lower loss on held-out rows."""
 
-ALARM_SCHEDULE = Schedule(steps=600, batch_size=128, learning_rate=3e-4, decay=True, patience=PATIENCE)
-"""The same for every number of rows: an alarm trained longer fits what it knows more closely than is good."""
+ALARM_SCHEDULES = {
+    reads: Schedule(steps=steps, batch_size=128, learning_rate=3e-4, decay=True, patience=PATIENCE)
+    for reads, steps in (("activations", 600), ("everything", 2400))
+}
+"""By what an alarm reads, and the same for every number of rows: the longer one of activations learns, the more it
+knows of known anomalies, and the less of others."""
 
 
 def target_schedule(rows: int) -> Schedule:
@@ -90,7 +94,8 @@ class A3Detector(BaseDetector):
     shift_weight
         The weight of the mean of 1 - score over the rows, which favours alarms (section 6); 0 in the paper's runs.
     target_schedule, alarm_schedule
-        How long and how fast the networks train. None: the target by the number of rows, the alarm 600 steps.
+        How long and how fast the networks train. None: the target by the number of rows, an alarm on activations
+        600 steps, one on everything 2400.
     encoder
         A `TableEncoder` with settings of your own; it is copied, then learns on training rows only.
     alarm_rate
@@ -236,8 +241,8 @@ class A3Detector(BaseDetector):
             check_real(self, "known_weight", self.known_weight, 0)
 
     def _validation_share(self) -> float:
-        target, alarm = self.target_schedule or target_schedule(1), self.alarm_schedule or ALARM_SCHEDULE
-        return VALIDATION_SHARE if target.patience or alarm.patience else 0.0
+        schedules = self.target_schedule or target_schedule(1), self._alarm_schedule("activations")
+        return VALIDATION_SHARE if any(schedule.patience for schedule in schedules) else 0.0
 
     def _default_encoder(self) -> TableEncoder:
         return TableEncoder(scaling="minmax")
@@ -249,12 +254,22 @@ class A3Detector(BaseDetector):
         recipe = self.target or (DenseAutoencoder() if len(shape) == 1 else ConvAutoencoder())
         self._target = recipe.build(shape)
         if stored is not None:
-            number = 2 if self.reads == "both" else 1
-            firsts = (stored[f"alarm.alarms.{place}.hidden.linear1.weight"] for place in range(number))
-            self._alarm = self._build_alarms(first.shape[1] for first in firsts)
+            firsts = (
+                stored[f"alarm.alarms.{place}.hidden.linear1.weight"]
+                for place in range(len(self._alarms_read))
+            )
+            self._alarm = AlarmNetworks([self._build_alarm(first.shape[1]) for first in firsts])
 
-    def _build_alarms(self, widths: Iterable[int]) -> AlarmNetworks:
-        return AlarmNetworks([(self.alarm or ALARM).build(width) for width in widths])
+    @property
+    def _alarms_read(self) -> tuple[str, ...]:
+        """What each alarm reads."""
+        return ("activations", "everything") if self.reads == "both" else (self.reads,)
+
+    def _build_alarm(self, width: int) -> DenseAlarmNetwork:
+        return (self.alarm or ALARM).build(width)
+
+    def _alarm_schedule(self, reads: str) -> Schedule:
+        return self.alarm_schedule or ALARM_SCHEDULES[reads]
 
     def _fit_networks(self, data: TrainingData, progress: ProgressFunction | None) -> None:
         target = self._target
@@ -278,72 +293,95 @@ class A3Detector(BaseDetector):
         self._fit_alarm(data, progress)
 
     def _fit_alarm(self, data: TrainingData, progress: ProgressFunction | None) -> None:
-        device, seed = data.rows.device, self.seed_
         if not self.generated_weight and not len(data.known):
             raise InputError(
                 "nothing anomalous to learn from: no row is labelled anomalous and generated_weight is 0",
                 code="no_anomalies",
             )
         features = self._feature_source(data.rows)
-        nothing = features(data.normal[:0])
-        wide = nothing.shape[1]
+        wide = self._features(data.rows[:1]).shape[1]
         activations, _ = flat_activations(self._target, self._target.layers, data.rows[:1])
-        alarm = self._build_alarms([activations.shape[1], wide] if self.reads == "both" else [wide])
-        materialise(alarm, torch_generator(seed, "alarm weights"))
-        self._alarm = alarm.to(device)
-        sample = as_generator(self.generator).sampler(data.rows[data.normal], seed=seed, progress=progress)
-        draws = torch_generator(seed, "generated anomalies", device)
-        schedule = self.alarm_schedule or ALARM_SCHEDULE
+        widths = {"activations": activations.shape[1], "everything": wide}
+        sample = as_generator(self.generator).sampler(
+            data.rows[data.normal], seed=self.seed_, progress=progress
+        )
+        alarms = []
+        for prefix, reads in zip(("", "second "), self._alarms_read, strict=False):
+            alarms.append(self._build_alarm(widths[reads]))
+            schedule = self._alarm_schedule(reads)
+            self._train_alarm(alarms[-1], data, features, sample, schedule, prefix, progress)
+        self._alarm = AlarmNetworks(alarms)
+
+    def _train_alarm(
+        self,
+        alarm: DenseAlarmNetwork,
+        data: TrainingData,
+        features: Callable[[Tensor, int], Tensor],
+        sample: Sampler,
+        schedule: Schedule,
+        prefix: str,
+        progress: ProgressFunction | None,
+    ) -> None:
+        """Train one alarm on the first so many features as it reads."""
+        device, seed = data.rows.device, self.seed_
+
+        def read(rows: Tensor) -> Tensor:
+            return features(rows, alarm.width)
+
+        materialise(alarm, torch_generator(seed, f"{prefix}alarm weights"))
+        alarm.to(device)
+        draws = torch_generator(seed, f"{prefix}generated anomalies", device)
+        nothing = read(data.normal[:0])
         balanced = self.known_weight is not None
         shown = data.normal if balanced else torch.cat([data.normal, data.known])
         picked = KnownAnomalies(
-            features(data.known) if balanced else nothing, count=KNOWN_AT_ONCE, blend=self.blend, seed=seed
+            read(data.known) if balanced else nothing, count=KNOWN_AT_ONCE, blend=self.blend, seed=seed
         )
 
         def counterexamples(rows: Tensor) -> Tensor:
-            return self._features(sample(data.rows[rows], draws)) if self.generated_weight else nothing
+            if not self.generated_weight:
+                return nothing
+            return self._features(sample(data.rows[rows], draws))[:, : alarm.width]
 
         def loss(index: Tensor) -> Tensor:
             rows, labels = shown[index], (index >= len(data.normal)).to(device, torch.float32)
-            real = features(rows)
-            return self._loss(real, labels, picked(real), counterexamples(rows))
+            real = read(rows)
+            return self._loss(alarm, real, labels, picked(real), counterexamples(rows))
 
         held = data.validation_normal
         held_generated = counterexamples(held)
 
         def validation_loss() -> Tensor:
             no_anomaly = torch.zeros(len(held), device=device)
-            return self._loss(features(held), no_anomaly, features(data.validation_known), held_generated)
+            return self._loss(alarm, read(held), no_anomaly, read(data.validation_known), held_generated)
 
-        self.history_["alarm"] = train(
+        name = f"{prefix}alarm"
+        self.history_[name] = train(
             alarm,
             loss,
-            name="alarm",
+            name=name,
             rows=len(shown),
             schedule=schedule,
-            generator=torch_generator(seed, "alarm batches"),
-            noise=torch_generator(seed, "alarm noise", device),
+            generator=torch_generator(seed, f"{prefix}alarm batches"),
+            noise=torch_generator(seed, f"{prefix}alarm noise", device),
             validation_loss=validation_loss if len(held) else None,
             progress=progress,
         )
 
-    def _loss(self, real: Tensor, labels: Tensor, known: Tensor, generated: Tensor) -> Tensor:
-        """The alarms' loss on features: of the batch, of known anomalies and of counterexamples, all (rows, A).
-
-        Several alarms share it evenly.
-        """
-        logits = self._alarm(torch.cat([real, known, generated]))
-        of_real, of_known, of_generated = logits.split([len(real), len(known), len(generated)], dim=1)
+    def _loss(
+        self, alarm: DenseAlarmNetwork, real: Tensor, labels: Tensor, known: Tensor, generated: Tensor
+    ) -> Tensor:
+        """An alarm's loss on features: of the batch, of known anomalies and of counterexamples, all (rows, A)."""
+        parts = alarm(torch.cat([real, known, generated])).split([len(real), len(known), len(generated)])
         loss = alarm_loss(
-            of_real,
+            parts[0],
             labels,
-            of_known,
-            of_generated,
+            *parts[1:],
             known_weight=self.known_weight or 1.0,
             generated_weight=self.generated_weight,
         )
         if self.shift_weight:
-            loss = loss + self.shift_weight * (1 - of_real.sigmoid()).mean()
+            loss = loss + self.shift_weight * (1 - parts[0].sigmoid()).mean()
         return loss
 
     def _features(self, batch: Tensor) -> Tensor:
@@ -357,13 +395,13 @@ class A3Detector(BaseDetector):
                 parts.append((batch - reconstruction).flatten(1))
             return torch.cat(parts, dim=1)
 
-    def _feature_source(self, rows: Tensor) -> Callable[[Tensor], Tensor]:
-        """Row numbers to features: looked up where all of them fit the memory budget, else computed."""
+    def _feature_source(self, rows: Tensor) -> Callable[[Tensor, int], Tensor]:
+        """Row numbers to so many first features: looked up where all fit the memory budget, else computed."""
         width = self._features(rows[:1]).shape[1]
         if len(rows) * width * 4 > KEPT_ACTIVATIONS:
-            return lambda index: self._features(rows[index])
+            return lambda index, read: self._features(rows[index])[:, :read]
         kept = torch.cat([self._features(part) for part in torch.split(rows, 4096)])
-        return lambda index: kept[index]
+        return lambda index, read: kept[:, :read][index]
 
     def _block_logits(self, block: Tensor) -> Tensor:
         return self._alarm.logits(self._features(block))
