@@ -40,7 +40,7 @@ from alarmnet.datasets import (
     load_thyroid,
     make_scenario,
 )
-from alarmnet.detectors.a3 import ALARM_SCHEDULES
+from alarmnet.detectors.a3 import alarm_schedule
 
 ROWS = 3_000
 BUDGETS = (5, 25)
@@ -153,7 +153,7 @@ RIVALS: dict[str, Callable[[int], Any]] = {
     "gradient boosting": _boosting,
     "isolation forest": lambda seed: IsolationForest(random_state=seed),
 }
-SHORT, LONG = ALARM_SCHEDULES["activations"], ALARM_SCHEDULES["everything"]
+SHORT, LONG = alarm_schedule("activations", ROWS), alarm_schedule("everything", ROWS)
 SETTINGS: dict[str, dict[str, Any]] = {
     "defaults": {},
     "reads everything": {"reads": "everything"},

@@ -122,6 +122,16 @@ def test_three_scores(conv: Any, rows: Floats, labels: Floats) -> None:
     assert abs(logits["reconstruction"][:150].mean()) < 0.5
 
 
+def test_the_score_changes_without_training(conv: Any, rows: Floats, labels: Floats) -> None:
+    detector, other = conv(score="alarm").fit(rows, labels), conv(score="combined").fit(rows, labels)
+    with pytest.raises(InputError, match="'score' parameter of ConvA3Detector must be one of"):
+        detector.set_score("sum")
+    assert detector.set_score("combined") is detector
+    np.testing.assert_array_equal(detector.decision_function(rows), other.decision_function(rows))
+    assert detector.threshold_ == other.threshold_
+    assert not hasattr(detector, "decision_scores_")
+
+
 def test_errors_are_scaled_by_those_of_normal_rows() -> None:
     scale, errors = ErrorScale(), torch.rand(1000, generator=torch.Generator().manual_seed(0))
     scale.learn(errors)

@@ -38,12 +38,9 @@ ALARM = DenseAlarm(hidden=(400, 100))
 PATIENCE = 5
 """Of a training run's 20 checks, how many may pass without a lower loss on held-out rows."""
 
-ALARM_SCHEDULES = {
-    reads: Schedule(steps=steps, batch_size=128, learning_rate=3e-4, decay=True, patience=PATIENCE)
-    for reads, steps in (("activations", 600), ("everything", 2400))
-}
-"""By what an alarm reads, and the same for every number of rows: the longer one of activations learns, the more it
-knows of known anomalies, and the less of others."""
+ALARM_STEPS = {"activations": 600, "everything": 2400}
+"""By what an alarm reads. The longer one learns of activations, the more it knows of known anomalies, the less of
+others."""
 
 
 def target_schedule(rows: int) -> Schedule:
@@ -54,6 +51,16 @@ def target_schedule(rows: int) -> Schedule:
     """
     steps = round(min(max(150, 11 * math.sqrt(rows)), 4000))
     return Schedule(steps=steps, batch_size=128, learning_rate=1e-3, decay=True, patience=PATIENCE)
+
+
+def alarm_schedule(reads: Literal["activations", "everything"], rows: int) -> Schedule:
+    """The same for any number of rows, but that few rows are not shown more than 600 times each.
+
+    >>> [alarm_schedule("everything", rows).steps for rows in (50, 200, 10_000, 1_000_000)]
+    [234, 938, 2400, 2400]
+    """
+    steps = round(min(ALARM_STEPS[reads], max(150, 600 * rows / 128)))
+    return Schedule(steps=steps, batch_size=128, learning_rate=3e-4, decay=True, patience=PATIENCE)
 
 
 class A3Detector(BaseDetector):
@@ -241,8 +248,9 @@ class A3Detector(BaseDetector):
             check_real(self, "known_weight", self.known_weight, 0)
 
     def _validation_share(self) -> float:
-        schedules = self.target_schedule or target_schedule(1), self._alarm_schedule("activations")
-        return VALIDATION_SHARE if any(schedule.patience for schedule in schedules) else 0.0
+        target = self.target_schedule or target_schedule(1)
+        alarm = self.alarm_schedule or alarm_schedule("activations", 1)
+        return VALIDATION_SHARE if target.patience or alarm.patience else 0.0
 
     def _default_encoder(self) -> TableEncoder:
         return TableEncoder(scaling="minmax")
@@ -261,15 +269,12 @@ class A3Detector(BaseDetector):
             self._alarm = AlarmNetworks([self._build_alarm(first.shape[1]) for first in firsts])
 
     @property
-    def _alarms_read(self) -> tuple[str, ...]:
+    def _alarms_read(self) -> tuple[Literal["activations", "everything"], ...]:
         """What each alarm reads."""
-        return ("activations", "everything") if self.reads == "both" else (self.reads,)
+        return (self.reads,) if self.reads != "both" else ("activations", "everything")
 
     def _build_alarm(self, width: int) -> DenseAlarmNetwork:
         return (self.alarm or ALARM).build(width)
-
-    def _alarm_schedule(self, reads: str) -> Schedule:
-        return self.alarm_schedule or ALARM_SCHEDULES[reads]
 
     def _fit_networks(self, data: TrainingData, progress: ProgressFunction | None) -> None:
         target = self._target
@@ -308,7 +313,7 @@ class A3Detector(BaseDetector):
         alarms = []
         for prefix, reads in zip(("", "second "), self._alarms_read, strict=False):
             alarms.append(self._build_alarm(widths[reads]))
-            schedule = self._alarm_schedule(reads)
+            schedule = self.alarm_schedule or alarm_schedule(reads, len(data.normal))
             self._train_alarm(alarms[-1], data, features, sample, schedule, prefix, progress)
         self._alarm = AlarmNetworks(alarms)
 

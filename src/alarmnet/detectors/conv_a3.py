@@ -2,11 +2,12 @@
 
 import math
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal, Self, get_args
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
 from alarmnet._random import torch_generator
@@ -30,15 +31,16 @@ SCALED_BY = 5_000
 
 Reads = Literal["encoder", "both"]
 ScoreKind = Literal["alarm", "reconstruction", "combined"]
+SCORES: tuple[ScoreKind, ...] = get_args(ScoreKind)
 
 
 def joint_schedule(rows: int) -> Schedule:
     """Steps by the square root of the number of rows, and much weight decay, without which tables are overfitted.
 
-    >>> [joint_schedule(rows).steps for rows in (200, 10_000, 1_000_000)]
-    [300, 750, 2000]
+    >>> [joint_schedule(rows).steps for rows in (20, 200, 10_000, 1_000_000)]
+    [150, 300, 750, 2000]
     """
-    steps = round(min(max(300, 7.5 * math.sqrt(rows)), 2000))
+    steps = round(min(max(150, min(300, 600 * rows / 256), 7.5 * math.sqrt(rows)), 2000))
     return Schedule(steps=steps, batch_size=256, learning_rate=1e-3, decay=True, weight_decay=1.0, patience=5)
 
 
@@ -94,7 +96,7 @@ class ConvA3Detector(BaseDetector):
         encoder and decoder.
     score
         What a row's logit is: the `"alarm"`'s; the `"reconstruction"` error's logarithm in standard deviations
-        above that of normal rows; or `"combined"`, their sum.
+        above that of normal rows; or `"combined"`, their sum. `set_score` changes it later.
     alarm_weight
         The paper's gamma: the weight of the alarm's loss beside the reconstruction's.
     generator
@@ -236,13 +238,27 @@ class ConvA3Detector(BaseDetector):
         }
         return cls(alarm_weight=alarm_weight, **(published | parameters))
 
+    def set_score(self, score: ScoreKind) -> Self:
+        """Change what a row's logit is, and calibrate anew, without training.
+
+        `decision_scores_` and `labels_` of the training rows go, since these are not kept.
+        """
+        check_is_fitted(self)
+        check_choice(self, "score", score, SCORES)
+        self.score = score
+        self.calibration_scores_ = np.sort(self._matrix_logits(self._calibration_matrix))
+        for name in ("decision_scores_", "labels_"):
+            self.__dict__.pop(name, None)
+        self._set_threshold()
+        return self
+
     def _check_parameters(self) -> None:
         check_type(self, "target", self.target, StridedAutoencoder)
         check_type(self, "alarm", self.alarm, ConvAlarm)
         check_type(self, "generator", self.generator, Generator, Callable)  # type: ignore[arg-type]
         check_type(self, "schedule", self.schedule, Schedule)
         check_choice(self, "reads", self.reads, ("encoder", "both"))
-        check_choice(self, "score", self.score, ("alarm", "reconstruction", "combined"))
+        check_choice(self, "score", self.score, SCORES)
         check_real(self, "alarm_weight", self.alarm_weight, 0)
         check_real(self, "blend", self.blend, 0, 1, open_ends=False)
         if self.generated_weight is not None:
