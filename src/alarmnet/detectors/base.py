@@ -50,6 +50,15 @@ Matrix = NDArray[np.float32]
 Bits = NDArray[np.int64]
 
 
+def block_size(shape: tuple[int, ...]) -> int:
+    """How many rows of `shape` are computed at once: the same for every call, whatever their number.
+
+    >>> block_size((122,)), block_size((3, 224, 224))
+    (1024, 6)
+    """
+    return max(1, min(BLOCK, BLOCK_INPUTS // math.prod(shape)))
+
+
 @dataclass(frozen=True)
 class TrainingData:
     """Encoded rows (N, ...) on the device, and the row numbers that serve for what."""
@@ -440,7 +449,7 @@ class BaseDetector(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[misc]
     ) -> Iterator[tuple[int, NDArray[Any]]]:
         """First row and result of one padded block of encoded rows after the other."""
         device = self._device()
-        size = max(1, min(BLOCK, BLOCK_INPUTS // math.prod(matrix.shape[1:])))
+        size = block_size(matrix.shape[1:])
         block = torch.zeros((size, *matrix.shape[1:]), device=device)
         for network in self._networks().values():
             network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]

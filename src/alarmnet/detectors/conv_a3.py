@@ -14,7 +14,7 @@ from alarmnet._random import torch_generator
 from alarmnet._validation import check_choice, check_real, check_type
 from alarmnet.activations import recording, stacked
 from alarmnet.alarms import ConvAlarm, ConvAlarmNetwork, alarm_loss
-from alarmnet.detectors.base import BaseDetector, TrainingData
+from alarmnet.detectors.base import BaseDetector, TrainingData, block_size
 from alarmnet.detectors.known import KnownAnomalies
 from alarmnet.errors import InputError
 from alarmnet.generators import Generator, as_generator
@@ -25,7 +25,6 @@ from alarmnet.targets.strided import StridedAutoencoderNetwork
 from alarmnet.training import ProgressFunction, Schedule, train
 
 VALIDATION_SHARE = 0.1
-VALIDATED_AT_ONCE = 512
 SCALED_BY = 5_000
 """Normal training rows whose errors say what a usual error is."""
 
@@ -293,7 +292,7 @@ class ConvA3Detector(BaseDetector):
         networks = nn.ModuleDict({"target": self._target, "alarm": self._alarm})
         self._train(networks, data, progress, name="joint", lowers_errors=True)
         self._target.requires_grad_(False)
-        self._errors.to(data.rows.device).learn(self._row_errors(data.rows, data.normal[:SCALED_BY]))
+        self._errors.to(data.rows.device).learn(self._row_errors(data.rows[data.normal[:SCALED_BY]]))
 
     def _fit_alarm(self, data: TrainingData, progress: ProgressFunction | None) -> None:
         self._alarm = self._build_alarm()
@@ -328,36 +327,30 @@ class ConvA3Detector(BaseDetector):
         def counterexamples(rows: Tensor) -> Tensor:
             return sample(rows, draws) if generated_weight else nothing
 
-        def loss_of(real: Tensor, labels: Tensor, known: Tensor, generated: Tensor) -> Tensor:
-            maps, errors = self._read(
-                torch.cat([real, known, generated]), reconstructed=len(real) * lowers_errors
-            )
-            parts = self._alarm(maps).split([len(real), len(known), len(generated)])
+        def loss_of(errors: Tensor, labels: Tensor, logits: Tensor, sizes: list[int]) -> Tensor:
             alarm = alarm_loss(
-                parts[0],
+                logits[: sizes[0]],
                 labels,
-                *parts[1:],
+                *torch.split(logits[sizes[0] :], sizes[1:]),
                 known_weight=self.known_weight or 1.0,
                 generated_weight=generated_weight,
             )
-            if not lowers_errors:
-                return alarm
-            return (errors * (1 - labels)).mean() + self.alarm_weight * alarm
+            return (errors * (1 - labels)).mean() + self.alarm_weight * alarm if lowers_errors else alarm
 
         def loss(index: Tensor) -> Tensor:
             real, labels = data.rows[shown[index]], (index >= len(data.normal)).to(device, torch.float32)
-            return loss_of(real, labels, known(real), counterexamples(real))
+            parts = [real, known(real), counterexamples(real)]
+            maps, errors = self._read(torch.cat(parts), reconstructed=len(real) * lowers_errors)
+            return loss_of(errors, labels, self._alarm(maps), [len(part) for part in parts])
 
         held = data.rows[data.validation_normal]
-        held_known, held_generated = data.rows[data.validation_known], counterexamples(held)
+        held_parts = [held, data.rows[data.validation_known], counterexamples(held)]
 
         def validation_loss() -> Tensor:
-            parts = max(1, math.ceil(len(held) / VALIDATED_AT_ONCE))
-            chunks = zip(
-                *(torch.tensor_split(rows, parts) for rows in (held, held_known, held_generated)), strict=True
-            )
-            losses = [loss_of(one, torch.zeros(len(one), device=device), *others) for one, *others in chunks]
-            return torch.stack(losses).mean()
+            blocks = torch.split(torch.cat(held_parts), block_size(held.shape[1:]))
+            logits = torch.cat([self._alarm(self._read(block, reconstructed=0)[0]) for block in blocks])
+            no_anomaly = torch.zeros(len(held), device=device)
+            return loss_of(self._row_errors(held), no_anomaly, logits, [len(part) for part in held_parts])
 
         self.history_[name] = train(
             network,
@@ -396,10 +389,11 @@ class ConvA3Detector(BaseDetector):
             return maps, maps.new_zeros(0)
         return maps, target.losses(codes[:reconstructed], batch[:reconstructed])
 
-    def _row_errors(self, rows: Tensor, index: Tensor) -> Tensor:
-        parts = torch.split(index, VALIDATED_AT_ONCE)
+    def _row_errors(self, rows: Tensor) -> Tensor:
         with torch.no_grad():
-            return torch.cat([self._target.row_losses(rows[part]) for part in parts])
+            return torch.cat(
+                [self._target.row_losses(block) for block in torch.split(rows, block_size(rows.shape[1:]))]
+            )
 
     def _block_logits(self, block: Tensor) -> Tensor:
         maps, errors = self._read(block, reconstructed=len(block) * (self.score != "alarm"))
