@@ -8,7 +8,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from alarmnet import ColumnSwap, ConvA3Detector, InputError, Schedule, StridedAutoencoder, load
+from alarmnet import ColumnSwap, ConvA3Detector, InputError, Schedule, StridedAutoencoder, VaeAnomalies, load
 from alarmnet.detectors.base import TrainingData
 from alarmnet.detectors.conv_a3 import ErrorScale
 
@@ -33,6 +33,7 @@ def conv(small: Any) -> Any:
         tiny: dict[str, Any] = {
             "target": StridedAutoencoder(channels=(8, 8), grid=(4, 8)),
             "schedule": Schedule(steps=30, batch_size=64, learning_rate=1e-2),
+            "score": "alarm",
             "alarm_rate": 0.1,
             "random_state": 0,
         }
@@ -148,10 +149,18 @@ def test_without_labels_it_learns_from_counterexamples(conv: Any, rows: Floats) 
         conv(generated_weight=0.0).fit(rows)
 
 
+def test_without_labels_rows_far_out_on_either_side_are_anomalous() -> None:
+    table = np.random.default_rng(0).normal(size=(400, 2))
+    detector = ConvA3Detector(random_state=0, score="alarm", alarm_rate=0.05).fit(table)
+    assert (detector.p_value(np.array([[-20.0, -20.0], [20.0, 20.0], [-20.0, 20.0]])) < 0.05).all()
+    assert detector.p_value(np.zeros((1, 2))) > 0.5
+
+
 def test_with_labels_no_counterexample_is_made_unless_asked_for(
     conv: Any, rows: Floats, labels: Floats
 ) -> None:
     conv(generator=lambda batch: 1 / 0).fit(rows, labels)
+    conv(generator=VaeAnomalies(schedule=Schedule(steps=10**9))).fit(rows, labels)
     with pytest.raises(ZeroDivisionError):
         conv(generator=lambda batch: 1 / 0, generated_weight=1.0).fit(rows, labels)
 
@@ -167,6 +176,13 @@ def test_a_variational_target_trains_and_comes_back_from_a_file(
     np.testing.assert_array_equal(again.logits(rows), detector.logits(rows))
 
 
+def test_no_row_has_an_infinite_score(conv: Any) -> None:
+    images = np.random.default_rng(0).random((40, 8, 8)).astype(np.float32)
+    target = StridedAutoencoder(channels=(8,), code_weight=1.0)
+    detector = conv(target=target, score="combined", alarm_rate=0.2).fit(images, np.repeat([0, 1], [36, 4]))
+    assert np.isfinite(detector.logits(images * 1e6)).all()
+
+
 def test_refitting_keeps_the_joint_history(conv: Any, rows: Floats, labels: Floats) -> None:
     detector = conv().fit(rows, labels)
     again = copy.deepcopy(detector).refit_alarm(rows, labels)
@@ -177,6 +193,12 @@ def test_refitting_keeps_the_joint_history(conv: Any, rows: Floats, labels: Floa
 def test_the_published_settings() -> None:
     detector = ConvA3Detector.as_published(alarm_weight=10.0, random_state=1)
     assert (detector.alarm_weight, detector.known_weight, detector.generated_weight) == (10.0, None, 0.0)
+    assert (detector.score, detector.reads, detector.target, detector.blend) == (
+        "alarm",
+        "encoder",
+        None,
+        0.0,
+    )
     assert detector.random_state == 1
 
 

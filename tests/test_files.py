@@ -17,10 +17,21 @@ from numpy.typing import NDArray
 from torch import nn
 
 import alarmnet
-from alarmnet import A3Detector, ExternalTarget, InputError, ModelFileError, Schedule, VaeAnomalies, load
+from alarmnet import (
+    A3Detector,
+    ConvA3Detector,
+    ExternalTarget,
+    InputError,
+    ModelFileError,
+    Schedule,
+    StridedAutoencoder,
+    VaeAnomalies,
+    load,
+)
+from alarmnet.detectors import BaseDetector
 from alarmnet.persistence import read_file, write_file
 
-Make = Callable[..., A3Detector]
+Make = Any  # conftest's Maker
 Floats = NDArray[np.float64]
 Contents = tuple[dict[str, Any], dict[str, NDArray[Any]]]
 
@@ -32,7 +43,14 @@ def saved(fitted: A3Detector, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def through_file(detector: A3Detector, folder: Path, **options: Any) -> Any:
+@pytest.fixture(scope="module")
+def kept(trained: BaseDetector, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("model") / "trained.model"
+    trained.save(path)
+    return path
+
+
+def through_file(detector: BaseDetector, folder: Path, **options: Any) -> Any:
     detector.save(folder / "some.model")
     return load(folder / "some.model", **options)
 
@@ -46,9 +64,9 @@ def module() -> nn.Sequential:
 # Back as it was
 
 
-def test_scores_are_bit_equal(saved: Path, fitted: A3Detector, rows: Floats) -> None:
-    again = load(saved)
-    assert type(again) is A3Detector
+def test_scores_are_bit_equal(kept: Path, trained: BaseDetector, rows: Floats) -> None:
+    again = load(kept)
+    assert type(again) is type(trained)
     for method in (
         "decision_function",
         "predict",
@@ -57,23 +75,23 @@ def test_scores_are_bit_equal(saved: Path, fitted: A3Detector, rows: Floats) -> 
         "p_value",
         "column_deviations",
     ):
-        np.testing.assert_array_equal(getattr(again, method)(rows), getattr(fitted, method)(rows))
+        np.testing.assert_array_equal(getattr(again, method)(rows), getattr(trained, method)(rows))
 
 
-def test_scores_are_bit_equal_in_another_process(saved: Path, fitted: A3Detector, rows: Floats) -> None:
-    np.save(saved.with_suffix(".npy"), rows)
+def test_scores_are_bit_equal_in_another_process(kept: Path, trained: BaseDetector, rows: Floats) -> None:
+    np.save(kept.with_suffix(".npy"), rows)
     script = (
         "import sys, numpy, alarmnet; X = numpy.load(sys.argv[2]);"
         "sys.stdout.write(alarmnet.load(sys.argv[1]).decision_function(X).tobytes().hex())"
     )
-    command = [sys.executable, "-c", script, str(saved), str(saved.with_suffix(".npy"))]
+    command = [sys.executable, "-c", script, str(kept), str(kept.with_suffix(".npy"))]
     printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    assert printed == fitted.decision_function(rows).tobytes().hex()
+    assert printed == trained.decision_function(rows).tobytes().hex()
 
 
-def test_what_was_learned_comes_back(saved: Path, fitted: A3Detector) -> None:
-    again: Any = load(saved)
-    assert again.get_params() == fitted.get_params()
+def test_what_was_learned_comes_back(kept: Path, trained: BaseDetector) -> None:
+    again: Any = load(kept)
+    assert again.get_params() == trained.get_params()
     for name in (
         "n_features_in_",
         "threshold_",
@@ -84,9 +102,9 @@ def test_what_was_learned_comes_back(saved: Path, fitted: A3Detector) -> None:
         "history_",
         "seed_",
     ):
-        assert getattr(again, name) == getattr(fitted, name), name
-    np.testing.assert_array_equal(again.calibration_scores_, fitted.calibration_scores_)
-    assert again.classes_.tolist() == fitted.classes_.tolist()
+        assert getattr(again, name) == getattr(trained, name), name
+    np.testing.assert_array_equal(again.calibration_scores_, trained.calibration_scores_)
+    assert again.classes_.tolist() == trained.classes_.tolist()
     assert not hasattr(again, "decision_scores_")
 
 
@@ -101,26 +119,26 @@ def test_every_kind_of_parameter_comes_back(small: Make, rows: Floats, tmp_path:
 
 @pytest.mark.parametrize("names", [["fine", "fraud"], [False, True], [3, 7]])
 def test_feature_names_and_classes_come_back(
-    small: Make, rows: Floats, labels: Floats, tmp_path: Path, names: list[Any]
+    make: Make, rows: Floats, labels: Floats, tmp_path: Path, names: list[Any]
 ) -> None:
     frame = pd.DataFrame(rows, columns=list("abcde"))
-    detector = small(anomaly_label=names[1]).fit(frame, np.where(labels == 1, names[1], names[0]))
+    detector = make(anomaly_label=names[1]).fit(frame, np.where(labels == 1, names[1], names[0]))
     again = through_file(detector, tmp_path)
     assert again.feature_names_in_.tolist() == list("abcde")
     assert again.classes_.tolist() == names
     np.testing.assert_array_equal(again.predict(frame), detector.predict(frame))
 
 
-def test_images_come_back(small: Make, tmp_path: Path) -> None:
+def test_images_come_back(make: Make, tmp_path: Path) -> None:
     images = np.random.default_rng(0).integers(0, 255, size=(40, 8, 8)).astype(np.uint8)
-    brief = Schedule(steps=2)
-    detector = small(target=None, target_schedule=brief, alarm_schedule=brief, alarm_rate=0.2).fit(images)
+    target = {"target": None} if make.kind is A3Detector else {}
+    detector = make(**target, schedule=Schedule(steps=2), alarm_rate=0.2).fit(images)
     again = through_file(detector, tmp_path)
     np.testing.assert_array_equal(again.decision_function(images), detector.decision_function(images))
 
 
-def test_a_seed_drawn_from_a_generator_is_kept(small: Make, rows: Floats, tmp_path: Path) -> None:
-    detector = small(random_state=np.random.default_rng(0)).fit(rows)
+def test_a_seed_drawn_from_a_generator_is_kept(make: Make, rows: Floats, tmp_path: Path) -> None:
+    detector = make(random_state=np.random.default_rng(0)).fit(rows)
     assert through_file(detector, tmp_path).seed_ == detector.seed_
 
 
@@ -133,18 +151,18 @@ def test_numpy_sizes_are_kept(small: Make, rows: Floats, tmp_path: Path) -> None
 
 
 def test_the_alarm_can_be_refitted_after_loading(
-    saved: Path, fitted: A3Detector, rows: Floats, labels: Floats
+    kept: Path, trained: BaseDetector, rows: Floats, labels: Floats
 ) -> None:
     more = labels.copy()
     more[150:155] = 1
-    again = load(saved).refit_alarm(rows, more)
-    expected = copy.deepcopy(fitted).refit_alarm(rows, more)
+    again = load(kept).refit_alarm(rows, more)
+    expected = copy.deepcopy(trained).refit_alarm(rows, more)
     np.testing.assert_array_equal(again.decision_function(rows), expected.decision_function(rows))
     np.testing.assert_array_equal(again.labels_, expected.labels_)
 
 
-def test_the_alarm_rate_can_be_changed_after_loading(saved: Path, fitted: A3Detector) -> None:
-    again, twin = load(saved).set_alarm_rate(0.4), copy.deepcopy(fitted).set_alarm_rate(0.4)
+def test_the_alarm_rate_can_be_changed_after_loading(kept: Path, trained: BaseDetector) -> None:
+    again, twin = load(kept).set_alarm_rate(0.4), copy.deepcopy(trained).set_alarm_rate(0.4)
     assert again.threshold_ == twin.threshold_
 
 
@@ -253,10 +271,33 @@ HOSTILE: dict[str, tuple[Callable[[Contents], Any], str]] = {
 }
 
 
-@pytest.mark.parametrize("name", HOSTILE)
-def test_hostile_files_are_refused_with_name_and_reason(saved: Path, tmp_path: Path, name: str) -> None:
-    change, reason = HOSTILE[name]
-    contents = read_file(saved)
+CONVOLUTIONAL: dict[str, tuple[Callable[[Contents], Any], str]] = {
+    "huge channels": (field("target", "channels", [10**12, 10**12]), "Error"),
+    "a huge grid": (field("target", "grid", [10**6, 10**6]), "RuntimeError"),
+    "a grid of one": (field("target", "grid", [4]), "grid"),
+    "another score": (parameter("score", "sum"), "score"),
+    "negative variance": (
+        array("target.encoder.norm1.running_var", lambda variance: -variance),
+        "target.encoder.norm1.running_var holds numbers that are not positive",
+    ),
+    "no deviation": (array("errors.deviation", lambda deviation: deviation * 0), "errors.deviation holds"),
+}
+
+
+@pytest.fixture(scope="module")
+def convolutional(rows: Floats, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("model") / "convolutional.model"
+    brief = Schedule(steps=2)
+    ConvA3Detector(target=StridedAutoencoder(), schedule=brief, alarm_rate=0.1).fit(rows).save(path)
+    return path
+
+
+@pytest.mark.parametrize("name", [*HOSTILE, *CONVOLUTIONAL])
+def test_hostile_files_are_refused_with_name_and_reason(
+    saved: Path, convolutional: Path, tmp_path: Path, name: str
+) -> None:
+    change, reason = (HOSTILE | CONVOLUTIONAL)[name]
+    contents = read_file(saved if name in HOSTILE else convolutional)
     change(contents)
     path = tmp_path / "hostile.model"
     write_file(path, *contents)

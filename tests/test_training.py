@@ -43,8 +43,10 @@ def run(
 
 def test_the_length_is_steps_or_epochs() -> None:
     assert Schedule(steps=7, batch_size=10).total_steps(1000) == 7
-    assert Schedule(epochs=3, batch_size=10).total_steps(21) == 9
+    assert Schedule(epochs=3, batch_size=10).total_steps(21) == 6
+    assert Schedule(epochs=3, batch_size=10).total_steps(22) == 9
     assert Schedule(epochs=1, batch_size=10).total_steps(1) == 1
+    assert Schedule(epochs=2, batch_size=1).total_steps(3) == 6
 
 
 def test_a_schedule_has_one_length() -> None:

@@ -16,8 +16,9 @@ def operations(network: nn.Module, rows: int, *, training: bool) -> float:
     Networks that have counted theirs say so in `operations_a_row`; other convolutions count as many.
     """
     parts = list(network.modules())
-    counted = [part.operations_a_row for part in parts if hasattr(part, "operations_a_row")]
-    if counted:
+    a_row: float
+    counted = [getattr(part, "operations_a_row", 0.0) for part in parts]
+    if any(counted):
         a_row = sum(counted)
     elif any(isinstance(part, nn.Conv1d | nn.Conv2d) for part in parts):
         return float("inf")

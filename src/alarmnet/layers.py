@@ -59,7 +59,14 @@ def materialise(network: nn.Module, generator: torch.Generator) -> None:
                 nn.init.zeros_(layer.bias)
         if isinstance(layer, nn.BatchNorm1d | nn.BatchNorm2d):
             layer.reset_parameters()
-    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    lay_out(network)
+
+
+def lay_out(network: nn.Module) -> None:
+    """Lay the weights of convolutions out channels last, where they are not."""
+    for layer in network.modules():
+        if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d):
+            layer.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
 def count_operations(network: nn.Module, shape: tuple[int, ...]) -> int:

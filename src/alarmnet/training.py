@@ -63,7 +63,8 @@ class Schedule:
     def total_steps(self, rows: int) -> int:
         """Optimiser steps of a run over so many rows."""
         if self.epochs is not None:
-            return self.epochs * math.ceil(rows / self.batch_size)
+            full, rest = divmod(rows, self.batch_size)
+            return self.epochs * max(1, full + (rest > 1))  # as `batches` has them
         return self.steps or 0
 
     def learning_rate_at(self, share: float) -> float:
@@ -89,9 +90,10 @@ def batches(rows: int, batch_size: int, generator: torch.Generator) -> Iterator[
 
     A last batch of one row is left out, since batch normalisation needs two.
     """
+    least = min(2, rows, batch_size)
     while True:
         parts = torch.split(torch.randperm(rows, generator=generator), batch_size)
-        yield from (part for part in parts if len(part) > 1 or rows == 1)
+        yield from (part for part in parts if len(part) >= least)
 
 
 class _Watch:

@@ -63,6 +63,10 @@ class _Array:
             yield self._values[start : start + rows]
 
 
+LARGEST_LABEL = 4096
+"""Bytes of one value: a small archive must not fill the memory with labels."""
+
+
 class _Archive:
     """The images of one .npz file, unpacked block by block, so that a small file cannot fill the memory."""
 
@@ -116,6 +120,12 @@ class _Archive:
                 f"{self.path}: the array {name!r} has the shape {header.shape}; one value for each of the "
                 f"{self.shape[0]:,} images is expected",
                 code="length_mismatch",
+            )
+        if header.dtype.itemsize > LARGEST_LABEL:
+            raise InputError(
+                f"{self.path}: the array {name!r} holds {header.dtype} values; labels of at most {LARGEST_LABEL} "
+                "bytes are expected",
+                code="label",
             )
         with self._open() as archive, archive.open(f"{name}.npy") as stream:
             values: NDArray[Any] = npy.read_array(stream, allow_pickle=False)

@@ -149,5 +149,10 @@ def _as_arrow(values: NDArray[Any]) -> pa.ChunkedArray:
         raise InputError(
             f"labels are numbers or text, but the array of labels holds {values.dtype}", code="label"
         )
-    text = values.astype(str) if values.dtype.kind == "S" else values
+    try:
+        text = np.char.decode(values, "utf-8") if values.dtype.kind == "S" else values
+    except UnicodeDecodeError as error:
+        raise InputError(
+            f"the array of labels holds bytes that are no UTF-8 text: {error}", code="label"
+        ) from error
     return pa.chunked_array([pa.array(text, from_pandas=True)])

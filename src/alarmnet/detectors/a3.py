@@ -277,6 +277,7 @@ class A3Detector(BaseDetector):
         return (self.alarm or ALARM).build(width)
 
     def _fit_networks(self, data: TrainingData, progress: ProgressFunction | None) -> None:
+        self._check_anomalies(data)
         target = self._target
         if target.trainable:
             materialise(target, torch_generator(self.seed_, "target weights"))
@@ -298,11 +299,7 @@ class A3Detector(BaseDetector):
         self._fit_alarm(data, progress)
 
     def _fit_alarm(self, data: TrainingData, progress: ProgressFunction | None) -> None:
-        if not self.generated_weight and not len(data.known):
-            raise InputError(
-                "nothing anomalous to learn from: no row is labelled anomalous and generated_weight is 0",
-                code="no_anomalies",
-            )
+        self._check_anomalies(data)
         features = self._feature_source(data.rows)
         wide = self._features(data.rows[:1]).shape[1]
         activations, _ = flat_activations(self._target, self._target.layers, data.rows[:1])
@@ -316,6 +313,13 @@ class A3Detector(BaseDetector):
             schedule = self.alarm_schedule or alarm_schedule(reads, len(data.normal))
             self._train_alarm(alarms[-1], data, features, sample, schedule, prefix, progress)
         self._alarm = AlarmNetworks(alarms)
+
+    def _check_anomalies(self, data: TrainingData) -> None:
+        if not self.generated_weight and not len(data.known):
+            raise InputError(
+                "nothing anomalous to learn from: no row is labelled anomalous and generated_weight is 0",
+                code="no_anomalies",
+            )
 
     def _train_alarm(
         self,
@@ -336,7 +340,7 @@ class A3Detector(BaseDetector):
         materialise(alarm, torch_generator(seed, f"{prefix}alarm weights"))
         alarm.to(device)
         draws = torch_generator(seed, f"{prefix}generated anomalies", device)
-        nothing = read(data.normal[:0])
+        nothing = read(data.normal[:1])[:0]
         balanced = self.known_weight is not None
         shown = data.normal if balanced else torch.cat([data.normal, data.known])
         picked = KnownAnomalies(
@@ -344,7 +348,7 @@ class A3Detector(BaseDetector):
         )
 
         def counterexamples(rows: Tensor) -> Tensor:
-            if not self.generated_weight:
+            if not self.generated_weight or not len(rows):
                 return nothing
             return self._features(sample(data.rows[rows], draws))[:, : alarm.width]
 

@@ -26,6 +26,7 @@ from alarmnet._validation import Labels, check_choice, check_real, check_type, c
 from alarmnet.detectors.files import arrays_of, manifest_of
 from alarmnet.deviations import NormalProfile
 from alarmnet.errors import AlarmnetWarning, InputError, TrainingDivergedError
+from alarmnet.layers import lay_out
 from alarmnet.persistence import write_file
 from alarmnet.preprocessing import ImageScaler, TableEncoder
 from alarmnet.progress import shown_progress
@@ -209,6 +210,7 @@ class BaseDetector(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[misc]
         self._calibration_matrix = self._calibration_matrix[still_normal]
         training, validation = self._hold_out(others, np.flatnonzero(labels.anomalous), "refit")
         self._count(matrix, labels)
+        lay_out(self._target.to(self._device()))
         with self._progress() as progress:
             self._fit_alarm(self._training_data(matrix, labels, training, validation), progress)
         self._finish(matrix, labels)
@@ -254,7 +256,7 @@ class BaseDetector(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[misc]
         return np.column_stack([1 - alarming, alarming])
 
     def logits(self, X: Any) -> Scores:
-        """What the alarm network puts out for each row (N,): high is anomalous, whatever the alarm rate.
+        """The score of each row before the threshold is taken off (N,): high is anomalous, whatever the alarm rate.
 
         A row's logit depends on that row alone: bit for bit the same in any batch and among any neighbours.
         """
@@ -452,7 +454,7 @@ class BaseDetector(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[misc]
         size = block_size(matrix.shape[1:])
         block = torch.zeros((size, *matrix.shape[1:]), device=device)
         for network in self._networks().values():
-            network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+            lay_out(network.to(device))
         work = sum(operations(network, size, training=False) for network in self._networks().values())
         for start in range(0, len(matrix), size):
             rows = torch.from_numpy(matrix[start : start + size])

@@ -1,5 +1,6 @@
 """E2E-ConvA3: a convolutional target and its alarm learn together (E2E-ConvA3, section 3)."""
 
+import copy
 import math
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Literal, Self, get_args
@@ -17,7 +18,7 @@ from alarmnet.alarms import ConvAlarm, ConvAlarmNetwork, alarm_loss
 from alarmnet.detectors.base import BaseDetector, TrainingData, block_size
 from alarmnet.detectors.known import KnownAnomalies
 from alarmnet.errors import InputError
-from alarmnet.generators import Generator, as_generator
+from alarmnet.generators import GaussianNoise, Generator, as_generator
 from alarmnet.layers import materialise
 from alarmnet.preprocessing import TableEncoder
 from alarmnet.targets import StridedAutoencoder
@@ -33,14 +34,25 @@ ScoreKind = Literal["alarm", "reconstruction", "combined"]
 SCORES: tuple[ScoreKind, ...] = get_args(ScoreKind)
 
 
-def joint_schedule(rows: int) -> Schedule:
+def joint_schedule(rows: int, shape: tuple[int, ...]) -> Schedule:
     """Steps by the square root of the number of rows, and much weight decay, without which tables are overfitted.
 
-    >>> [joint_schedule(rows).steps for rows in (20, 200, 10_000, 1_000_000)]
+    Batches of large images are smaller.
+
+    >>> [joint_schedule(rows, (8,)).steps for rows in (20, 200, 10_000, 1_000_000)]
     [150, 300, 750, 2000]
+    >>> [joint_schedule(200, shape).batch_size for shape in [(8,), (3, 64, 64), (3, 224, 224), (3, 2000, 2000)]]
+    [256, 256, 27, 16]
     """
     steps = round(min(max(150, min(300, 600 * rows / 256), 7.5 * math.sqrt(rows)), 2000))
-    return Schedule(steps=steps, batch_size=256, learning_rate=1e-3, decay=True, weight_decay=1.0, patience=5)
+    return Schedule(
+        steps=steps,
+        batch_size=min(max(16, 2**22 // math.prod(shape)), 256),
+        learning_rate=1e-3,
+        decay=True,
+        weight_decay=1.0,
+        patience=5,
+    )
 
 
 class ErrorScale(nn.Module):
@@ -100,7 +112,8 @@ class ConvA3Detector(BaseDetector):
         The paper's gamma: the weight of the alarm's loss beside the reconstruction's.
     generator
         What makes counterexamples: `GaussianNoise`, `UniformNoise`, `ColumnSwap`, `VaeAnomalies`, or a function
-        from a batch of encoded rows to as many counterexamples. None: `GaussianNoise()`.
+        from a batch of encoded rows to as many counterexamples. None: `GaussianNoise()` for images, and for
+        tables, whose numbers are scaled to standard deviations, `GaussianNoise(mean=0, deviation=2)`.
     generated_weight
         The weight of the counterexamples' loss beside the normal rows'; 0 in the paper, which has labels for
         all rows. None: 1 where no anomaly is known, else 0.
@@ -175,7 +188,7 @@ class ConvA3Detector(BaseDetector):
         target: StridedAutoencoder | None = None,
         alarm: ConvAlarm | None = None,
         reads: Reads = "encoder",
-        score: ScoreKind = "alarm",
+        score: ScoreKind = "combined",
         alarm_weight: float = 1.0,
         generator: Generator | Callable[[Tensor], Tensor] | None = None,
         generated_weight: float | None = None,
@@ -229,6 +242,8 @@ class ConvA3Detector(BaseDetector):
         True
         """
         published: dict[str, Any] = {
+            "reads": "encoder",
+            "score": "alarm",
             "generated_weight": 0.0,
             "known_weight": None,
             "blend": 0.0,
@@ -244,8 +259,10 @@ class ConvA3Detector(BaseDetector):
         """
         check_is_fitted(self)
         check_choice(self, "score", score, SCORES)
+        new = copy.copy(self)
+        new.score = score
+        self.calibration_scores_ = np.sort(new._matrix_logits(self._calibration_matrix))
         self.score = score
-        self.calibration_scores_ = np.sort(self._matrix_logits(self._calibration_matrix))
         for name in ("decision_scores_", "labels_"):
             self.__dict__.pop(name, None)
         self._set_threshold()
@@ -266,7 +283,7 @@ class ConvA3Detector(BaseDetector):
             check_real(self, "known_weight", self.known_weight, 0)
 
     def _validation_share(self) -> float:
-        return VALIDATION_SHARE if self._schedule(1).patience else 0.0
+        return VALIDATION_SHARE if self._schedule(1, (1,)).patience else 0.0
 
     def _default_encoder(self) -> TableEncoder:
         return TableEncoder(scaling="quantile-normal")
@@ -284,15 +301,16 @@ class ConvA3Detector(BaseDetector):
     def _build_alarm(self) -> ConvAlarmNetwork:
         return (self.alarm or ConvAlarm()).build(self._maps_shape)
 
-    def _schedule(self, rows: int) -> Schedule:
-        return self.schedule or joint_schedule(rows)
+    def _schedule(self, rows: int, shape: tuple[int, ...]) -> Schedule:
+        return self.schedule or joint_schedule(rows, shape)
 
     def _fit_networks(self, data: TrainingData, progress: ProgressFunction | None) -> None:
         materialise(self._target, torch_generator(self.seed_, "target weights"))
         networks = nn.ModuleDict({"target": self._target, "alarm": self._alarm})
         self._train(networks, data, progress, name="joint", lowers_errors=True)
         self._target.requires_grad_(False)
-        self._errors.to(data.rows.device).learn(self._row_errors(data.rows[data.normal[:SCALED_BY]]))
+        usual = data.normal[:: math.ceil(len(data.normal) / SCALED_BY)]
+        self._errors.to(data.rows.device).learn(self._row_errors(data.rows[usual]))
 
     def _fit_alarm(self, data: TrainingData, progress: ProgressFunction | None) -> None:
         self._alarm = self._build_alarm()
@@ -313,7 +331,7 @@ class ConvA3Detector(BaseDetector):
         network.to(device)
         balanced = self.known_weight is not None
         shown = data.normal if balanced else torch.cat([data.normal, data.known])
-        schedule = self._schedule(len(shown))
+        schedule = self._schedule(len(shown), data.rows.shape[1:])
         nothing = data.rows[:0]
         known = KnownAnomalies(
             data.rows[data.known] if balanced else nothing,
@@ -321,11 +339,16 @@ class ConvA3Detector(BaseDetector):
             blend=self.blend,
             seed=seed,
         )
-        sample = as_generator(self.generator).sampler(data.rows[data.normal], seed=seed, progress=progress)
+        generator = as_generator(self.generator or self._default_generator(data.rows))
+        sample = (
+            generator.sampler(data.rows[data.normal], seed=seed, progress=progress)
+            if generated_weight
+            else None
+        )
         draws = torch_generator(seed, "generated anomalies", device)
 
         def counterexamples(rows: Tensor) -> Tensor:
-            return sample(rows, draws) if generated_weight else nothing
+            return sample(rows, draws) if sample and len(rows) else nothing
 
         def loss_of(errors: Tensor, labels: Tensor, logits: Tensor, sizes: list[int]) -> Tensor:
             alarm = alarm_loss(
@@ -343,14 +366,19 @@ class ConvA3Detector(BaseDetector):
             maps, errors = self._read(torch.cat(parts), reconstructed=len(real) * lowers_errors)
             return loss_of(errors, labels, self._alarm(maps), [len(part) for part in parts])
 
-        held = data.rows[data.validation_normal]
-        held_parts = [held, data.rows[data.validation_known], counterexamples(held)]
+        held = (
+            data.validation_normal if balanced else torch.cat([data.validation_normal, data.validation_known])
+        )
+        held_labels = (torch.arange(len(held)) >= len(data.validation_normal)).to(device, torch.float32)
+        held_known = data.validation_known if len(data.validation_known) else data.known
+        held_rows = data.rows[held]
+        others = [data.rows[held_known] if balanced else nothing, counterexamples(held_rows)]
 
         def validation_loss() -> Tensor:
-            blocks = torch.split(torch.cat(held_parts), block_size(held.shape[1:]))
-            logits = torch.cat([self._alarm(self._read(block, reconstructed=0)[0]) for block in blocks])
-            no_anomaly = torch.zeros(len(held), device=device)
-            return loss_of(self._row_errors(held), no_anomaly, logits, [len(part) for part in held_parts])
+            logits, errors = self._read_blocks(held_rows, reconstructed=lowers_errors)
+            more, _ = self._read_blocks(torch.cat(others), reconstructed=False)
+            sizes = [len(rows) for rows in (held, *others)]
+            return loss_of(errors, held_labels, torch.cat([logits, more]), sizes)
 
         self.history_[name] = train(
             network,
@@ -363,6 +391,10 @@ class ConvA3Detector(BaseDetector):
             validation_loss=validation_loss if len(held) else None,
             progress=progress,
         )
+
+    @staticmethod
+    def _default_generator(rows: Tensor) -> Generator:
+        return GaussianNoise(mean=0.0, deviation=2.0) if rows.dim() == 2 else GaussianNoise()
 
     def _generated_weight(self, data: TrainingData) -> float:
         known = len(data.known)
@@ -388,6 +420,12 @@ class ConvA3Detector(BaseDetector):
         if not reconstructed:
             return maps, maps.new_zeros(0)
         return maps, target.losses(codes[:reconstructed], batch[:reconstructed])
+
+    def _read_blocks(self, rows: Tensor, *, reconstructed: bool) -> tuple[Tensor, Tensor]:
+        """Logits of the alarm, and errors where they are wanted, a block at a time."""
+        blocks = torch.split(rows, block_size(rows.shape[1:]))
+        read = [self._read(block, reconstructed=len(block) * reconstructed) for block in blocks]
+        return torch.cat([self._alarm(maps) for maps, _ in read]), torch.cat([errors for _, errors in read])
 
     def _row_errors(self, rows: Tensor) -> Tensor:
         with torch.no_grad():

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 KIND = "alarmnet detector"
 LEARNED = ("seed_", "alarm_rate_", "label_counts_", "history_", "calibration_is_labelled_", "notes_")
 """Fitted attributes that a manifest holds as they are."""
+POSITIVE = ("running_var", "deviation")
+"""Endings of arrays that are divided by, or by the root of."""
 
 
 def _plain(value: Any) -> Any:
@@ -147,5 +149,7 @@ def _restore_networks(detector: "BaseDetector", arrays: Mapping[str, NDArray[Any
         for name, built in network.state_dict().items():
             if name in weights and weights[name].dtype != built.dtype:
                 raise ValueError(f"{prefix}{name} holds {weights[name].dtype}, not {built.dtype}")
+            if name.endswith(POSITIVE) and name in weights and not (weights[name] > 0).all():
+                raise ValueError(f"{prefix}{name} holds numbers that are not positive")
         network.load_state_dict(weights, assign=True)
         network.requires_grad_(False).eval()

@@ -14,6 +14,9 @@ from alarmnet.errors import InputError
 from alarmnet.layers import count_operations
 from alarmnet.targets.base import Target, TargetNetwork
 
+LARGEST_LOG = 20.0
+"""Of a code's variance, either way: so that no row, however odd, has an infinite error."""
+
 
 class StridedAutoencoderNetwork(TargetNetwork):
     """Convolutions of stride 2 down, deconvolutions back to the same sizes, batch normalisation between.
@@ -89,7 +92,10 @@ class StridedAutoencoderNetwork(TargetNetwork):
     def encode(self, batch: Tensor) -> Tensor:
         """Rows (B, ...) to codes; where variational, means and log-variances one behind the other."""
         features: Tensor = self.encoder(batch)
-        return features if self.code_weight is None else self.codes(features)
+        if self.code_weight is None:
+            return features
+        mean, log_variance = self.codes(features).chunk(2, dim=1)
+        return torch.cat([mean, log_variance.clamp(-LARGEST_LOG, LARGEST_LOG)], dim=1)
 
     def decode(self, codes: Tensor) -> Tensor:
         """Codes to rows (B, ...); from a drawn code while training, where variational."""
