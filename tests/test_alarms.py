@@ -38,7 +38,15 @@ def test_alarms_side_by_side_read_the_first_numbers_and_are_averaged() -> None:
     pair = AlarmNetworks([narrow, wide])
     batch = torch.rand(5, 6)
     torch.testing.assert_close(pair(batch), torch.stack([narrow(batch[:, :3]), wide(batch)]))
-    torch.testing.assert_close(pair.logits(batch), (narrow(batch[:, :3]) + wide(batch)) / 2)
+    score = (narrow(batch[:, :3]).sigmoid() + wide(batch).sigmoid()) / 2
+    torch.testing.assert_close(pair.logits(batch).sigmoid(), score)
+
+
+def test_very_sure_alarms_have_a_finite_mean() -> None:
+    pair = AlarmNetworks([])
+    pair.forward = lambda features: features  # type: ignore[method-assign]
+    logits = pair.logits(torch.tensor([[200.0, 200.0, -200.0], [300.0, -300.0, -300.0]]))
+    torch.testing.assert_close(logits, torch.tensor([200.7, 0.0, -200.7]), atol=0.1, rtol=0)
 
 
 @pytest.mark.parametrize("shape", [(6, 1, 4), (6, 1, 16), (6, 2, 2), (6, 7, 7), (6, 40, 30)])

@@ -72,7 +72,7 @@ class AlarmNetworks(nn.Module):
 
     Shapes
     ------
-    Input: (B, A). Output: (alarms, B), a logit an alarm; `logits` is their mean (B,).
+    Input: (B, A). Output: (alarms, B), a logit an alarm.
     """
 
     def __init__(self, alarms: Sequence[DenseAlarmNetwork]) -> None:
@@ -84,8 +84,13 @@ class AlarmNetworks(nn.Module):
         return torch.stack([alarm(features[:, : alarm.width]) for alarm in self.alarms])
 
     def logits(self, features: Tensor) -> Tensor:
-        """The alarms' mean logit (B,): higher is more anomalous."""
-        return self(features).mean(0)  # type: ignore[no-any-return]
+        """The logit of the alarms' mean score (B,): higher is more anomalous.
+
+        A mean of scores, unlike one of logits, lets no alarm outvote the others by being too sure.
+        """
+        each = self(features)
+        yes, no = functional.logsigmoid(each), functional.logsigmoid(-each)
+        return yes.logsumexp(0) - no.logsumexp(0)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -87,7 +87,7 @@ class A3Detector(BaseDetector):
         The alarm network's shape.
     reads
         What the alarm reads: the hidden `"activations"`, as in the paper; `"everything"`, which adds what the
-        target could not reconstruct, and its inputs; or `"both"`: one alarm for each, whose logits are
+        target could not reconstruct, and its inputs; or `"both"`: one alarm for each, whose scores are
         averaged. The first finds more of anomalies unlike the known ones, the second more of their like.
     generated_weight
         The paper's lambda: the weight of the counterexamples' loss beside the normal rows'.
