@@ -15,7 +15,7 @@ from click.testing import CliRunner, Result
 import alarmnet
 from alarmnet.cli import COMMANDS, main, terminal
 from alarmnet.cli.labels import Labelling
-from alarmnet.detectors import A3Detector, a3
+from alarmnet.detectors import DETECTORS, A3Detector, a3, conv_a3
 from alarmnet.training import Schedule
 
 DOCS = Path(__file__).parents[1] / "docs" / "command-line.md"
@@ -54,7 +54,8 @@ def table(rows: int = 150, *, seed: int = 0) -> pd.DataFrame:
 def _short_training() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(a3, "target_schedule", lambda rows: SHORT)
-        patch.setattr(a3, "ALARM_SCHEDULE", SHORT)
+        patch.setattr(a3, "alarm_schedule", lambda reads, rows: SHORT)
+        patch.setattr(conv_a3, "joint_schedule", lambda rows, shape: SHORT)
         yield
 
 
@@ -70,6 +71,19 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 # fit
+
+
+@pytest.mark.parametrize("method", DETECTORS)
+def test_fit_and_score_with_every_method_equal_the_library(folder: Path, tmp_path: Path, method: str) -> None:
+    arguments = (*LABELS, "--ignore", "payment", "--alarm-rate", "0.05", "--method", method)
+    run("fit", folder / "train.csv", *arguments, "--out", tmp_path / "m")
+    run("score", tmp_path / "m", folder / "test.csv.gz", "--out", tmp_path / "s.parquet")
+    train, new = table(), table(seed=1).drop(columns=["payment", "class"])
+    y = train["class"].map({"fraud": 1.0, "fine": 0.0}).to_numpy(dtype=float)
+    detector = DETECTORS[method](alarm_rate=0.05, random_state=0)
+    detector.fit(train.drop(columns=["payment", "class"]), y)
+    scores = pd.read_parquet(tmp_path / "s.parquet")["score"]
+    np.testing.assert_allclose(scores, detector.anomaly_score(new), atol=1e-6)
 
 
 def test_fit_says_labels_and_memory_before_training_and_remembers_them(folder: Path, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from PIL import Image
 
 import alarmnet
 from alarmnet.cli import main
-from alarmnet.detectors import a3
+from alarmnet.detectors import DETECTORS, a3, conv_a3
 from alarmnet.training import Schedule
 
 SHORT = Schedule(steps=20, batch_size=64, learning_rate=1e-2)
@@ -62,30 +62,47 @@ def labels() -> pd.DataFrame:
 def _short_training() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(a3, "target_schedule", lambda rows: SHORT)
-        patch.setattr(a3, "ALARM_SCHEDULE", SHORT)
+        patch.setattr(a3, "alarm_schedule", lambda reads, rows: SHORT)
+        patch.setattr(conv_a3, "joint_schedule", lambda rows, shape: SHORT)
         yield
 
 
+@pytest.fixture(scope="module", params=[*DETECTORS])
+def method(request: pytest.FixtureRequest) -> str:
+    name: str = request.param
+    return name
+
+
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def made(method: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Images, labels and a model that all tests read and none changes."""
     path = tmp_path_factory.mktemp("images")
     write_folder(path / "train", pictures())
     labels().to_csv(path / "labels.csv", index=False)
     arguments = (*LABELS, "--labels", path / "labels.csv", "--alarm-rate", "0.1")
-    run("fit", path / "train", *arguments, "--out", path / "model")
+    run("fit", path / "train", *arguments, "--method", method, "--out", path / "model")
     return path
 
 
-def test_fit_says_what_it_found_and_equals_the_library(made: Path, tmp_path: Path) -> None:
-    arguments = (*LABELS, "--labels", made / "labels.csv", "--alarm-rate", "0.1", "--out", tmp_path / "m")
-    first, second, *_ = run("fit", made / "train", *arguments).stdout.splitlines()
+def test_fit_says_what_it_found_and_equals_the_library(made: Path, method: str, tmp_path: Path) -> None:
+    arguments = (
+        "--method",
+        method,
+        *LABELS,
+        "--labels",
+        made / "labels.csv",
+        "--alarm-rate",
+        "0.1",
+        "--out",
+        tmp_path / "m",
+    )
+    first, second, *_ = run("fit", made / "train", *arguments, "--out", tmp_path / "m").stdout.splitlines()
     assert first.startswith("Images: 80 of 10 x 8 pixels, grey. Training takes about ")
     assert second == "Labels in 'state': 6 anomalies, 64 normal, 10 not looked at."
     order = np.argsort(ids(), kind="stable")
     y = np.where(np.arange(80) < BRIGHT, 1.0, np.where(np.arange(80) < 70, 0.0, np.nan))
     images = pictures()[order]
-    detector = alarmnet.A3Detector(alarm_rate=0.1, random_state=0).fit(images, y[order])
+    detector = DETECTORS[method](alarm_rate=0.1, random_state=0).fit(images, y[order])
     loaded = alarmnet.load(tmp_path / "m")
     assert loaded.logits(images).tobytes() == detector.logits(images).tobytes()
     assert loaded.notes_ == {"ignored": [], "label": "state", "anomaly": ["bright"], "normal": []}
@@ -173,11 +190,19 @@ def test_bad_pixels_are_numbered_over_all_files(made: Path, tmp_path: Path) -> N
 
 def test_pixels_beyond_the_training_range_are_counted(tmp_path: Path) -> None:
     np.save(tmp_path / "floats.npy", pictures() / 255)
+    np.save(tmp_path / "bright.npy", pictures() / 128)
+    run("fit", tmp_path / "floats.npy", "--alarm-rate", "0.1", "--out", tmp_path / "m")
+    scored = run("score", tmp_path / "m", tmp_path / "bright.npy", "--out", tmp_path / "s.csv").stdout
+    beyond = int((pictures() / 128 > (pictures() / 255).max()).sum())
+    assert f"Cells beyond the training range: {beyond:,} ('pixels' {beyond:,})." in scored
+
+
+def test_bytes_are_refused_where_training_had_shares(tmp_path: Path) -> None:
+    np.save(tmp_path / "floats.npy", pictures() / 255)
     np.save(tmp_path / "bytes.npy", pictures())
     run("fit", tmp_path / "floats.npy", "--alarm-rate", "0.1", "--out", tmp_path / "m")
-    scored = run("score", tmp_path / "m", tmp_path / "bytes.npy", "--out", tmp_path / "s.csv").stdout
-    beyond = int((pictures() > (pictures() / 255).max()).sum())
-    assert f"Cells beyond the training range: {beyond:,} ('pixels' {beyond:,})." in scored
+    refused = run("score", tmp_path / "m", tmp_path / "bytes.npy", "--out", tmp_path / "s.csv", code=2)
+    assert "Images of bytes, 0 to 255, came" in refused.output
 
 
 def test_refit_and_evaluate_take_the_remembered_values(made: Path, tmp_path: Path) -> None:
