@@ -5,8 +5,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
-from benchmarks import alarm_rate, choose_defaults, nsl_kdd_defaults
-from experiments import rows
+from benchmarks import alarm_rate, choose_conv_defaults, choose_defaults, nsl_kdd_defaults
+from experiments import conv_rows, rows
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
@@ -14,7 +14,15 @@ TABLES: dict[str, tuple[str, Iterable[str]]] = {
     "rows of the paper": ("results.md", rows.table()),
     "alarm rate": ("results.md", alarm_rate.summary(RESULTS / "alarm_rate.jsonl")),
     "timing": ("results.md", nsl_kdd_defaults.summary(RESULTS / "nsl_kdd_defaults.json")),
-    "validation": ("defaults.md", choose_defaults.table(RESULTS / "defaults.jsonl")),
+    "validation": (
+        "defaults.md",
+        choose_defaults.table(RESULTS / "defaults.jsonl", choose_defaults.COMMITTED),
+    ),
+    "rows of the convolutional paper": ("results.md", conv_rows.table()),
+    "validation of the convolutional detector": (
+        "defaults.md",
+        choose_conv_defaults.table(RESULTS / "conv_defaults.jsonl", choose_conv_defaults.COMMITTED),
+    ),
 }
 
 
