@@ -123,7 +123,7 @@ def defaults(data: Rows, seed: int) -> Scorer:
 
 def alarm_score(data: Rows, seed: int) -> Scorer:
     """E2E-ConvA3 as it comes, but for the score: the alarm's alone."""
-    return ConvA3Detector(score="alarm", random_state=seed).fit(data.X, data.y).decision_function
+    return ConvA3Detector(scored_by="alarm", random_state=seed).fit(data.X, data.y).decision_function
 
 
 def a3(data: Rows, seed: int) -> Scorer:

@@ -33,7 +33,7 @@ def conv(small: Any) -> Any:
         tiny: dict[str, Any] = {
             "target": StridedAutoencoder(channels=(8, 8), grid=(4, 8)),
             "schedule": Schedule(steps=30, batch_size=64, learning_rate=1e-2),
-            "score": "alarm",
+            "scored_by": "alarm",
             "alarm_rate": 0.1,
             "random_state": 0,
         }
@@ -113,19 +113,19 @@ def test_the_alarm_reads_the_encoder_or_both(conv: Any, rows: Floats) -> None:
 
 def test_three_scores(conv: Any, rows: Floats, labels: Floats) -> None:
     logits = {
-        score: conv(score=score).fit(rows, labels).logits(rows)
+        score: conv(scored_by=score).fit(rows, labels).logits(rows)
         for score in ("alarm", "reconstruction", "combined")
     }
     np.testing.assert_allclose(logits["combined"], logits["alarm"] + logits["reconstruction"], atol=1e-5)
-    detector = conv(score="reconstruction").fit(rows, labels)
+    detector = conv(scored_by="reconstruction").fit(rows, labels)
     errors = np.square(detector.reconstructions(rows) - detector.encoder_.transform(rows)).mean(1)
     np.testing.assert_array_equal(np.argsort(logits["reconstruction"]), np.argsort(errors))
     assert abs(logits["reconstruction"][:150].mean()) < 0.5
 
 
 def test_the_score_changes_without_training(conv: Any, rows: Floats, labels: Floats) -> None:
-    detector, other = conv(score="alarm").fit(rows, labels), conv(score="combined").fit(rows, labels)
-    with pytest.raises(InputError, match="'score' parameter of ConvA3Detector must be one of"):
+    detector, other = conv(scored_by="alarm").fit(rows, labels), conv(scored_by="combined").fit(rows, labels)
+    with pytest.raises(InputError, match="'scored_by' parameter of ConvA3Detector must be one of"):
         detector.set_score("sum")
     assert detector.set_score("combined") is detector
     np.testing.assert_array_equal(detector.decision_function(rows), other.decision_function(rows))
@@ -151,7 +151,7 @@ def test_without_labels_it_learns_from_counterexamples(conv: Any, rows: Floats) 
 
 def test_without_labels_rows_far_out_on_either_side_are_anomalous() -> None:
     table = np.random.default_rng(0).normal(size=(400, 2))
-    detector = ConvA3Detector(random_state=0, score="alarm", alarm_rate=0.05).fit(table)
+    detector = ConvA3Detector(random_state=0, scored_by="alarm", alarm_rate=0.05).fit(table)
     assert (detector.p_value(np.array([[-20.0, -20.0], [20.0, 20.0], [-20.0, 20.0]])) < 0.05).all()
     assert detector.p_value(np.zeros((1, 2))) > 0.5
 
@@ -169,7 +169,7 @@ def test_a_variational_target_trains_and_comes_back_from_a_file(
     conv: Any, rows: Floats, labels: Floats, tmp_path: Any
 ) -> None:
     target = StridedAutoencoder(channels=(8,), grid=(4, 4), code_weight=1.0)
-    detector = conv(target=target, score="combined", reads="both").fit(rows, labels)
+    detector = conv(target=target, scored_by="combined", reads="both").fit(rows, labels)
     detector.save(tmp_path / "some.model")
     again = load(tmp_path / "some.model")
     assert again.get_params()["target"] == target
@@ -179,7 +179,9 @@ def test_a_variational_target_trains_and_comes_back_from_a_file(
 def test_no_row_has_an_infinite_score(conv: Any) -> None:
     images = np.random.default_rng(0).random((40, 8, 8)).astype(np.float32)
     target = StridedAutoencoder(channels=(8,), code_weight=1.0)
-    detector = conv(target=target, score="combined", alarm_rate=0.2).fit(images, np.repeat([0, 1], [36, 4]))
+    detector = conv(target=target, scored_by="combined", alarm_rate=0.2).fit(
+        images, np.repeat([0, 1], [36, 4])
+    )
     assert np.isfinite(detector.logits(images * 1e6)).all()
 
 
@@ -193,7 +195,7 @@ def test_refitting_keeps_the_joint_history(conv: Any, rows: Floats, labels: Floa
 def test_the_published_settings() -> None:
     detector = ConvA3Detector.as_published(alarm_weight=10.0, random_state=1)
     assert (detector.alarm_weight, detector.known_weight, detector.generated_weight) == (10.0, None, 0.0)
-    assert (detector.score, detector.reads, detector.target, detector.blend) == (
+    assert (detector.scored_by, detector.reads, detector.target, detector.blend) == (
         "alarm",
         "encoder",
         None,
@@ -205,7 +207,10 @@ def test_the_published_settings() -> None:
 @pytest.mark.parametrize(
     ("parameters", "sentence"),
     [
-        ({"score": "both"}, "'score' parameter of ConvA3Detector must be one of 'alarm', 'reconstruction'"),
+        (
+            {"scored_by": "both"},
+            "'scored_by' parameter of ConvA3Detector must be one of 'alarm', 'reconstruction'",
+        ),
         ({"reads": "activations"}, "'reads' parameter of ConvA3Detector must be one of 'encoder', 'both'"),
         (
             {"alarm_weight": 0},

@@ -275,7 +275,7 @@ CONVOLUTIONAL: dict[str, tuple[Callable[[Contents], Any], str]] = {
     "huge channels": (field("target", "channels", [10**12, 10**12]), "Error"),
     "a huge grid": (field("target", "grid", [10**6, 10**6]), "RuntimeError"),
     "a grid of one": (field("target", "grid", [4]), "grid"),
-    "another score": (parameter("score", "sum"), "score"),
+    "another score": (parameter("scored_by", "sum"), "scored_by"),
     "negative variance": (
         array("target.encoder.norm1.running_var", lambda variance: -variance),
         "target.encoder.norm1.running_var holds numbers that are not positive",

@@ -105,7 +105,7 @@ class ConvA3Detector(BaseDetector):
     reads
         Whose activations the alarm reads: the `"encoder"`'s, as the paper's runs did, or those of `"both"`
         encoder and decoder.
-    score
+    scored_by
         What a row's logit is: the `"alarm"`'s; the `"reconstruction"` error's logarithm in standard deviations
         above that of normal rows; or `"combined"`, their sum. `set_score` changes it later.
     alarm_weight
@@ -188,7 +188,7 @@ class ConvA3Detector(BaseDetector):
         target: StridedAutoencoder | None = None,
         alarm: ConvAlarm | None = None,
         reads: Reads = "encoder",
-        score: ScoreKind = "combined",
+        scored_by: ScoreKind = "combined",
         alarm_weight: float = 1.0,
         generator: Generator | Callable[[Tensor], Tensor] | None = None,
         generated_weight: float | None = None,
@@ -207,7 +207,7 @@ class ConvA3Detector(BaseDetector):
         self.target = target
         self.alarm = alarm
         self.reads = reads
-        self.score = score
+        self.scored_by = scored_by
         self.alarm_weight = alarm_weight
         self.generator = generator
         self.generated_weight = generated_weight
@@ -243,7 +243,7 @@ class ConvA3Detector(BaseDetector):
         """
         published: dict[str, Any] = {
             "reads": "encoder",
-            "score": "alarm",
+            "scored_by": "alarm",
             "generated_weight": 0.0,
             "known_weight": None,
             "blend": 0.0,
@@ -252,17 +252,17 @@ class ConvA3Detector(BaseDetector):
         }
         return cls(alarm_weight=alarm_weight, **(published | parameters))
 
-    def set_score(self, score: ScoreKind) -> Self:
+    def set_score(self, scored_by: ScoreKind) -> Self:
         """Change what a row's logit is, and calibrate anew, without training.
 
         `decision_scores_` and `labels_` of the training rows go, since these are not kept.
         """
         check_is_fitted(self)
-        check_choice(self, "score", score, SCORES)
+        check_choice(self, "scored_by", scored_by, SCORES)
         new = copy.copy(self)
-        new.score = score
+        new.scored_by = scored_by
         self.calibration_scores_ = np.sort(new._matrix_logits(self._calibration_matrix))
-        self.score = score
+        self.scored_by = scored_by
         for name in ("decision_scores_", "labels_"):
             self.__dict__.pop(name, None)
         self._set_threshold()
@@ -274,7 +274,7 @@ class ConvA3Detector(BaseDetector):
         check_type(self, "generator", self.generator, Generator, Callable)  # type: ignore[arg-type]
         check_type(self, "schedule", self.schedule, Schedule)
         check_choice(self, "reads", self.reads, ("encoder", "both"))
-        check_choice(self, "score", self.score, SCORES)
+        check_choice(self, "scored_by", self.scored_by, SCORES)
         check_real(self, "alarm_weight", self.alarm_weight, 0)
         check_real(self, "blend", self.blend, 0, 1, open_ends=False)
         if self.generated_weight is not None:
@@ -434,8 +434,8 @@ class ConvA3Detector(BaseDetector):
             )
 
     def _block_logits(self, block: Tensor) -> Tensor:
-        maps, errors = self._read(block, reconstructed=len(block) * (self.score != "alarm"))
-        if self.score == "alarm":
+        maps, errors = self._read(block, reconstructed=len(block) * (self.scored_by != "alarm"))
+        if self.scored_by == "alarm":
             return self._alarm(maps)  # type: ignore[no-any-return]
         scaled: Tensor = self._errors(errors)
-        return scaled if self.score == "reconstruction" else scaled + self._alarm(maps)
+        return scaled if self.scored_by == "reconstruction" else scaled + self._alarm(maps)
