@@ -9,12 +9,14 @@ import pytest
 
 from alarmnet import (
     ColumnSwap,
+    ConvAlarm,
     ConvAutoencoder,
     DenseAlarm,
     DenseAutoencoder,
     GaussianNoise,
     InputError,
     Schedule,
+    StridedAutoencoder,
     UniformNoise,
     VaeAnomalies,
     VariationalAutoencoder,
@@ -25,12 +27,14 @@ VALUES = [
     DenseAutoencoder(hidden=(8, 4), loss="squared"),
     DenseAutoencoder(),
     ConvAutoencoder(dropout=0.3),
+    StridedAutoencoder(channels=(4, 8), grid=(2, 3), code_weight=0.5),
     VariationalAutoencoder(hidden=(9,), code=3),
     GaussianNoise(mean=0.25),
     UniformNoise(low=-1),
     ColumnSwap(high=0.5),
     VaeAnomalies(schedule=Schedule(steps=3, decay=True)),
     DenseAlarm(hidden=(8, 4), dropout=0.2),
+    ConvAlarm(channels=(8, 4), dropout=0.2),
     Schedule(epochs=3, patience=2),
 ]
 
