@@ -88,10 +88,10 @@ class ErrorScale(nn.Module):
 class ConvA3Detector(BaseDetector):
     """Anomalies by the activations of a convolutional autoencoder that learns together with its alarm.
 
-    Use it on images, and on tables (docs/results.md has it beside A3). One training lowers the reconstruction error of normal rows
-    and the alarm's classification error at once, so that the encoder serves both. Source: Kozlowski et al.,
-    "End-to-end Convolutional Activation Anomaly Analysis" (2024), section 3. The defaults are chosen by
-    validation (docs/defaults.md); `as_published` has the paper's settings.
+    Use it on images, and on tables (docs/results.md has it beside A3). One training lowers the reconstruction
+    error of normal rows and the alarm's classification error at once, so that the encoder serves both. Source:
+    Kozlowski et al., "End-to-end Convolutional Activation Anomaly Analysis" (2024), section 3. The defaults are
+    chosen by validation (docs/defaults.md); `as_published` has the paper's settings.
 
     Scores: higher is more anomalous in `decision_function` (above 0: alarm), `predict_proba`, `anomaly_score`;
     *lower* is in `p_value`.
