@@ -152,7 +152,7 @@ class StridedAutoencoder(Target):
     >>> StridedAutoencoder().build((1, 28, 28)).layers
     ('encoder.relu1', 'encoder.relu2', 'decoder.relu2')
     >>> StridedAutoencoder().build((50,)).encoder.conv1
-    Conv1d(16, 32, kernel_size=(3,), stride=(2,), padding=(1,), bias=False)
+    Conv2d(16, 32, kernel_size=(1, 3), stride=(1, 2), padding=(0, 1), bias=False)
     """
 
     kind: ClassVar[str] = "strided"
