@@ -13,9 +13,8 @@ from alarmnet._random import torch_generator
 from alarmnet._validation import check_choice, check_real, check_type
 from alarmnet.activations import flat_activations
 from alarmnet.alarms import AlarmNetworks, DenseAlarm, DenseAlarmNetwork, alarm_loss
-from alarmnet.detectors.base import BaseDetector, TrainingData
+from alarmnet.detectors.base import BaseDetector, TrainingData, check_anomalies
 from alarmnet.detectors.known import KnownAnomalies
-from alarmnet.errors import InputError
 from alarmnet.generators import GaussianNoise, Generator, Sampler, as_generator
 from alarmnet.layers import materialise
 from alarmnet.preprocessing import TableEncoder
@@ -277,7 +276,7 @@ class A3Detector(BaseDetector):
         return (self.alarm or ALARM).build(width)
 
     def _fit_networks(self, data: TrainingData, progress: ProgressFunction | None) -> None:
-        self._check_anomalies(data)
+        check_anomalies(data.known, self.generated_weight)
         target = self._target
         if target.trainable:
             materialise(target, torch_generator(self.seed_, "target weights"))
@@ -299,14 +298,15 @@ class A3Detector(BaseDetector):
         self._fit_alarm(data, progress)
 
     def _fit_alarm(self, data: TrainingData, progress: ProgressFunction | None) -> None:
-        self._check_anomalies(data)
+        check_anomalies(data.known, self.generated_weight)
         features = self._feature_source(data.rows)
         wide = self._features(data.rows[:1]).shape[1]
         activations, _ = flat_activations(self._target, self._target.layers, data.rows[:1])
         widths = {"activations": activations.shape[1], "everything": wide}
-        sample = as_generator(self.generator).sampler(
-            data.rows[data.normal], seed=self.seed_, progress=progress
-        )
+        sample = None
+        if self.generated_weight:
+            normal = data.rows[data.normal]
+            sample = as_generator(self.generator).sampler(normal, seed=self.seed_, progress=progress)
         alarms = []
         for prefix, reads in zip(("", "second "), self._alarms_read, strict=False):
             alarms.append(self._build_alarm(widths[reads]))
@@ -314,19 +314,12 @@ class A3Detector(BaseDetector):
             self._train_alarm(alarms[-1], data, features, sample, schedule, prefix, progress)
         self._alarm = AlarmNetworks(alarms)
 
-    def _check_anomalies(self, data: TrainingData) -> None:
-        if not self.generated_weight and not len(data.known):
-            raise InputError(
-                "nothing anomalous to learn from: no row is labelled anomalous and generated_weight is 0",
-                code="no_anomalies",
-            )
-
     def _train_alarm(
         self,
         alarm: DenseAlarmNetwork,
         data: TrainingData,
         features: Callable[[Tensor, int], Tensor],
-        sample: Sampler,
+        sample: Sampler | None,
         schedule: Schedule,
         prefix: str,
         progress: ProgressFunction | None,
@@ -348,7 +341,7 @@ class A3Detector(BaseDetector):
         )
 
         def counterexamples(rows: Tensor) -> Tensor:
-            if not self.generated_weight or not len(rows):
+            if sample is None or not len(rows):
                 return nothing
             return self._features(sample(data.rows[rows], draws))[:, : alarm.width]
 

@@ -60,6 +60,15 @@ def block_size(shape: tuple[int, ...]) -> int:
     return max(1, min(BLOCK, BLOCK_INPUTS // math.prod(shape)))
 
 
+def check_anomalies(known: Tensor, generated_weight: float) -> None:
+    """Refuse to train an alarm that would see no anomaly, known or generated."""
+    if not generated_weight and not len(known):
+        raise InputError(
+            "nothing anomalous to learn from: no row is labelled anomalous and generated_weight is 0",
+            code="no_anomalies",
+        )
+
+
 @dataclass(frozen=True)
 class TrainingData:
     """Encoded rows (N, ...) on the device, and the row numbers that serve for what."""

@@ -15,9 +15,8 @@ from alarmnet._random import torch_generator
 from alarmnet._validation import check_choice, check_real, check_type
 from alarmnet.activations import recording, stacked
 from alarmnet.alarms import ConvAlarm, ConvAlarmNetwork, alarm_loss
-from alarmnet.detectors.base import BaseDetector, TrainingData, block_size
+from alarmnet.detectors.base import BaseDetector, TrainingData, block_size, check_anomalies
 from alarmnet.detectors.known import KnownAnomalies
-from alarmnet.errors import InputError
 from alarmnet.generators import GaussianNoise, Generator, as_generator
 from alarmnet.layers import materialise
 from alarmnet.preprocessing import TableEncoder
@@ -397,14 +396,9 @@ class ConvA3Detector(BaseDetector):
         return GaussianNoise(mean=0.0, deviation=2.0) if rows.dim() == 2 else GaussianNoise()
 
     def _generated_weight(self, data: TrainingData) -> float:
-        known = len(data.known)
         if self.generated_weight is None:
-            return 0.0 if known else 1.0
-        if not self.generated_weight and not known:
-            raise InputError(
-                "nothing anomalous to learn from: no row is labelled anomalous and generated_weight is 0",
-                code="no_anomalies",
-            )
+            return 0.0 if len(data.known) else 1.0
+        check_anomalies(data.known, self.generated_weight)
         return self.generated_weight
 
     def _read(self, batch: Tensor, *, reconstructed: int) -> tuple[Tensor, Tensor]:
