@@ -13,19 +13,15 @@ training rows calibrate the threshold and are not trained on.
 """
 
 import argparse
-import datetime
 import json
-import platform
 import time
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.metrics import average_precision_score, roc_auc_score
 from sklearn.model_selection import train_test_split
@@ -38,6 +34,7 @@ from alarmnet.datasets import (
     load_mnist,
     load_thyroid,
 )
+from experiments.provenance import provenance
 
 RESULTS = Path(__file__).parent / "results" / "conv"
 
@@ -173,10 +170,7 @@ def run(row: str, method: str, seed: int, known: int | None, part: str) -> None:
         "anomalies": int(judged.y.sum()),
         "fit_seconds": round(seconds, 1),
         "fit_cpu_seconds": round(cpu_seconds, 1),
-        "threads": torch.get_num_threads(),
-        "versions": {package: version(package) for package in ("alarmnet", "torch", "numpy", "scikit-learn")},
-        "machine": f"{platform.machine()}, Python {platform.python_version()}",
-        "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
+        **provenance(),
     }
     if part == "test":
         RESULTS.mkdir(parents=True, exist_ok=True)

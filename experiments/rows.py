@@ -9,22 +9,19 @@ threshold and are not trained on; the data sets are those of docs/datasets.md.
 """
 
 import argparse
-import datetime
 import json
-import platform
 import time
 from collections.abc import Callable, Iterator
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from sklearn.ensemble import HistGradientBoostingClassifier, IsolationForest
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from alarmnet import A3Detector, TableEncoder
 from alarmnet.datasets import A3_SCENARIOS, ScenarioData, make_scenario
+from experiments.provenance import provenance
 
 RESULTS = Path(__file__).parent / "results"
 SIZES = {"nsl-kdd": (200, 100, 50, 25), "credit-card": (50, 25, 10, 5)}
@@ -105,10 +102,7 @@ def run(row: str, method: str, seed: int, known: int) -> None:
         "train_rows": len(data.train.y),
         "fit_seconds": round(seconds, 1),
         "fit_cpu_seconds": round(cpu_seconds, 1),
-        "threads": torch.get_num_threads(),
-        "versions": {package: version(package) for package in ("alarmnet", "torch", "numpy", "scikit-learn")},
-        "machine": f"{platform.machine()}, Python {platform.python_version()}",
-        "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
+        **provenance(),
     }
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / name).write_text(json.dumps(result, indent=1) + "\n")
