@@ -7,6 +7,12 @@ from alarmnet.datasets.tables.bank_marketing import BANK_MARKETING
 from alarmnet.datasets.tables.celeba_attributes import CELEBA_ATTRIBUTES
 from alarmnet.datasets.tables.census_income import CENSUS_INCOME
 from alarmnet.datasets.tables.credit_card import CREDIT_CARD
+from alarmnet.datasets.tables.cse_cic_ids2018 import (
+    CSE_CIC_IDS2018,
+    CSE_CIC_IDS2018_IMPROVED_SAMPLE,
+    CSE_CIC_IDS2018_SAMPLE,
+    CSE_CIC_IDS2018_WITHOUT_DDOS,
+)
 from alarmnet.datasets.tables.kddcup99 import (
     KDD_HTTP,
     KDD_HTTP_STAND_IN,
@@ -31,4 +37,8 @@ TABLES = (
     KDD_HTTP_STAND_IN,
     KDD_PORTSWEEP,
     KDD_PORTSWEEP_STAND_IN,
+    CSE_CIC_IDS2018,
+    CSE_CIC_IDS2018_WITHOUT_DDOS,
+    CSE_CIC_IDS2018_SAMPLE,
+    CSE_CIC_IDS2018_IMPROVED_SAMPLE,
 )
