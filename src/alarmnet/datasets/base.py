@@ -60,7 +60,7 @@ class Table:
     classes
         The class or attack name of each row, as the original file spells it; shape (N,).
     groups
-        The group of each class: for NSL-KDD normal, DoS, Probe, R2L or U2R, otherwise the class itself.
+        The group of each class, such as DoS or Probe for attacks; the class itself where there are no groups.
     train_rows
         The first so many rows are the official training part, the others the official test part; None where
         the set has no official split.
