@@ -90,7 +90,8 @@ class Table:
         """The group of each row; shape (N,)."""
         encoded = pa.array(self.classes).dictionary_encode()  # millions of strings take long to sort
         groups = np.array([self.groups[name] for name in encoded.dictionary.to_pylist()], dtype=np.str_)
-        return groups[encoded.indices.to_numpy()]
+        positions: NDArray[np.int32] = encoded.indices.to_numpy()
+        return groups[positions]
 
     @property
     def categories(self) -> dict[str, tuple[str, ...]]:
