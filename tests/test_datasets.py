@@ -236,6 +236,48 @@ def test_celeba_attributes_have_the_published_counts(data_folder: Path) -> None:
     assert [list(row.values()) for row in first.to_pylist()] == [[-1, -1, -1, 1], [-1, 1, -1, 1]]
 
 
+def test_kddcup99_has_the_published_counts(data_folder: Path) -> None:
+    table = _table("kddcup99-10-percent")
+    assert table.test is not None
+    train, test = Counter(table.train.classes.tolist()), Counter(table.test.classes.tolist())
+    assert (sum(train.values()), sum(test.values())) == (494_021, 311_029)
+    assert (train["smurf."], train["neptune."], train["normal."]) == (280_790, 107_201, 97_278)
+    assert (test["smurf."], test["neptune."], test["normal."]) == (164_091, 58_001, 60_593)
+
+
+@pytest.mark.parametrize(("name", "repeats"), [("http", 7_297), ("portsweep", 17_542)])
+def test_kdd_stand_ins_have_the_counts_their_page_says(data_folder: Path, name: str, repeats: int) -> None:
+    table = _table(f"kdd-{name}-stand-in")
+    attacks = {"http": 2_351, "portsweep": 2_992}[name]
+    assert (table.classes != "normal.").sum() == attacks
+    assert table.left_out == {"repeats an earlier row": repeats}
+    assert table.test is None
+
+
+def test_ids2018_samples_have_their_counts(data_folder: Path) -> None:
+    sample, improved = (_table(f"cse-cic-ids2018-{name}sample") for name in ("", "improved-"))
+    assert Counter(sample.row_groups.tolist()) == {"Benign": 6_000, "BruteForce": 3_053, "DDoS": 3_000}
+    assert Counter(improved.row_groups.tolist()) == {
+        "Benign": 2_500,
+        "DoS": 1_297,
+        "DDoS": 972,
+        "Bot": 101,
+        "BruteForce": 67,
+        "Infiltration": 63,
+    }
+    assert (sample.frame.num_columns, improved.frame.num_columns) == (77, 83)
+    row = sample.frame.slice(0, 1).select(["Protocol", "Tot Fwd Pkts", "Bwd Pkt Len Max"]).to_pylist()
+    assert row == [{"Protocol": "6", "Tot Fwd Pkts": 25, "Bwd Pkt Len Max": 976}]
+
+
+def test_scenario_of_ones_own_runs_on_the_ids2018_sample(data_folder: Path) -> None:
+    scenario = Scenario("own", "cse-cic-ids2018-sample", ("Benign",), ("BruteForce",), ("BruteForce", "DDoS"))
+    data = make_scenario(scenario)
+    assert data.train.y.sum() == 100
+    assert set(data.train.classes[data.train.y == 1]) <= {"FTP-BruteForce", "SSH-Bruteforce"}
+    assert data.categories == {"Protocol": ("0", "17", "6")}
+
+
 @pytest.mark.parametrize("name", ["list.txt", "list.txt.gz"])
 def test_celeba_rows_are_read_packed_or_not_without_the_image_name(tmp_path: Path, name: str) -> None:
     lines = ["2", "Young Bald Smiling ", "000001.jpg -1  1 -1", "000002.jpg  1 -1  1", ""]
@@ -467,7 +509,7 @@ def test_to_table_names_what_it_cannot_do(small: Table) -> None:
 def test_every_data_set_is_exported_and_on_its_page() -> None:
     page = PAGE.read_text()
     for info in (*TABLES, *IMAGES):
-        assert info.loader.__name__ in alarmnet.datasets.__all__
+        assert getattr(info.loader, "func", info.loader).__name__ in alarmnet.datasets.__all__
         assert f"\n| `{info.name}` |" in page
         for file in (file for forms in info.files for file in forms):
             folder, _, file_name = file.path.rpartition("/")

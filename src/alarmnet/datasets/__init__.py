@@ -12,6 +12,8 @@ from alarmnet.datasets.tables.bank_marketing import load_bank_marketing
 from alarmnet.datasets.tables.celeba_attributes import load_celeba_attributes
 from alarmnet.datasets.tables.census_income import load_census_income
 from alarmnet.datasets.tables.credit_card import load_credit_card
+from alarmnet.datasets.tables.cse_cic_ids2018 import load_cse_cic_ids2018, load_cse_cic_ids2018_sample
+from alarmnet.datasets.tables.kddcup99 import load_kdd_http, load_kdd_portsweep, load_kddcup99
 from alarmnet.datasets.tables.nsl_kdd import load_nsl_kdd
 from alarmnet.datasets.tables.thyroid import load_thyroid
 
@@ -32,8 +34,13 @@ __all__ = [
     "load_census_income",
     "load_cifar10",
     "load_credit_card",
+    "load_cse_cic_ids2018",
+    "load_cse_cic_ids2018_sample",
     "load_emnist_letters",
     "load_fashion_mnist",
+    "load_kdd_http",
+    "load_kdd_portsweep",
+    "load_kddcup99",
     "load_mnist",
     "load_nsl_kdd",
     "load_thyroid",

@@ -1,7 +1,7 @@
 """What every public data set is handed over as: `Table` or `Images`, with a `DatasetInfo`."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -60,10 +60,12 @@ class Table:
     classes
         The class or attack name of each row, as the original file spells it; shape (N,).
     groups
-        The group of each class: for NSL-KDD normal, DoS, Probe, R2L or U2R, otherwise the class itself.
+        The group of each class, such as DoS or Probe for attacks; the class itself where there are no groups.
     train_rows
         The first so many rows are the official training part, the others the official test part; None where
         the set has no official split.
+    left_out
+        How many rows of the files are not in the table, by the reason; empty where every row is.
     """
 
     info: DatasetInfo
@@ -71,6 +73,7 @@ class Table:
     classes: NDArray[np.str_]
     groups: Mapping[str, str]
     train_rows: int | None = None
+    left_out: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def train(self) -> "Table":
@@ -85,16 +88,18 @@ class Table:
     @property
     def row_groups(self) -> NDArray[np.str_]:
         """The group of each row; shape (N,)."""
-        names, positions = np.unique(self.classes, return_inverse=True)
-        return np.array([self.groups[name] for name in names])[positions]
+        encoded = pa.array(self.classes).dictionary_encode()  # millions of strings take long to sort
+        groups = np.array([self.groups[name] for name in encoded.dictionary.to_pylist()], dtype=np.str_)
+        positions: NDArray[np.int32] = encoded.indices.to_numpy()
+        return groups[positions]
 
     @property
     def categories(self) -> dict[str, tuple[str, ...]]:
         """The sorted values of every string column of this table, for one-hot encoding; missing is none."""
         return {
-            field.name: tuple(sorted(pc.unique(self.frame[field.name].drop_null()).to_pylist()))
-            for field in self.frame.schema
-            if pa.types.is_string(field.type)
+            column.name: tuple(sorted(pc.unique(self.frame[column.name].drop_null()).to_pylist()))
+            for column in self.frame.schema
+            if pa.types.is_string(column.type)
         }
 
     def _part(self, rows: slice) -> "Table":

@@ -45,7 +45,7 @@ def to_table(name: str, *, part: Literal["all", "train", "test"] = "all") -> pa.
     Returns
     -------
     pyarrow.Table
-        The feature columns, then `class`, and `group` where classes fall into groups (NSL-KDD).
+        The feature columns, then `class`, and `group` where classes fall into groups, as those of NSL-KDD do.
 
     Raises
     ------

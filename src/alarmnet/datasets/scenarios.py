@@ -55,6 +55,8 @@ class Scenario:
 
 
 _LOW_DIGITS, _HIGH_DIGITS = tuple("012345"), tuple("456789")
+_IDS2018 = "cse-cic-ids2018-without-ddos"
+_NO_BOT, _NO_BRUTE_FORCE = ("BruteForce", "Web", "DoS", "Infiltration"), ("Bot", "Infiltration", "Web", "DoS")
 _DOS_PROBE, _R2L_U2R = ("DoS", "Probe"), ("R2L", "U2R")
 
 A3_SCENARIOS: dict[str, Scenario] = {
@@ -64,11 +66,15 @@ A3_SCENARIOS: dict[str, Scenario] = {
         Scenario("1b", "mnist", _HIGH_DIGITS, ("0", "1"), ("0", "1")),
         Scenario("1c", "nsl-kdd", ("normal",), _DOS_PROBE, _DOS_PROBE),
         Scenario("1d", "nsl-kdd", ("normal",), _R2L_U2R, _R2L_U2R),
+        Scenario("1e", _IDS2018, ("Benign",), _NO_BOT, _NO_BOT),
+        Scenario("1f", _IDS2018, ("Benign",), _NO_BRUTE_FORCE, _NO_BRUTE_FORCE),
         Scenario("1g", "credit-card", ("0",), ("1",), ("1",), without_columns=("Time",)),
         Scenario("2a", "mnist", _LOW_DIGITS, ("6", "7"), ("6", "7", "8", "9")),
         Scenario("2b", "mnist", _HIGH_DIGITS, ("0", "1"), ("0", "1", "2", "3")),
         Scenario("2c", "nsl-kdd", ("normal",), _DOS_PROBE, _DOS_PROBE + _R2L_U2R),
         Scenario("2d", "nsl-kdd", ("normal",), _R2L_U2R, _R2L_U2R + _DOS_PROBE),
+        Scenario("2e", _IDS2018, ("Benign",), _NO_BOT, (*_NO_BOT, "Bot")),
+        Scenario("2f", _IDS2018, ("Benign",), _NO_BRUTE_FORCE, (*_NO_BRUTE_FORCE, "BruteForce")),
         Scenario("4a", "mnist", _LOW_DIGITS, (), ("6", "7")),
         Scenario("4b", "mnist", _LOW_DIGITS, (), ("6", "7", "8", "9")),
         Scenario("4c", "mnist", _HIGH_DIGITS, (), ("0", "1")),

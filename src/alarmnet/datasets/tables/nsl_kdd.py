@@ -3,82 +3,16 @@
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.csv
 
 from alarmnet.datasets.base import DatasetInfo, Table
 from alarmnet.datasets.fetch import DataFile
 from alarmnet.datasets.tables.base import load_table
-
-_FEATURES = (
-    "duration",
-    "protocol_type",
-    "service",
-    "flag",
-    "src_bytes",
-    "dst_bytes",
-    "land",
-    "wrong_fragment",
-    "urgent",
-    "hot",
-    "num_failed_logins",
-    "logged_in",
-    "num_compromised",
-    "root_shell",
-    "su_attempted",
-    "num_root",
-    "num_file_creations",
-    "num_shells",
-    "num_access_files",
-    "num_outbound_cmds",
-    "is_host_login",
-    "is_guest_login",
-    "count",
-    "srv_count",
-    "serror_rate",
-    "srv_serror_rate",
-    "rerror_rate",
-    "srv_rerror_rate",
-    "same_srv_rate",
-    "diff_srv_rate",
-    "srv_diff_host_rate",
-    "dst_host_count",
-    "dst_host_srv_count",
-    "dst_host_same_srv_rate",
-    "dst_host_diff_srv_rate",
-    "dst_host_same_src_port_rate",
-    "dst_host_srv_diff_host_rate",
-    "dst_host_serror_rate",
-    "dst_host_srv_serror_rate",
-    "dst_host_rerror_rate",
-    "dst_host_srv_rerror_rate",
-)
-_ATTACKS = {
-    "DoS": "back land neptune pod smurf teardrop apache2 mailbomb processtable udpstorm worm",
-    "Probe": "ipsweep nmap portsweep satan mscan saint",
-    "R2L": "ftp_write guess_passwd imap multihop phf spy warezclient warezmaster named sendmail "
-    "snmpgetattack snmpguess xlock xsnoop httptunnel",
-    "U2R": "buffer_overflow loadmodule perl rootkit ps sqlattack xterm",
-}
-_GROUPS = {"normal": "normal"} | {
-    attack: group for group, attacks in _ATTACKS.items() for attack in attacks.split()
-}
+from alarmnet.datasets.tables.kdd import GROUPS, connections
 
 
-def _type(column: str) -> pa.DataType:
-    if column in ("protocol_type", "service", "flag", "label"):
-        return pa.string()
-    return pa.float64() if column.endswith("_rate") else pa.int64()
-
-
-def _read(path: Path) -> pa.Table:
-    columns = (*_FEATURES, "label")
-    return pyarrow.csv.read_csv(
-        path,
-        read_options=pyarrow.csv.ReadOptions(column_names=[*columns, "difficulty"]),
-        convert_options=pyarrow.csv.ConvertOptions(
-            include_columns=columns, column_types={column: _type(column) for column in columns}
-        ),
-    )
+def read_nsl_kdd(path: Path) -> pa.Table:
+    """Features and label of either part; the difficulty is left out."""
+    return pa.concat_tables(connections(path, ignored_columns=("difficulty",)))
 
 
 def load_nsl_kdd() -> Table:
@@ -98,7 +32,7 @@ def load_nsl_kdd() -> Table:
     >>> table.train.frame.num_rows, table.groups["smurf"]  # doctest: +SKIP
     (125973, 'DoS')
     """
-    return load_table(NSL_KDD, _read, class_column="label", groups=_GROUPS)
+    return load_table(NSL_KDD, read_nsl_kdd, class_column="label", groups=GROUPS)
 
 
 NSL_KDD = DatasetInfo(
