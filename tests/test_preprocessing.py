@@ -580,7 +580,7 @@ def test_names_at_one_end_only_are_warned_of() -> None:
         ({"on_extra": "drop"}, "'on_extra' parameter"),
         (
             {"max_categories": 0},
-            "'max_categories' parameter of TableEncoder must be an int of at least 1. Got 0",
+            "'max_categories' parameter of TableEncoder must be a whole number of at least 1. Got 0",
         ),
         ({"categories": ["a"]}, "'categories' parameter of TableEncoder must map"),
         ({"categories": {"x0": ["a", "a"]}}, "must list different categories"),
