@@ -77,11 +77,11 @@ def parse(cells: pa.ChunkedArray, kind: ColumnKind) -> tuple[pa.ChunkedArray, np
 
 
 def has_inexact_integers(cells: pa.ChunkedArray, numbers: pa.ChunkedArray) -> bool:
-    """Whether cells that were read as numbers write integers beyond 2**53."""
+    """Whether cells that were read as numbers write integers of 2**53 or more."""
     sizes = pc.abs(numbers)
-    if (pc.max(sizes).as_py() or 0) <= EXACT_INTEGER_LIMIT:
+    if (pc.max(sizes).as_py() or 0) < EXACT_INTEGER_LIMIT:
         return False
-    large = pc.ascii_trim_whitespace(cells.filter(pc.greater(sizes, EXACT_INTEGER_LIMIT)))
+    large = pc.ascii_trim_whitespace(cells.filter(pc.greater_equal(sizes, EXACT_INTEGER_LIMIT)))
     return bool(pc.any(pc.match_substring_regex(large, r"^[+-]?\d+$")).as_py())
 
 
