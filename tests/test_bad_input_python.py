@@ -105,7 +105,7 @@ def test_01_a_column_missing_for_the_first_time_is_reported(detector: A3Detector
     assert detector.encoder_.summarize(gaps).newly_missing == ("amount",)
 
 
-@pytest.mark.parametrize("infinity", [np.inf, -np.inf, "inf", 10**400])
+@pytest.mark.parametrize("infinity", [np.inf, -np.inf, "inf", 10**400], ids=["inf", "-inf", "text", "int"])
 def test_02_infinity_is_refused(fit: Fit, detector: A3Detector, infinity: object) -> None:
     amount = table()["amount"].astype(object)
     amount[[7, *range(60, 66)]] = infinity
