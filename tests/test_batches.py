@@ -321,12 +321,12 @@ REFUSED: dict[str, tuple[str | bytes, str, str]] = {
     "UTF-16": (
         "a,b\n1,2\n".encode("utf-16"),
         "bad_encoding",
-        "is UTF-16 text; convert it to UTF-8, for example with: iconv -f UTF-16 -t UTF-8",
+        "is UTF-16 text, by the mark at byte 0; convert it to UTF-8, for example with: iconv -f UTF-16 -t",
     ),
     "decimal comma": (
         'a;b\n"1,5";x\n2;y\n-1.234,25;z\n',
         "decimal_comma",
-        "column 'a' has a comma in a number; write 1.5 instead of 1,5, and no thousands separators",
+        "line 2, column 'a': '1,5' has a comma in a number; write 1.5 instead of 1,5, and no thousands",
     ),
 }
 

@@ -1,4 +1,3 @@
-import importlib
 import json
 import os
 import re
@@ -105,21 +104,6 @@ def test_fit_says_labels_and_memory_before_training_and_remembers_them(folder: P
     assert list(detector.feature_names_in_) == ["amount", "service"]
 
 
-def test_fit_without_label_says_so(folder: Path, tmp_path: Path) -> None:
-    frame = table().drop(columns=["class", "payment"])
-    frame.to_parquet(tmp_path / "train.parquet")
-    result = run("fit", tmp_path / "train.parquet", "--alarm-rate", "0.1", "--out", tmp_path / "m")
-    assert "Labels: none (no --label was given). Training takes all 150 rows as normal" in result.stdout
-    assert "unlabelled (taken as clean)" in result.stdout
-    assert alarmnet.load(tmp_path / "m").label_counts_["unlabelled"] == 150
-
-
-def test_fit_on_an_empty_label_column_says_so(tmp_path: Path) -> None:
-    table().assign(**{"class": None}).drop(columns="payment").to_csv(tmp_path / "t.csv", index=False)
-    result = run("fit", tmp_path / "t.csv", *LABELS, "--alarm-rate", "0.1", "--out", tmp_path / "m")
-    assert "Labels: none (column 'class' labels no row)." in result.stdout
-
-
 def test_labels_match_as_text_and_as_numbers() -> None:
     some = Labelling("class", anomaly=["1", "bad"], normal=[])
     assert [some.meaning(cell) for cell in ("1", "1.0", "bad", "0", "Bad")] == [1, 1, 1, 0, 0]
@@ -186,27 +170,6 @@ def test_outputs_are_checked_before_the_tables(folder: Path, tmp_path: Path) -> 
     an_input = run("fit", folder / "train.csv", "--out", folder / "train.csv", code=2)
     assert "train.csv is an input too; write to another file" in an_input.stderr
     assert (folder / "train.csv").read_bytes() == before
-
-
-def test_fit_refuses_what_does_not_fit_in_memory(
-    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(importlib.import_module("alarmnet.cli.fit"), "available_bytes", lambda: 4096)
-    result = run("fit", folder / "train.csv", *LABELS, "--out", tmp_path / "m", code=2)
-    assert "of memory and 0 MiB are available: train on fewer rows" in result.stderr
-    assert not list(tmp_path.iterdir())
-
-
-def test_bad_rows_are_refused_or_dropped_and_counted(tmp_path: Path) -> None:
-    frame = table().drop(columns="payment")
-    frame.loc[20, "amount"] = np.inf
-    frame.loc[21, "amount"] = 1e39
-    frame.to_csv(tmp_path / "t.csv", index=False)
-    arguments = ("fit", tmp_path / "t.csv", *LABELS, "--alarm-rate", "0.05", "--out", tmp_path / "m")
-    assert "Input X contains infinity: column 'amount'" in run(*arguments, code=2).stderr
-    assert not (tmp_path / "m").exists()
-    found = facts(*arguments, "--on-bad-row", "drop")
-    assert (found["rows"], found["dropped"], found["labels"]["normal"]) == (148, 2, 134)
 
 
 def test_interrupted_training_exits_with_130_and_leaves_nothing(
@@ -307,45 +270,6 @@ def test_budget_beyond_the_valid_rows(folder: Path, tmp_path: Path) -> None:
     assert (found["alarms"], found["invalid"]) == (3, 2)
 
 
-def test_bad_rows_are_refused_or_flagged(folder: Path, tmp_path: Path) -> None:
-    frame = table()[:6].assign(amount=["1", "text", "1e39", "-inf", "", "2"])
-    frame.loc[5, "service"] = "Web"
-    frame.to_csv(tmp_path / "t.csv", index=False)
-    out = tmp_path / "scores.parquet"
-    arguments = ("score", folder / "model", tmp_path / "t.csv", "--out", out)
-    refused = run(*arguments, code=2)
-    assert "line 3, column 'amount': 'text' is not a number" in refused.stderr
-    assert not out.exists()
-    flagged = run(*arguments, "--on-bad-row", "flag", code=3)
-    assert "6 rows" in flagged.stdout
-    assert "3 invalid" in flagged.stdout
-    assert "Cells missing: 1 ('amount' 1)." in flagged.stdout
-    assert "Cells of a category that training did not have: 1 ('service' 1)." in flagged.stdout
-    scores = pd.read_parquet(out)
-    assert scores["status"].tolist() == ["ok", "invalid", "invalid", "invalid", "ok", "ok"]
-    valid = scores["status"] == "ok"
-    for column in ("score", "p_value", "alarm"):
-        assert scores[column].notna().tolist() == valid.tolist()
-    first = pd.DataFrame({"amount": [1.0], "service": [frame["service"][0]]})
-    assert scores["score"][0] == alarmnet.load(folder / "model").anomaly_score(first)[0]
-
-
-def test_a_refused_row_is_numbered_in_the_whole_table(folder: Path, tmp_path: Path) -> None:
-    rows = 65_536 + 10
-    frame = pd.DataFrame({"amount": np.zeros(rows), "service": "web"})
-    frame.loc[65_540, "amount"] = np.inf
-    frame.to_parquet(tmp_path / "t.parquet")
-    out = tmp_path / "scores.csv"
-    result = run("score", folder / "model", tmp_path / "t.parquet", "--out", out, code=2)
-    assert "column 'amount', row 4. " in result.stderr
-    assert "(rows counted from row 65,536 of all files; `alarmnet score --on-bad-row flag`" in result.stderr
-    assert [path.name for path in tmp_path.iterdir()] == ["t.parquet"]
-    run("score", folder / "model", tmp_path / "t.parquet", "--out", out, "--on-bad-row", "flag", code=3)
-    scores = pd.read_csv(out)
-    assert scores["row"].tolist() == list(range(rows))
-    assert np.flatnonzero(scores["status"] == "invalid").tolist() == [65_540]
-
-
 def test_progress_is_shown_on_a_terminal(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -354,42 +278,6 @@ def test_progress_is_shown_on_a_terminal(
     monkeypatch.setattr(terminal, "shows_progress", lambda *, quiet: not quiet)
     assert "150 rows" in run(*arguments).stderr
     assert not run(*arguments, "--quiet").stderr
-
-
-@pytest.mark.parametrize("options", [(), ("--budget", "3"), ("--id", "payment")])
-def test_no_rows_give_an_empty_result(folder: Path, tmp_path: Path, options: tuple[str, ...]) -> None:
-    (tmp_path / "t.csv").write_text("payment,amount,service,class\n")
-    out = tmp_path / "scores.csv"
-    assert facts("score", folder / "model", tmp_path / "t.csv", "--out", out, *options)["rows"] == 0
-    name = "id" if "--id" in options else "row"
-    assert out.read_text().replace('"', "").split() == [f"{name},score,p_value,alarm,status"]
-
-
-def test_columns_have_to_be_those_of_training(folder: Path, tmp_path: Path) -> None:
-    table().drop(columns="amount").to_csv(tmp_path / "less.csv", index=False)
-    table().assign(colour="red").to_csv(tmp_path / "more.csv", index=False)
-    out = tmp_path / "scores.csv"
-    less = run("score", folder / "model", tmp_path / "less.csv", "--out", out, code=2)
-    assert "less.csv lacks columns that the model was trained with: 'amount'; add them" in less.stderr
-    more = run("score", folder / "model", tmp_path / "more.csv", "--out", out, code=2)
-    assert "not trained with: 'colour'; leave each out with --ignore COLUMN" in more.stderr
-    run("score", folder / "model", tmp_path / "more.csv", "--out", out, "--ignore", "colour")
-
-
-def test_a_model_without_column_names_is_refused(tmp_path: Path) -> None:
-    detector = A3Detector(alarm_rate=0.5, random_state=0).fit(np.random.default_rng(0).normal(size=(40, 2)))
-    detector.save(tmp_path / "m")
-    table().to_csv(tmp_path / "t.csv", index=False)
-    result = run("score", tmp_path / "m", tmp_path / "t.csv", "--out", tmp_path / "s.csv", code=2)
-    assert "was trained on a table without column names" in result.stderr
-
-
-def test_a_damaged_model_and_a_missing_table_are_named(folder: Path, tmp_path: Path) -> None:
-    (tmp_path / "m").write_bytes((folder / "model").read_bytes()[:-1])
-    out = tmp_path / "s.csv"
-    assert str(tmp_path / "m") in run("score", tmp_path / "m", "t.csv", "--out", out, code=2).stderr
-    missing = run("score", folder / "model", "nothing.csv", "--out", out, code=2)
-    assert "nothing.csv: there is no such file" in missing.stderr
 
 
 # evaluate and report

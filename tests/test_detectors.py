@@ -9,11 +9,9 @@ import pandas as pd
 import pytest
 import torch
 from numpy.typing import NDArray
-from sklearn.exceptions import NotFittedError
 
 from alarmnet import (
     A3Detector,
-    AlarmnetWarning,
     DenseAutoencoder,
     GaussianNoise,
     InputError,
@@ -114,13 +112,6 @@ def test_a_refused_alarm_rate_leaves_the_detector_as_it_was(trained: BaseDetecto
     assert detector.alarm_rate == detector.alarm_rate_ == 0.1
 
 
-def test_too_few_calibration_rows_warn(make: Make, rows: Floats, labels: Floats) -> None:
-    with pytest.warns(AlarmnetWarning, match=r"30 calibration rows cannot hold an alarm rate of 0\.01"):
-        detector = make(alarm_rate=0.01).fit(rows, labels)
-    assert detector.alarm_rate_held_ == 1 / 31
-    assert detector.threshold_ == detector.calibration_scores_.max()
-
-
 # A score depends on the row alone
 
 
@@ -179,25 +170,6 @@ def test_scores_agree_over_thread_counts(make: Make, rows: Floats) -> None:
     finally:
         torch.set_num_threads(before)
     np.testing.assert_allclose(scores[2], scores[1], atol=1e-6, rtol=0)
-
-
-def test_one_row_can_be_scored(trained: BaseDetector, rows: Floats) -> None:
-    assert trained.predict_proba(rows[:1]).shape == (1, 2)
-    assert trained.p_value(rows[:1].tolist()).shape == (1,)
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        np.asfortranarray,
-        lambda X: X[::-1].copy()[::-1],
-        lambda X: X.astype(">f8"),
-        pd.DataFrame,
-        np.ndarray.tolist,
-    ],
-)
-def test_scores_do_not_depend_on_the_container(trained: BaseDetector, rows: Floats, change: Any) -> None:
-    np.testing.assert_array_equal(trained.decision_function(change(rows)), trained.decision_function(rows))
 
 
 # Who serves what
@@ -347,21 +319,6 @@ def test_images(make: Make, dtype: Any, shape: tuple[int, ...]) -> None:
         detector.column_deviations(images)
 
 
-def test_without_any_label(make: Make, rows: Floats) -> None:
-    detector = make().fit(rows)
-    assert detector.label_counts_ == {"normal": 0, "anomaly": 0, "unlabelled": 200, "contradictory": 0}
-    assert detector.classes_.tolist() == [0, 1]
-    assert set(detector.predict(rows)) == {0, 1}
-
-
-def test_one_known_anomaly(make: Make, rows: Floats, labels: Floats) -> None:
-    one = np.where(labels == 1, np.nan, labels)
-    one[-1] = 1
-    for parameters in ({}, {"known_weight": None}, {"schedule": Schedule(steps=5, patience=2)}):
-        detector = make(**parameters).fit(rows, one)
-        assert detector.label_counts_["anomaly"] == 1
-
-
 def test_predictions_are_the_callers_labels(make: Make, rows: Floats, labels: Floats) -> None:
     names = np.where(labels == 1, "fraud", "fine")
     detector = make(anomaly_label="fraud").fit(rows, names)
@@ -384,33 +341,6 @@ def test_a_mixed_frame(make: Make, rows: Floats, labels: Floats) -> None:
     assert deviations[-10:, :5].mean() > deviations[:150, :5].mean() + 0.5
 
 
-def test_equal_rows_give_equal_finite_scores(make: Make) -> None:
-    with pytest.warns(AlarmnetWarning, match="all rows are equal: every score will be the same"):
-        detector = make().fit(np.ones((60, 3)))
-    assert np.isfinite(detector.decision_scores_).all()
-    assert len(set(detector.decision_scores_)) == 1
-    assert not detector.labels_.any()
-
-
-def test_equal_rows_with_opposite_labels_are_counted(make: Make, rows: Floats, labels: Floats) -> None:
-    X = rows.copy()
-    X[3] = X[160] = X[-1]
-    with pytest.warns(AlarmnetWarning, match="2 rows equal a known anomaly in every column"):
-        detector = make().fit(X, labels)
-    assert detector.label_counts_["contradictory"] == 2
-
-
-def test_the_callers_data_is_neither_changed_nor_kept(make: Make, rows: Floats, labels: Floats) -> None:
-    X, y = rows.astype(np.float32), labels.copy()
-    detector = make().fit(X, y)
-    scores, deviations = detector.decision_function(X), detector.column_deviations(X)
-    np.testing.assert_array_equal(X, rows.astype(np.float32))
-    np.testing.assert_array_equal(y, labels)
-    kept, X[:] = X.copy(), 1e6
-    np.testing.assert_array_equal(detector.decision_function(kept), scores)
-    np.testing.assert_array_equal(detector.column_deviations(kept), deviations)
-
-
 def test_parameters_and_the_callers_encoder_stay_as_given(make: Make, rows: Floats) -> None:
     encoder, generator = TableEncoder(scaling="minmax"), GaussianNoise()
     detector = make(encoder=encoder, generator=generator)
@@ -418,88 +348,6 @@ def test_parameters_and_the_callers_encoder_stay_as_given(make: Make, rows: Floa
     detector.fit(rows)
     assert detector.get_params() == before
     assert not hasattr(encoder, "n_features_in_")
-
-
-def test_scoring_before_fitting(make: Make, rows: Floats) -> None:
-    detector = make()
-    for call in (
-        detector.logits,
-        detector.decision_function,
-        detector.predict,
-        detector.predict_proba,
-        detector.anomaly_score,
-        detector.p_value,
-        detector.column_deviations,
-        lambda X: detector.refit_alarm(X, None),
-        lambda X: detector.set_alarm_rate(0.1),
-        lambda X: detector.save("never.model"),
-    ):
-        with pytest.raises(NotFittedError, match=f"This {make.kind.__name__} instance is not fitted yet"):
-            call(rows)
-
-
-@pytest.mark.parametrize(
-    ("parameters", "sentence"),
-    [
-        (
-            {"alarm_rate": 0},
-            r"The 'alarm_rate' parameter of {kind} must be a number in (0, 1). Got 0 instead.",
-        ),
-        ({"alarm_rate": 1.0}, "The 'alarm_rate' parameter of {kind} must be a number in (0, 1). Got 1.0"),
-        ({"alarm_rate": "low"}, "'alarm_rate' parameter of {kind} must be a number in (0, 1). Got 'low'"),
-        (
-            {"calibration_share": 1},
-            "'calibration_share' parameter of {kind} must be a number in (0, 1). Got 1",
-        ),
-        (
-            {"unlabelled": "drop"},
-            "'unlabelled' parameter of {kind} must be one of 'normal', 'ignore'. Got 'drop'",
-        ),
-        ({"generated_weight": -1}, "'generated_weight' parameter of {kind} must be a number in [0, inf"),
-        ({"known_weight": 0}, "'known_weight' parameter of {kind} must be a number in (0, inf). Got 0"),
-        ({"target": "dense"}, "'target' parameter of {kind}"),
-        ({"generator": "noise"}, "'generator' parameter of {kind}"),
-        ({"alarm": (8, 4)}, "'alarm' parameter of {kind}"),
-        ({"device": "nowhere"}, "'device' parameter of {kind}"),
-    ],
-)
-def test_parameters_out_of_range_are_refused_at_fit(
-    make: Make, rows: Floats, parameters: dict[str, Any], sentence: str
-) -> None:
-    detector = make(**parameters)
-    with pytest.raises(InputError) as caught:
-        detector.fit(rows)
-    assert sentence.format(kind=make.kind.__name__) in str(caught.value)
-    assert caught.value.code == "invalid_parameter"
-
-
-def test_few_rows(make: Make, rows: Floats) -> None:
-    with pytest.raises(InputError, match=r"minimum of 2 is required|1 sample"):
-        make().fit(rows[:1])
-    with pytest.raises(InputError, match=r"needs two normal or unlabelled rows.* got 1"):
-        make().fit(rows[:3], [1, 1, np.nan])
-    with pytest.warns(AlarmnetWarning, match="1 calibration rows cannot hold"):
-        detector = make().fit(rows[:3])
-    assert np.isfinite(detector.decision_function(rows)).all()
-
-
-def test_two_rows_are_refused_with_their_number(make: Make, rows: Floats) -> None:
-    """One would calibrate, and the encoder learns from two."""
-    with pytest.raises(InputError, match=r"three rows.*got 2"):
-        make().fit(rows[:2])
-
-
-def test_training_that_diverges_is_an_error(make: Make, rows: Floats, labels: Floats) -> None:
-    wild = Schedule(steps=30, learning_rate=1e30)
-    for schedule, network in zip(make.schedules, make.networks, strict=False):
-        with pytest.raises(TrainingDivergedError, match=f"the loss of the {network} network is no longer"):
-            make(**{schedule: wild}).fit(rows, labels)
-
-
-def test_weights_that_diverge_in_the_last_step_are_an_error(make: Make, rows: Floats, labels: Floats) -> None:
-    """A score is never NaN or infinite."""
-    with pytest.raises(TrainingDivergedError):
-        make(schedule=Schedule(steps=1, learning_rate=1e30)).fit(rows, labels)
 
 
 def test_progress_is_told_of_both_networks(make: Make, rows: Floats) -> None:

@@ -101,45 +101,6 @@ def test_known_anomalies_among_unlabelled_rows_suffice() -> None:
     assert read_labels([1, None, None], rows=3).counts() == {"normal": 0, "anomaly": 1, "unlabelled": 2}
 
 
-REFUSED: dict[str, tuple[Any, object, str]] = {
-    "anomalies only": ([1, 1], None, "no normal rows: only one class, 1, is in y"),
-    "length": ([1, 0, 0], None, "inconsistent numbers of samples: X has 2 rows, y has 3 labels"),
-    "three labels": ([0, 1, 2] * 2, None, "Only binary classification is supported. The labels are 0, 1, 2"),
-    "continuous": ([0.5, 0.7], None, "Unknown label type: continuous; y holds 0.5, 0.7"),
-    "NaN alone": ([NAN, NAN], None, "Input y contains NaN only: no row is labelled; pass y=None"),
-    "None alone": ([None, None], None, "pass y=None"),
-    "one foreign label": (["fine", "fine"], None, "holds one class only, 'fine', which is neither 0"),
-    "infinity": ([1.0, np.inf], None, "Input y contains infinity"),
-    "infinity among missing": ([1.0, np.inf, None], None, "Input y contains infinity"),
-    "infinity in pandas": (pd.Series([np.inf, 0.0, NAN]), None, "Input y contains infinity"),
-    "mixed types": ([1, "bad", None], None, "labels of several types (int, str) in y"),
-}
-
-
-@pytest.mark.parametrize("name", REFUSED)
-def test_labels_that_are_refused(name: str) -> None:
-    y, anomaly_label, sentence = REFUSED[name]
-    rows = 2 if name == "length" else len(y)
-    with pytest.raises(InputError) as caught:
-        read_labels(y, rows=rows, anomaly_label=anomaly_label)
-    assert sentence in str(caught.value)
-
-
-def test_infinite_labels_are_named_by_row() -> None:
-    with pytest.raises(InputError) as caught:
-        read_labels([0.0, NAN, -np.inf, np.inf], rows=4)
-    assert caught.value.rows == (2, 3)
-
-
-@pytest.mark.parametrize("y", [[-1, 1], [-1.0, 1.0, NAN]])
-def test_minus_one_and_one_are_warned_about_with_both_readings(y: list[float]) -> None:
-    with pytest.warns(
-        AlarmnetWarning, match=r"1.* is taken as the anomaly .*outlier detectors call anomalies -1"
-    ):
-        labels = read_labels(y, rows=len(y))
-    assert labels.values[:2].tolist() == [0, 1]
-
-
 def test_of_two_other_labels_the_second_is_the_anomaly_with_a_warning() -> None:
     with pytest.warns(
         AlarmnetWarning, match=r"'bad' and 'good': 'good' is taken as the anomaly; name it with"

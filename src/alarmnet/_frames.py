@@ -5,6 +5,7 @@ stay as they are, everything else becomes Arrow. Only an object column that Arro
 types, is read cell by cell.
 """
 
+import warnings
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -16,16 +17,19 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 from scipy.sparse import issparse
+from sklearn.utils.validation import _num_samples
 
-from alarmnet.errors import InputError, InputTypeError
+from alarmnet._validation import EXACT_INTEGER_LIMIT
+from alarmnet.errors import AlarmnetWarning, InputError, InputTypeError
 
 Kind = Literal["number", "duration", "datetime", "category"]
 Bools = NDArray[np.bool_]
 Floats = NDArray[np.float64]
 Float32s = NDArray[np.float32]
 
+ODD_TEXTS = 0.1
+"""A text column is suspicious where at most this share of its different texts are no numbers."""
 FLOAT32_LIMIT = float(np.finfo(np.float32).max)
-EXACT_INTEGER_LIMIT = 2**53
 
 _HELD = {
     "number": "numbers: float() argument must be a numeric string or a real number",
@@ -173,10 +177,29 @@ def _from_array(X: Any) -> Frame:
     return Frame(names=None, rows=values.shape[0], raw=list(values.T))
 
 
+def _on_host(tensor: Any) -> Any:
+    layout = str(tensor.layout).removeprefix("torch.")
+    if layout != "strided":
+        raise InputTypeError(
+            f"Sparse data was passed (a tensor, {layout}), but dense data is required: use X.to_dense().",
+            code="sparse",
+        )
+    tensor = tensor.detach().cpu()
+    return tensor.float() if str(tensor.dtype) == "torch.bfloat16" else tensor  # which NumPy does not have
+
+
+def row_count(X: Any) -> int:
+    """How many rows a table or images have; refuses what has none."""
+    try:
+        return int(_num_samples(X))
+    except TypeError:
+        return read_frame(X).rows  # which says what else it is
+
+
 def as_array(X: Any) -> NDArray[Any]:
     """Make a NumPy array of what was passed; a tensor on a device is copied to the host."""
     if hasattr(X, "detach"):
-        X = X.detach().cpu()
+        X = _on_host(X)
     try:
         values = np.asarray(X)
         # NumPy turns None and NaN beside text into the words "None" and "nan"
@@ -281,7 +304,20 @@ def _kind_of_text(column: Any, label: str) -> Kind:
             code="decimal_comma",
             column=label,
         )
+    _warn_of_numbers_beside_text(texts, label)
     return "category"
+
+
+def _warn_of_numbers_beside_text(texts: list[str], label: str) -> None:
+    """A single mark among a million measurements makes categories of them, which nobody means."""
+    odd = [text for text in texts if _to_number(text) is None]
+    if len(odd) <= ODD_TEXTS * len(texts):
+        warnings.warn(
+            f"Column {label!r} is read as text, since it holds {quoted(odd, limit=5)} beside numbers. Correct such "
+            "cells, or leave them empty, to have it read as numbers.",
+            AlarmnetWarning,
+            stacklevel=3,
+        )
 
 
 def _all_numbers(texts: list[str]) -> bool:
@@ -500,6 +536,8 @@ def _wrong_type(cells: Cells, column: Any, *, kind: Kind, label: str) -> InputTy
 
 def has_inexact_integers(column: Any) -> bool:
     """Whether an integer column goes beyond 2**53, where float64 no longer tells neighbours apart."""
+    if isinstance(column, np.ndarray) and column.dtype.kind == "O":
+        return any(isinstance(cell, int) and abs(cell) > EXACT_INTEGER_LIMIT for cell in column)
     if isinstance(column, np.ndarray):
         whole = column.dtype.kind in "iu" and len(column) > 0
         low, high = (int(column.min()), int(column.max())) if whole else (0, 0)

@@ -13,6 +13,8 @@ from sklearn.utils.validation import column_or_1d
 from alarmnet.errors import AlarmnetWarning, InputError
 
 MOST_LAYERS = 64
+EXACT_INTEGER_LIMIT = 2**53
+"""Beyond it float64 no longer tells neighbours apart."""
 
 
 def check_real(
@@ -77,6 +79,15 @@ def check_type(owner: object, name: str, value: object, *kinds: type) -> None:
         )
 
 
+def warn_of_inexact_integers(columns: str, *, stacklevel: int = 3) -> None:
+    """Say that columns, quoted as they stand in a sentence, hold integers that float64 cannot."""
+    warnings.warn(
+        f"Integers beyond 2**53 lose their last digits: {columns}. If they are identifiers, leave the columns out.",
+        AlarmnetWarning,
+        stacklevel=stacklevel,
+    )
+
+
 @dataclass(frozen=True)
 class Labels:
     """Labels as alarmnet reads them.
@@ -115,11 +126,14 @@ def _as_array(y: Any) -> NDArray[Any]:
         y = y.to_pylist()
     elif hasattr(y, "to_numpy") and not hasattr(y, "iloc"):
         y = y.to_list() if hasattr(y, "to_list") else y.to_numpy()
-    elif hasattr(y, "iloc") and y.isna().any():
+    elif hasattr(y, "iloc") and np.any(y.isna()):
         y = np.asarray(y.astype(object))
     if isinstance(y, list | tuple) and any(label is None for label in y):
         y = np.array(y, dtype=object)
-    return np.asarray(column_or_1d(y, warn=True))
+    try:
+        return np.asarray(column_or_1d(y, warn=True))
+    except ValueError as error:
+        raise InputError(f"{error}; pass one label a row: 1, 0 or missing", code="labels") from error
 
 
 def _is_missing(label: object) -> bool:
@@ -178,12 +192,16 @@ def _anomaly_and_classes(known: NDArray[Any], anomaly_label: object) -> tuple[ob
         found = np.unique(known)
     except TypeError as error:
         kinds = sorted({type(label).__name__ for label in known})
-        raise InputError(f"labels of several types ({', '.join(kinds)}) in y; use one type") from error
+        raise InputError(
+            f"labels of several types ({', '.join(kinds)}) in y; use one type", code="labels"
+        ) from error
     if found.dtype.kind == "O" and all(isinstance(label, bool | int | float) for label in found):
         found = np.unique(known.astype(float if any(isinstance(label, float) for label in found) else int))
     shown = ", ".join(map(repr, found[:6].tolist())) + (", ..." if len(found) > 6 else "")
     if found.dtype.kind == "f" and (found != np.round(found)).any() and anomaly_label is None:
-        raise InputError(f"Unknown label type: continuous; y holds {shown}; labels are 1, 0 or missing")
+        raise InputError(
+            f"Unknown label type: continuous; y holds {shown}; labels are 1, 0 or missing", code="labels"
+        )
     if anomaly_label is not None:
         normal = found[found != anomaly_label]
         if len(normal) == len(found):

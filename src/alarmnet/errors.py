@@ -12,7 +12,8 @@
     AlarmnetWarning (UserWarning)        the call went on, and the user should know something
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 
 class AlarmnetError(Exception):
@@ -51,6 +52,22 @@ class InputError(AlarmnetError, ValueError):
 
 class InputTypeError(InputError, TypeError):
     """Input refused for its type, such as a column that mixes numbers and text."""
+
+
+@contextmanager
+def rows_counted_from(first_row: int, *, of: str) -> Iterator[None]:
+    """Errors in the block name rows of a part; say at which row of all it begins."""
+    try:
+        yield
+    except InputError as error:
+        if not error.rows:
+            raise
+        raise type(error)(
+            f"{error} (rows counted from row {first_row:,} of {of})",
+            code=error.code,
+            column=error.column,
+            rows=[first_row + row for row in error.rows],
+        ) from error
 
 
 class ModelFileError(AlarmnetError):

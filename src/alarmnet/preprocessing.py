@@ -37,6 +37,7 @@ from alarmnet._frames import (
     refuse_bad_cells,
 )
 from alarmnet._images import ImageScaler
+from alarmnet._validation import check_choice, check_whole, warn_of_inexact_integers
 from alarmnet.errors import AlarmnetWarning, InputError, InputTypeError
 
 __all__ = ["EncodingSummary", "ImageScaler", "TableEncoder", "UnseenCategories", "encoder_from_dict"]
@@ -75,29 +76,10 @@ class EncodingSummary:
     newly_missing: tuple[str, ...]
 
 
-def _check_option(name: str, value: object, options: Sequence[str]) -> None:
-    if value not in options:
-        raise InputError(
-            f"The {name!r} parameter of TableEncoder must be one of {quoted(options)}. "
-            f"Got {value!r} instead.",
-            code="invalid_parameter",
-        )
-
-
 def _good_cells(column: Any, *, kind: Kind, label: str) -> Cells:
     cells = read_cells(column, kind)
     refuse_bad_cells(cells, column, kind=kind, label=label)
     return cells
-
-
-def _warn_of_inexact_integers(labels: Sequence[str]) -> None:
-    if labels:
-        warnings.warn(
-            f"Integers beyond 2**53 lose their last digits: {quoted(labels)}. "
-            "If they are identifiers, drop the columns.",
-            AlarmnetWarning,
-            stacklevel=3,
-        )
 
 
 def _warn_of_identifiers(labels: Sequence[str]) -> None:
@@ -218,7 +200,8 @@ class TableEncoder:
             if learned := self._learn(column, label):
                 plan[label] = learned
         self._set_learned(frame.names, labels, plan)
-        _warn_of_inexact_integers(inexact)
+        if inexact:
+            warn_of_inexact_integers(quoted(inexact))
         _warn_of_identifiers([*self.left_out_])
         return self
 
@@ -242,7 +225,8 @@ class TableEncoder:
             stop = start + len(learned.output_names(label))
             learned.write(_good_cells(column, kind=learned.kind, label=label), output[:, start:stop])
             start = stop
-        _warn_of_inexact_integers(inexact)
+        if inexact:
+            warn_of_inexact_integers(quoted(inexact))
         return output
 
     def fit_transform(self, X: Any) -> Float32s:
@@ -325,14 +309,9 @@ class TableEncoder:
                 f"Got {self.categories!r} instead.",
                 code="invalid_parameter",
             )
-        _check_option("scaling", self.scaling, get_args(Scaling))
-        _check_option("on_extra", self.on_extra, get_args(OnExtra))
-        if not isinstance(self.max_categories, int | np.integer) or self.max_categories < 1:
-            raise InputError(
-                "The 'max_categories' parameter of TableEncoder must be an int of at least 1. "
-                f"Got {self.max_categories!r} instead.",
-                code="invalid_parameter",
-            )
+        check_choice(self, "scaling", self.scaling, get_args(Scaling))
+        check_choice(self, "on_extra", self.on_extra, get_args(OnExtra))
+        check_whole(self, "max_categories", self.max_categories)
         for name, texts in self._fixed_categories().items():
             if not texts or len(set(texts)) < len(texts):
                 raise InputError(
@@ -451,8 +430,8 @@ class TableEncoder:
             )
         if extra and self.on_extra == "refuse":
             raise InputError(
-                f"{problem}Feature names unseen at fit time: {quoted(extra)}. Drop these columns, or pass "
-                "on_extra='ignore'.",
+                f"{problem}Feature names unseen at fit time: {quoted(extra)}. Drop these columns, or train with "
+                "TableEncoder(on_extra='ignore').",
                 code="extra_columns",
                 column=extra[0],
             )

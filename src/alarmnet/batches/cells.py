@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from alarmnet._validation import EXACT_INTEGER_LIMIT
 from alarmnet.errors import InputError
 
 ColumnKind = Literal["number", "text", "datetime"]
@@ -75,6 +76,15 @@ def parse(cells: pa.ChunkedArray, kind: ColumnKind) -> tuple[pa.ChunkedArray, np
         return _PARSERS[kind](pc.if_else(good, present, None)), bad
 
 
+def has_inexact_integers(cells: pa.ChunkedArray, numbers: pa.ChunkedArray) -> bool:
+    """Whether cells that were read as numbers write integers of 2**53 or more."""
+    sizes = pc.abs(numbers)
+    if (pc.max(sizes).as_py() or 0) < EXACT_INTEGER_LIMIT:
+        return False
+    large = pc.ascii_trim_whitespace(cells.filter(pc.greater_equal(sizes, EXACT_INTEGER_LIMIT)))
+    return bool(pc.any(pc.match_substring_regex(large, r"^[+-]?\d+$")).as_py())
+
+
 def _are_missing(cells: pa.ChunkedArray) -> bool:
     return bool(_trimmed(cells).null_count == len(cells))
 
@@ -99,7 +109,7 @@ def decimal_comma(where: str, cell: str, *, column: str, rows: Sequence[int] = (
     with_point = cell.replace(".", "").replace(",", ".")
     return InputError(
         f"{where} has a comma in a number; write {with_point} instead of {cell}, and no thousands separators "
-        "(or say that the column is text)",
+        "(or leave the column out)",
         code="decimal_comma",
         column=column,
         rows=rows,

@@ -23,7 +23,8 @@ def _read_head(path: Path) -> str:
         raise InputError(f"{path} is empty; it needs a line with the column names", code="empty_file")
     if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         raise InputError(
-            f"{path} is UTF-16 text; convert it to UTF-8, for example with: iconv -f UTF-16 -t UTF-8",
+            f"{path} is UTF-16 text, by the mark at byte 0; convert it to UTF-8, for example with: "
+            "iconv -f UTF-16 -t UTF-8",
             code="bad_encoding",
         )
     line_end = head.find(b"\n") + 1 or head.find(b"\r") + 1

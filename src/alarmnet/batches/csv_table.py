@@ -1,18 +1,20 @@
 """CSV files as one table: what each column is, found out from every cell, and the rows."""
 
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from functools import reduce
 
 import numpy as np
 import pyarrow as pa
 
+from alarmnet._validation import warn_of_inexact_integers
 from alarmnet.batches.cells import (
     GUESSES,
     TYPES,
     ColumnKind,
     Guess,
     bad_cell,
-    decimal_comma,
+    has_inexact_integers,
     parse,
     remaining_guesses,
 )
@@ -52,6 +54,9 @@ class CsvTable:
             for name, (_, cells) in zip(schema.names, parsed, strict=True)
             if cells is not None and cells.any()
         }
+        for name, (values, _) in zip(schema.names, parsed, strict=True):
+            if self._kinds[name] == "number" and has_inexact_integers(block.column(name), values):
+                warn_of_inexact_integers(repr(name))
         return pa.table([values for values, _ in parsed], schema=schema), bad
 
     def _refusal(
@@ -81,7 +86,7 @@ class CsvTable:
                     guesses[name] = remaining_guesses(block.column(name), guesses[name])
         for name, left in guesses.items():
             kind = left[0] if left else "text"
+            self._kinds[name] = "number" if kind == "decimal comma" else kind
             if kind == "decimal comma":
-                raise decimal_comma(f"{self._files[0].path}: column {name!r}", "1,5", column=name)
-            self._kinds[name] = kind
+                deque(self.parts([name], refuse=True), maxlen=0)  # which finds the first and refuses it
         self.n_rows = rows

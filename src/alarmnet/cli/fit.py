@@ -54,8 +54,13 @@ def _check_size(rows: Rows, *, aside: bool) -> None:
 
 def _input_facts(encoder: TableEncoder | ImageScaler) -> dict[str, Any]:
     if isinstance(encoder, ImageScaler):
-        return {"image_shape": [*encoder.shape_], "columns": {}, "left_out": []}
-    return {"image_shape": None, "columns": dict(encoder.kinds_), "left_out": [*encoder.left_out_]}
+        return {"image_shape": [*encoder.shape_], "columns": {}, "left_out": [], "constant": []}
+    return {
+        "image_shape": None,
+        "columns": dict(encoder.kinds_),
+        "left_out": [*encoder.left_out_],
+        "constant": [*encoder.constant_columns_],
+    }
 
 
 def _model_facts(detector: BaseDetector, model: Path, *, seconds: float) -> dict[str, Any]:

@@ -3,8 +3,8 @@
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,6 +14,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from scipy.special import expit
 
+from alarmnet._frames import quoted
 from alarmnet._rows import take
 from alarmnet.batches import write_table
 from alarmnet.cli.rows import Rows, load_model, open_to_run
@@ -31,11 +32,12 @@ from alarmnet.cli.terminal import (
     show_facts,
 )
 from alarmnet.detectors import BaseDetector
-from alarmnet.errors import InputError
+from alarmnet.errors import rows_counted_from
 from alarmnet.preprocessing import EncodingSummary, ImageScaler, TableEncoder
 from alarmnet.thresholds import conformal_p_values
 
 Floats = NDArray[np.float64]
+PARTS = "all files; `alarmnet score --on-bad-row flag` scores the others"
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,11 @@ class Scored:
 
 @dataclass
 class Tally:
-    """What was counted on the way; `missing`, `unseen` and `outside` count cells by column."""
+    """What was counted on the way; `missing`, `unseen` and `outside` count cells by column.
+
+    `newly_missing` names the columns that training had without gaps; `near_matches` has, by column, up to five new
+    categories and what training called them, but for case, spaces or Unicode form.
+    """
 
     rows: int = 0
     alarms: int = 0
@@ -56,30 +62,18 @@ class Tally:
     missing: Counter[str] = field(default_factory=Counter)
     unseen: Counter[str] = field(default_factory=Counter)
     outside: Counter[str] = field(default_factory=Counter)
+    newly_missing: dict[str, None] = field(default_factory=dict)
+    near_matches: dict[str, dict[str, str]] = field(default_factory=dict)
 
     def add(self, summary: EncodingSummary) -> None:
         """Count what stands out in a batch."""
         self.missing.update(summary.missing)
         self.unseen.update({name: found.count for name, found in summary.unseen.items()})
         self.outside.update(summary.outside)
-
-
-@contextmanager
-def _counting_from(first_row: int) -> Iterator[None]:
-    """Errors name rows of a batch; say at which row of all files it begins."""
-    try:
-        yield
-    except InputError as error:
-        if not error.rows:
-            raise
-        rows = [first_row + row for row in error.rows]
-        raise InputError(
-            f"{error} (rows counted from row {first_row:,} of all files; `alarmnet score --on-bad-row flag` "
-            "scores the others)",
-            code=error.code,
-            column=error.column,
-            rows=rows,
-        ) from error
+        self.newly_missing |= dict.fromkeys(summary.newly_missing)
+        for name, found in summary.unseen.items():
+            if found.near_matches and name not in self.near_matches:
+                self.near_matches[name] = dict(islice(found.near_matches.items(), 5))
 
 
 def _summary(encoder: TableEncoder | ImageScaler, X: Any) -> EncodingSummary:
@@ -105,7 +99,7 @@ def score_batches(
         logits = np.full(len(usable), np.nan)
         if usable.any():
             good = part.X if usable.all() else take(part.X, np.flatnonzero(usable))
-            with _counting_from(part.first_row):
+            with rows_counted_from(part.first_row, of=PARTS):
                 logits[usable] = detector.logits(good)
             tally.add(_summary(detector.encoder_, good))
         tally.rows += len(usable)
@@ -168,6 +162,11 @@ def _say(facts: dict[str, Any]) -> None:
             columns = ", ".join(f"{name!r} {count:,}" for name, count in [*counts.items()][:5])
             more = f" and {len(counts) - 5} more columns" if len(counts) > 5 else ""
             click.echo(f"Cells {what}: {sum(counts.values()):,} ({columns}{more}).")
+    if facts["newly_missing"]:
+        click.echo(f"In training no cell was missing of {quoted(facts['newly_missing'])}.")
+    for name, matches in facts["near_matches"].items():
+        said = ", ".join(f"{text!r} (training had {known!r})" for text, known in matches.items())
+        click.echo(f"Unknown categories of {name!r} that are nearly known: {said}.")
 
 
 @click.command()
@@ -264,6 +263,8 @@ def score(
         "missing": dict(tally.missing),
         "unseen": dict(tally.unseen),
         "outside": dict(tally.outside),
+        "newly_missing": [*tally.newly_missing],
+        "near_matches": tally.near_matches,
         "seconds": round(seconds, 3),
         "rows_per_second": round(tally.rows / seconds),
     }

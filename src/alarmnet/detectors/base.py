@@ -16,16 +16,17 @@ from numpy.typing import NDArray
 from scipy.sparse import issparse
 from scipy.special import expit
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.utils.validation import _num_samples, check_is_fitted
+from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
+from alarmnet._frames import as_array, row_count
 from alarmnet._random import numpy_generator, resolve_seed
 from alarmnet._rows import Index, draw, matched_once, row_keys, take
 from alarmnet._threads import operations, threads_for
 from alarmnet._validation import Labels, check_choice, check_real, check_type, check_whole, read_labels
 from alarmnet.detectors.files import arrays_of, manifest_of
 from alarmnet.deviations import NormalProfile
-from alarmnet.errors import AlarmnetWarning, InputError, TrainingDivergedError
+from alarmnet.errors import AlarmnetWarning, InputError, TrainingDivergedError, rows_counted_from
 from alarmnet.layers import lay_out
 from alarmnet.persistence import write_file
 from alarmnet.preprocessing import ImageScaler, TableEncoder
@@ -47,6 +48,7 @@ CALIBRATION_ROWS = 10_000
 VALIDATION_ROWS = 5_000
 """More held-out rows than this cost time and model size and change little."""
 
+Encoder = TableEncoder | ImageScaler
 Matrix = NDArray[np.float32]
 Bits = NDArray[np.int64]
 
@@ -58,6 +60,22 @@ def block_size(shape: tuple[int, ...]) -> int:
     (1024, 6)
     """
     return max(1, min(BLOCK, BLOCK_INPUTS // math.prod(shape)))
+
+
+def _indexable(X: Any) -> Any:
+    """Something to take rows from; a tensor on a device comes to the host once."""
+    return as_array(X) if hasattr(X, "detach") or not hasattr(X, "__getitem__") else X
+
+
+def _fitted(encoder: Encoder, X: Any, training: Index) -> Encoder:
+    """Learn from the training rows; an error names rows of the whole table."""
+    try:
+        return encoder.fit(take(X, training))
+    except InputError as error:
+        fault = error
+    if fault.rows:
+        encoder.fit(X)
+    raise fault
 
 
 def check_anomalies(known: Tensor, generated_weight: float) -> None:
@@ -161,13 +179,13 @@ class BaseDetector(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[misc]
         self.seed_ = resolve_seed(self.random_state)
         images = getattr(X, "ndim", 2) in (3, 4)
         encoder = ImageScaler() if images else copy.deepcopy(self.encoder or self._default_encoder())
-        n_rows = _num_samples(X)
+        n_rows = row_count(X)
         if n_rows < 2 or issparse(X):
             encoder.fit(X)  # which refuses it, and says why
-        X = X if hasattr(X, "__getitem__") else np.asarray(X)
+        X = _indexable(X)
         labels = read_labels(y, rows=n_rows, anomaly_label=self.anomaly_label)
         calibration, training, validation = self._shares(labels)
-        self.encoder_: TableEncoder | ImageScaler = encoder.fit(take(X, training))
+        self.encoder_: Encoder = _fitted(encoder, X, training)
         matrix = self.encoder_.transform(X)
         self._set_input_names()
         self.classes_ = labels.classes
@@ -270,12 +288,13 @@ class BaseDetector(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[misc]
         A row's logit depends on that row alone: bit for bit the same in any batch and among any neighbours.
         """
         check_is_fitted(self)
-        n_rows = _num_samples(X)
+        n_rows, X = row_count(X), _indexable(X)
         if n_rows <= ENCODED_AT_ONCE:
             return self._matrix_logits(self.encoder_.transform(X))
         starts = range(0, n_rows, ENCODED_AT_ONCE)
-        parts = (take(X, slice(start, min(start + ENCODED_AT_ONCE, n_rows))) for start in starts)
-        return np.concatenate([self._matrix_logits(self.encoder_.transform(part)) for part in parts])
+        return np.concatenate(
+            [self._part_logits(X, start, min(start + ENCODED_AT_ONCE, n_rows)) for start in starts]
+        )
 
     def anomaly_score(self, X: Any) -> Scores:
         """The papers' y-hat (N,), in [0, 1]: high is anomalous. Independent of the alarm rate."""
@@ -447,6 +466,10 @@ class BaseDetector(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[misc]
         self.alarm_rate_ = float(self.alarm_rate)
         if hasattr(self, "decision_scores_"):
             self.labels_: Bits = (self.decision_scores_ > self.threshold_).astype(np.int64)
+
+    def _part_logits(self, X: Any, start: int, stop: int) -> Scores:
+        with rows_counted_from(start, of="X"):
+            return self._matrix_logits(self.encoder_.transform(take(X, slice(start, stop))))
 
     def _matrix_logits(self, matrix: Matrix) -> Scores:
         """Encoded rows (N, ...) to logits (N,), in padded blocks of one size."""
