@@ -19,6 +19,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import _num_samples, check_is_fitted
 from torch import Tensor, nn
 
+from alarmnet._frames import read_frame
 from alarmnet._random import numpy_generator, resolve_seed
 from alarmnet._rows import Index, draw, matched_once, row_keys, take
 from alarmnet._threads import operations, threads_for
@@ -167,7 +168,8 @@ class BaseDetector(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[misc]
         X = X if hasattr(X, "__getitem__") else np.asarray(X)
         labels = read_labels(y, rows=n_rows, anomaly_label=self.anomaly_label)
         calibration, training, validation = self._shares(labels)
-        self.encoder_: TableEncoder | ImageScaler = encoder.fit(take(X, training))
+        rows = take(X, training) if images else read_frame(X).take(training)
+        self.encoder_: TableEncoder | ImageScaler = encoder.fit(rows)
         matrix = self.encoder_.transform(X)
         self._set_input_names()
         self.classes_ = labels.classes
@@ -177,7 +179,7 @@ class BaseDetector(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[misc]
         self.history_: dict[str, list[dict[str, float]]] = {}
         self._count(matrix, labels)
         self._build(matrix.shape[1:])
-        with self._progress() as progress:
+        with self._progress() as progress, threads_for(math.inf):
             self._fit_networks(self._training_data(matrix, labels, training, validation), progress)
         self._finish(matrix, labels)
         return self
@@ -220,7 +222,7 @@ class BaseDetector(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[misc]
         training, validation = self._hold_out(others, np.flatnonzero(labels.anomalous), "refit")
         self._count(matrix, labels)
         lay_out(self._target.to(self._device()))
-        with self._progress() as progress:
+        with self._progress() as progress, threads_for(math.inf):
             self._fit_alarm(self._training_data(matrix, labels, training, validation), progress)
         self._finish(matrix, labels)
 
