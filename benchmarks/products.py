@@ -21,7 +21,7 @@ PRODUCTS = {
 }
 
 
-class Products(TorchDispatchMode):
+class Products(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """While open, keeps every matrix product and convolution, forward and backward; called, repeats them.
 
     They are repeated with the number of threads they had, without a bias, without gradients and without whatever
@@ -29,7 +29,7 @@ class Products(TorchDispatchMode):
     """
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.threads = 1
         self.calls: list[tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]] = []
 

@@ -331,19 +331,19 @@ def test_bad_rows_are_refused_or_flagged(folder: Path, tmp_path: Path) -> None:
 
 
 def test_a_refused_row_is_numbered_in_the_whole_table(folder: Path, tmp_path: Path) -> None:
-    rows = 65_536 + 10
+    rows = 16_384 + 10
     frame = pd.DataFrame({"amount": np.zeros(rows), "service": "web"})
-    frame.loc[65_540, "amount"] = np.inf
+    frame.loc[16_388, "amount"] = np.inf
     frame.to_parquet(tmp_path / "t.parquet")
     out = tmp_path / "scores.csv"
     result = run("score", folder / "model", tmp_path / "t.parquet", "--out", out, code=2)
     assert "column 'amount', row 4. " in result.stderr
-    assert "(rows counted from row 65,536 of all files; `alarmnet score --on-bad-row flag`" in result.stderr
+    assert "(rows counted from row 16,384 of all files; `alarmnet score --on-bad-row flag`" in result.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["t.parquet"]
     run("score", folder / "model", tmp_path / "t.parquet", "--out", out, "--on-bad-row", "flag", code=3)
     scores = pd.read_csv(out)
     assert scores["row"].tolist() == list(range(rows))
-    assert np.flatnonzero(scores["status"] == "invalid").tolist() == [65_540]
+    assert np.flatnonzero(scores["status"] == "invalid").tolist() == [16_388]
 
 
 def test_progress_is_shown_on_a_terminal(

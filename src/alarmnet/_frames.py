@@ -82,6 +82,9 @@ class Frame:
     raw: Sequence[Any]
     taken: NDArray[np.intp] | None = None
 
+    def __len__(self) -> int:
+        return self.rows
+
     def label(self, index: int) -> str:
         """Give what messages and learned attributes call a column: its name, else x0, x1, ..."""
         return f"x{index}" if self.names is None else self.names[index]
@@ -104,9 +107,10 @@ class Frame:
         names = None if self.names is None else tuple(self.names[index] for index in indices)
         return replace(self, names=names, raw=[self.raw[index] for index in indices])
 
-    def take(self, rows: NDArray[np.intp]) -> "Frame":
+    def take(self, rows: NDArray[np.intp] | slice) -> "Frame":
         """Give the named rows, which are copied a column at a time, when it is read."""
-        return replace(self, rows=len(rows), taken=rows if self.taken is None else self.taken[rows])
+        taken = (np.arange(self.rows) if self.taken is None else self.taken)[rows]
+        return replace(self, rows=len(taken), taken=taken)
 
 
 def read_frame(X: Any) -> Frame:

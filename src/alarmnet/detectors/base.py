@@ -41,7 +41,7 @@ BLOCK = 1024
 BLOCK_INPUTS = 2**20
 """A block of large images has fewer rows: as many as hold this many pixels."""
 
-ENCODED_AT_ONCE = 65_536
+ENCODED_AT_ONCE = 16_384
 """Rows encoded at once while scoring: bounds the memory a large table takes."""
 
 CALIBRATION_ROWS = 10_000
@@ -165,11 +165,10 @@ class BaseDetector(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[misc]
         n_rows = _num_samples(X)
         if n_rows < 2 or issparse(X):
             encoder.fit(X)  # which refuses it, and says why
-        X = X if hasattr(X, "__getitem__") else np.asarray(X)
+        X = (X if hasattr(X, "__getitem__") else np.asarray(X)) if images else read_frame(X)
         labels = read_labels(y, rows=n_rows, anomaly_label=self.anomaly_label)
         calibration, training, validation = self._shares(labels)
-        rows = take(X, training) if images else read_frame(X).take(training)
-        self.encoder_: TableEncoder | ImageScaler = encoder.fit(rows)
+        self.encoder_: TableEncoder | ImageScaler = encoder.fit(take(X, training))
         matrix = self.encoder_.transform(X)
         self._set_input_names()
         self.classes_ = labels.classes
