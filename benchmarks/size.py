@@ -2,11 +2,11 @@
 
     python -m benchmarks.size --folder SCRATCH --out benchmarks/results/size.json --picture docs/pictures/size.png
 
-60 columns of numbers, 15 of text and 5 of booleans become 158 encoded columns; ten of the numbers and three of the
-texts have missing cells, and one row in a thousand is labelled anomalous. Each run is a process of its own, and its
-memory is the most that was resident (VmHWM), all counted. A fit's share of the data is its peak less that of fitting
-1,000 rows (interpreter, libraries, model), by four bytes a cell of the table's 80 columns. The bare matrix products of
-scoring are timed in the same process, before and after. What is there already is not run again.
+60 columns of numbers, 15 of text and 5 of booleans become 158 encoded columns; ten of the numbers and three of
+the texts have missing cells, and one row in a thousand is labelled anomalous. Each run is a process of its own, and
+its memory is the most that was resident (VmHWM), all counted. "Times the data" is a fit's peak less that of fitting
+1,000 rows (interpreter, libraries, model), by four bytes a cell of the table's 80 columns. The bare matrix products
+of scoring are timed in the same process, before and after. What is there already is not run again.
 """
 
 import argparse
