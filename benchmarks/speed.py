@@ -3,8 +3,8 @@
     python -m benchmarks.speed --out benchmarks/results/speed.json
 
 A step's bare products are its matrix products and convolutions, recorded from a step and repeated with nothing
-between them; both are timed in turn while training runs, in processor time, and the figures are medians of 20 turns.
-The neighbour is a process that computes without pause; alone and beside it alternate. `--parts` runs some parts.
+between them; both are timed in turn while training runs, in processor time, and the figures are medians of 20
+turns. The neighbour is a process that computes without pause; alone and beside it alternate.
 """
 
 import argparse
