@@ -156,8 +156,11 @@ def test_only_generators_that_learn_are_given_copies_of_the_rows(
     recipe: Generator, given: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[int] = []
-    monkeypatch.setattr(
-        type(recipe), "sampler", lambda _self, rows, **_: seen.append(len(rows)) or (lambda batch, _: batch)
-    )
+
+    def sampler(_self: Generator, rows: Tensor, **_: Any) -> Sampler:
+        seen.append(len(rows))
+        return lambda batch, _: batch
+
+    monkeypatch.setattr(type(recipe), "sampler", sampler)
     recipe.sampler_for(torch.zeros(5, 2), torch.tensor([0, 1, 4]), seed=0, progress=None)
     assert seen == [given]
