@@ -146,16 +146,16 @@ def test_02_and_08_infinity_is_refused(desk: Desk, cell: str) -> None:
 
 
 def test_02_a_refused_row_is_numbered_over_all_files(desk: Desk) -> None:
-    rows = 65_536 + 10
+    rows = 16_384 + 10
     frame = pd.DataFrame({"amount": np.zeros(rows), "service": "web"})
-    frame.loc[65_540, "amount"] = np.inf
+    frame.loc[16_388, "amount"] = np.inf
     desk.data = desk.folder / "t.parquet"
     frame.to_parquet(desk.data)
-    desk.refused("score", "column 'amount', row 4. ", "(rows counted from row 65,536 of all files; ")
+    desk.refused("score", "column 'amount', row 4. ", "(rows counted from row 16,384 of all files; ")
     desk("score", "--on-bad-row", "flag", code=3)
     scores = pd.read_csv(desk.out["score"])
     assert scores["row"].tolist() == list(range(rows))
-    assert np.flatnonzero(scores["status"] == "invalid").tolist() == [65_540]
+    assert np.flatnonzero(scores["status"] == "invalid").tolist() == [16_388]
 
 
 def test_03_values_beyond_float32_are_refused(desk: Desk) -> None:

@@ -146,3 +146,21 @@ def test_a_functions_result_is_taken_as_float32_without_gradient() -> None:
 def test_recipes_are_listed_under_their_kind() -> None:
     assert list(GENERATORS) == ["gaussian", "uniform", "swap", "vae"]
     assert all(recipe.kind == kind for kind, recipe in GENERATORS.items())
+
+
+@pytest.mark.parametrize(
+    ("recipe", "given"),
+    [(GaussianNoise(), 0), (UniformNoise(), 0), (CallableGenerator(torch.clone), 0), (ColumnSwap(), 3)],
+)
+def test_only_generators_that_learn_are_given_copies_of_the_rows(
+    recipe: Generator, given: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[int] = []
+
+    def sampler(_self: Generator, rows: Tensor, **_: Any) -> Sampler:
+        seen.append(len(rows))
+        return lambda batch, _: batch
+
+    monkeypatch.setattr(type(recipe), "sampler", sampler)
+    recipe.sampler_for(torch.zeros(5, 2), torch.tensor([0, 1, 4]), seed=0, progress=None)
+    assert seen == [given]

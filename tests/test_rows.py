@@ -6,6 +6,7 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
+from alarmnet._frames import read_frame
 from alarmnet._random import numpy_generator
 from alarmnet._rows import Index, draw, matched_once, row_keys, take
 
@@ -30,6 +31,22 @@ def test_take_gives_the_named_rows_in_their_order(table: object) -> None:
         taken = take(table, rows)
         columns = [column.to_pylist() for column in taken.columns] if isinstance(taken, pa.Table) else None
         assert np.array_equal(np.array(columns).T if columns else np.asarray(taken), expected)
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        np.array([[0.0], [2.0], [4.0]]),
+        pd.DataFrame({"a": [0, 2, 4]}, index=[7, 8, 9]),
+        pl.DataFrame({"a": [0, 2, 4]}),
+        pa.table({"a": [0, 2, 4]}),
+    ],
+    ids=lambda table: type(table).__module__,
+)
+def test_rows_of_a_frame_are_taken_column_by_column(table: object) -> None:
+    frame = take(read_frame(table), np.array([2, 0, 1]))
+    assert (len(frame), np.asarray(frame.column(0)).tolist()) == (3, [4, 0, 2])
+    assert np.asarray(take(frame, slice(1, 3)).column(0)).tolist() == [0, 2]
 
 
 def test_draw_parts_the_pool_in_ascending_order() -> None:

@@ -79,11 +79,15 @@ class Cells:
 
 @dataclass(frozen=True)
 class Frame:
-    """A table as columns: names (None where the input had none), and what gives each column."""
+    """A table as columns: names (None where the input had none), what gives each column, and which rows of it."""
 
     names: tuple[str, ...] | None
     rows: int
     raw: Sequence[Any]
+    taken: NDArray[np.intp] | None = None
+
+    def __len__(self) -> int:
+        return self.rows
 
     def label(self, index: int) -> str:
         """Give what messages and learned attributes call a column: its name, else x0, x1, ..."""
@@ -91,7 +95,8 @@ class Frame:
 
     def column(self, index: int) -> Any:
         """One column: a NumPy array of numbers, an Arrow array, or an object array of mixed types."""
-        column = _canonical(self.raw[index])
+        raw = self.raw[index]
+        column = _canonical(raw if self.taken is None else raw[self.taken])
         if isinstance(column, np.ndarray) and column.dtype.kind == "c":
             raise InputTypeError(
                 f"Complex data not supported: column {self.label(index)!r} is complex. "
@@ -106,9 +111,16 @@ class Frame:
         names = None if self.names is None else tuple(self.names[index] for index in indices)
         return replace(self, names=names, raw=[self.raw[index] for index in indices])
 
+    def take(self, rows: NDArray[np.intp] | slice) -> "Frame":
+        """Give the named rows, which are copied a column at a time, when it is read."""
+        taken = (np.arange(self.rows) if self.taken is None else self.taken)[rows]
+        return replace(self, rows=len(taken), taken=taken)
+
 
 def read_frame(X: Any) -> Frame:
     """Any table as a `Frame`; cells are looked at only when a column is read."""
+    if isinstance(X, Frame):
+        return X
     if issparse(X):
         raise InputTypeError(
             f"Sparse data was passed ({type(X).__name__}), but dense data is required: use X.toarray().",

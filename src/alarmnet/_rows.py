@@ -7,13 +7,17 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from sklearn.utils import _safe_indexing
 
+from alarmnet._frames import Frame
+
 Index = NDArray[np.intp]
 
 
 def take(X: Any, rows: Index | slice) -> Any:
     """The named rows of a frame, array or list, in their order."""
-    if isinstance(X, pa.Table):
-        return X.slice(rows.start, rows.stop - rows.start) if isinstance(rows, slice) else X.take(rows)
+    if isinstance(X, pa.Table) and isinstance(rows, slice):
+        return X.slice(rows.start, rows.stop - rows.start)
+    if isinstance(X, pa.Table | Frame):
+        return X.take(rows)
     return _safe_indexing(X, rows)
 
 

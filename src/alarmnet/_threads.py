@@ -1,5 +1,6 @@
 """How many threads a network's steps are worth."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -27,12 +28,23 @@ def operations(network: nn.Module, rows: int, *, training: bool) -> float:
     return (3.0 if training else 1.0) * rows * a_row
 
 
+def _most_threads() -> int:
+    """The caller's own number, but one fewer where that is every core and nobody asked for it.
+
+    Threads wait for each other by spinning: where another process holds one of their cores, a step was measured to
+    take eight times as long as on one thread.
+    """
+    threads = torch.get_num_threads()
+    if "OMP_NUM_THREADS" in os.environ or threads < (os.cpu_count() or 1):
+        return threads
+    return max(1, threads - 1)
+
+
 @contextmanager
 def threads_for(work: float) -> Iterator[None]:
-    """One thread while the work is small; the caller's own setting otherwise, and again afterwards."""
+    """One thread while the work is small, else all but one core's; the caller's setting again afterwards."""
     before = torch.get_num_threads()
-    if work < WORTH_SHARING:
-        torch.set_num_threads(1)
+    torch.set_num_threads(1 if work < WORTH_SHARING else _most_threads())
     try:
         yield
     finally:

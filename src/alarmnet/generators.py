@@ -24,10 +24,18 @@ class Generator(ABC):
     """A recipe for counterexamples: a small value that prints, compares and is written into model files."""
 
     kind: ClassVar[str]
+    learns: ClassVar[bool] = True
+    """Whether it wants the training rows, which are then copied; else it is given none."""
 
     @abstractmethod
     def sampler(self, rows: Tensor, *, seed: int, progress: ProgressFunction | None = None) -> Sampler:
         """Learn from the normal training rows what is needed, and return the function that draws."""
+
+    def sampler_for(
+        self, rows: Tensor, normal: Tensor, *, seed: int, progress: ProgressFunction | None
+    ) -> Sampler:
+        """Give the function that draws, for the rows numbered in `normal`."""
+        return self.sampler(rows[normal if self.learns else normal[:0]], seed=seed, progress=progress)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +52,7 @@ class GaussianNoise(Generator):
     """
 
     kind: ClassVar[str] = "gaussian"
+    learns: ClassVar[bool] = False
     mean: float = 0.5
     deviation: float = 1.0
 
@@ -69,6 +78,7 @@ class UniformNoise(Generator):
     """
 
     kind: ClassVar[str] = "uniform"
+    learns: ClassVar[bool] = False
     low: float = 0.0
     high: float = 1.0
 
@@ -188,6 +198,7 @@ class CallableGenerator(Generator):
     """
 
     kind: ClassVar[str] = "callable"
+    learns: ClassVar[bool] = False
 
     def __init__(self, function: Callable[[Tensor], Tensor]) -> None:
         self.function = function

@@ -13,7 +13,7 @@ from alarmnet._atomic import open_regular
 from alarmnet.batches.column_names import check_unique
 from alarmnet.errors import InputError
 
-_BUFFER_BYTES = 1 << 20
+_BUFFER_BYTES = 1 << 18
 
 
 @contextmanager

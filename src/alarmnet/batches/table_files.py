@@ -110,6 +110,11 @@ class TableFiles:
         self._table = CsvTable(csv, kinds=kinds or {}) if csv else ParquetTable(parquet)
 
     @property
+    def is_parquet(self) -> bool:
+        """Whether columns can be read one by one at no more cost."""
+        return isinstance(self._table, ParquetTable)
+
+    @property
     def n_rows(self) -> int | None:
         """Rows in all files; for CSV None until the files have been read to the end once."""
         return self._table.n_rows
@@ -117,7 +122,7 @@ class TableFiles:
     def batches(
         self,
         *,
-        rows: int = 65_536,
+        rows: int = 16_384,
         columns: Sequence[str] | None = None,
         on_bad_cell: Literal["refuse", "null"] = "refuse",
     ) -> Iterator[Batch]:

@@ -144,7 +144,7 @@ def report(
     if labelling and not label and not rows.has_labels(labelling):
         labelling = None
     labels = rows.labels(labelling, given=(*anomaly, *normal)) if labelling else None
-    X, _ = rows.read()
+    X = rows.read()
     data_name = ", ".join(path.name for path in data)
     made = make_report(detector, X, labels, ids=rows.ids(), data_name=data_name)
     made.save(out)

@@ -158,7 +158,7 @@ def fit(
     rows = open_to_train(data, labelling, labels_file=labels_file, ignored=ignored)
     labels = rows.labels(labelling, given=[*anomaly, *normal]) if labelling else None
     _check_size(rows, aside=as_json)
-    X, usable = rows.read(flag=on_bad_row == "drop")
+    X, usable = rows.to_learn(flag=on_bad_row == "drop")
     dropped = int((~usable).sum())
     if dropped:
         X = take(X, np.flatnonzero(usable))
@@ -227,7 +227,7 @@ def refit(
     _check_size(rows, aside=as_json)
     _say_labels(labelling, label_counts(labels, rows=len(labels)), aside=as_json)
     detector.verbose = shows_progress(quiet=quiet)
-    X, _ = rows.read()
+    X, _ = rows.to_learn()
     detector.refit_alarm(X, labels)
     detector.notes_ = {**detector.notes_, **labelling.to_dict()}
     _write(detector, out, began=began, as_json=as_json, rows=len(labels))

@@ -78,7 +78,11 @@ class ImageRows:
             ids = pa.chunked_array([names[batch.first_row : stop]]) if names else numbers
             yield Part(batch.images, ~batch.bad_rows, ids, batch.first_row)
 
-    def read(self, *, flag: bool = False) -> tuple[NDArray[Any], Bools]:
+    def read(self) -> NDArray[Any]:
+        """Give all images."""
+        return self.to_learn()[0]
+
+    def to_learn(self, *, flag: bool = False) -> tuple[NDArray[Any], Bools]:
         """Give all images, and which of them are usable (N,): all, unless bad ones are flagged."""
         found = self._files.read(on_bad_image="mark" if flag else "refuse")
         return found.images, ~found.bad_rows

@@ -4,10 +4,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self, cast
 
+import narwhals as nw
 import numpy as np
 import pyarrow as pa
 
-from alarmnet._frames import Kind, kind_of, quoted, read_cells, read_frame
+from alarmnet._frames import Frame, Kind, kind_of, quoted, read_cells, read_frame
 from alarmnet.batches import ColumnKind, TableFiles
 from alarmnet.cli.labels import Floats, Labelling
 from alarmnet.cli.memory import estimated_bytes
@@ -24,13 +25,26 @@ FILE_KINDS: dict[Kind, ColumnKind] = {
 }
 
 
-def _usable(table: pa.Table) -> Bools:
+class _StoredColumns(Sequence[Any]):
+    """Columns of Parquet files, each read when it is asked for, so that memory holds one at a time."""
+
+    def __init__(self, files: TableFiles, names: Sequence[str]) -> None:
+        self._files = files
+        self._names = names
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+    def __getitem__(self, index: Any) -> Any:
+        return nw.from_native(self._files.read([self._names[index]])[0], series_only=True)
+
+
+def _usable(frame: Frame) -> Bools:
     """Mark the rows (N,) without infinity, numbers beyond float32 and types other than their column's."""
-    frame = read_frame(table)
     usable = np.ones(frame.rows, dtype=bool)
-    for index, label in enumerate(table.column_names):
+    for index in range(len(frame.raw)):
         column = frame.column(index)
-        cells = read_cells(column, kind_of(column, label))
+        cells = read_cells(column, kind_of(column, frame.label(index)))
         usable &= ~cells.invalid
     return usable
 
@@ -163,10 +177,18 @@ class TableRows:
             ids = batch.table[self._identifier] if self._identifier else numbers
             yield Part(table, usable, ids, batch.first_row)
 
-    def read(self, *, flag: bool = False) -> tuple[pa.Table, Bools]:
+    def read(self) -> pa.Table:
+        """Give all rows."""
+        return self._files.read(self._features)
+
+    def to_learn(self, *, flag: bool = False) -> tuple[Frame, Bools]:
         """Give all rows, and which of them are usable (N,): all, unless bad ones are flagged."""
-        table = self._files.read(self._features)
-        return table, _usable(table) if flag else np.ones(len(table), dtype=bool)
+        if self._files.is_parquet:
+            columns = _StoredColumns(self._files, self._features)
+            frame = Frame(names=tuple(self._features), rows=self.n_rows or 0, raw=columns)
+        else:
+            frame = read_frame(self.read())
+        return frame, _usable(frame) if flag else np.ones(frame.rows, dtype=bool)
 
     def ids(self) -> list[Any] | None:
         """Give the names of all rows, where they have names."""

@@ -305,8 +305,8 @@ class A3Detector(BaseDetector):
         widths = {"activations": activations.shape[1], "everything": wide}
         sample = None
         if self.generated_weight:
-            normal = data.rows[data.normal]
-            sample = as_generator(self.generator).sampler(normal, seed=self.seed_, progress=progress)
+            recipe = as_generator(self.generator)
+            sample = recipe.sampler_for(data.rows, data.normal, seed=self.seed_, progress=progress)
         alarms = []
         for prefix, reads in zip(("", "second "), self._alarms_read, strict=False):
             alarms.append(self._build_alarm(widths[reads]))
@@ -402,7 +402,9 @@ class A3Detector(BaseDetector):
         width = self._features(rows[:1]).shape[1]
         if len(rows) * width * 4 > KEPT_ACTIVATIONS:
             return lambda index, read: self._features(rows[index])[:, :read]
-        kept = torch.cat([self._features(part) for part in torch.split(rows, 4096)])
+        kept = rows.new_empty((len(rows), width))
+        for part, into in zip(torch.split(rows, 4096), torch.split(kept, 4096), strict=True):
+            into.copy_(self._features(part))
         return lambda index, read: kept[:, :read][index]
 
     def _block_logits(self, block: Tensor) -> Tensor:

@@ -19,7 +19,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
-from alarmnet._frames import as_array, row_count
+from alarmnet._frames import as_array, read_frame, row_count
 from alarmnet._random import numpy_generator, resolve_seed
 from alarmnet._rows import Index, draw, matched_once, row_keys, take
 from alarmnet._threads import operations, threads_for
@@ -41,7 +41,7 @@ BLOCK = 1024
 BLOCK_INPUTS = 2**20
 """A block of large images has fewer rows: as many as hold this many pixels."""
 
-ENCODED_AT_ONCE = 65_536
+ENCODED_AT_ONCE = 16_384
 """Rows encoded at once while scoring: bounds the memory a large table takes."""
 
 CALIBRATION_ROWS = 10_000
@@ -182,7 +182,7 @@ class BaseDetector(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[misc]
         n_rows = row_count(X)
         if n_rows < 2 or issparse(X):
             encoder.fit(X)  # which refuses it, and says why
-        X = _indexable(X)
+        X = _indexable(X) if images else read_frame(X)
         labels = read_labels(y, rows=n_rows, anomaly_label=self.anomaly_label)
         calibration, training, validation = self._shares(labels)
         self.encoder_: Encoder = _fitted(encoder, X, training)
@@ -195,7 +195,7 @@ class BaseDetector(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[misc]
         self.history_: dict[str, list[dict[str, float]]] = {}
         self._count(matrix, labels)
         self._build(matrix.shape[1:])
-        with self._progress() as progress:
+        with self._progress() as progress, threads_for(math.inf):
             self._fit_networks(self._training_data(matrix, labels, training, validation), progress)
         self._finish(matrix, labels)
         return self
@@ -238,7 +238,7 @@ class BaseDetector(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[misc]
         training, validation = self._hold_out(others, np.flatnonzero(labels.anomalous), "refit")
         self._count(matrix, labels)
         lay_out(self._target.to(self._device()))
-        with self._progress() as progress:
+        with self._progress() as progress, threads_for(math.inf):
             self._fit_alarm(self._training_data(matrix, labels, training, validation), progress)
         self._finish(matrix, labels)
 

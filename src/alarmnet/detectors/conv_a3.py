@@ -340,7 +340,7 @@ class ConvA3Detector(BaseDetector):
         )
         generator = as_generator(self.generator or self._default_generator(data.rows))
         sample = (
-            generator.sampler(data.rows[data.normal], seed=seed, progress=progress)
+            generator.sampler_for(data.rows, data.normal, seed=seed, progress=progress)
             if generated_weight
             else None
         )

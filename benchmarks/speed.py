@@ -1,0 +1,296 @@
+"""Times alarmnet beside its bare matrix products, beside other methods, and beside a busy neighbour, in one run.
+
+    python -m benchmarks.speed --out benchmarks/results/speed.json
+
+A step's bare products are its matrix products and convolutions, recorded from a step and repeated with nothing
+between them; both are timed in turn while training runs, in processor time, and the figures are medians of 20
+turns. The neighbour is a process that computes without pause; alone and beside it alternate.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from experiments.provenance import provenance
+
+from alarmnet import A3Detector, AlarmnetWarning, ConvA3Detector, Schedule
+from alarmnet.detectors import BaseDetector
+from alarmnet.detectors.base import block_size
+from alarmnet.training import Progress
+from benchmarks.products import Products, processor_clock, seconds_of, set_threads
+
+TURNS, STEPS_A_TURN, ROWS = 20, 5, 8192
+NSL_KDD_COLUMNS = 122
+Make = Callable[[Schedule], BaseDetector]
+
+
+def a3(schedule: Schedule) -> A3Detector:
+    """The defaults."""
+    return A3Detector(target_schedule=schedule, alarm_schedule=schedule, random_state=0)
+
+
+def published(schedule: Schedule) -> A3Detector:
+    """The A3 paper's networks."""
+    return A3Detector.as_published(target_schedule=schedule, alarm_schedule=schedule, random_state=0)
+
+
+def conv(schedule: Schedule) -> ConvA3Detector:
+    """The defaults of the convolutional detector."""
+    return ConvA3Detector(schedule=schedule, random_state=0)
+
+
+CASES: dict[str, tuple[Make, tuple[int, ...], int]] = {
+    "A3, paper's networks, 122 columns": (published, (NSL_KDD_COLUMNS,), 256),
+    "A3, defaults, 122 columns": (a3, (NSL_KDD_COLUMNS,), 128),
+    "A3, defaults, images 1 x 28 x 28": (a3, (28, 28), 128),
+    "ConvA3, table of 122 columns": (conv, (NSL_KDD_COLUMNS,), 128),
+    "ConvA3, images 1 x 28 x 28": (conv, (28, 28), 128),
+    "ConvA3, images 3 x 32 x 32": (conv, (3, 32, 32), 128),
+}
+"""What makes a detector, the shape of a row, and rows a step."""
+
+
+def data_of(shape: tuple[int, ...], rows: int = ROWS) -> tuple[np.ndarray, np.ndarray]:
+    """Rows in [0, 1] of which one in a hundred is a known anomaly."""
+    X = np.random.default_rng(0).random((rows, *shape), dtype=np.float32)
+    return X, (np.arange(rows) % 100 == 0).astype(int)
+
+
+def recorded(make: Make, X: np.ndarray, y: np.ndarray, batch_size: int) -> dict[str, Products]:
+    """The products of the second of two steps, by the name of what is trained."""
+    found: dict[str, Products] = {}
+    with Products() as products:
+
+        def note(state: Progress) -> None:
+            if state.step == state.steps:
+                found[state.network] = step = Products()
+                step.calls, step.threads = products.calls, products.threads
+            products.calls = []
+
+        make(Schedule(steps=2, batch_size=batch_size)).set_params(verbose=note).fit(X, y)
+    return found
+
+
+def step_ratios(make: Make, shape: tuple[int, ...], batch_size: int) -> Iterator[dict[str, Any]]:
+    """A step and its bare products, for each network that is trained."""
+    X, y = data_of(shape)
+    products = recorded(make, X, y, batch_size)
+    turns: dict[str, list[tuple[float, float]]] = {name: [] for name in products}
+    began = processor_clock()
+
+    def note(state: Progress) -> None:
+        nonlocal began
+        step = (processor_clock() - began) / STEPS_A_TURN
+        turns[state.network].append((step, seconds_of(products[state.network])))
+        began = processor_clock()
+
+    schedule = Schedule(steps=TURNS * STEPS_A_TURN, batch_size=batch_size)
+    make(schedule).set_params(verbose=note).fit(X, y)
+    for name, pairs in turns.items():
+        step, floor = np.median(pairs[1:], axis=0)  # the first turn has what comes before a training
+        found = {"what": f"{name} step", "ms": 1e3 * step, "products_ms": 1e3 * floor, "ratio": step / floor}
+        yield found | {"threads": products[name].threads} | _gpu_share(products[name], step)
+
+
+def _gpu_share(products: Products, step: float) -> dict[str, float]:
+    """Steps a second and the share of the card's peak in float32; a GPU's only."""
+    if not torch.cuda.is_available():
+        return {}
+    from torch.utils.flop_counter import FlopCounterMode
+
+    with FlopCounterMode(display=False) as counter:
+        products()
+    large = torch.rand(8192, 8192, device="cuda")
+    peak = 2 * 8192**3 / min(seconds_of(lambda: large @ large) for _ in range(10))
+    return {"steps_per_second": 1 / step, "share_of_peak": counter.get_total_flops() / step / peak}
+
+
+def scoring_ratio(make: Make, shape: tuple[int, ...], batch_size: int) -> Iterator[dict[str, Any]]:
+    """Scoring 4,096 rows at once, from the rows and from encoded rows, and the bare products."""
+    X, y = data_of(shape)
+    detector = make(Schedule(steps=2, batch_size=batch_size)).fit(X, y)
+    X = X[:4096]
+    matrix = detector.encoder_.transform(X)
+    with Products() as products:
+        detector._matrix_logits(matrix[:1])
+    blocks = len(matrix) / block_size(matrix.shape[1:])
+    calls: dict[str, Callable[[], object]] = {
+        "scoring 4,096 rows": lambda: detector.logits(X),
+        "the same, already encoded": lambda: detector._matrix_logits(matrix),
+    }
+    turns = [[seconds_of(call) for call in (*calls.values(), products)] for _ in range(TURNS + 1)]
+    *scored, floor = np.median(turns[1:], axis=0)
+    for what, seconds in zip(calls, scored, strict=True):
+        ms = {"ms": 1e3 * seconds, "products_ms": 1e3 * floor * blocks, "ratio": seconds / (floor * blocks)}
+        yield {"what": what, **ms, "threads": products.threads}
+
+
+def products_part() -> Iterator[dict[str, Any]]:
+    """Steps and scoring beside their bare products."""
+    for name, case in CASES.items():
+        for measure in (step_ratios, scoring_ratio):
+            for found in measure(*case):
+                yield {"case": name, **found}
+
+
+def isolation_forest() -> Any:
+    from sklearn.ensemble import IsolationForest
+
+    return IsolationForest(random_state=0)
+
+
+def classifier() -> Any:
+    from sklearn.neural_network import MLPClassifier
+
+    return MLPClassifier(random_state=0)
+
+
+def autoencoder() -> Any:
+    from pyod.models.auto_encoder import AutoEncoder
+
+    return AutoEncoder(random_state=0, verbose=0)
+
+
+METHODS: dict[str, Callable[[], Any]] = {
+    "A3Detector": lambda: A3Detector(random_state=0),
+    "isolation forest": isolation_forest,
+    "PyOD's AutoEncoder": autoencoder,
+    "scikit-learn's MLPClassifier": classifier,
+}
+
+
+def methods_part() -> Iterator[dict[str, Any]]:
+    """Fitting 8,192 rows of 122 numbers with each method's defaults, and scoring them, three times in turn."""
+    X, y = data_of((NSL_KDD_COLUMNS,))
+    seconds: dict[str, list[tuple[float, float]]] = {}
+    for _ in range(3):
+        for name, make in METHODS.items():
+            if "PyOD" in name and find_spec("pyod") is None:
+                continue
+            model = make()
+            fit = seconds_of(partial(model.fit, X, y), time.perf_counter)
+            scores = getattr(model, "decision_function", None) or model.predict_proba
+            seconds.setdefault(name, []).append((fit, seconds_of(partial(scores, X), time.perf_counter)))
+    ours = np.median(seconds["A3Detector"], axis=0)
+    for name in METHODS:
+        if name not in seconds:
+            yield {"method": name, "note": "not installed"}
+            continue
+        fit, score = np.median(seconds[name], axis=0)
+        ratios = {"fit_ratio": ours[0] / fit, "score_ratio": ours[1] / score}
+        yield {"method": name, "fit_seconds": fit, "score_seconds": score, **ratios}
+
+
+@contextmanager
+def busy_neighbour() -> Iterator[None]:
+    """A process that holds a core."""
+    process = subprocess.Popen([sys.executable, "-c", "while True: pass"])
+    try:
+        time.sleep(0.2)
+        yield
+    finally:
+        process.kill()
+        process.wait()
+
+
+@contextmanager
+def every_core(wanted: bool) -> Iterator[None]:
+    """As if a user had asked for a thread on every core."""
+    before = os.environ.pop("OMP_NUM_THREADS", None)
+    cores = os.cpu_count() or 1
+    if wanted:
+        os.environ["OMP_NUM_THREADS"] = str(cores)
+    try:
+        with set_threads(cores):
+            yield
+    finally:
+        os.environ.pop("OMP_NUM_THREADS", None)
+        if before is not None:
+            os.environ["OMP_NUM_THREADS"] = before
+
+
+def neighbour_part() -> Iterator[dict[str, Any]]:
+    """Fitting in 200 steps, alone and beside a neighbour, five times in turn."""
+    X, y = data_of((NSL_KDD_COLUMNS,), rows=2048)
+    for name, make, batch_size in (("A3, defaults", a3, 128), ("A3, paper's networks", published, 256)):
+        fit = partial(make(Schedule(steps=100, batch_size=batch_size)).fit, X, y)
+        for forced in (False, True):
+            alone, beside = [], []
+            for _ in range(5):
+                with every_core(forced):
+                    alone.append(seconds_of(fit, time.perf_counter))
+                    with busy_neighbour():
+                        beside.append(seconds_of(fit, time.perf_counter))
+            found = {"alone_seconds": statistics.median(alone), "beside_seconds": statistics.median(beside)}
+            threads = "every core, asked for" if forced else "alarmnet's choice"
+            ratio = found["beside_seconds"] / found["alone_seconds"]
+            yield {"case": name, "threads": threads, **found, "ratio": ratio}
+
+
+PARTS: dict[str, Callable[[], Iterator[dict[str, Any]]]] = {
+    "products": products_part,
+    "methods": methods_part,
+    "neighbour": neighbour_part,
+}
+HEADINGS = {
+    "products": "| case | what | threads | ms | bare products, ms | ratio |",
+    "methods": "| method | fit, s | score, s | A3Detector's fit / its | A3Detector's score / its |",
+    "neighbour": "| case | threads | alone, s | beside a busy neighbour, s | ratio |",
+}
+COLUMNS = {
+    "products": ("case", "what", "threads", "ms", "products_ms", "ratio"),
+    "methods": ("method", "fit_seconds", "score_seconds", "fit_ratio", "score_ratio"),
+    "neighbour": ("case", "threads", "alone_seconds", "beside_seconds", "ratio"),
+}
+
+
+def _shown(value: object) -> str:
+    return f"{value:,.2f}" if isinstance(value, float) else str(value)
+
+
+def table(path: Path, part: str) -> Iterator[str]:
+    """What a part found, a line each."""
+    yield HEADINGS[part]
+    yield "|---" * len(COLUMNS[part]) + "|"
+    for found in json.loads(path.read_text())[part]:
+        cells = (_shown(found.get(name, found.get("note"))) for name in COLUMNS[part])
+        yield f"| {' | '.join(cells)} |"
+
+
+def main() -> None:
+    """Measure, write and print the tables."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS))
+    arguments = parser.parse_args()
+    warnings.simplefilter("ignore", AlarmnetWarning)
+    device = torch.cuda.get_device_name() if torch.cuda.is_available() else "CPU"
+    result = json.loads(arguments.out.read_text()) if arguments.out.exists() else {}
+    for part in arguments.parts:
+        result[part] = []
+        for found in PARTS[part]():
+            result[part].append(found)
+            print(json.dumps(found), flush=True)
+        result |= {"device": device, "cores": os.cpu_count(), "load": os.getloadavg()[0], **provenance()}
+        arguments.out.write_text(json.dumps(result, indent=1) + "\n")
+    for part in arguments.parts:
+        print("\n".join(table(arguments.out, part)), end="\n\n")
+
+
+if __name__ == "__main__":
+    main()
