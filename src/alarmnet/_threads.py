@@ -11,6 +11,10 @@ WORTH_SHARING = 2e9
 """Floating-point operations a step; below it threads wait for each other longer than they compute."""
 
 
+CHOSEN_BY = {"OMP_NUM_THREADS", "OMP_WAIT_POLICY"}
+"""Where one of these is set, the number of threads is left alone."""
+
+
 def operations(network: nn.Module, rows: int, *, training: bool) -> float:
     """About how many floating-point operations one pass over `rows` rows takes.
 
@@ -31,18 +35,19 @@ def operations(network: nn.Module, rows: int, *, training: bool) -> float:
 def _most_threads() -> int:
     """The caller's own number, but one fewer where that is every core and nobody asked for it.
 
-    Threads wait for each other by spinning: where another process holds one of their cores, a step was measured to
-    take eight times as long as on one thread.
+    Threads that wait for each other by spinning take eight times as long as one thread where another process holds
+    one of their cores (measured). `OMP_WAIT_POLICY=PASSIVE` lets them sleep, and must be set before torch is
+    imported: the command line does.
     """
     threads = torch.get_num_threads()
-    if "OMP_NUM_THREADS" in os.environ or threads < (os.cpu_count() or 1):
+    if CHOSEN_BY & os.environ.keys() or threads < (os.cpu_count() or 1):
         return threads
     return max(1, threads - 1)
 
 
 @contextmanager
 def threads_for(work: float) -> Iterator[None]:
-    """One thread while the work is small, else all but one core's; the caller's setting again afterwards."""
+    """One thread while the work is small, else as many as is wise; the caller's setting again afterwards."""
     before = torch.get_num_threads()
     torch.set_num_threads(1 if work < WORTH_SHARING else _most_threads())
     try:

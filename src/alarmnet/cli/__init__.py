@@ -4,11 +4,17 @@ Exit codes: 0 done; 1 unexpected; 2 input or usage refused; 3 done, but rows wer
 130 interrupted.
 """
 
+import os
+import sys
+
 import click
 
 from alarmnet.cli.terminal import Commands, LazyCommand
 
 __all__ = ["main"]
+
+if "torch" not in sys.modules:
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # a busy neighbour then costs little; read on import
 
 COMMANDS = {
     "fit": LazyCommand("alarmnet.cli.fit", "Learn what is normal in tables or images, and write a model."),
