@@ -57,11 +57,11 @@ def check_whole(owner: object, name: str, value: object, low: int = 1) -> None:
         )
 
 
-def check_sizes(owner: object, name: str, sizes: object) -> None:
-    """Refuse a parameter that is not one or more layer sizes."""
-    if not isinstance(sizes, tuple | list) or not 1 <= len(sizes) <= MOST_LAYERS:
+def check_sizes(owner: object, name: str, sizes: object, *, least: int = 1) -> None:
+    """Refuse a parameter that is not `least` or more layer sizes."""
+    if not isinstance(sizes, tuple | list) or not least <= len(sizes) <= MOST_LAYERS:
         raise InputError(
-            f"The {name!r} parameter of {type(owner).__name__} must be a tuple of 1 to {MOST_LAYERS} sizes. "
+            f"The {name!r} parameter of {type(owner).__name__} must be a tuple of {least} to {MOST_LAYERS} sizes. "
             f"Got {sizes!r} instead.",
             code="invalid_parameter",
         )

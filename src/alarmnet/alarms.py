@@ -59,7 +59,7 @@ class DenseAlarmNetwork(nn.Module):
             self.hidden.add_module(f"linear{number}", nn.Linear(before, after, device="meta"))
             self.hidden.add_module(f"relu{number}", nn.ReLU())
         self.dropout = SeededDropout(dropout)
-        self.output = nn.Linear(hidden[-1], 1, device="meta")
+        self.output = nn.Linear((width, *hidden)[-1], 1, device="meta")
 
     def forward(self, activations: Tensor) -> Tensor:
         """Score a batch."""
@@ -100,7 +100,7 @@ class DenseAlarm:
     Parameters
     ----------
     hidden
-        Sizes of the hidden layers. The paper's: (1000, 500, 200, 75).
+        Sizes of the hidden layers; none makes it linear. The paper's: (1000, 500, 200, 75).
     dropout
         Share dropped before the last layer.
 
@@ -114,7 +114,7 @@ class DenseAlarm:
     dropout: float = 0.1
 
     def __post_init__(self) -> None:
-        check_sizes(self, "hidden", self.hidden)
+        check_sizes(self, "hidden", self.hidden, least=0)
         check_real(self, "dropout", self.dropout, 0, 0.99, open_ends=False)
 
     def build(self, width: int) -> DenseAlarmNetwork:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from alarmnet._threads import operations, threads_for
 from alarmnet._validation import check_real, check_whole
@@ -33,6 +34,9 @@ class Schedule:
         True lowers the learning rate along a half cosine to zero; False keeps it, as the A3 paper does.
     weight_decay
         Decoupled weight decay a step, in units of the learning rate.
+    sparsity
+        Every step brings each weight closer to zero by so much, in units of the learning rate, and no further: weights
+        that do not help become zero (a proximal step of an L1 penalty). Biases are left alone.
     patience
         Stop after so many of the run's 20 checks without a lower validation loss, and take the best weights
         seen. None trains to the end and takes the last.
@@ -49,6 +53,7 @@ class Schedule:
     learning_rate: float = 1e-3
     decay: bool = False
     weight_decay: float = 0.0
+    sparsity: float = 0.0
     patience: int | None = None
 
     def __post_init__(self) -> None:
@@ -59,6 +64,7 @@ class Schedule:
                 check_whole(self, name, getattr(self, name))
         check_real(self, "learning_rate", self.learning_rate, 0)
         check_real(self, "weight_decay", self.weight_decay, 0, open_ends=False)
+        check_real(self, "sparsity", self.sparsity, 0, open_ends=False)
 
     def total_steps(self, rows: int) -> int:
         """Optimiser steps of a run over so many rows."""
@@ -126,6 +132,13 @@ def _evaluated(network: nn.Module, loss: Callable[[], Tensor]) -> float:
     return value
 
 
+def _shrink(network: nn.Module, by: float) -> None:
+    with torch.no_grad():
+        for weight in network.parameters():
+            if weight.dim() > 1:
+                weight.copy_(functional.softshrink(weight, by))
+
+
 def train(
     network: nn.Module,
     loss: Callable[[Tensor], Tensor],
@@ -183,6 +196,8 @@ def train(
             value = loss(index)
             value.backward()  # type: ignore[no-untyped-call]
             optimiser.step()
+            if schedule.sparsity:
+                _shrink(network, schedule.sparsity * optimiser.param_groups[0]["lr"])
             losses.append(value.detach())
             if step % check_every and step != total:
                 continue

@@ -10,15 +10,18 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from alarmnet._random import torch_generator
-from alarmnet._validation import check_choice, check_real, check_type
+from alarmnet._validation import MOST_LAYERS, check_choice, check_real, check_type
 from alarmnet.activations import flat_activations
 from alarmnet.alarms import AlarmNetworks, DenseAlarm, DenseAlarmNetwork, alarm_loss
 from alarmnet.detectors.base import BaseDetector, TrainingData, check_anomalies
 from alarmnet.detectors.known import KnownAnomalies
 from alarmnet.generators import GaussianNoise, Generator, Sampler, as_generator
 from alarmnet.layers import materialise
+from alarmnet.pieces import Pieces
 from alarmnet.preprocessing import TableEncoder
 from alarmnet.targets import ConvAutoencoder, DenseAutoencoder, Target, TargetNetwork
+from alarmnet.targets.dense import suggested_hidden
+from alarmnet.targets.piecewise import PiecewiseTarget
 from alarmnet.training import ProgressFunction, Schedule, train
 
 KEPT_ACTIVATIONS = 2**30
@@ -32,15 +35,15 @@ Reads = Literal["activations", "everything", "both"]
 KNOWN_AT_ONCE = 32
 """Known anomalies a step, where they count by a weight of their own."""
 
-ALARM = DenseAlarm(hidden=(400, 100))
+ALARMS = {"activations": DenseAlarm(hidden=(400, 100)), "everything": DenseAlarm(hidden=(), dropout=0.0)}
+"""By what an alarm reads."""
+
+PIECES = "target.pieces."
+WIDEST = 400
+"""Inputs that the default target is sized by, at most."""
 
 PATIENCE = 5
 """Of a training run's 20 checks, how many may pass without a lower loss on held-out rows."""
-
-ALARM_STEPS = {"activations": 600, "everything": 2400}
-"""By what an alarm reads. The longer one learns of activations, the more it knows of known anomalies, the less of
-others."""
-
 
 def target_schedule(rows: int) -> Schedule:
     """Steps by the square root of the number of rows: enough for 200 rows, affordable for a million.
@@ -53,13 +56,21 @@ def target_schedule(rows: int) -> Schedule:
 
 
 def alarm_schedule(reads: Literal["activations", "everything"], rows: int) -> Schedule:
-    """The same for any number of rows, but that few rows are not shown more than 600 times each.
+    if reads == "activations":
+        steps = round(min(600, max(150, 600 * rows / 128)))
+        return Schedule(steps=steps, batch_size=128, learning_rate=3e-4, decay=True, patience=PATIENCE)
+    return Schedule(steps=800, batch_size=128, learning_rate=3e-3, decay=True, sparsity=0.3, patience=PATIENCE)
 
-    >>> [alarm_schedule("everything", rows).steps for rows in (50, 200, 10_000, 1_000_000)]
-    [234, 938, 2400, 2400]
-    """
-    steps = round(min(ALARM_STEPS[reads], max(150, 600 * rows / 128)))
-    return Schedule(steps=steps, batch_size=128, learning_rate=3e-4, decay=True, patience=PATIENCE)
+
+def _stored_alarm(stored: Mapping[str, NDArray[Any]], prefix: str) -> DenseAlarmNetwork:
+    """Of the sizes that a model file holds."""
+    hidden = [
+        stored[name]
+        for number in range(1, MOST_LAYERS + 1)
+        if (name := f"{prefix}hidden.linear{number}.weight") in stored
+    ]
+    first, *_ = (*hidden, stored[f"{prefix}output.weight"])
+    return DenseAlarm(hidden=tuple(len(weight) for weight in hidden)).build(first.shape[1])
 
 
 class A3Detector(BaseDetector):
@@ -258,28 +269,36 @@ class A3Detector(BaseDetector):
         return {"target": self._target, "alarm": self._alarm}
 
     def _build(self, shape: tuple[int, ...], stored: Mapping[str, NDArray[Any]] | None = None) -> None:
-        recipe = self.target or (DenseAutoencoder() if len(shape) == 1 else ConvAutoencoder())
-        self._target = recipe.build(shape)
+        cut = stored is not None and f"{PIECES}columns" in stored
+        self._target = self._build_target(shape, Pieces.stored(stored, PIECES, shape[0]) if cut else None)
         if stored is not None:
-            firsts = (
-                stored[f"alarm.alarms.{place}.hidden.linear1.weight"]
-                for place in range(len(self._alarms_read))
+            self._alarm = AlarmNetworks(
+                [_stored_alarm(stored, f"alarm.alarms.{place}.") for place in range(len(self._alarms_read))]
             )
-            self._alarm = AlarmNetworks([self._build_alarm(first.shape[1]) for first in firsts])
+
+    def _build_target(self, shape: tuple[int, ...], pieces: Pieces | None) -> TargetNetwork:
+        if pieces is None:
+            recipe = self.target or (DenseAutoencoder() if len(shape) == 1 else ConvAutoencoder())
+            return recipe.build(shape)
+        hidden = suggested_hidden(min(shape[0] + len(pieces), WIDEST))
+        return PiecewiseTarget(pieces, DenseAutoencoder(hidden=hidden).build((shape[0] + len(pieces),)))
 
     @property
     def _alarms_read(self) -> tuple[Literal["activations", "everything"], ...]:
         """What each alarm reads."""
         return (self.reads,) if self.reads != "both" else ("activations", "everything")
 
-    def _build_alarm(self, width: int) -> DenseAlarmNetwork:
-        return (self.alarm or ALARM).build(width)
+    def _alarm_shape(self, reads: Literal["activations", "everything"]) -> DenseAlarm:
+        return self.alarm or ALARMS[reads]
 
     def _fit_networks(self, data: TrainingData, progress: ProgressFunction | None) -> None:
         check_anomalies(data.known, self.generated_weight)
-        target = self._target
+        shape = tuple(data.rows.shape[1:])
+        cut = self.target is None and len(shape) == 1
+        pieces = Pieces.learned_from(data.rows[data.normal]) if cut else None
+        self._target = target = self._build_target(shape, pieces)
         if target.trainable:
-            materialise(target, torch_generator(self.seed_, "target weights"))
+            materialise(getattr(target, "network", target), torch_generator(self.seed_, "target weights"))
             target.to(data.rows.device)
             self.history_["target"] = train(
                 target,
@@ -309,7 +328,7 @@ class A3Detector(BaseDetector):
             sample = recipe.sampler_for(data.rows, data.normal, seed=self.seed_, progress=progress)
         alarms = []
         for prefix, reads in zip(("", "second "), self._alarms_read, strict=False):
-            alarms.append(self._build_alarm(widths[reads]))
+            alarms.append(self._alarm_shape(reads).build(widths[reads]))
             schedule = self.alarm_schedule or alarm_schedule(reads, len(data.normal))
             self._train_alarm(alarms[-1], data, features, sample, schedule, prefix, progress)
         self._alarm = AlarmNetworks(alarms)
@@ -331,6 +350,8 @@ class A3Detector(BaseDetector):
             return features(rows, alarm.width)
 
         materialise(alarm, torch_generator(seed, f"{prefix}alarm weights"))
+        if not alarm.hidden:
+            nn.init.zeros_(alarm.output.weight)
         alarm.to(device)
         draws = torch_generator(seed, f"{prefix}generated anomalies", device)
         nothing = read(data.normal[:1])[:0]
@@ -392,9 +413,10 @@ class A3Detector(BaseDetector):
             activations, output = flat_activations(self._target, self._target.layers, batch)
             if self.reads == "activations":
                 return activations
-            parts = [activations, batch.flatten(1)]
+            inputs = self._target.inputs(batch)
+            parts = [activations, inputs.flatten(1)]
             if (reconstruction := self._target.reconstruction(output)) is not None:
-                parts.append((batch - reconstruction).flatten(1))
+                parts.append((inputs - reconstruction).flatten(1))
             return torch.cat(parts, dim=1)
 
     def _feature_source(self, rows: Tensor) -> Callable[[Tensor, int], Tensor]:

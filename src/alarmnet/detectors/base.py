@@ -330,7 +330,7 @@ class BaseDetector(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[misc]
             made = self._target.reconstruction(self._target(block))
             if made is None:
                 raise InputError("the target network is no autoencoder", code="no_reconstruction")
-            return made
+            return made[:, : block.shape[1]]  # of the inputs, without their pieces
 
         matrix = self.encoder_.transform(X)
         return np.concatenate([made for _, made in self._by_block(matrix, reconstruct)])

@@ -16,8 +16,12 @@ class TargetNetwork(nn.Module, ABC):
     def row_losses(self, batch: Tensor) -> Tensor:
         """What training lowers, one number a row: (B, ...) to (B,)."""
 
+    def inputs(self, batch: Tensor) -> Tensor:
+        """What the network reads, and reconstructs, of a batch."""
+        return batch
+
     def reconstruction(self, output: Tensor) -> Tensor | None:
-        """What the network put out, on the scale of its inputs; None where the target is no autoencoder."""
+        """What the network put out, on the scale of its `inputs`; None where the target is no autoencoder."""
         return None
 
 

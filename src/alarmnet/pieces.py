@@ -1,0 +1,79 @@
+"""Numbers as pieces of their distribution: a first layer that is learned by counting, not by training."""
+
+from collections.abc import Mapping
+from typing import Any, Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+SHARES = (0, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.35, 0.5)
+"""Of the rows, that lie below a knot; above one half the same from the other end. Close in the tails, where
+anomalies are."""
+
+COUNTED = 100_000
+"""Rows that knots are learned from, at most."""
+
+
+class Pieces(nn.Module):
+    """The inputs, and beside them where each number lies among the quantiles of normal rows.
+
+    A number becomes one piece for each gap between neighbouring knots: 0 below the gap, 1 above it, and linear
+    within, so that a linear layer can weigh every range of a number by itself. Columns of two values stay as they
+    are. Source: Gorishniy, Rubachev, Babenko, "On Embeddings for Numerical Features" (2022), piecewise linear encoding.
+
+    Shapes
+    ------
+    Input: (B, F). Output: (B, F + pieces).
+
+    Examples
+    --------
+    >>> pieces = Pieces.learned_from(torch.arange(5.0)[:, None])
+    >>> pieces(torch.tensor([[4.0]])).min()
+    tensor(1.)
+    """
+
+    columns: Tensor
+    low: Tensor
+    width: Tensor
+
+    def __init__(self, columns: Tensor, low: Tensor, width: Tensor) -> None:
+        super().__init__()
+        self.register_buffer("columns", columns)
+        self.register_buffer("low", low)
+        self.register_buffer("width", width)
+
+    @classmethod
+    def learned_from(cls, rows: Tensor) -> Self:
+        """Learn the knots of every column of (N, F)."""
+        matrix = rows[:: -(-len(rows) // COUNTED)].numpy(force=True)
+        shares = np.array([*SHARES, *(1 - share for share in SHARES[-2::-1])])
+        columns, knots = [], []
+        for place, column in enumerate(matrix.T):
+            found = np.unique(np.quantile(column, shares)).astype(np.float32)
+            if len(found) > 1 and len(np.unique(column)) > 2:
+                columns.append(np.full(len(found) - 1, place))
+                knots.append(np.stack([found[:-1], np.diff(found)]))
+        if not columns:
+            return cls(*(torch.zeros(0, dtype=dtype) for dtype in (torch.int64, torch.float32, torch.float32)))
+        low, width = np.concatenate(knots, axis=1)
+        return cls(*map(torch.from_numpy, (np.concatenate(columns), low.copy(), width.copy())))
+
+    @classmethod
+    def stored(cls, arrays: Mapping[str, NDArray[Any]], prefix: str, inputs: int) -> Self:
+        """The pieces of so many inputs that a model file holds."""
+        columns, low, width = (arrays[prefix + name] for name in ("columns", "low", "width"))
+        if not (columns.ndim == 1 and columns.shape == low.shape == width.shape):
+            raise ValueError("pieces are not one list of columns, ends and widths")
+        if not ((columns >= 0) & (columns < inputs)).all() or not (width > 0).all():
+            raise ValueError("pieces are of columns that are not there, or not wider than nothing")
+        return cls(*(torch.from_numpy(array.copy()) for array in (columns, low, width)))
+
+    def __len__(self) -> int:
+        return len(self.columns)
+
+    def forward(self, batch: Tensor) -> Tensor:
+        """Cut a batch into pieces."""
+        pieces = (batch[:, self.columns] - self.low) / self.width
+        return torch.cat([batch, pieces.clamp_(0, 1)], dim=1)

@@ -1,0 +1,37 @@
+"""A target behind a fixed first layer that cuts numbers into pieces."""
+
+from torch import Tensor
+
+from alarmnet.pieces import Pieces
+from alarmnet.targets.base import TargetNetwork
+
+
+class PiecewiseTarget(TargetNetwork):
+    """Another target for tables that reads, and reconstructs, the inputs and their pieces.
+
+    Shapes
+    ------
+    Input: (B, F). Output: (B, F + pieces).
+    """
+
+    def __init__(self, pieces: Pieces, network: TargetNetwork) -> None:
+        super().__init__()
+        self.pieces = pieces
+        self.network = network
+        self.layers = tuple(f"network.{layer}" for layer in network.layers)
+
+    def inputs(self, batch: Tensor) -> Tensor:
+        """The inputs and their pieces."""
+        return self.pieces(batch)  # type: ignore[no-any-return]
+
+    def forward(self, batch: Tensor) -> Tensor:
+        """Reconstruct a batch."""
+        return self.network(self.inputs(batch))  # type: ignore[no-any-return]
+
+    def row_losses(self, batch: Tensor) -> Tensor:
+        """Those of the other target."""
+        return self.network.row_losses(self.inputs(batch))
+
+    def reconstruction(self, output: Tensor) -> Tensor | None:
+        """The other target's."""
+        return self.network.reconstruction(output)
