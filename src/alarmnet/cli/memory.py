@@ -32,8 +32,8 @@ def estimated_bytes(sample: pa.Table, *, rows: int, by_column: bool = False) -> 
     """Guess the most that training on so many rows holds at once, from the first rows.
 
     It is the encoded matrix (four bytes a cell; a text column becomes as many cells as the sample has different
-    texts) and what is copied of it, the activations that training keeps, and the table itself three times, unless it
-    is read `by_column`.
+    texts) and what is copied of it, the activations that training keeps, and the table itself three times, unless
+    it is read `by_column`.
 
     Examples
     --------
