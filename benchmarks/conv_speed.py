@@ -1,25 +1,29 @@
 """Times a step of `ConvA3Detector` beside its bare convolutions, forward and backward, in the same run.
 
-    python -m benchmarks.conv_speed
+    python -m benchmarks.conv_speed --out benchmarks/results/conv_speed.jsonl
 
 The floor is each convolution and deconvolution of the step on inputs of its size, laid out channels last, one after
 the other, without anything between. Beside it: the same in the usual layout and in bfloat16, and Adam's step with
-and without fusing. Medians of 20 checks of a training run, and of 20 repetitions.
+and without fusing. Medians of 20 checks of a training run, and of 20 repetitions, on as many threads.
 """
 
+import argparse
 import copy
 import json
-import platform
+import math
 import statistics
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import numpy as np
 import torch
+from experiments.provenance import provenance
 from torch import Tensor, nn
 
 from alarmnet import AlarmnetWarning, ConvA3Detector, Schedule
+from alarmnet._threads import threads_for
 from alarmnet.training import Progress
 
 ROWS, BATCH, STEPS_A_CHECK = 2048, 128, 5
@@ -89,33 +93,53 @@ def forward_and_backward(
     return run
 
 
+def measured(name: str, shape: tuple[int, ...]) -> dict[str, object]:
+    """All ratios for rows of one shape."""
+    step, detector = train_timed(shape)
+    calls = convolutions_of(detector, tuple(detector._calibration_matrix.shape[1:]))
+    last, usual = torch.channels_last, torch.contiguous_format
+    floor = median_of(forward_and_backward(calls, last, torch.float32))
+    weights = [weight for part in (detector._target, detector._alarm) for weight in part.parameters()]
+    for weight in weights:
+        weight.requires_grad_(True)
+        weight.grad = torch.ones_like(weight)
+    unfused = median_of(torch.optim.AdamW(weights, foreach=False).step)
+    ratios = {
+        "step / bare convolutions": step / floor,
+        "usual layout / channels last": median_of(forward_and_backward(calls, usual, torch.float32)) / floor,
+        "bfloat16 / float32": median_of(forward_and_backward(calls, last, torch.bfloat16)) / floor,
+        "Adam / fused Adam": unfused / median_of(torch.optim.AdamW(weights, fused=True).step),
+    }
+    times = {"step, ms": 1e3 * step, "bare convolutions, ms": 1e3 * floor}
+    return {
+        "shape": name,
+        "rows a step": 2 * BATCH,
+        **{key: round(x, 2) for key, x in (times | ratios).items()},
+    }
+
+
+def table(path: Path) -> Iterator[str]:
+    """The results as Markdown."""
+    results = [json.loads(line) for line in path.read_text().splitlines()]
+    names = [name for name in results[0] if name not in provenance()]
+    yield "| " + " | ".join(names) + " |"
+    yield "|---" * len(names) + "|"
+    for result in results:
+        yield "| " + " | ".join(str(result[name]) for name in names) + " |"
+
+
 def main() -> None:
-    """Print one JSON line a shape."""
+    """Write one JSON line a shape, and print them as a table."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--out", type=Path, required=True)
+    path = parser.parse_args().out
     warnings.simplefilter("ignore", AlarmnetWarning)
-    device = torch.cuda.get_device_name() if torch.cuda.is_available() else platform.machine()
-    for name, shape in SHAPES.items():
-        step, detector = train_timed(shape)
-        calls = convolutions_of(detector, tuple(detector._calibration_matrix.shape[1:]))
-        last, usual = torch.channels_last, torch.contiguous_format
-        floor = median_of(forward_and_backward(calls, last, torch.float32))
-        weights = [weight for part in (detector._target, detector._alarm) for weight in part.parameters()]
-        for weight in weights:
-            weight.requires_grad_(True)
-            weight.grad = torch.ones_like(weight)
-        found = {
-            "shape": name,
-            "rows a step": 2 * BATCH,
-            "step, ms": 1e3 * step,
-            "bare convolutions, ms": 1e3 * floor,
-            "step / bare convolutions": step / floor,
-            "usual layout / channels last": median_of(forward_and_backward(calls, usual, torch.float32))
-            / floor,
-            "bfloat16 / float32": median_of(forward_and_backward(calls, last, torch.bfloat16)) / floor,
-            "Adam / fused Adam": median_of(torch.optim.AdamW(weights, foreach=False).step)
-            / median_of(torch.optim.AdamW(weights, fused=True).step),
-        }
-        shown = {key: round(value, 2) if isinstance(value, float) else value for key, value in found.items()}
-        print(json.dumps(shown | {"threads": torch.get_num_threads(), "device": device}), flush=True)
+    with threads_for(math.inf):
+        results = [measured(name, shape) | provenance() for name, shape in SHAPES.items()]
+    path.write_text("".join(f"{json.dumps(result)}\n" for result in results))
+    print("\n".join(table(path)))
 
 
 if __name__ == "__main__":

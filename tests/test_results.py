@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
-from benchmarks import alarm_rate, choose_conv_defaults, choose_defaults, nsl_kdd_defaults
+from benchmarks import alarm_rate, choose_conv_defaults, choose_defaults, conv_speed, nsl_kdd_defaults
 from experiments import conv_rows, rows
 
 ROOT = Path(__file__).parents[1]
@@ -19,6 +19,7 @@ TABLES: dict[str, tuple[str, Iterable[str]]] = {
         choose_defaults.table(RESULTS / "defaults.jsonl", choose_defaults.COMMITTED),
     ),
     "rows of the convolutional paper": ("results.md", conv_rows.table()),
+    "a convolutional step": ("speed.md", conv_speed.table(RESULTS / "conv_speed.jsonl")),
     "validation of the convolutional detector": (
         "defaults.md",
         choose_conv_defaults.table(RESULTS / "conv_defaults.jsonl", choose_conv_defaults.COMMITTED),

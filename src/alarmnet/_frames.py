@@ -77,6 +77,20 @@ class Cells:
         return self.unreadable | self.infinite | self.too_large
 
 
+class _Selected(Sequence[Any]):
+    """Some of the columns, none of which is read before it is asked for."""
+
+    def __init__(self, raw: Sequence[Any], indices: Sequence[int]) -> None:
+        self._raw = raw
+        self._indices = indices
+
+    def __len__(self) -> int:
+        return len(self._indices)
+
+    def __getitem__(self, index: Any) -> Any:
+        return self._raw[self._indices[index]]
+
+
 @dataclass(frozen=True)
 class Frame:
     """A table as columns: names (None where the input had none), what gives each column, and which rows of it."""
@@ -109,7 +123,7 @@ class Frame:
     def select(self, indices: Sequence[int]) -> "Frame":
         """Give the same rows with the columns at ``indices``, in that order."""
         names = None if self.names is None else tuple(self.names[index] for index in indices)
-        return replace(self, names=names, raw=[self.raw[index] for index in indices])
+        return replace(self, names=names, raw=_Selected(self.raw, indices))
 
     def take(self, rows: NDArray[np.intp] | slice) -> "Frame":
         """Give the named rows, which are copied a column at a time, when it is read."""

@@ -155,7 +155,8 @@ class TableRows:
         """Say how much there is, and how many bytes training on it takes."""
         sample = next(self._files.batches(columns=self._features)).table
         rows = self.n_rows or 0
-        return f"Table: {rows:,} rows, {len(self._features)} columns.", estimated_bytes(sample, rows=rows)
+        estimate = estimated_bytes(sample, rows=rows, by_column=self._files.is_parquet)
+        return f"Table: {rows:,} rows, {len(self._features)} columns.", estimate
 
     def has_labels(self, labelling: Labelling) -> bool:
         """Whether the label column is there."""

@@ -13,7 +13,7 @@ from alarmnet._random import torch_generator
 from alarmnet._validation import MOST_LAYERS, check_choice, check_real, check_type
 from alarmnet.activations import flat_activations
 from alarmnet.alarms import AlarmNetworks, DenseAlarm, DenseAlarmNetwork, alarm_loss
-from alarmnet.detectors.base import BaseDetector, TrainingData, check_anomalies
+from alarmnet.detectors.base import BaseDetector, TrainingData, block_size, check_anomalies
 from alarmnet.detectors.known import KnownAnomalies
 from alarmnet.generators import GaussianNoise, Generator, Sampler, as_generator
 from alarmnet.layers import materialise
@@ -24,7 +24,7 @@ from alarmnet.targets.dense import suggested_hidden
 from alarmnet.targets.piecewise import PiecewiseTarget
 from alarmnet.training import ProgressFunction, Schedule, train
 
-KEPT_ACTIVATIONS = 2**30
+KEPT_ACTIVATIONS = 2**28
 """Bytes of activations kept in memory during training; past it they are computed batch by batch."""
 
 VALIDATION_SHARE = 0.1
@@ -361,22 +361,29 @@ class A3Detector(BaseDetector):
             read(data.known) if balanced else nothing, count=KNOWN_AT_ONCE, blend=self.blend, seed=seed
         )
 
+        def scored(rows: Tensor) -> Tensor:
+            parts = torch.split(rows, block_size(rows.shape[1:]))
+            return torch.cat([alarm(self._features(part)[:, : alarm.width]) for part in parts])
+
         def counterexamples(rows: Tensor) -> Tensor:
-            if sample is None or not len(rows):
+            if sample is None:
                 return nothing
             return self._features(sample(data.rows[rows], draws))[:, : alarm.width]
 
         def loss(index: Tensor) -> Tensor:
             rows, labels = shown[index], (index >= len(data.normal)).to(device, torch.float32)
             real = read(rows)
-            return self._loss(alarm, real, labels, picked(real), counterexamples(rows))
+            parts = (real, picked(real), counterexamples(rows))
+            logits = alarm(torch.cat(parts)).split([len(part) for part in parts])
+            return self._loss(logits[0], labels, *logits[1:])
 
-        held = data.validation_normal
-        held_generated = counterexamples(held)
+        held = data.rows[data.validation_normal]
+        held_known = data.rows[data.validation_known]
+        held_generated = sample(held, draws) if sample and len(held) else held[:0]
 
         def validation_loss() -> Tensor:
             no_anomaly = torch.zeros(len(held), device=device)
-            return self._loss(alarm, read(held), no_anomaly, read(data.validation_known), held_generated)
+            return self._loss(scored(held), no_anomaly, scored(held_known), scored(held_generated))
 
         name = f"{prefix}alarm"
         self.history_[name] = train(
@@ -391,20 +398,18 @@ class A3Detector(BaseDetector):
             progress=progress,
         )
 
-    def _loss(
-        self, alarm: DenseAlarmNetwork, real: Tensor, labels: Tensor, known: Tensor, generated: Tensor
-    ) -> Tensor:
-        """An alarm's loss on features: of the batch, of known anomalies and of counterexamples, all (rows, A)."""
-        parts = alarm(torch.cat([real, known, generated])).split([len(real), len(known), len(generated)])
+    def _loss(self, real: Tensor, labels: Tensor, known: Tensor, generated: Tensor) -> Tensor:
+        """An alarm's loss on logits: of rows with their labels, of known anomalies and of counterexamples."""
         loss = alarm_loss(
-            parts[0],
+            real,
             labels,
-            *parts[1:],
+            known,
+            generated,
             known_weight=self.known_weight or 1.0,
             generated_weight=self.generated_weight,
         )
         if self.shift_weight:
-            loss = loss + self.shift_weight * (1 - parts[0].sigmoid()).mean()
+            loss = loss + self.shift_weight * (1 - real.sigmoid()).mean()
         return loss
 
     def _features(self, batch: Tensor) -> Tensor:

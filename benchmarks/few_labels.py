@@ -1,0 +1,242 @@
+"""Few labels: our defaults and their rivals' on public tables, with 5, 25 and 5 % of the anomalies known.
+
+    python -m benchmarks.few_labels --out benchmarks/results/few_labels.jsonl [--methods NAME ...]
+    python -m benchmarks.few_labels --out benchmarks/results/few_labels.jsonl --table
+    python -m benchmarks.few_labels --part validation --out FILE
+
+Of each half of a table (`few_label_tables`) a seed draws at most 2,000 normal rows and a tenth as many anomalies.
+The other anomalies are removed from training, or left in as unlabelled. `--part validation` learns from one half of
+the development rows and is judged by the other; nothing is chosen by the test half. What is there is not run
+again.
+"""
+
+import argparse
+import itertools
+import json
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from catboost import CatBoostClassifier
+from experiments.provenance import provenance
+from scipy.stats import rankdata
+from sklearn.ensemble import HistGradientBoostingClassifier, IsolationForest, RandomForestClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import average_precision_score, roc_auc_score
+from sklearn.neural_network import MLPClassifier
+
+from alarmnet import A3Detector, AlarmnetWarning, ConvA3Detector, TableEncoder
+from benchmarks.few_label_tables import TABLES, Halves
+
+NORMAL_ROWS = 2_000
+BUDGETS = ("5", "25", "5 %")
+OTHERS = ("removed", "unlabelled")
+"""What becomes of the anomalies that nobody knows."""
+
+
+@dataclass(frozen=True)
+class Draw:
+    """Rows to learn from, with 1 for known anomalies, 0 for normal and NaN for unlabelled; rows to judge by."""
+
+    X: pa.Table
+    y: np.ndarray
+    judged: pa.Table
+    anomalous: np.ndarray
+
+    @property
+    def known(self) -> np.ndarray:
+        """1 for known anomalies and 0 for all others, as classifiers want it."""
+        return np.asarray(self.y == 1, dtype=int)
+
+
+def _sample(rows: np.ndarray, anomalous: np.ndarray, generator: np.random.Generator) -> tuple[Any, Any]:
+    """Normal rows, and at most a tenth as many anomalies."""
+    normal = generator.permutation(rows[~anomalous[rows]])[:NORMAL_ROWS]
+    return normal, generator.permutation(rows[anomalous[rows]])[: len(normal) // 10]
+
+
+def draw(halves: Halves, *, known: str, others: str, seed: int, part: str) -> Draw:
+    """One draw of a table."""
+    generator = np.random.default_rng(seed)
+    learned, judged = halves.development, halves.test
+    if part == "validation":
+        learned, judged = np.array_split(generator.permutation(halves.development), 2)
+    normal, anomalies = _sample(learned, halves.anomalous, generator)
+    count = max(1, round(0.05 * len(anomalies))) if known == "5 %" else int(known)
+    unknown = anomalies[count:] if others == "unlabelled" else anomalies[:0]
+    rows = np.concatenate([normal, unknown, anomalies[:count]])
+    y = np.zeros(len(rows)) if others == "removed" else np.full(len(rows), np.nan)
+    y[len(normal) + len(unknown) :] = 1
+    order = generator.permutation(len(rows))
+    test = np.concatenate(_sample(judged, halves.anomalous, generator))
+    return Draw(halves.frame.take(rows[order]), y[order], halves.frame.take(test), halves.anomalous[test])
+
+
+def _encoded(data: Draw) -> tuple[np.ndarray, np.ndarray]:
+    encoder = TableEncoder(scaling="standard")
+    return encoder.fit_transform(data.X), encoder.transform(data.judged)
+
+
+def _classifier(make: Callable[[int], Any]) -> Callable[[Draw, int], np.ndarray]:
+    """Scores of a scikit-learn classifier with default settings, unlabelled rows taken as normal."""
+
+    def scores(data: Draw, seed: int) -> np.ndarray:
+        learned, judged = _encoded(data)
+        return np.asarray(make(seed).fit(learned, data.known).predict_proba(judged)[:, 1])
+
+    return scores
+
+
+def isolation_forest(data: Draw, seed: int) -> np.ndarray:
+    learned, judged = _encoded(data)
+    forest = IsolationForest(random_state=seed).fit(learned[data.known == 0])
+    return -np.asarray(forest.score_samples(judged))
+
+
+def catboost(data: Draw, seed: int) -> np.ndarray:
+    """CatBoost's defaults, with its own treatment of categorical columns."""
+    categorical = [field.name for field in data.X.schema if not _is_numeric(field.type)]
+
+    def frame(table: pa.Table) -> Any:
+        pandas = table.to_pandas()
+        pandas[categorical] = pandas[categorical].astype(object).fillna("missing").astype(str)
+        return pandas
+
+    model = CatBoostClassifier(
+        random_seed=seed, verbose=False, allow_writing_files=False, cat_features=categorical
+    )
+    return np.asarray(model.fit(frame(data.X), data.known).predict_proba(frame(data.judged))[:, 1])
+
+
+def _is_numeric(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind))
+
+
+def _detector(make: Callable[[int], Any]) -> Callable[[Draw, int], np.ndarray]:
+    def scores(data: Draw, seed: int) -> np.ndarray:
+        return np.asarray(make(seed).fit(data.X, data.y).decision_function(data.judged))
+
+    return scores
+
+
+METHODS: dict[str, Callable[[Draw, int], np.ndarray]] = {
+    "A3": _detector(lambda seed: A3Detector(random_state=seed)),
+    "ConvA3": _detector(lambda seed: ConvA3Detector(random_state=seed)),
+    "isolation forest": isolation_forest,
+    "logistic regression": _classifier(lambda seed: LogisticRegression(random_state=seed, max_iter=2000)),
+    "random forest": _classifier(lambda seed: RandomForestClassifier(random_state=seed)),
+    "gradient boosting": _classifier(lambda seed: HistGradientBoostingClassifier(random_state=seed)),
+    "CatBoost": catboost,
+    "MLP": _classifier(lambda seed: MLPClassifier(random_state=seed)),
+}
+Key = tuple[str, str, str, str, int]
+
+
+def finished(path: Path) -> dict[Key, dict[str, Any]]:
+    """Results by (method, table, known, others, seed)."""
+    lines = path.read_text().splitlines() if path.exists() else []
+    runs = [json.loads(line) for line in lines]
+    return {(run["method"], run["table"], run["known"], run["others"], run["seed"]): run for run in runs}
+
+
+def run(key: Key, halves: Halves, part: str) -> dict[str, Any]:
+    """One method on one draw."""
+    method, table, known, others, seed = key
+    data = draw(halves, known=known, others=others, seed=seed, part=part)
+    start = time.perf_counter()
+    scores = METHODS[method](data, seed)
+    return {
+        "method": method,
+        "table": table,
+        "known": known,
+        "others": others,
+        "seed": seed,
+        "ap": round(float(average_precision_score(data.anomalous, scores)), 5),
+        "roc_auc": round(float(roc_auc_score(data.anomalous, scores)), 5),
+        "seconds": round(time.perf_counter() - start, 2),
+        "rows": len(data.y),
+        **provenance(),
+    }
+
+
+def _interval(values: np.ndarray) -> str:
+    """Mean of (tables, seeds) and its 95 % bootstrap interval over the seeds of each table."""
+    generator = np.random.default_rng(0)
+    picked = generator.integers(values.shape[1], size=(2_000, *values.shape))
+    means = np.take_along_axis(np.broadcast_to(values, picked.shape), picked, axis=2).mean(axis=(1, 2))
+    low, high = np.quantile(means, (0.025, 0.975))
+    return f"{values.mean():.3f} ({low:.3f} to {high:.3f})"
+
+
+def table(path: Path) -> Iterator[str]:
+    """Mean AP and mean rank of every method that has run all draws, then mean AP by table."""
+    done = finished(path)
+    tables = [name for name in TABLES if any(name == key[1] for key in done)]
+    seeds = sorted({key[4] for key in done})
+    draws = [*itertools.product(tables, BUDGETS, OTHERS, seeds)]
+    methods = [method for method in METHODS if all((method, *drawn) in done for drawn in draws)]
+    shape = (len(methods), len(tables), len(BUDGETS), len(OTHERS), len(seeds))
+    ap = np.array([done[(method, *drawn)]["ap"] for method in methods for drawn in draws]).reshape(shape)
+    ranks = rankdata(-ap, axis=0)
+    by_mean = sorted(range(len(methods)), key=lambda place: -ap[place].mean())
+    for title, values in (("mean AP", ap), ("mean rank", ranks)):
+        yield (
+            f"| {title} | all | "
+            + " | ".join(f"{known} known" for known in BUDGETS)
+            + " | "
+            + (" | ".join(f"others {others}" for others in OTHERS) + " |")
+        )
+        yield "|---" * (2 + len(BUDGETS) + len(OTHERS)) + "|"
+        for place in by_mean:
+            parts = [values[place], *np.moveaxis(values[place], 1, 0), *np.moveaxis(values[place], 2, 0)]
+            cells = [_interval(part.reshape(len(tables), -1)) for part in parts]
+            yield f"| {methods[place]} | " + " | ".join(cells) + " |"
+        yield ""
+    yield "| mean AP | " + " | ".join(tables) + " | fit and score, s |"
+    yield "|---" * (2 + len(tables)) + "|"
+    for place in by_mean:
+        cells = [f"{value:.3f}" for value in ap[place].mean(axis=(1, 2, 3))]
+        seconds = np.median([done[(methods[place], *drawn)]["seconds"] for drawn in draws])
+        yield f"| {methods[place]} | " + " | ".join(cells) + f" | {seconds:.1f} |"
+
+
+def main() -> None:
+    """Run what is missing, or print the table."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--methods", nargs="+", default=list(METHODS))
+    parser.add_argument("--tables", nargs="+", default=list(TABLES))
+    parser.add_argument("--known", nargs="+", default=BUDGETS)
+    parser.add_argument("--others", nargs="+", default=OTHERS)
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2, 3, 4])
+    parser.add_argument("--part", choices=["test", "validation"], default="test")
+    parser.add_argument("--table", action="store_true")
+    arguments = parser.parse_args()
+    if arguments.table:
+        print("\n".join(table(arguments.out)))
+        return
+    warnings.simplefilter("ignore", AlarmnetWarning)
+    arguments.out.parent.mkdir(parents=True, exist_ok=True)
+    done = finished(arguments.out)
+    for table_name in arguments.tables:
+        halves = TABLES[table_name]()
+        for key in itertools.product(
+            arguments.methods, [table_name], arguments.known, arguments.others, arguments.seeds
+        ):
+            if key in done:
+                continue
+            result = run(key, halves, arguments.part)
+            with arguments.out.open("a") as lines:
+                lines.write(json.dumps(result) + "\n")
+            print(key, result["ap"], f"{result['seconds']:.1f} s", flush=True)
+
+
+if __name__ == "__main__":
+    main()
