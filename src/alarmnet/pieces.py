@@ -56,7 +56,9 @@ class Pieces(nn.Module):
                 columns.append(np.full(len(found) - 1, place))
                 knots.append(np.stack([found[:-1], np.diff(found)]))
         if not columns:
-            return cls(*(torch.zeros(0, dtype=dtype) for dtype in (torch.int64, torch.float32, torch.float32)))
+            return cls(
+                *(torch.zeros(0, dtype=dtype) for dtype in (torch.int64, torch.float32, torch.float32))
+            )
         low, width = np.concatenate(knots, axis=1)
         return cls(*map(torch.from_numpy, (np.concatenate(columns), low.copy(), width.copy())))
 

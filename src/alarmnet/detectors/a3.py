@@ -45,6 +45,7 @@ WIDEST = 400
 PATIENCE = 5
 """Of a training run's 20 checks, how many may pass without a lower loss on held-out rows."""
 
+
 def target_schedule(rows: int) -> Schedule:
     """Steps by the square root of the number of rows: enough for 200 rows, affordable for a million.
 
@@ -59,7 +60,9 @@ def alarm_schedule(reads: Literal["activations", "everything"], rows: int) -> Sc
     if reads == "activations":
         steps = round(min(600, max(150, 600 * rows / 128)))
         return Schedule(steps=steps, batch_size=128, learning_rate=3e-4, decay=True, patience=PATIENCE)
-    return Schedule(steps=800, batch_size=128, learning_rate=3e-3, decay=True, sparsity=0.3, patience=PATIENCE)
+    return Schedule(
+        steps=800, batch_size=128, learning_rate=3e-3, decay=True, sparsity=0.3, patience=PATIENCE
+    )
 
 
 def _stored_alarm(stored: Mapping[str, NDArray[Any]], prefix: str) -> DenseAlarmNetwork:
@@ -176,8 +179,8 @@ class A3Detector(BaseDetector):
         generator: Generator | Callable[[Tensor], Tensor] | None = None,
         alarm: DenseAlarm | None = None,
         reads: Reads = "both",
-        generated_weight: float = 1.0,
-        known_weight: float | None = 0.1,
+        generated_weight: float = 0.1,
+        known_weight: float | None = 1.0,
         blend: float = 0.8,
         shift_weight: float = 0.0,
         target_schedule: Schedule | None = None,
@@ -235,6 +238,7 @@ class A3Detector(BaseDetector):
             "generator": GaussianNoise(),
             "alarm": DenseAlarm(),
             "reads": "activations",
+            "generated_weight": 1.0,
             "blend": 0.0,
             "known_weight": None,
             "target_schedule": Schedule(epochs=30, batch_size=batch_size, learning_rate=1e-3),
