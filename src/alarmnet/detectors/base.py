@@ -25,7 +25,7 @@ from alarmnet._threads import operations, threads_for
 from alarmnet._validation import Labels, check_choice, check_real, check_type, check_whole, read_labels
 from alarmnet.detectors.files import arrays_of, manifest_of
 from alarmnet.deviations import NormalProfile
-from alarmnet.errors import AlarmnetWarning, InputError, TrainingDivergedError
+from alarmnet.errors import AlarmnetWarning, InputError, ModelFileError, TrainingDivergedError
 from alarmnet.layers import lay_out
 from alarmnet.persistence import write_file
 from alarmnet.preprocessing import ImageScaler, TableEncoder
@@ -272,10 +272,10 @@ class BaseDetector(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[misc]
         check_is_fitted(self)
         n_rows = _num_samples(X)
         if n_rows <= ENCODED_AT_ONCE:
-            return self._matrix_logits(self.encoder_.transform(X))
+            return self._finite_logits(self.encoder_.transform(X))
         starts = range(0, n_rows, ENCODED_AT_ONCE)
         parts = (take(X, slice(start, min(start + ENCODED_AT_ONCE, n_rows))) for start in starts)
-        return np.concatenate([self._matrix_logits(self.encoder_.transform(part)) for part in parts])
+        return np.concatenate([self._finite_logits(self.encoder_.transform(part)) for part in parts])
 
     def anomaly_score(self, X: Any) -> Scores:
         """The papers' y-hat (N,), in [0, 1]: high is anomalous. Independent of the alarm rate."""
@@ -453,6 +453,15 @@ class BaseDetector(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[misc]
         logits = np.empty(len(matrix))
         for start, found in self._by_block(matrix, self._block_logits):
             logits[start : start + len(found)] = found
+        return logits
+
+    def _finite_logits(self, matrix: Matrix) -> Scores:
+        logits = self._matrix_logits(matrix)
+        if not np.isfinite(logits).all():
+            raise ModelFileError(
+                "the model gives no finite score: the weights in its file are damaged or hostile; take another "
+                "file, or fit it anew"
+            )
         return logits
 
     def _by_block(
