@@ -107,11 +107,9 @@ def _paths_for_names(path: Path) -> None:
 
 
 def _overflowing(path: Path) -> None:
-    manifest, arrays = read_file(golden("conv-a3-format-1").path)
-    for name, array in arrays.items():
-        if name.endswith("weight"):
-            arrays[name] = np.full_like(array, 3e38)
-    write_file(path, manifest, arrays)
+    manifest, arrays = read_file(golden("a3-format-1").path)
+    huge = {name: np.full_like(array, 3e38) for name, array in arrays.items() if name.endswith("weight")}
+    write_file(path, manifest, arrays | huge)
 
 
 def _another_kind(path: Path) -> None:
@@ -119,7 +117,8 @@ def _another_kind(path: Path) -> None:
 
 
 def _million_tensors() -> bytes:
-    return tensors({str(i): tensor("U8", [0], 0, 0) for i in range(10**6)})
+    each = b'"%d":{"dtype":"U8","shape":[0],"data_offsets":[0,0]}'
+    return tensors(b"{" + b",".join(each % number for number in range(10**6)) + b"}")
 
 
 NO_ARRAYS = tensors({})
@@ -132,15 +131,16 @@ BYTES: dict[str, Callable[[Path], bytes]] = {
     "a pickle for a manifest": lambda folder: forged(pickled(folder), NO_ARRAYS),
     "a pickle for arrays": lambda folder: forged(b"{}", pickled(folder)),
     "an npy array of pickled objects": _object_array,
-    "an array of objects": lambda folder: forged(
-        b"{}", tensors({"a": tensor("O", [1], 0, 8)}, b"x" * 8)
-    ),
-    "a zip bomb": lambda _: _zipped("model", bytes(10**8)),
-    "a gzip bomb": lambda _: gzip.compress(bytes(10**8)),
+    "an array of objects": lambda folder: forged(b"{}", tensors({"a": tensor("O", [1], 0, 8)}, b"x" * 8)),
+    "a zip bomb": lambda _: _zipped("model", bytes(10**7)),
+    "a gzip bomb": lambda _: gzip.compress(bytes(10**7)),
     "safetensors renamed": lambda _: safetensors.numpy.save({"a": np.ones(3)}),
     "a header that says terabytes": lambda _: struct.pack("<8sIQQ", b"ALARMNET", 1, MANY, MANY) + b"{}",
-    "an array that says terabytes": lambda _: forged(b"{}", tensors({"a": tensor("F32", [MANY], 0, 4 * MANY)})),
-    "deep JSON": lambda _: forged(b"[" * 10**6, NO_ARRAYS),
+    "an array that says terabytes": lambda _: forged(
+        b"{}", tensors({"a": tensor("F32", [MANY], 0, 4 * MANY)})
+    ),
+    "deep JSON": lambda _: forged(b"[" * 10**5, NO_ARRAYS),
+    "millions of JSON lists": lambda _: forged(b"[" * 10**6, NO_ARRAYS),
     "deep JSON of another kind": lambda _: forged(b'{"kind":' + b"[" * 900 + b"]" * 900 + b"}", NO_ARRAYS),
     "deep JSON in the list of arrays": lambda _: forged(b"{}", tensors(b'{"a":' * 10**5)),
     "a million tensors": lambda _: forged(b"{}", _million_tensors()),
@@ -160,12 +160,12 @@ WRITTEN: dict[str, Callable[[Path], Any]] = {
     "images of terabytes": _huge_images,
     "calibration rows of terabytes": _empty_rows,
     "millions of columns": lambda path: _encoder(path, names=None, columns=[None] * 1_300_000 + [DATE]),
-    "as many columns as may be": lambda path: _encoder(path, names=None, columns=[DATE] * 65_000),
+    "as many columns as may be": lambda path: _encoder(path, names=None, columns=[DATE] * 50_000),
     "as many categories as fit": lambda path: _encoder(
-        path, names=["a"], columns=[TEXTS | {"kept": [f"{i:x}" for i in range(800_000)]}]
+        path, names=["a"], columns=[TEXTS | {"kept": ["a"], "rare": [f"{i:06x}" for i in range(800_000)]}]
     ),
     "a long name times many categories": lambda path: _encoder(
-        path, names=["n" * 10**6], columns=[TEXTS | {"kept": [f"{i:x}" for i in range(500_000)]}]
+        path, names=["n" * 10**6], columns=[TEXTS | {"kept": [f"{i:x}" for i in range(60_000)]}]
     ),
     "a recipe that is a command": lambda path: _recipe(
         path, "target", {"recipe": "os.system", "command": f"touch {path.parent / MARKER}"}
@@ -181,7 +181,7 @@ WRITTEN: dict[str, Callable[[Path], Any]] = {
 HOSTILE = (*BYTES, *WRITTEN)
 
 
-def write_hostile(path: Path, name: str) -> None:
+def write_hostile(name: str, path: Path) -> None:
     """Make one of the files named in `HOSTILE`."""
     if name in BYTES:
         path.write_bytes(BYTES[name](path.parent))

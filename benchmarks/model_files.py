@@ -10,40 +10,35 @@ import argparse
 import json
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any
+
+from experiments.provenance import provenance
 
 from benchmarks.golden_files import NAMES, golden
 from benchmarks.hostile_files import HOSTILE, MARKER, write_hostile
 from benchmarks.mutations import WAYS
 from benchmarks.trials import SOUND, Outcome, Trials
-from experiments.provenance import provenance
-
-Progress = Callable[[str], None]
 
 
-def spoil(way: str, number: int, name: str, folder: Path, first: int = 0) -> list[Outcome]:
+def _write_bytes(content: bytes, path: Path) -> None:
+    path.write_bytes(content)
+
+
+def spoil(way: str, number: int, name: str, folder: Path) -> list[Outcome]:
     """Outcomes of so many spoiled copies of a golden file, by one of `WAYS`."""
     data = golden(name).path.read_bytes()
-    trials = Trials(folder, name)
-    try:
-        return [
-            trials.attempt(lambda path, seed=seed: path.write_bytes(WAYS[way](data, seed)))  # type: ignore[misc]
-            for seed in range(first, first + number)
-        ]
-    finally:
-        trials.close()
+    with closing(Trials(folder, name)) as trials:
+        return [trials.attempt(partial(_write_bytes, WAYS[way](data, seed))) for seed in range(number)]
 
 
 def try_hostile(name: str, folder: Path) -> Outcome:
     """What becomes of one hostile file, in a child of its own."""
-    rows = next((rows for rows in NAMES if rows in name), NAMES[0])
-    trials = Trials(folder, rows)
-    try:
-        outcome = trials.attempt(lambda path: write_hostile(path, name))
-    finally:
-        trials.close()
+    with closing(Trials(folder, NAMES[0])) as trials:
+        outcome = trials.attempt(partial(write_hostile, name))
     return outcome._replace(verdict="code ran") if (folder / MARKER).exists() else outcome
 
 
@@ -57,3 +52,62 @@ def counted(outcomes: list[Outcome]) -> dict[str, Any]:
         "most seconds": round(max(outcome.seconds for outcome in outcomes), 2),
         "most megabytes": round(max(outcome.megabytes for outcome in outcomes), 1),
     }
+
+
+def measured(number: int, behind: int) -> dict[str, Any]:
+    """So many changes of any byte, so many of each kind behind the digest, and every hostile file."""
+    found: dict[str, Any] = {"golden files": NAMES}
+    with tempfile.TemporaryDirectory() as folder:
+        for way in WAYS:
+            share = -(-(number if way == "any byte" else behind) // len(NAMES))
+            found[way] = counted(
+                [outcome for name in NAMES for outcome in spoil(way, share, name, Path(folder))]
+            )
+            print(way, found[way], flush=True)
+        hostile = {name: try_hostile(name, Path(folder)) for name in HOSTILE}
+        found["hostile"] = counted(list(hostile.values()))
+        found["each hostile file"] = {
+            name: {
+                "verdict": outcome.verdict,
+                "said": outcome.said.replace(folder, "..."),
+                "seconds": round(outcome.seconds, 2),
+                "megabytes": round(outcome.megabytes, 1),
+            }
+            for name, outcome in hostile.items()
+        }
+    return found
+
+
+def summary(path: Path) -> Iterator[str]:
+    """A table of what came out, a line a part."""
+    result = json.loads(path.read_text())
+    yield "| what | files | refused | ... when scoring | for other rows | scored, finite | faults | s | MB |"
+    yield "|---|---|---|---|---|---|---|---|---|"
+    for part in (*WAYS, "hostile"):
+        row = result[part]
+        counts = (
+            row[key] for key in ("files", "refused", "refused when scoring", "for other rows", "scored")
+        )
+        yield (
+            f"| {part} | {' | '.join(f'{count:,}' for count in counts)} | {sum(row['faults'].values())} | "
+            f"{row['most seconds']:.2f} | {row['most megabytes']:.0f} |"
+        )
+
+
+def main() -> None:
+    """Run all, write the result and print the table."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--number", type=int, default=10_000, help="changes of any byte")
+    parser.add_argument("--behind", type=int, default=1_000, help="changes of each kind behind the digest")
+    arguments = parser.parse_args()
+    result = measured(arguments.number, arguments.behind) | provenance()
+    arguments.out.parent.mkdir(parents=True, exist_ok=True)
+    arguments.out.write_text(json.dumps(result, indent=1) + "\n")
+    print("\n".join(summary(arguments.out)))
+
+
+if __name__ == "__main__":
+    main()

@@ -26,12 +26,13 @@ ROOM = 4 << 30
 SOUND = ("refused", "scored", "refused when scoring", "for other rows")
 """What may become of a file whose digest is right. The last is a sound model of another table."""
 
+
 class Outcome(NamedTuple):
     """What became of one file.
 
     `verdict` is one of `SOUND`, or else a fault: "crash", "hang", or what went wrong. `seconds` are of the
-    processor. `megabytes` is the most memory that the child
-    has taken so far, beyond what it takes to load and score a good file.
+    processor. `megabytes` is the most memory that the child has taken so far, beyond what it takes to load and
+    score a good file.
     """
 
     verdict: str
@@ -49,7 +50,9 @@ def _verdict(path: Path, good: Golden) -> tuple[str, str]:
         detector = load(path)
     except ModelFileError as error:
         reason = str(error).removeprefix(str(path))
-        return ("refused" if str(path) in str(error) and len(reason) > 10 else "no name or reason"), str(error)
+        return ("refused" if str(path) in str(error) and len(reason) > 10 else "no name or reason"), str(
+            error
+        )
     try:
         scores = detector.decision_function(good.rows)
     except ModelFileError as error:
@@ -107,7 +110,7 @@ class Trials:
 
     def _start(self) -> None:
         context = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload(["alarmnet.detectors", "pandas", "torch.utils.flop_counter"])
+        context.set_forkserver_preload(["alarmnet.detectors", "pandas"])
         self._connection, theirs = context.Pipe()
         self._child = context.Process(target=_work, args=(theirs, self.name), daemon=True)
         self._child.start()
@@ -118,13 +121,13 @@ class Trials:
         """Make a file, and see what becomes of it."""
         _clear(self.path)
         write(self.path)
-        self._connection.send(self.path)
         try:
+            self._connection.send(self.path)
             if self._connection.poll(ANSWER_SECONDS):
                 outcome: Outcome = self._connection.recv()
                 return outcome if outcome.seconds < HANG_SECONDS else outcome._replace(verdict="hang")
             fault = "hang"
-        except EOFError:
+        except (EOFError, OSError):
             fault = "crash"
         self.close()
         self._start()

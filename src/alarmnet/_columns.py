@@ -5,6 +5,7 @@ output, ``to_dict`` and ``column_from_dict`` carry it. Its ``__post_init__`` ref
 have made, since it may come from a file.
 """
 
+import itertools
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -21,6 +22,7 @@ KNOTS = 256
 SMALLEST_SCALE = float(np.finfo(np.float32).tiny)
 LARGEST_OUTPUT = 1e6
 TAIL = 1e-7
+MOST_KEPT = 2**16
 MILLISECONDS_A_DAY = 86_400_000
 
 
@@ -203,9 +205,14 @@ class CategoryColumn:
     def __post_init__(self) -> None:
         object.__setattr__(self, "kept", list(self.kept))
         object.__setattr__(self, "rare", list(self.rare))
-        known = [*self.kept, *self.rare]
-        _require(type(self.missing) is bool and all(isinstance(text, str) for text in known), "categories")
-        _require(len(set(known)) == len(known) and bool(self.kept), "categories that occur twice, or none")
+        _require(0 < len(self.kept) <= MOST_KEPT, "number of categories")
+        texts = itertools.chain(self.kept, self.rare)
+        _require(type(self.missing) is bool and all(isinstance(text, str) for text in texts), "categories")
+        _require(
+            all(before < after for before, after in itertools.pairwise(self.rare)), "order of categories"
+        )
+        kept = set(self.kept)
+        _require(len(kept) == len(self.kept) and kept.isdisjoint(self.rare), "categories that occur twice")
 
     @classmethod
     def learn(cls, cells: Cells, *, limit: int, fixed: Sequence[str] | None = None) -> "CategoryColumn":

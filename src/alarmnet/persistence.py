@@ -182,4 +182,4 @@ def read_file(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, n
     except ModelFileError as error:
         raise ModelFileError(f"{path} cannot be read as a model: {error}") from error
     except (OSError, MemoryError) as error:
-        raise ModelFileError(f"{path} cannot be read: {error or 'it does not fit in memory'}") from error
+        raise ModelFileError(f"{path} cannot be read: {str(error) or 'it does not fit in memory'}") from error

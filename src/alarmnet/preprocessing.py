@@ -44,7 +44,7 @@ __all__ = ["EncodingSummary", "ImageScaler", "TableEncoder", "UnseenCategories",
 OnExtra = Literal["refuse", "ignore"]
 
 IDENTIFIER_ROWS = 20
-MOST_STORED_COLUMNS = 2**16
+MOST_STORED_COLUMNS = 50_000
 MOST_LETTERS = 2**24
 """In the names of output columns, which repeat a stored column's name for each category."""
 
@@ -320,8 +320,10 @@ class TableEncoder:
         plan = {
             label: column_from_dict(column) for label, column in zip(labels, stored, strict=True) if column
         }
-        letters = sum(len(label) * len(column.output_names("")) for label, column in plan.items())
-        if letters > MOST_LETTERS:
+        categories = {
+            label: len(column.kept) for label, column in plan.items() if isinstance(column, CategoryColumn)
+        }
+        if sum(len(label) * count for label, count in categories.items()) > MOST_LETTERS:
             raise ValueError("the stored column names are too long")
         encoder._set_learned(None if names is None else tuple(names), labels, plan)
         return encoder

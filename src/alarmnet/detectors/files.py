@@ -93,7 +93,9 @@ def restore(
 ) -> "BaseDetector":
     """Make the detector again; nothing is made but what `detectors` and `recipes.RECIPES` name."""
     if manifest.get("kind") != KIND:
-        raise ModelFileError(f"{path} is an alarmnet file, but holds {reprlib.repr(manifest.get('kind'))}: no detector")
+        raise ModelFileError(
+            f"{path} is an alarmnet file, but holds {reprlib.repr(manifest.get('kind'))}: no detector"
+        )
     bad = [name for name, array in arrays.items() if array.dtype.kind == "f" and not np.isfinite(array).all()]
     if bad:
         raise ModelFileError(f"{path} holds numbers that are not finite, in {bad[0]!r}")
@@ -166,8 +168,6 @@ def _restore_networks(detector: "BaseDetector", arrays: Mapping[str, NDArray[Any
     if rows.shape != (len(detector.calibration_scores_), *shape) or rows.dtype != np.float32:
         raise ValueError("calibration rows do not fit the encoder")
     detector._build(shape, arrays)
-    if detector._target.trainable:  # networks that fit each other, found without memory
-        detector._block_logits(torch.empty((1, *shape), device="meta"))
     for network_name, network in detector._networks().items():
         prefix = f"{network_name}."
         weights = {
