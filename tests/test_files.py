@@ -273,6 +273,11 @@ HOSTILE: dict[str, tuple[Callable[[Contents], Any], str]] = {
     ),
     "fewer rows than scores": (array(ROWS, lambda rows: rows[1:]), "calibration"),
     "another threshold": (manifest("threshold", 99.0), "threshold does not follow"),
+    "noise of text": (parameter("generator", {"recipe": "GaussianNoise", "mean": "x"}), "'mean' parameter"),
+    "a schedule of text": (
+        parameter("generator", {"recipe": "VaeAnomalies", "schedule": "x"}),
+        "'schedule' parameter",
+    ),
     "an alarm rate of text": (parameter("alarm_rate", "low"), "alarm_rate"),
     "an alarm rate out of range": (parameter("alarm_rate", 100), "alarm_rate"),
     "scores of another type": (array(SCORES, lambda scores: scores.astype(np.float16)), "calibration scores"),

@@ -62,10 +62,10 @@ def test_a_crash_is_seen_and_the_next_file_tried(trials: Trials) -> None:
     assert trials.attempt(lambda path: path.write_bytes(b"x")).verdict == "refused"
 
 
-def test_the_committed_run_has_no_fault_and_the_page_quotes_it() -> None:
+def test_the_committed_run_has_no_fault() -> None:
     root = Path(__file__).parents[1]
     result = json.loads((root / "benchmarks" / "results" / "model_files.json").read_text())
-    assert result["any byte"]["files"] >= result["any byte"]["refused"] >= 10_000
+    assert result["any byte"]["files"] == result["any byte"]["refused"] >= 10_000
     assert not any(result[part]["faults"] for part in (*WAYS, "hostile"))
     assert set(result["each hostile file"]) == set(HOSTILE)
     assert all(found["seconds"] < 1 for found in result["each hostile file"].values())

@@ -23,6 +23,7 @@ SMALLEST_SCALE = float(np.finfo(np.float32).tiny)
 LARGEST_OUTPUT = 1e6
 TAIL = 1e-7
 MOST_KEPT = 2**16
+"""Categories of a column that get a column each, however many are asked for."""
 MILLISECONDS_A_DAY = 86_400_000
 
 
@@ -223,7 +224,7 @@ class CategoryColumn:
             (-count, text) for count, text in zip(counts.tolist(), cells.texts, strict=True) if count
         )
         ranked = [text for _, text in seen]
-        kept = ranked[:limit] if fixed is None else list(fixed)
+        kept = ranked[: min(limit, MOST_KEPT)] if fixed is None else list(fixed)
         rare = sorted(set(ranked) - set(kept))
         return cls(kind="category", missing=bool(np.any(codes < 0)), kept=kept, rare=rare)
 
