@@ -148,7 +148,7 @@ def with_other_arrays(data: bytes, seed: int) -> bytes:
     text, payload = parts(data)
     arrays = safetensors.numpy.load(payload)
     for _ in range(chance.randint(1, 3)):
-        name, other = chance.choice(list(arrays)), chance.choice(list(arrays))
+        name, other = chance.choices(sorted(arrays), k=2)
         change = chance.choice(("drop", "rename", "exchange", *["values"] * 7))
         if change == "drop":
             del arrays[name]
