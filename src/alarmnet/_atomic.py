@@ -34,6 +34,8 @@ def _reading(path: Path) -> Iterator[None]:
         raise InputError(f"{path}: there is no such file", code="missing_file") from error
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}", code="unreadable") from error
+    except ValueError as error:  # of a path that holds a zero byte
+        raise InputError(f"{str(path)!r} cannot be read: {error}", code="unreadable") from error
 
 
 def open_regular(path: Path) -> BinaryIO:

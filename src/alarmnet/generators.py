@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from alarmnet._random import SEED_LIMIT, torch_generator
-from alarmnet._validation import check_real, check_sizes, check_whole
+from alarmnet._validation import check_real, check_sizes, check_type, check_whole
 from alarmnet.errors import InputError
 from alarmnet.layers import materialise
 from alarmnet.targets.vae import VariationalAutoencoder
@@ -57,6 +57,7 @@ class GaussianNoise(Generator):
     deviation: float = 1.0
 
     def __post_init__(self) -> None:
+        check_real(self, "mean", self.mean, -math.inf)
         check_real(self, "deviation", self.deviation, 0)
 
     def sampler(self, rows: Tensor, *, seed: int, progress: ProgressFunction | None = None) -> Sampler:
@@ -159,6 +160,7 @@ class VaeAnomalies(Generator):
         check_sizes(self, "hidden", self.hidden)
         check_whole(self, "code", self.code)
         check_real(self, "spread", self.spread, 0, open_ends=False)
+        check_type(self, "schedule", self.schedule, Schedule)
 
     def sampler(self, rows: Tensor, *, seed: int, progress: ProgressFunction | None = None) -> Sampler:
         """Train the autoencoder on the rows and return the function that decodes improbable codes."""

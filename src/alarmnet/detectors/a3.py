@@ -15,6 +15,7 @@ from alarmnet.activations import flat_activations
 from alarmnet.alarms import AlarmNetworks, DenseAlarm, DenseAlarmNetwork, alarm_loss
 from alarmnet.detectors.base import BaseDetector, TrainingData, block_size, check_anomalies
 from alarmnet.detectors.known import KnownAnomalies
+from alarmnet.errors import ModelFileError
 from alarmnet.generators import GaussianNoise, Generator, Sampler, as_generator
 from alarmnet.layers import materialise
 from alarmnet.preprocessing import TableEncoder
@@ -413,4 +414,10 @@ class A3Detector(BaseDetector):
         return lambda index, read: kept[:, :read][index]
 
     def _block_logits(self, block: Tensor) -> Tensor:
-        return self._alarm.logits(self._features(block))
+        features = self._features(block)
+        if features.shape[1] != self._alarm.width:
+            raise ModelFileError(
+                f"the model's alarm reads {self._alarm.width} numbers a row, but its target gives "
+                f"{features.shape[1]}: its file is damaged or hostile; take another file, or fit it anew"
+            )
+        return self._alarm.logits(features)

@@ -26,7 +26,13 @@ from alarmnet._threads import operations, threads_for
 from alarmnet._validation import Labels, check_choice, check_real, check_type, check_whole, read_labels
 from alarmnet.detectors.files import arrays_of, manifest_of
 from alarmnet.deviations import NormalProfile
-from alarmnet.errors import AlarmnetWarning, InputError, TrainingDivergedError, rows_counted_from
+from alarmnet.errors import (
+    AlarmnetWarning,
+    InputError,
+    ModelFileError,
+    TrainingDivergedError,
+    rows_counted_from,
+)
 from alarmnet.layers import lay_out
 from alarmnet.persistence import write_file
 from alarmnet.preprocessing import ImageScaler, TableEncoder
@@ -290,7 +296,7 @@ class BaseDetector(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[misc]
         check_is_fitted(self)
         n_rows, X = row_count(X), _indexable(X)
         if n_rows <= ENCODED_AT_ONCE:
-            return self._matrix_logits(self.encoder_.transform(X))
+            return self._finite_logits(self.encoder_.transform(X))
         starts = range(0, n_rows, ENCODED_AT_ONCE)
         return np.concatenate(
             [self._part_logits(X, start, min(start + ENCODED_AT_ONCE, n_rows)) for start in starts]
@@ -469,13 +475,22 @@ class BaseDetector(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[misc]
 
     def _part_logits(self, X: Any, start: int, stop: int) -> Scores:
         with rows_counted_from(start, of="X"):
-            return self._matrix_logits(self.encoder_.transform(take(X, slice(start, stop))))
+            return self._finite_logits(self.encoder_.transform(take(X, slice(start, stop))))
 
     def _matrix_logits(self, matrix: Matrix) -> Scores:
         """Encoded rows (N, ...) to logits (N,), in padded blocks of one size."""
         logits = np.empty(len(matrix))
         for start, found in self._by_block(matrix, self._block_logits):
             logits[start : start + len(found)] = found
+        return logits
+
+    def _finite_logits(self, matrix: Matrix) -> Scores:
+        logits = self._matrix_logits(matrix)
+        if not np.isfinite(logits).all():
+            raise ModelFileError(
+                "the model gives no finite score: the weights in its file are damaged or hostile; take another "
+                "file, or fit it anew"
+            )
         return logits
 
     def _by_block(

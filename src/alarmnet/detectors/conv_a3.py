@@ -260,7 +260,7 @@ class ConvA3Detector(BaseDetector):
         check_choice(self, "scored_by", scored_by, SCORES)
         new = copy.copy(self)
         new.scored_by = scored_by
-        self.calibration_scores_ = np.sort(new._matrix_logits(self._calibration_matrix))
+        self.calibration_scores_ = np.sort(new._finite_logits(self._calibration_matrix))
         self.scored_by = scored_by
         for name in ("decision_scores_", "labels_"):
             self.__dict__.pop(name, None)
