@@ -31,7 +31,11 @@ def _plain(value: Any) -> Any:
 
 def manifest_of(detector: "BaseDetector") -> dict[str, Any]:
     """What a model file says in JSON: versions, parameters, encoder, labels, threshold, history."""
-    here = {"device": "auto", "verbose": False}  # of the machine and the terminal, not of the model
+    here = {
+        "device": "auto",
+        "verbose": False,
+        "checkpoint": None,
+    }  # of the machine and the terminal, not of the model
     parameters = detector.get_params(deep=False) | here
     return {
         "kind": KIND,
