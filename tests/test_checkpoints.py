@@ -1,11 +1,11 @@
 """Interrupted fits go on to the same model, and killed writers leave nothing behind."""
 
 import math
+import multiprocessing
 import os
 import random
 import resource
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -219,10 +219,11 @@ def test_a_training_that_diverges_keeps_the_last_good_state(
 
 # real kills
 
+SERVER = multiprocessing.get_context("forkserver")
+SERVER.set_forkserver_preload(["alarmnet.detectors.a3"])
 TRAINING = """
-import os, signal, sys, numpy as np
+import os, signal, numpy as np
 from alarmnet import A3Detector, DenseAlarm, DenseAutoencoder, Schedule
-model, checkpoint, killed_at = [*sys.argv[1:], None, None][:3]
 def tell(state):
     if f"{state.network} {state.step}" == killed_at:
         os.kill(os.getpid(), signal.SIGKILL)
@@ -233,28 +234,34 @@ A3Detector(
 ).fit(np.random.default_rng(0).normal(size=(300, 5))).save(model)
 """
 WRITING = """
-import sys, numpy as np
+import itertools, numpy as np
 from alarmnet.persistence import write_file
-number = 0
-while True:
-    number += 1
-    write_file(sys.argv[1], {"number": number}, {"numbers": np.full(500_000, number)})
+for number in itertools.count():
+    write_file(model, {"number": number}, {"numbers": np.full(500_000, number)})
 """
 
 
-def run_script(script: str, *arguments: object) -> "subprocess.Popen[bytes]":
-    return subprocess.Popen([sys.executable, "-c", script, *map(str, arguments)])
+def started(script: str, **names: object) -> Any:
+    """A process of its own that runs a script."""
+    process = SERVER.Process(target=exec, args=(script, names))
+    process.start()
+    return process
 
 
-def test_a_killed_training_becomes_the_same_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_killed_training_becomes_the_same_model(tmp_path: Path) -> None:
     model, other, kept = (tmp_path / name for name in ("model", "undisturbed", "kept"))
-    for place, said in [("target 60", "target at step "), ("alarm 95", "target finished, alarm at step ")]:
-        assert run_script(TRAINING, model, kept, place).wait() == -signal.SIGKILL
+    for killed_at, said in [
+        ("target 60", "target at step "),
+        ("alarm 5", "target finished, alarm at step "),
+        ("alarm 95", "target finished, alarm at step "),
+    ]:
+        process = started(TRAINING, model=model, checkpoint=kept, killed_at=killed_at)
+        process.join()
+        assert process.exitcode == -signal.SIGKILL
         assert not model.exists()
         assert kept_steps(kept).startswith(said)
-    for arguments in [(model, kept), (other,)]:
-        monkeypatch.setattr(sys, "argv", ["", *map(str, arguments)])
-        exec(TRAINING, {})
+    exec(TRAINING, {"model": model, "checkpoint": kept, "killed_at": None})
+    exec(TRAINING, {"model": other, "checkpoint": None, "killed_at": None})
     assert model.read_bytes() == other.read_bytes()
     assert not kept.exists()
 
@@ -262,12 +269,12 @@ def test_a_killed_training_becomes_the_same_model(tmp_path: Path, monkeypatch: p
 def test_killed_while_writing_the_old_file_or_the_new_one_is_whole(tmp_path: Path) -> None:
     path = tmp_path / "model"
     for after in (0.0, 0.013, 0.05):
-        writer = run_script(WRITING, path)
+        process = started(WRITING, model=path)
         while not path.exists():
             time.sleep(0.001)
         time.sleep(after)
-        writer.kill()
-        writer.wait()
+        process.kill()
+        process.join()
         manifest, arrays = read_file(path)
         assert (arrays["numbers"] == manifest["number"]).all()
     remove_strays(path)
