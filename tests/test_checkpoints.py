@@ -346,15 +346,6 @@ def interrupted(*_: object) -> None:
     raise KeyboardInterrupt
 
 
-def test_ctrl_c_without_a_checkpoint_says_so(table: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(A3Detector, "fit", interrupted)
-    result = run(*fit_arguments(table, table.parent / "model"), code=130)
-    assert result.stderr == (
-        "Interrupted: the output was not written. Nothing of the training is kept; --checkpoint FOLDER would keep "
-        "it.\n"
-    )
-
-
 def test_a_full_disk_keeps_what_was_there(table: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     model, kept = table.parent / "model", table.parent / "kept"
     model.write_text("old")
