@@ -19,6 +19,7 @@ import multiprocessing
 import os
 import random
 import resource
+import signal
 import subprocess
 import tempfile
 import time
@@ -78,7 +79,7 @@ def killed_training(
     began = time.monotonic()
     process = start(alarmnet, *fit_words(table, undisturbed, method))
     process.join()
-    longest = (time.monotonic() - began) / 4
+    longest = (time.monotonic() - began) / 10
     counts = {"kills": 0, "models": 0, "equal models": 0, "files left behind": 0}
     while counts["kills"] < kills or kept.exists():
         process = start(alarmnet, *fit_words(table, model, method), "--checkpoint", kept)
@@ -96,6 +97,7 @@ def killed_training(
             left = {path.name for path in folder.iterdir()} - {table.name, undisturbed.name}
             counts["files left behind"] += len(left)
         else:
+            assert process.exitcode == -signal.SIGKILL
             counts["kills"] += 1
     return counts
 
