@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping
+from os import PathLike
 from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
@@ -20,7 +21,7 @@ from alarmnet.generators import GaussianNoise, Generator, Sampler, as_generator
 from alarmnet.layers import materialise
 from alarmnet.preprocessing import TableEncoder
 from alarmnet.targets import ConvAutoencoder, DenseAutoencoder, Target, TargetNetwork
-from alarmnet.training import ProgressFunction, Schedule, train
+from alarmnet.training import ProgressFunction, Schedule, TrainingContext, train
 
 KEPT_ACTIVATIONS = 2**28
 """Bytes of activations kept in memory during training; past it they are computed batch by batch."""
@@ -121,6 +122,9 @@ class A3Detector(BaseDetector):
         fresh seed; `seed_` has it.
     verbose
         True shows progress bars; a function is called with each `Progress`.
+    checkpoint
+        A folder in which `fit` keeps its training as it goes. Interrupted, the same `fit` with the same folder goes
+        on from there to the same model, bit for bit; `save` then removes what is in it.
 
     Attributes
     ----------
@@ -180,6 +184,7 @@ class A3Detector(BaseDetector):
         device: str = "auto",
         random_state: int | np.random.RandomState | np.random.Generator | None = None,
         verbose: bool | ProgressFunction = False,
+        checkpoint: str | PathLike[str] | None = None,
     ) -> None:
         self.target = target
         self.generator = generator
@@ -199,6 +204,7 @@ class A3Detector(BaseDetector):
         self.device = device
         self.random_state = random_state
         self.verbose = verbose
+        self.checkpoint = checkpoint
 
     @classmethod
     def as_published(
@@ -276,7 +282,7 @@ class A3Detector(BaseDetector):
     def _build_alarm(self, width: int) -> DenseAlarmNetwork:
         return (self.alarm or ALARM).build(width)
 
-    def _fit_networks(self, data: TrainingData, progress: ProgressFunction | None) -> None:
+    def _fit_networks(self, data: TrainingData, context: TrainingContext) -> None:
         check_anomalies(data.known, self.generated_weight)
         target = self._target
         if target.trainable:
@@ -293,12 +299,12 @@ class A3Detector(BaseDetector):
                 validation_loss=(lambda: target.row_losses(data.rows[data.validation_normal]).mean())
                 if len(data.validation_normal)
                 else None,
-                progress=progress,
+                context=context,
             )
         target.to(data.rows.device).requires_grad_(False).eval()
-        self._fit_alarm(data, progress)
+        self._fit_alarm(data, context)
 
-    def _fit_alarm(self, data: TrainingData, progress: ProgressFunction | None) -> None:
+    def _fit_alarm(self, data: TrainingData, context: TrainingContext) -> None:
         check_anomalies(data.known, self.generated_weight)
         features = self._feature_source(data.rows)
         wide = self._features(data.rows[:1]).shape[1]
@@ -307,12 +313,12 @@ class A3Detector(BaseDetector):
         sample = None
         if self.generated_weight:
             recipe = as_generator(self.generator)
-            sample = recipe.sampler_for(data.rows, data.normal, seed=self.seed_, progress=progress)
+            sample = recipe.sampler_for(data.rows, data.normal, seed=self.seed_, context=context)
         alarms = []
         for prefix, reads in zip(("", "second "), self._alarms_read, strict=False):
             alarms.append(self._build_alarm(widths[reads]))
             schedule = self.alarm_schedule or alarm_schedule(reads, len(data.normal))
-            self._train_alarm(alarms[-1], data, features, sample, schedule, prefix, progress)
+            self._train_alarm(alarms[-1], data, features, sample, schedule, prefix, context)
         self._alarm = AlarmNetworks(alarms)
 
     def _train_alarm(
@@ -323,7 +329,7 @@ class A3Detector(BaseDetector):
         sample: Sampler | None,
         schedule: Schedule,
         prefix: str,
-        progress: ProgressFunction | None,
+        context: TrainingContext,
     ) -> None:
         """Train one alarm on the first so many features as it reads."""
         device, seed = data.rows.device, self.seed_
@@ -374,8 +380,9 @@ class A3Detector(BaseDetector):
             schedule=schedule,
             generator=torch_generator(seed, f"{prefix}alarm batches"),
             noise=torch_generator(seed, f"{prefix}alarm noise", device),
+            draws=(draws, picked.draws),
             validation_loss=validation_loss if len(held) else None,
-            progress=progress,
+            context=context,
         )
 
     def _loss(self, real: Tensor, labels: Tensor, known: Tensor, generated: Tensor) -> Tensor:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 KIND = "alarmnet detector"
 LEARNED = ("seed_", "alarm_rate_", "label_counts_", "history_", "calibration_is_labelled_", "notes_")
 """Fitted attributes that a manifest holds as they are."""
-HERE = {"device": "auto", "verbose": False}
+HERE = {"device": "auto", "verbose": False, "checkpoint": None}
 """Parameters that belong to the machine and the terminal, not to the model."""
 POSITIVE = ("running_var", "deviation")
 """Endings of arrays that are divided by, or by the root of."""
