@@ -180,7 +180,10 @@ def test_interrupted_training_exits_with_130_and_leaves_nothing(
 
     monkeypatch.setattr(A3Detector, "fit", interrupted)
     result = run("fit", folder / "train.csv", *LABELS, "--out", tmp_path / "m", code=130)
-    assert result.stderr == "Interrupted: the output was not written.\n"
+    assert result.stderr == (
+        "Interrupted: the output was not written. Nothing of the training is kept; --checkpoint FOLDER would keep "
+        "it.\n"
+    )
     assert not list(tmp_path.iterdir())
 
 

@@ -214,6 +214,11 @@ def array(name: str, change: Callable[[NDArray[Any]], Any]) -> Callable[[Content
     return lambda contents: contents[1].update({name: np.asarray(change(contents[1][name]))})
 
 
+def category(*, kept: list[str], rare: list[str] | None = None) -> Callable[[Contents], None]:
+    state = {"kind": "category", "missing": False, "kept": kept, "rare": rare or []}
+    return lambda contents: contents[0]["encoder"]["columns"].__setitem__(0, state)
+
+
 SCORES, ROWS, WEIGHT = "calibration.scores", "calibration.rows", "alarm.alarms.0.output.weight"
 
 HOSTILE: dict[str, tuple[Callable[[Contents], Any], str]] = {
@@ -227,6 +232,10 @@ HOSTILE: dict[str, tuple[Callable[[Contents], Any], str]] = {
     "no encoder": (lambda contents: contents[0].pop("encoder"), "KeyError: 'encoder'"),
     "damaged encoder": (manifest("encoder", {"kind": "table"}), "KeyError"),
     "three classes": (manifest("classes", [0, 1, 2]), "classes are not two"),
+    "equal classes": (manifest("classes", [1, 1]), "classes are not two"),
+    "classes of lists": (manifest("classes", [[], []]), "classes are not two"),
+    "a class of a long text": (manifest("classes", ["a", "b" * 5000]), "labels of the classes are too long"),
+    "a long error": (manifest("method", "x" * 10**6), "KeyError: 'xxx"),
     "huge hidden sizes": (field("alarm", "hidden", [10**9, 10**9]), "RuntimeError"),
     "sizes beyond 64 bits": (field("target", "hidden", [10**30]), "Error"),
     "no hidden sizes": (field("alarm", "hidden", []), "hidden"),
@@ -264,8 +273,41 @@ HOSTILE: dict[str, tuple[Callable[[Contents], Any], str]] = {
     ),
     "fewer rows than scores": (array(ROWS, lambda rows: rows[1:]), "calibration"),
     "another threshold": (manifest("threshold", 99.0), "threshold does not follow"),
+    "noise of text": (parameter("generator", {"recipe": "GaussianNoise", "mean": "x"}), "'mean' parameter"),
+    "a schedule of text": (
+        parameter("generator", {"recipe": "VaeAnomalies", "schedule": "x"}),
+        "'schedule' parameter",
+    ),
     "an alarm rate of text": (parameter("alarm_rate", "low"), "alarm_rate"),
     "an alarm rate out of range": (parameter("alarm_rate", 100), "alarm_rate"),
+    "scores of another type": (array(SCORES, lambda scores: scores.astype(np.float16)), "calibration scores"),
+    "rows of another type": (
+        array(ROWS, lambda rows: rows.astype(np.float64)),
+        "calibration rows do not fit",
+    ),
+    "label counts of text": (learned("label_counts_", {"normal": "many"}), "label counts"),
+    "history without steps": (learned("history_", {"target": [{}]}), "history is damaged"),
+    "notes of another type": (learned("notes_", []), "what was learned is of another type"),
+    "numbers beyond float32": (
+        lambda contents: contents[0]["encoder"]["columns"][0].update(high=1e300),
+        "a stored column is damaged: numbers",
+    ),
+    "a column without categories": (category(kept=[]), "number of categories"),
+    "a column of too many categories": (category(kept=["x"] * 70_000), "number of categories"),
+    "a category twice": (category(kept=["a", "a"]), "categories that occur twice"),
+    "a category kept and rare": (category(kept=["a"], rare=["a"]), "categories that occur twice"),
+    "rare categories twice": (category(kept=["a"], rare=["b", "b"]), "order of categories"),
+    "too many columns": (
+        lambda contents: contents[0]["encoder"].update(columns=[None] * 60_000),
+        "too many columns are stored",
+    ),
+    "names that multiply": (
+        lambda contents: (
+            contents[0]["encoder"].update(names=["x" * 1000, *"bcde"]),
+            category(kept=[str(number) for number in range(20_000)])(contents),
+        ),
+        "column names are too long",
+    ),
     "a missing seed": (lambda contents: contents[0]["learned"].pop("seed_"), "KeyError: 'seed_'"),
     "a seed of text": (learned("seed_", "x"), "seed_"),
 }
@@ -306,7 +348,42 @@ def test_hostile_files_are_refused_with_name_and_reason(
         load(path)
     assert str(path) in str(caught.value)
     assert reason in str(caught.value)
+    assert len(str(caught.value)) < 1000
     assert time.process_time() - begun < 2
+
+
+def test_the_machine_and_not_the_file_says_where_to_compute(saved: Path, tmp_path: Path) -> None:
+    manifest, arrays = read_file(saved)
+    manifest["parameters"].update(device="meta", verbose="loud")
+    write_file(tmp_path / "some.model", manifest, arrays)
+    again: Any = load(tmp_path / "some.model")
+    assert (again.device, again.verbose) == ("auto", False)
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (lambda weight: np.full_like(weight, 3e38), "gives no finite score"),
+        (lambda weight: np.repeat(weight, 2, axis=1), "but its target gives"),
+        (lambda weight: weight[:, :-1], "but its target gives"),
+    ],
+)
+def test_weights_that_cannot_score_are_refused_when_scoring(
+    saved: Path, rows: Floats, tmp_path: Path, change: Callable[[Any], Any], reason: str
+) -> None:
+    manifest, arrays = read_file(saved)
+    for name in [name for name in arrays if name.endswith("hidden.linear1.weight")]:
+        arrays[name] = np.ascontiguousarray(change(arrays[name]))
+    target = [name for name in arrays if name.startswith("target") and name.endswith("linear1.weight")]
+    arrays |= {name: read_file(saved)[1][name] for name in target}
+    write_file(tmp_path / "some.model", manifest, arrays)
+    with pytest.raises(ModelFileError, match=reason):
+        load(tmp_path / "some.model").decision_function(rows)
+
+
+def test_a_path_with_a_zero_byte_is_refused() -> None:
+    with pytest.raises(ModelFileError, match=r"'some\\x00model' cannot be read: embedded null byte"):
+        load("some\0model")
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from alarmnet import ColumnSwap, GaussianNoise, InputError, Schedule, UniformNoise, VaeAnomalies
 from alarmnet.generators import GENERATORS, CallableGenerator, Generator, Sampler
-from alarmnet.training import Progress
+from alarmnet.training import ALONE, Progress, TrainingContext
 
 SMALL_VAE = VaeAnomalies(hidden=(16, 8), code=2, schedule=Schedule(steps=5))
 RECIPES = [
@@ -99,7 +99,9 @@ def vae(spread: float, told: list[Progress] | None = None) -> tuple[Sampler, Ten
     recipe = VaeAnomalies(
         hidden=(16, 8), code=2, spread=spread, schedule=Schedule(steps=150, learning_rate=1e-2, batch_size=64)
     )
-    return recipe.sampler(rows, seed=0, progress=None if told is None else told.append), rows
+    return recipe.sampler(
+        rows, seed=0, context=TrainingContext(told.append if told is not None else None)
+    ), rows
 
 
 def test_the_variational_autoencoder_learns() -> None:
@@ -162,5 +164,5 @@ def test_only_generators_that_learn_are_given_copies_of_the_rows(
         return lambda batch, _: batch
 
     monkeypatch.setattr(type(recipe), "sampler", sampler)
-    recipe.sampler_for(torch.zeros(5, 2), torch.tensor([0, 1, 4]), seed=0, progress=None)
+    recipe.sampler_for(torch.zeros(5, 2), torch.tensor([0, 1, 4]), seed=0, context=ALONE)
     assert seen == [given]

@@ -13,7 +13,9 @@ def test_a_number_fills_the_pieces_below_it() -> None:
     cut = pieces(torch.tensor([[0.15], [-5.0], [7.0]]))
     assert cut[:, 0].tolist() == [pytest.approx(0.15), -5.0, 7.0]
     below = sum(share <= 0.1 for share in SHARES) - 1  # the gap from 0.1 to 0.2 is half full
-    assert cut[0, 1:].tolist() == pytest.approx([1.0] * below + [0.5] + [0.0] * (len(pieces) - below - 1), abs=0.01)
+    assert cut[0, 1:].tolist() == pytest.approx(
+        [1.0] * below + [0.5] + [0.0] * (len(pieces) - below - 1), abs=0.01
+    )
     assert cut[1, 1:].tolist() == [0.0] * len(pieces)
     assert cut[2, 1:].tolist() == [1.0] * len(pieces)
 

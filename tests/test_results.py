@@ -5,7 +5,14 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
-from benchmarks import alarm_rate, choose_conv_defaults, choose_defaults, conv_speed, nsl_kdd_defaults
+from benchmarks import (
+    alarm_rate,
+    choose_conv_defaults,
+    choose_defaults,
+    conv_speed,
+    model_files,
+    nsl_kdd_defaults,
+)
 from experiments import conv_rows, rows
 
 ROOT = Path(__file__).parents[1]
@@ -13,6 +20,7 @@ RESULTS = ROOT / "benchmarks" / "results"
 TABLES: dict[str, tuple[str, Iterable[str]]] = {
     "rows of the paper": ("results.md", rows.table()),
     "alarm rate": ("results.md", alarm_rate.summary(RESULTS / "alarm_rate.jsonl")),
+    "model files": ("files.md", model_files.summary(RESULTS / "model_files.json")),
     "timing": ("results.md", nsl_kdd_defaults.summary(RESULTS / "nsl_kdd_defaults.json")),
     "validation": (
         "defaults.md",

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from alarmnet import InputError, Schedule, TrainingDivergedError
 from alarmnet.layers import SeededDropout
-from alarmnet.training import Progress, batches, train
+from alarmnet.training import Progress, TrainingContext, batches, train
 
 
 def toy() -> nn.Linear:
@@ -159,7 +159,7 @@ def test_history_and_progress_tell_the_mean_loss_since_the_last_check() -> None:
         network,
         lambda index: 0 * network.weight.sum() + next(steps),
         schedule=Schedule(steps=45),
-        progress=told.append,
+        context=TrainingContext(told.append),
     )
     assert history[:2] == [{"step": 3, "loss": 2}, {"step": 6, "loss": 5}]
     assert history[-1]["step"] == 45

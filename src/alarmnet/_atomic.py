@@ -1,5 +1,7 @@
 """Files opened and replaced so that nothing blocks and nobody ever sees half of one."""
 
+import fcntl
+import hashlib
 import os
 import secrets
 import stat
@@ -34,6 +36,8 @@ def _reading(path: Path) -> Iterator[None]:
         raise InputError(f"{path}: there is no such file", code="missing_file") from error
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}", code="unreadable") from error
+    except ValueError as error:  # of a path that holds a zero byte
+        raise InputError(f"{str(path)!r} cannot be read: {error}", code="unreadable") from error
 
 
 def open_regular(path: Path) -> BinaryIO:
@@ -79,12 +83,45 @@ def target_of(path: Path) -> Path:
     return target
 
 
+def _drafts_of(target: Path) -> str:
+    """How the drafts of one target begin: short, however long its name is."""
+    return f".alarmnet-{hashlib.sha256(os.fsencode(target.name)).hexdigest()[:16]}-"
+
+
+def remove_strays(path: str | os.PathLike[str]) -> None:
+    """Remove what writers of ``path`` that were killed left beside it; a draft in use is locked, and stays."""
+    target = target_of(Path(path))
+    for draft in target.parent.glob(f"{_drafts_of(target)}*.tmp"):
+        with suppress(OSError, InputError), open_regular(draft) as stream:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            draft.unlink()
+
+
+@contextmanager
+def _locked_draft(target: Path) -> Iterator[Path]:
+    """Make a new empty file beside ``target``; the lock ends with this process, however that ends."""
+    while True:
+        draft = target.with_name(f"{_drafts_of(target)}{secrets.token_hex(8)}.tmp")
+        descriptor = os.open(draft, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o666)
+        with suppress(OSError):  # where a file system has no locks, nothing is taken for a stray either
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        if os.fstat(descriptor).st_nlink:
+            break
+        os.close(descriptor)  # removed as a stray before it was locked
+    try:
+        yield draft
+    finally:
+        draft.unlink(missing_ok=True)
+        os.close(descriptor)
+
+
 @contextmanager
 def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
     """Give a new empty file beside ``path`` to write to, and rename it to ``path`` when the block ends well.
 
     When the block fails, by whatever error or interruption, the new file is removed and what stood at
-    ``path`` stays as it was. A link is followed: what it points to is replaced. Permissions follow the umask.
+    ``path`` stays as it was; where the process is killed, the next one that writes ``path`` removes it. A link
+    is followed: what it points to is replaced. Permissions follow the umask.
 
     Raises
     ------
@@ -104,17 +141,15 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
     """
     final = Path(path)
     target = target_of(final)
-    draft = target.with_name(f".alarmnet-{secrets.token_hex(8)}.tmp")
+    remove_strays(target)
     try:
-        draft.touch(exist_ok=False)
-        yield draft
-        _flush_to_disk(draft)
-        draft.replace(target)
+        with _locked_draft(target) as draft:
+            yield draft
+            _flush_to_disk(draft)
+            draft.replace(target)
     except OSError as error:
         raise InputError(
             f"{final} could not be written: {error.strerror or error}", code="unwritable"
         ) from error
-    finally:
-        draft.unlink(missing_ok=True)
     with suppress(OSError):  # the file is in place; some file systems cannot flush a folder
         _flush_to_disk(target.parent)

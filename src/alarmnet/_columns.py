@@ -5,7 +5,7 @@ output, ``to_dict`` and ``column_from_dict`` carry it. Its ``__post_init__`` ref
 have made, since it may come from a file.
 """
 
-import math
+import itertools
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -14,7 +14,7 @@ from typing import Any, Literal
 import numpy as np
 from scipy.special import ndtri
 
-from alarmnet._frames import Cells, Float32s, Floats
+from alarmnet._frames import FLOAT32_LIMIT, Cells, Float32s, Floats
 
 Scaling = Literal["quantile", "minmax", "standard", "quantile-normal"]
 
@@ -22,6 +22,8 @@ KNOTS = 256
 SMALLEST_SCALE = float(np.finfo(np.float32).tiny)
 LARGEST_OUTPUT = 1e6
 TAIL = 1e-7
+MOST_KEPT = 2**16
+"""Categories of a column that get a column each, however many are asked for."""
 MILLISECONDS_A_DAY = 86_400_000
 
 
@@ -30,8 +32,9 @@ def _require(condition: bool, what: str) -> None:
         raise ValueError(f"a stored column is damaged: {what}")
 
 
-def _is_finite(*numbers: object) -> bool:
-    return all(isinstance(number, float) and math.isfinite(number) for number in numbers)
+def _are_numbers(*numbers: object) -> bool:
+    """Whether these can have come from cells, or differences of them: no cell lies beyond float32."""
+    return all(isinstance(number, float) and abs(number) <= 2 * FLOAT32_LIMIT for number in numbers)
 
 
 def _usable(*scales: float) -> float:
@@ -47,7 +50,7 @@ class LinearScale:
     scale: float
 
     def __post_init__(self) -> None:
-        _require(_is_finite(self.shift, self.scale) and self.scale >= SMALLEST_SCALE, "linear scale")
+        _require(_are_numbers(self.shift, self.scale) and self.scale >= SMALLEST_SCALE, "linear scale")
 
     @classmethod
     def between(cls, low: float, high: float) -> "LinearScale":
@@ -71,7 +74,7 @@ class QuantileScale:
     def __post_init__(self) -> None:
         object.__setattr__(self, "knots", list(self.knots))
         object.__setattr__(self, "positions", list(self.positions))
-        _require(_is_finite(*self.knots, *self.positions, self.spread), "quantiles that are not finite")
+        _require(_are_numbers(*self.knots, *self.positions, self.spread), "quantiles that are no numbers")
         _require(0 < len(self.knots) == len(self.positions), "quantiles of unequal number")
         _require(
             bool(np.all(np.diff(self.knots) > 0) and np.all(np.diff(self.positions) > 0)), "quantile order"
@@ -147,7 +150,7 @@ class NumberColumn:
     scale: Scale
 
     def __post_init__(self) -> None:
-        _require(type(self.missing) is bool and _is_finite(self.low, self.high, self.median), "numbers")
+        _require(type(self.missing) is bool and _are_numbers(self.low, self.high, self.median), "numbers")
         _require(self.low <= self.median <= self.high, "training range")
 
     @classmethod
@@ -203,9 +206,14 @@ class CategoryColumn:
     def __post_init__(self) -> None:
         object.__setattr__(self, "kept", list(self.kept))
         object.__setattr__(self, "rare", list(self.rare))
-        known = [*self.kept, *self.rare]
-        _require(type(self.missing) is bool and all(isinstance(text, str) for text in known), "categories")
-        _require(len(set(known)) == len(known), "categories that occur twice")
+        _require(0 < len(self.kept) <= MOST_KEPT, "number of categories")
+        texts = itertools.chain(self.kept, self.rare)
+        _require(type(self.missing) is bool and all(isinstance(text, str) for text in texts), "categories")
+        _require(
+            all(before < after for before, after in itertools.pairwise(self.rare)), "order of categories"
+        )
+        kept = set(self.kept)
+        _require(len(kept) == len(self.kept) and kept.isdisjoint(self.rare), "categories that occur twice")
 
     @classmethod
     def learn(cls, cells: Cells, *, limit: int, fixed: Sequence[str] | None = None) -> "CategoryColumn":
@@ -216,7 +224,7 @@ class CategoryColumn:
             (-count, text) for count, text in zip(counts.tolist(), cells.texts, strict=True) if count
         )
         ranked = [text for _, text in seen]
-        kept = ranked[:limit] if fixed is None else list(fixed)
+        kept = ranked[: min(limit, MOST_KEPT)] if fixed is None else list(fixed)
         rare = sorted(set(ranked) - set(kept))
         return cls(kind="category", missing=bool(np.any(codes < 0)), kept=kept, rare=rare)
 

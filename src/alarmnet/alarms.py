@@ -78,6 +78,7 @@ class AlarmNetworks(nn.Module):
     def __init__(self, alarms: Sequence[DenseAlarmNetwork]) -> None:
         super().__init__()
         self.alarms = nn.ModuleList(alarms)
+        self.width = max(alarm.width for alarm in alarms)
 
     def forward(self, features: Tensor) -> Tensor:
         """Score a batch with each alarm."""

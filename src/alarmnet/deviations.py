@@ -26,7 +26,8 @@ class NormalProfile:
 
     def __init__(self, normal: NDArray[np.float32], sources: Sequence[str]) -> None:
         self.names = list(dict.fromkeys(sources))
-        self._places = np.array([self.names.index(source) for source in sources], dtype=np.intp)
+        places = {name: place for place, name in enumerate(self.names)}
+        self._places = np.array([places[source] for source in sources], dtype=np.intp)
         self._sorted = np.sort(normal, axis=0)
 
     def deviations(self, matrix: NDArray[np.float32]) -> NDArray[np.float64]:

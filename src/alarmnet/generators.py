@@ -10,11 +10,11 @@ import torch
 from torch import Tensor
 
 from alarmnet._random import SEED_LIMIT, torch_generator
-from alarmnet._validation import check_real, check_sizes, check_whole
+from alarmnet._validation import check_real, check_sizes, check_type, check_whole
 from alarmnet.errors import InputError
 from alarmnet.layers import materialise
 from alarmnet.targets.vae import VariationalAutoencoder
-from alarmnet.training import ProgressFunction, Schedule, train
+from alarmnet.training import ALONE, Schedule, TrainingContext, train
 
 Sampler = Callable[[Tensor, torch.Generator], Tensor]
 """A batch of encoded rows and a generator to draw from, to as many counterexamples of the same shape."""
@@ -28,14 +28,12 @@ class Generator(ABC):
     """Whether it wants the training rows, which are then copied; else it is given none."""
 
     @abstractmethod
-    def sampler(self, rows: Tensor, *, seed: int, progress: ProgressFunction | None = None) -> Sampler:
+    def sampler(self, rows: Tensor, *, seed: int, context: TrainingContext = ALONE) -> Sampler:
         """Learn from the normal training rows what is needed, and return the function that draws."""
 
-    def sampler_for(
-        self, rows: Tensor, normal: Tensor, *, seed: int, progress: ProgressFunction | None
-    ) -> Sampler:
+    def sampler_for(self, rows: Tensor, normal: Tensor, *, seed: int, context: TrainingContext) -> Sampler:
         """Give the function that draws, for the rows numbered in `normal`."""
-        return self.sampler(rows[normal if self.learns else normal[:0]], seed=seed, progress=progress)
+        return self.sampler(rows[normal if self.learns else normal[:0]], seed=seed, context=context)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,9 +55,10 @@ class GaussianNoise(Generator):
     deviation: float = 1.0
 
     def __post_init__(self) -> None:
+        check_real(self, "mean", self.mean, -math.inf)
         check_real(self, "deviation", self.deviation, 0)
 
-    def sampler(self, rows: Tensor, *, seed: int, progress: ProgressFunction | None = None) -> Sampler:
+    def sampler(self, rows: Tensor, *, seed: int, context: TrainingContext = ALONE) -> Sampler:
         """Return the function that draws; nothing is learned."""
         return lambda batch, generator: torch.empty_like(batch).normal_(
             self.mean, self.deviation, generator=generator
@@ -85,7 +84,7 @@ class UniformNoise(Generator):
     def __post_init__(self) -> None:
         check_real(self, "low", self.low, -math.inf, self.high)
 
-    def sampler(self, rows: Tensor, *, seed: int, progress: ProgressFunction | None = None) -> Sampler:
+    def sampler(self, rows: Tensor, *, seed: int, context: TrainingContext = ALONE) -> Sampler:
         """Return the function that draws; nothing is learned."""
         return lambda batch, generator: torch.empty_like(batch).uniform_(
             self.low, self.high, generator=generator
@@ -115,7 +114,7 @@ class ColumnSwap(Generator):
         check_real(self, "high", self.high, 0, 1, open_ends=False)
         check_real(self, "low", self.low, 0, self.high, open_ends=False)
 
-    def sampler(self, rows: Tensor, *, seed: int, progress: ProgressFunction | None = None) -> Sampler:
+    def sampler(self, rows: Tensor, *, seed: int, context: TrainingContext = ALONE) -> Sampler:
         """Keep the training rows to draw from."""
         columns = rows.flatten(1)
 
@@ -159,8 +158,9 @@ class VaeAnomalies(Generator):
         check_sizes(self, "hidden", self.hidden)
         check_whole(self, "code", self.code)
         check_real(self, "spread", self.spread, 0, open_ends=False)
+        check_type(self, "schedule", self.schedule, Schedule)
 
-    def sampler(self, rows: Tensor, *, seed: int, progress: ProgressFunction | None = None) -> Sampler:
+    def sampler(self, rows: Tensor, *, seed: int, context: TrainingContext = ALONE) -> Sampler:
         """Train the autoencoder on the rows and return the function that decodes improbable codes."""
         network = VariationalAutoencoder(hidden=self.hidden, code=self.code).build(tuple(rows.shape[1:]))
         materialise(network, torch_generator(seed, "vae weights"))
@@ -173,7 +173,7 @@ class VaeAnomalies(Generator):
             schedule=self.schedule,
             generator=torch_generator(seed, "vae batches"),
             noise=torch_generator(seed, "vae noise", rows.device),
-            progress=progress,
+            context=context,
         )
 
         def sample(batch: Tensor, generator: torch.Generator) -> Tensor:
@@ -203,7 +203,7 @@ class CallableGenerator(Generator):
     def __init__(self, function: Callable[[Tensor], Tensor]) -> None:
         self.function = function
 
-    def sampler(self, rows: Tensor, *, seed: int, progress: ProgressFunction | None = None) -> Sampler:
+    def sampler(self, rows: Tensor, *, seed: int, context: TrainingContext = ALONE) -> Sampler:
         """Wrap the function with a check of what it returns."""
 
         def sample(batch: Tensor, generator: torch.Generator) -> Tensor:

@@ -35,9 +35,14 @@ FORMAT_VERSION = 1
 _MAGIC = b"ALARMNET"
 _HEADER = struct.Struct("<8sIQQ")
 _DIGEST_BYTES = hashlib.sha256().digest_size
-# What is parsed into Python objects takes up to forty times its own size, so it is bounded.
+# What is parsed into Python objects takes many times its own size, lists and dicts the most, so it is bounded.
 _MOST_MANIFEST_BYTES = 1 << 23
+_MOST_CONTAINERS = 1 << 18
 _MOST_ARRAY_INDEX_BYTES = 1 << 20
+
+
+def _is_too_much_to_parse(text: bytes) -> bool:
+    return len(text) > _MOST_MANIFEST_BYTES or text.count(b"[") + text.count(b"{") > _MOST_CONTAINERS
 
 
 def _array_index_bytes(payload: bytes) -> int:
@@ -78,7 +83,7 @@ def write_file(
         payload = safetensors.numpy.save({name: np.asarray(a, order="C") for name, a in arrays.items()})
     except (ValueError, TypeError, safetensors.SafetensorError) as error:
         raise InputError(f"{path}: this cannot be stored: {error}", code="unstorable") from error
-    if len(text) > _MOST_MANIFEST_BYTES or _array_index_bytes(payload) > _MOST_ARRAY_INDEX_BYTES:
+    if _is_too_much_to_parse(text) or _array_index_bytes(payload) > _MOST_ARRAY_INDEX_BYTES:
         raise InputError(
             f"{path}: the manifest or the list of arrays is too long to be stored", code="too_large"
         )
@@ -96,8 +101,8 @@ def _reject_constant(constant: str) -> None:
 
 
 def _parse_manifest(text: bytes) -> dict[str, Any]:
-    if len(text) > _MOST_MANIFEST_BYTES:
-        raise ModelFileError("its manifest is too long")
+    if _is_too_much_to_parse(text):
+        raise ModelFileError("its manifest holds too many values")
     try:
         manifest = json.loads(text.decode(), parse_constant=_reject_constant)
     except RecursionError as error:
@@ -110,8 +115,6 @@ def _parse_manifest(text: bytes) -> dict[str, Any]:
 
 
 def _parse_arrays(payload: bytes) -> dict[str, np.ndarray]:
-    if _array_index_bytes(payload) > _MOST_ARRAY_INDEX_BYTES:
-        raise ModelFileError("its list of arrays is too long")
     try:
         arrays = safetensors.numpy.load(payload)
     except KeyError as error:
@@ -122,7 +125,7 @@ def _parse_arrays(payload: bytes) -> dict[str, np.ndarray]:
 
 
 def _split(stream: BinaryIO) -> tuple[bytes, bytes]:
-    """Read the file and give manifest and arrays, once sizes and digest have been found right."""
+    """Give manifest and arrays, once sizes, which are looked at first, and digest have been found right."""
     size = os.fstat(stream.fileno()).st_size
     if size == 0:
         raise ModelFileError("it is empty")
@@ -143,10 +146,19 @@ def _split(stream: BinaryIO) -> tuple[bytes, bytes]:
     if size != expected:
         problem = "cut short" if size < expected else "too long"
         raise ModelFileError(f"it is {problem} or damaged: {size} bytes where its header says {expected}")
-    body = stream.read(manifest_bytes + array_bytes)
-    if hashlib.sha256(header + body).digest() != stream.read():
+    if manifest_bytes > _MOST_MANIFEST_BYTES:
+        raise ModelFileError("its manifest is too long")
+    manifest = stream.read(manifest_bytes)
+    if _array_index_bytes(stream.read(min(8, array_bytes))) > _MOST_ARRAY_INDEX_BYTES:
+        raise ModelFileError("its list of arrays is too long")
+    stream.seek(_HEADER.size + manifest_bytes)
+    payload = stream.read(array_bytes)
+    digest = hashlib.sha256(header)
+    digest.update(manifest)
+    digest.update(payload)
+    if digest.digest() != stream.read():
         raise ModelFileError("it was changed or damaged after it was written: its digest does not match")
-    return body[:manifest_bytes], body[manifest_bytes:]
+    return manifest, payload
 
 
 def read_file(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
@@ -170,4 +182,4 @@ def read_file(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, n
     except ModelFileError as error:
         raise ModelFileError(f"{path} cannot be read as a model: {error}") from error
     except (OSError, MemoryError) as error:
-        raise ModelFileError(f"{path} cannot be read: {error or 'it does not fit in memory'}") from error
+        raise ModelFileError(f"{path} cannot be read: {str(error) or 'it does not fit in memory'}") from error

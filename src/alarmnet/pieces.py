@@ -21,7 +21,7 @@ class Pieces(nn.Module):
 
     A number becomes one piece for each gap between neighbouring knots: 0 below the gap, 1 above it, and linear
     within, so that a linear layer can weigh every range of a number by itself. Columns of two values stay as they
-    are. Source: Gorishniy, Rubachev, Babenko, "On Embeddings for Numerical Features" (2022), piecewise linear encoding.
+    are. Source: Gorishniy, Rubachev, Babenko, "On Embeddings for Numerical Features" (2022), section 3.2.
 
     Shapes
     ------

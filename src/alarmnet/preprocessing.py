@@ -45,6 +45,9 @@ __all__ = ["EncodingSummary", "ImageScaler", "TableEncoder", "UnseenCategories",
 OnExtra = Literal["refuse", "ignore"]
 
 IDENTIFIER_ROWS = 20
+MOST_STORED_COLUMNS = 50_000
+MOST_LETTERS = 2**24
+"""In the names of output columns, which repeat a stored column's name for each category."""
 
 
 @dataclass(frozen=True)
@@ -293,12 +296,19 @@ class TableEncoder:
         )
         encoder._check_parameters()
         stored, names = state["columns"], state["names"]
+        if len(stored) > MOST_STORED_COLUMNS:
+            raise ValueError("too many columns are stored")
         labels = [f"x{index}" for index in range(len(stored))] if names is None else list(names)
         if len(set(labels)) != len(stored) or not all(isinstance(label, str) for label in labels):
             raise ValueError("the stored column names do not fit the stored columns")
         plan = {
             label: column_from_dict(column) for label, column in zip(labels, stored, strict=True) if column
         }
+        categories = {
+            label: len(column.kept) for label, column in plan.items() if isinstance(column, CategoryColumn)
+        }
+        if sum(len(label) * count for label, count in categories.items()) > MOST_LETTERS:
+            raise ValueError("the stored column names are too long")
         encoder._set_learned(None if names is None else tuple(names), labels, plan)
         return encoder
 

@@ -1,16 +1,19 @@
 """The one training loop: target, generator and alarm all learn through it."""
 
 import math
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import NamedTuple
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any, NamedTuple
 
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
 from alarmnet._threads import operations, threads_for
 from alarmnet._validation import check_real, check_whole
+from alarmnet.checkpoints import Checkpoint
 from alarmnet.errors import InputError, TrainingDivergedError
 from alarmnet.layers import drawing_from
 
@@ -35,8 +38,8 @@ class Schedule:
     weight_decay
         Decoupled weight decay a step, in units of the learning rate.
     sparsity
-        Every step brings each weight closer to zero by so much, in units of the learning rate, and no further: weights
-        that do not help become zero (a proximal step of an L1 penalty). Biases are left alone.
+        Every step brings each weight closer to zero by so much, in units of the learning rate, and no further:
+        weights that do not help become zero (a proximal step of an L1 penalty). Biases are left alone.
     patience
         Stop after so many of the run's 20 checks without a lower validation loss, and take the best weights
         seen. None trains to the end and takes the last.
@@ -91,6 +94,18 @@ class Progress(NamedTuple):
 ProgressFunction = Callable[[Progress], None]
 
 
+@dataclass(frozen=True)
+class TrainingContext:
+    """What goes along with every training run of one fit: who is told of it, and where it is kept."""
+
+    progress: ProgressFunction | None = None
+    checkpoint: Checkpoint | None = None
+
+
+ALONE = TrainingContext()
+"""Nobody is told, and nothing is kept."""
+
+
 def batches(rows: int, batch_size: int, generator: torch.Generator) -> Iterator[Tensor]:
     """Row numbers of one batch after the other, for ever: each pass is a fresh permutation.
 
@@ -139,6 +154,75 @@ def _shrink(network: nn.Module, by: float) -> None:
                 weight.copy_(functional.softshrink(weight, by))
 
 
+MOMENTS = ("step", "exp_avg", "exp_avg_sq")
+"""What AdamW keeps of each weight."""
+
+
+@dataclass
+class _State:
+    """All that a training run changes, to be kept and restored.
+
+    The order of the batches is not kept: it is drawn again from the seed, up to the step.
+    """
+
+    network: nn.Module
+    optimiser: torch.optim.Optimizer
+    watch: _Watch
+    generators: Sequence[torch.Generator]
+    step: int = 0
+    losses: list[Tensor] = field(default_factory=list)
+    history: list[dict[str, float]] = field(default_factory=list)
+    finished: bool = False
+
+    def check(self, validation_loss: Callable[[], Tensor] | None) -> dict[str, float]:
+        """The losses since the last check, noted in the history."""
+        check = {"step": float(self.step), "loss": float(torch.stack(self.losses).mean())}
+        self.losses.clear()
+        if validation_loss is not None:
+            check["validation_loss"] = _evaluated(self.network, validation_loss)
+        self.history.append(check)
+        return check
+
+    def kept(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+        """JSON-ready facts, and arrays; of a finished run only what came out."""
+        watch, facts = self.watch, {"step": self.step, "finished": self.finished, "history": self.history}
+        tensors = {f"network.{name}": tensor for name, tensor in self.network.state_dict().items()}
+        if not self.finished:
+            facts |= {"best": watch.best if watch.weights else None, "stale": watch.stale}
+            tensors |= {f"best.{name}": tensor for name, tensor in (watch.weights or {}).items()}
+            tensors |= {f"generator.{n}": drawn.get_state() for n, drawn in enumerate(self.generators)}
+            tensors["losses"] = torch.stack(self.losses) if self.losses else torch.empty(0)
+            for name, weight in self.network.named_parameters():
+                moments = self.optimiser.state[weight]
+                tensors |= {f"{moment}.{name}": moments[moment] for moment in MOMENTS if moment in moments}
+        return facts, {name: tensor.numpy(force=True) for name, tensor in tensors.items()}
+
+    def restore(self, facts: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Go back to what `kept` gave."""
+        tensors = {name: torch.from_numpy(array) for name, array in arrays.items()}
+
+        def under(first: str) -> dict[str, Tensor]:
+            parts = (name.partition(".") for name in tensors)
+            return {rest: tensors[f"{first}.{rest}"] for part, _, rest in parts if part == first}
+
+        self.network.load_state_dict(under("network"))
+        self.step, self.finished, self.history = facts["step"], facts["finished"], facts["history"]
+        if self.finished:
+            return
+        for number, generator in enumerate(self.generators):
+            generator.set_state(tensors[f"generator.{number}"])
+        if facts["best"] is not None:
+            self.watch.best, self.watch.weights = facts["best"], under("best")
+        self.watch.stale = facts["stale"]
+        weights = dict(self.network.named_parameters())
+        self.losses = list(tensors["losses"].to(next(iter(weights.values())).device))
+        for moment in MOMENTS:
+            for name, tensor in under(moment).items():
+                like = weights[name].detach() if tensor.dim() else tensor.to(weights[name].device)
+                # laid out as the weight is, since the fused optimiser goes through both side by side
+                self.optimiser.state[weights[name]][moment] = torch.empty_like(like).copy_(tensor)
+
+
 def train(
     network: nn.Module,
     loss: Callable[[Tensor], Tensor],
@@ -148,8 +232,9 @@ def train(
     schedule: Schedule,
     generator: torch.Generator,
     noise: torch.Generator,
+    draws: Sequence[torch.Generator] = (),
     validation_loss: Callable[[], Tensor] | None = None,
-    progress: ProgressFunction | None = None,
+    context: TrainingContext = ALONE,
 ) -> list[dict[str, float]]:
     """Train `network` in place and leave it in evaluation mode.
 
@@ -158,15 +243,19 @@ def train(
     loss
         Row numbers of a batch (B,), on the CPU, to a scalar.
     name
-        What progress and errors call the network.
+        What progress, checkpoints and errors call the network.
     rows
         Rows to draw from.
     generator
-        Draws the batches; on the CPU.
+        Draws the batches; on the CPU, and fresh from its seed.
     noise
         Draws dropout and the like; on the network's device.
+    draws
+        What else the loss draws from.
     validation_loss
         The scalar to watch; called in evaluation mode, without gradients.
+    context
+        Who is told, and where the run is kept: one that was interrupted goes on from there.
 
     Returns
     -------
@@ -184,37 +273,48 @@ def train(
         network.parameters(), lr=schedule.learning_rate, weight_decay=schedule.weight_decay, fused=True
     )
     watch = _Watch(network, schedule.patience)
-    history: list[dict[str, float]] = []
-    losses: list[Tensor] = []
+    state = _State(network, optimiser, watch, (noise, *draws))
+    stage = context.checkpoint.stage(name, total) if context.checkpoint else None
+    if stage and (kept := stage.read()):
+        state.restore(*kept)
+    if state.finished:
+        network.eval()
+        return state.history
     network.train()
     work = operations(network, schedule.batch_size, training=True)
     with drawing_from(network, noise), threads_for(work):
-        order = batches(rows, schedule.batch_size, generator)
-        for step, index in zip(range(1, total + 1), order, strict=False):
-            optimiser.param_groups[0]["lr"] = schedule.learning_rate_at((step - 1) / total)
+        for index in islice(batches(rows, schedule.batch_size, generator), state.step, total):
+            optimiser.param_groups[0]["lr"] = schedule.learning_rate_at(state.step / total)
             optimiser.zero_grad()
             value = loss(index)
             value.backward()  # type: ignore[no-untyped-call]
             optimiser.step()
             if schedule.sparsity:
                 _shrink(network, schedule.sparsity * optimiser.param_groups[0]["lr"])
-            losses.append(value.detach())
-            if step % check_every and step != total:
-                continue
-            check = {"step": float(step), "loss": float(torch.stack(losses).mean())}
-            losses.clear()
-            if validation_loss is not None:
-                check["validation_loss"] = _evaluated(network, validation_loss)
-            if not all(map(math.isfinite, check.values())):
-                raise TrainingDivergedError(
-                    f"the loss of the {name} network is no longer finite at step {step} of {total}: {check}; "
-                    f"lower its learning rate ({schedule.learning_rate}) or look for extreme values in the data"
-                )
-            history.append(check)
-            if progress is not None:
-                progress(Progress(name, step, total, check["loss"], check.get("validation_loss")))
-            if watch.over(check.get("validation_loss")):
-                break
+            state.losses.append(value.detach())
+            state.step += 1
+            if state.step % check_every == 0 or state.step == total:
+                check = state.check(validation_loss)
+                if not all(map(math.isfinite, check.values())):
+                    kept_by = (
+                        f"; {stage.path} keeps what was before that" if stage and stage.path.exists() else ""
+                    )
+                    raise TrainingDivergedError(
+                        f"the loss of the {name} network is no longer finite at step {state.step} of {total}: "
+                        f"{check}; lower its learning rate ({schedule.learning_rate}) or look for extreme values "
+                        f"in the data{kept_by}"
+                    )
+                if context.progress is not None:
+                    context.progress(
+                        Progress(name, state.step, total, check["loss"], check.get("validation_loss"))
+                    )
+                if watch.over(check.get("validation_loss")):
+                    break
+            if stage and stage.due():
+                stage.write(*state.kept())
     watch.restore_best()
     network.eval()
-    return history
+    state.finished = True
+    if stage:
+        stage.write(*state.kept())
+    return state.history

@@ -33,24 +33,31 @@ class ParquetFile:
         self.path = path
         with self._open() as file:
             schema = file.schema_arrow
-            self.n_rows = file.metadata.num_rows
+            self._metadata = file.metadata
+        self.n_rows = self._metadata.num_rows
         check_unique(path, schema.names)
         # pandas stores an index without a name under such names, and hides it again when it reads the file
         self.schema = pa.schema([f for f in schema if not re.fullmatch(r"__index_level_\d+__", f.name)])
         self.columns = self.schema.names
 
     def tables(self, columns: Sequence[str], *, rows: int) -> Iterator[pa.Table]:
-        """Give the rows in tables of at most ``rows`` rows."""
-        with self._open() as file:
-            for batch in file.iter_batches(batch_size=rows, columns=list(columns)):
-                yield pa.Table.from_batches([batch]).select(columns)
+        """Give the rows in tables of at most ``rows`` rows.
+
+        The file is opened anew for each row group: an open one holds on to memory of all that was read from it.
+        """
+        for group in range(self._metadata.num_row_groups):
+            with self._open(self._metadata) as file:
+                for batch in file.iter_batches(batch_size=rows, row_groups=[group], columns=list(columns)):
+                    yield pa.Table.from_batches([batch]).select(columns)
 
     @contextmanager
-    def _open(self) -> Iterator[pyarrow.parquet.ParquetFile]:
+    def _open(
+        self, metadata: pyarrow.parquet.FileMetaData | None = None
+    ) -> Iterator[pyarrow.parquet.ParquetFile]:
         with (
             open_regular(self.path) as stream,
             _decoding(self.path),
-            pyarrow.parquet.ParquetFile(stream, buffer_size=_BUFFER_BYTES) as file,
+            pyarrow.parquet.ParquetFile(stream, metadata=metadata, buffer_size=_BUFFER_BYTES) as file,
         ):
             yield file
 

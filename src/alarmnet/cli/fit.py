@@ -1,6 +1,10 @@
 """`alarmnet fit` and `alarmnet refit`."""
 
+import shlex
+import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
@@ -8,6 +12,7 @@ import click
 import numpy as np
 
 from alarmnet._rows import take
+from alarmnet.checkpoints import kept_steps
 from alarmnet.cli.labels import Floats, Labelling, label_counts, needed
 from alarmnet.cli.memory import available_bytes, check_memory, shown_bytes
 from alarmnet.cli.rows import Rows, check_device, load_model, open_to_run, open_to_train
@@ -96,6 +101,22 @@ def _write(detector: BaseDetector, out: Path, *, began: float, as_json: bool, **
         _say_model(facts)
 
 
+@contextmanager
+def _saying_what_is_kept(checkpoint: Path | None) -> Iterator[None]:
+    """Say after an interruption how much of the training is kept, and how to go on."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        if checkpoint is None:
+            raise KeyboardInterrupt(
+                "Nothing of the training is kept; --checkpoint FOLDER would keep it."
+            ) from None
+        raise KeyboardInterrupt(
+            f"{checkpoint} keeps the training: {kept_steps(checkpoint) or 'nothing yet'}. The same command goes on "
+            f"from there: {shlex.join(['alarmnet', *sys.argv[1:]])}"
+        ) from None
+
+
 @click.command()
 @data_argument
 @label_options()
@@ -119,6 +140,13 @@ def _write(detector: BaseDetector, out: Path, *, began: float, as_json: bool, **
     "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of all that is random."
 )
 @device_option
+@click.option(
+    "--checkpoint",
+    type=a_file,
+    metavar="FOLDER",
+    help="Keep the training in this folder as it goes: interrupted, the same command goes on from there. It is "
+    "emptied once the model is written.",
+)
 @click.option("--out", type=a_file, required=True, metavar="MODEL", help="The model file to write.")
 @output_options
 def fit(
@@ -133,6 +161,7 @@ def fit(
     method: str,
     seed: int,
     device: str,
+    checkpoint: Path | None,
     out: Path,
     as_json: bool,
     quiet: bool,
@@ -166,12 +195,19 @@ def fit(
         click.echo(f"Dropped {dropped:,} rows: {rows.unusable}.", err=as_json)
     counts = label_counts(labels, rows=len(X))
     _say_labels(labelling, counts, aside=as_json)
+    if checkpoint and (kept := kept_steps(checkpoint)):
+        click.echo(f"{checkpoint} keeps earlier training: {kept}.", err=as_json)
     detector = DETECTORS[method](
-        alarm_rate=alarm_rate, random_state=seed, device=device, verbose=shows_progress(quiet=quiet)
+        alarm_rate=alarm_rate,
+        random_state=seed,
+        device=device,
+        verbose=shows_progress(quiet=quiet),
+        checkpoint=checkpoint,
     )
-    detector.fit(X, labels if counts["unlabelled"] < len(X) else None)
-    detector.notes_ = {"ignored": [*ignored], **(labelling.to_dict() if labelling else {})}
-    _write(detector, out, began=began, as_json=as_json, rows=len(X), dropped=dropped)
+    with _saying_what_is_kept(checkpoint):
+        detector.fit(X, labels if counts["unlabelled"] < len(X) else None)
+        detector.notes_ = {"ignored": [*ignored], **(labelling.to_dict() if labelling else {})}
+        _write(detector, out, began=began, as_json=as_json, rows=len(X), dropped=dropped)
 
 
 def _refit_labels(labelling: Labelling, rows: Rows, given: tuple[str, ...]) -> Floats:

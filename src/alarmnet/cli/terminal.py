@@ -16,7 +16,7 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from alarmnet._atomic import target_of
+from alarmnet._atomic import remove_strays, target_of
 from alarmnet.errors import AlarmnetError, AlarmnetWarning, InputError
 
 REFUSED = 2
@@ -81,8 +81,9 @@ class Commands(click.Group):
         except AlarmnetError as error:
             click.echo(f"Error: {error}", err=True)
             ctx.exit(REFUSED)
-        except KeyboardInterrupt:
-            click.echo("Interrupted: the output was not written.", err=True)
+        except KeyboardInterrupt as interruption:
+            said = ("Interrupted: the output was not written.", *interruption.args)
+            click.echo(" ".join(said), err=True)
             ctx.exit(INTERRUPTED)
 
 
@@ -182,6 +183,8 @@ def row_progress(total: int | None, *, quiet: bool) -> Iterator[Callable[[int], 
 def check_output(path: Path, *, inputs: Sequence[Path] = ()) -> None:
     """Refuse, before any work, a file that could not be written or that would replace an input.
 
+    What a killed command left beside it is removed.
+
     Raises
     ------
     InputError
@@ -196,3 +199,4 @@ def check_output(path: Path, *, inputs: Sequence[Path] = ()) -> None:
         )
     if path.exists() and any(other.exists() and path.samefile(other) for other in inputs):
         raise InputError(f"{path} is an input too; write to another file", code="output_is_input")
+    remove_strays(path)

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping
+from os import PathLike
 from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
@@ -15,6 +16,7 @@ from alarmnet.activations import flat_activations
 from alarmnet.alarms import AlarmNetworks, DenseAlarm, DenseAlarmNetwork, alarm_loss
 from alarmnet.detectors.base import BaseDetector, TrainingData, block_size, check_anomalies
 from alarmnet.detectors.known import KnownAnomalies
+from alarmnet.errors import ModelFileError
 from alarmnet.generators import GaussianNoise, Generator, Sampler, as_generator
 from alarmnet.layers import materialise
 from alarmnet.pieces import Pieces
@@ -22,7 +24,7 @@ from alarmnet.preprocessing import TableEncoder
 from alarmnet.targets import ConvAutoencoder, DenseAutoencoder, Target, TargetNetwork
 from alarmnet.targets.dense import suggested_hidden
 from alarmnet.targets.piecewise import PiecewiseTarget
-from alarmnet.training import ProgressFunction, Schedule, train
+from alarmnet.training import ProgressFunction, Schedule, TrainingContext, train
 
 KEPT_ACTIVATIONS = 2**28
 """Bytes of activations kept in memory during training; past it they are computed batch by batch."""
@@ -57,6 +59,11 @@ def target_schedule(rows: int) -> Schedule:
 
 
 def alarm_schedule(reads: Literal["activations", "everything"], rows: int) -> Schedule:
+    """Few rows are not shown more than 600 times each to an alarm on activations; one on everything is sparse.
+
+    >>> [alarm_schedule("activations", rows).steps for rows in (20, 50, 1_000_000)]
+    [150, 234, 600]
+    """
     if reads == "activations":
         steps = round(min(600, max(150, 600 * rows / 128)))
         return Schedule(steps=steps, batch_size=128, learning_rate=3e-4, decay=True, patience=PATIENCE)
@@ -92,15 +99,16 @@ class A3Detector(BaseDetector):
     ----------
     target
         What learns the normal rows: `DenseAutoencoder`, `ConvAutoencoder`, `VariationalAutoencoder`, or
-        `ExternalTarget` around a trained network of your own. None: dense for tables, convolutional for images.
+        `ExternalTarget` around a trained network of your own. None: for images convolutional; for tables dense,
+        behind a fixed layer that cuts each number into pieces of its distribution among normal rows.
     generator
         What makes counterexamples: `GaussianNoise`, `UniformNoise`, `ColumnSwap`, `VaeAnomalies`, or a function
         from a batch of encoded rows to as many counterexamples. None: `GaussianNoise()`.
     alarm
-        The alarm network's shape.
+        The alarm networks' shape. None: two hidden layers on activations, and linear on everything.
     reads
         What the alarm reads: the hidden `"activations"`, as in the paper; `"everything"`, which adds what the
-        target could not reconstruct, and its inputs; or `"both"`: one alarm for each, whose scores are
+        target could not reconstruct, and what it reads; or `"both"`: one alarm for each, whose scores are
         averaged. The first finds more of anomalies unlike the known ones, the second more of their like.
     generated_weight
         The paper's lambda: the weight of the counterexamples' loss beside the normal rows'.
@@ -115,7 +123,7 @@ class A3Detector(BaseDetector):
         The weight of the mean of 1 - score over the rows, which favours alarms (section 6); 0 in the paper's runs.
     target_schedule, alarm_schedule
         How long and how fast the networks train. None: the target by the number of rows, an alarm on activations
-        600 steps, one on everything 2400.
+        600 steps, one on everything 800, with weights driven to zero.
     encoder
         A `TableEncoder` with settings of your own; it is copied, then learns on training rows only.
     alarm_rate
@@ -134,6 +142,9 @@ class A3Detector(BaseDetector):
         fresh seed; `seed_` has it.
     verbose
         True shows progress bars; a function is called with each `Progress`.
+    checkpoint
+        A folder in which `fit` keeps its training as it goes. Interrupted, the same `fit` with the same folder goes
+        on from there to the same model, bit for bit; `save` then removes what is in it.
 
     Attributes
     ----------
@@ -193,6 +204,7 @@ class A3Detector(BaseDetector):
         device: str = "auto",
         random_state: int | np.random.RandomState | np.random.Generator | None = None,
         verbose: bool | ProgressFunction = False,
+        checkpoint: str | PathLike[str] | None = None,
     ) -> None:
         self.target = target
         self.generator = generator
@@ -212,6 +224,7 @@ class A3Detector(BaseDetector):
         self.device = device
         self.random_state = random_state
         self.verbose = verbose
+        self.checkpoint = checkpoint
 
     @classmethod
     def as_published(
@@ -295,7 +308,7 @@ class A3Detector(BaseDetector):
     def _alarm_shape(self, reads: Literal["activations", "everything"]) -> DenseAlarm:
         return self.alarm or ALARMS[reads]
 
-    def _fit_networks(self, data: TrainingData, progress: ProgressFunction | None) -> None:
+    def _fit_networks(self, data: TrainingData, context: TrainingContext) -> None:
         check_anomalies(data.known, self.generated_weight)
         shape = tuple(data.rows.shape[1:])
         cut = self.target is None and len(shape) == 1
@@ -315,12 +328,12 @@ class A3Detector(BaseDetector):
                 validation_loss=(lambda: target.row_losses(data.rows[data.validation_normal]).mean())
                 if len(data.validation_normal)
                 else None,
-                progress=progress,
+                context=context,
             )
         target.to(data.rows.device).requires_grad_(False).eval()
-        self._fit_alarm(data, progress)
+        self._fit_alarm(data, context)
 
-    def _fit_alarm(self, data: TrainingData, progress: ProgressFunction | None) -> None:
+    def _fit_alarm(self, data: TrainingData, context: TrainingContext) -> None:
         check_anomalies(data.known, self.generated_weight)
         features = self._feature_source(data.rows)
         wide = self._features(data.rows[:1]).shape[1]
@@ -329,12 +342,12 @@ class A3Detector(BaseDetector):
         sample = None
         if self.generated_weight:
             recipe = as_generator(self.generator)
-            sample = recipe.sampler_for(data.rows, data.normal, seed=self.seed_, progress=progress)
+            sample = recipe.sampler_for(data.rows, data.normal, seed=self.seed_, context=context)
         alarms = []
         for prefix, reads in zip(("", "second "), self._alarms_read, strict=False):
             alarms.append(self._alarm_shape(reads).build(widths[reads]))
             schedule = self.alarm_schedule or alarm_schedule(reads, len(data.normal))
-            self._train_alarm(alarms[-1], data, features, sample, schedule, prefix, progress)
+            self._train_alarm(alarms[-1], data, features, sample, schedule, prefix, context)
         self._alarm = AlarmNetworks(alarms)
 
     def _train_alarm(
@@ -345,7 +358,7 @@ class A3Detector(BaseDetector):
         sample: Sampler | None,
         schedule: Schedule,
         prefix: str,
-        progress: ProgressFunction | None,
+        context: TrainingContext,
     ) -> None:
         """Train one alarm on the first so many features as it reads."""
         device, seed = data.rows.device, self.seed_
@@ -398,8 +411,9 @@ class A3Detector(BaseDetector):
             schedule=schedule,
             generator=torch_generator(seed, f"{prefix}alarm batches"),
             noise=torch_generator(seed, f"{prefix}alarm noise", device),
+            draws=(draws, picked.draws),
             validation_loss=validation_loss if len(held) else None,
-            progress=progress,
+            context=context,
         )
 
     def _loss(self, real: Tensor, labels: Tensor, known: Tensor, generated: Tensor) -> Tensor:
@@ -439,4 +453,10 @@ class A3Detector(BaseDetector):
         return lambda index, read: kept[:, :read][index]
 
     def _block_logits(self, block: Tensor) -> Tensor:
-        return self._alarm.logits(self._features(block))
+        features = self._features(block)
+        if features.shape[1] != self._alarm.width:
+            raise ModelFileError(
+                f"the model's alarm reads {self._alarm.width} numbers a row, but its target gives "
+                f"{features.shape[1]}: its file is damaged or hostile; take another file, or fit it anew"
+            )
+        return self._alarm.logits(features)

@@ -24,16 +24,24 @@ from alarmnet._random import numpy_generator, resolve_seed
 from alarmnet._rows import Index, draw, matched_once, row_keys, take
 from alarmnet._threads import operations, threads_for
 from alarmnet._validation import Labels, check_choice, check_real, check_type, check_whole, read_labels
+from alarmnet.checkpoints import Checkpoint, kept_seed, open_checkpoint
 from alarmnet.detectors.files import arrays_of, manifest_of
+from alarmnet.detectors.identity import training_identity
 from alarmnet.deviations import NormalProfile
-from alarmnet.errors import AlarmnetWarning, InputError, TrainingDivergedError, rows_counted_from
+from alarmnet.errors import (
+    AlarmnetWarning,
+    InputError,
+    ModelFileError,
+    TrainingDivergedError,
+    rows_counted_from,
+)
 from alarmnet.layers import lay_out
 from alarmnet.persistence import write_file
 from alarmnet.preprocessing import ImageScaler, TableEncoder
 from alarmnet.progress import shown_progress
 from alarmnet.targets import TargetNetwork
 from alarmnet.thresholds import Scores, conformal_p_values, conformal_threshold
-from alarmnet.training import ProgressFunction
+from alarmnet.training import ProgressFunction, TrainingContext
 
 BLOCK = 1024
 """Rows scored at once, padded to this many, so that a score never depends on a row's neighbours."""
@@ -113,7 +121,9 @@ class BaseDetector(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[misc]
     device: str
     random_state: int | np.random.RandomState | np.random.Generator | None
     verbose: bool | ProgressFunction
+    checkpoint: str | PathLike[str] | None
     _target: TargetNetwork
+    _checkpoint: Checkpoint | None = None
 
     # What a detector adds
 
@@ -143,11 +153,11 @@ class BaseDetector(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[misc]
         """
 
     @abstractmethod
-    def _fit_networks(self, data: TrainingData, progress: ProgressFunction | None) -> None:
+    def _fit_networks(self, data: TrainingData, context: TrainingContext) -> None:
         """Train everything."""
 
     @abstractmethod
-    def _fit_alarm(self, data: TrainingData, progress: ProgressFunction | None) -> None:
+    def _fit_alarm(self, data: TrainingData, context: TrainingContext) -> None:
         """Train the alarm alone."""
 
     @abstractmethod
@@ -176,7 +186,7 @@ class BaseDetector(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[misc]
         """
         self._check_shared_parameters()
         self._check_parameters()
-        self.seed_ = resolve_seed(self.random_state)
+        self.seed_ = resolve_seed(self._kept_seed() if self.random_state is None else self.random_state)
         images = getattr(X, "ndim", 2) in (3, 4)
         encoder = ImageScaler() if images else copy.deepcopy(self.encoder or self._default_encoder())
         n_rows = row_count(X)
@@ -195,8 +205,12 @@ class BaseDetector(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[misc]
         self.history_: dict[str, list[dict[str, float]]] = {}
         self._count(matrix, labels)
         self._build(matrix.shape[1:])
+        data = self._training_data(matrix, labels, training, validation)
+        self._checkpoint = None
+        if self.checkpoint is not None:
+            self._checkpoint = open_checkpoint(self.checkpoint, training_identity(self, data))
         with self._progress() as progress, threads_for(math.inf):
-            self._fit_networks(self._training_data(matrix, labels, training, validation), progress)
+            self._fit_networks(data, TrainingContext(progress, self._checkpoint))
         self._finish(matrix, labels)
         return self
 
@@ -238,8 +252,9 @@ class BaseDetector(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[misc]
         training, validation = self._hold_out(others, np.flatnonzero(labels.anomalous), "refit")
         self._count(matrix, labels)
         lay_out(self._target.to(self._device()))
+        data = self._training_data(matrix, labels, training, validation)
         with self._progress() as progress, threads_for(math.inf):
-            self._fit_alarm(self._training_data(matrix, labels, training, validation), progress)
+            self._fit_alarm(data, TrainingContext(progress))
         self._finish(matrix, labels)
 
     def set_alarm_rate(self, alarm_rate: float) -> Self:
@@ -258,10 +273,14 @@ class BaseDetector(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[misc]
         """Write the detector to one file; `alarmnet.load` reads it back.
 
         The file is written whole or not at all. It holds the weights, the encoder, the threshold and the encoded
-        calibration rows, but neither `decision_scores_` nor `labels_` of the training rows.
+        calibration rows, but neither `decision_scores_` nor `labels_` of the training rows. A checkpoint of the
+        training is removed then.
         """
         check_is_fitted(self)
         write_file(path, manifest_of(self), arrays_of(self))
+        if self._checkpoint is not None:
+            self._checkpoint.remove()
+            self._checkpoint = None
 
     # Scoring
 
@@ -290,7 +309,7 @@ class BaseDetector(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[misc]
         check_is_fitted(self)
         n_rows, X = row_count(X), _indexable(X)
         if n_rows <= ENCODED_AT_ONCE:
-            return self._matrix_logits(self.encoder_.transform(X))
+            return self._finite_logits(self.encoder_.transform(X))
         starts = range(0, n_rows, ENCODED_AT_ONCE)
         return np.concatenate(
             [self._part_logits(X, start, min(start + ENCODED_AT_ONCE, n_rows)) for start in starts]
@@ -347,6 +366,7 @@ class BaseDetector(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[misc]
         check_real(self, "calibration_share", self.calibration_share, 0, 1)
         check_choice(self, "unlabelled", self.unlabelled, ("normal", "ignore"))
         check_type(self, "encoder", self.encoder, TableEncoder)
+        check_type(self, "checkpoint", self.checkpoint, str, PathLike)
         check_type(
             self,
             "random_state",
@@ -390,6 +410,9 @@ class BaseDetector(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[misc]
                 yield show
         else:
             yield self.verbose or None
+
+    def _kept_seed(self) -> int | None:
+        return None if self.checkpoint is None else kept_seed(self.checkpoint)
 
     def _taken_as_normal(self, labels: Labels) -> Index:
         """Row numbers that training takes as normal."""
@@ -469,13 +492,22 @@ class BaseDetector(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[misc]
 
     def _part_logits(self, X: Any, start: int, stop: int) -> Scores:
         with rows_counted_from(start, of="X"):
-            return self._matrix_logits(self.encoder_.transform(take(X, slice(start, stop))))
+            return self._finite_logits(self.encoder_.transform(take(X, slice(start, stop))))
 
     def _matrix_logits(self, matrix: Matrix) -> Scores:
         """Encoded rows (N, ...) to logits (N,), in padded blocks of one size."""
         logits = np.empty(len(matrix))
         for start, found in self._by_block(matrix, self._block_logits):
             logits[start : start + len(found)] = found
+        return logits
+
+    def _finite_logits(self, matrix: Matrix) -> Scores:
+        logits = self._matrix_logits(matrix)
+        if not np.isfinite(logits).all():
+            raise ModelFileError(
+                "the model gives no finite score: the weights in its file are damaged or hostile; take another "
+                "file, or fit it anew"
+            )
         return logits
 
     def _by_block(

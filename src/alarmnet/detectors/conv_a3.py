@@ -3,6 +3,7 @@
 import copy
 import math
 from collections.abc import Callable, Mapping
+from os import PathLike
 from typing import Any, ClassVar, Literal, Self, get_args
 
 import numpy as np
@@ -22,7 +23,7 @@ from alarmnet.layers import materialise
 from alarmnet.preprocessing import TableEncoder
 from alarmnet.targets import StridedAutoencoder
 from alarmnet.targets.strided import StridedAutoencoderNetwork
-from alarmnet.training import ProgressFunction, Schedule, train
+from alarmnet.training import ProgressFunction, Schedule, TrainingContext, train
 
 VALIDATION_SHARE = 0.1
 SCALED_BY = 5_000
@@ -142,6 +143,9 @@ class ConvA3Detector(BaseDetector):
         fresh seed; `seed_` has it.
     verbose
         True shows progress bars; a function is called with each `Progress`.
+    checkpoint
+        A folder in which `fit` keeps its training as it goes. Interrupted, the same `fit` with the same folder goes
+        on from there to the same model, bit for bit; `save` then removes what is in it.
 
     Attributes
     ----------
@@ -202,6 +206,7 @@ class ConvA3Detector(BaseDetector):
         device: str = "auto",
         random_state: int | np.random.RandomState | np.random.Generator | None = None,
         verbose: bool | ProgressFunction = False,
+        checkpoint: str | PathLike[str] | None = None,
     ) -> None:
         self.target = target
         self.alarm = alarm
@@ -221,6 +226,7 @@ class ConvA3Detector(BaseDetector):
         self.device = device
         self.random_state = random_state
         self.verbose = verbose
+        self.checkpoint = checkpoint
 
     @classmethod
     def as_published(cls, *, alarm_weight: float = 1.0, **parameters: Any) -> Self:
@@ -260,7 +266,7 @@ class ConvA3Detector(BaseDetector):
         check_choice(self, "scored_by", scored_by, SCORES)
         new = copy.copy(self)
         new.scored_by = scored_by
-        self.calibration_scores_ = np.sort(new._matrix_logits(self._calibration_matrix))
+        self.calibration_scores_ = np.sort(new._finite_logits(self._calibration_matrix))
         self.scored_by = scored_by
         for name in ("decision_scores_", "labels_"):
             self.__dict__.pop(name, None)
@@ -303,23 +309,23 @@ class ConvA3Detector(BaseDetector):
     def _schedule(self, rows: int, shape: tuple[int, ...]) -> Schedule:
         return self.schedule or joint_schedule(rows, shape)
 
-    def _fit_networks(self, data: TrainingData, progress: ProgressFunction | None) -> None:
+    def _fit_networks(self, data: TrainingData, context: TrainingContext) -> None:
         materialise(self._target, torch_generator(self.seed_, "target weights"))
         networks = nn.ModuleDict({"target": self._target, "alarm": self._alarm})
-        self._train(networks, data, progress, name="joint", lowers_errors=True)
+        self._train(networks, data, context, name="joint", lowers_errors=True)
         self._target.requires_grad_(False)
         usual = data.normal[:: math.ceil(len(data.normal) / SCALED_BY)]
         self._errors.to(data.rows.device).learn(self._row_errors(data.rows[usual]))
 
-    def _fit_alarm(self, data: TrainingData, progress: ProgressFunction | None) -> None:
+    def _fit_alarm(self, data: TrainingData, context: TrainingContext) -> None:
         self._alarm = self._build_alarm()
-        self._train(self._alarm, data, progress, name="alarm", lowers_errors=False)
+        self._train(self._alarm, data, context, name="alarm", lowers_errors=False)
 
     def _train(
         self,
         network: nn.Module,
         data: TrainingData,
-        progress: ProgressFunction | None,
+        context: TrainingContext,
         *,
         name: str,
         lowers_errors: bool,
@@ -340,7 +346,7 @@ class ConvA3Detector(BaseDetector):
         )
         generator = as_generator(self.generator or self._default_generator(data.rows))
         sample = (
-            generator.sampler_for(data.rows, data.normal, seed=seed, progress=progress)
+            generator.sampler_for(data.rows, data.normal, seed=seed, context=context)
             if generated_weight
             else None
         )
@@ -387,8 +393,9 @@ class ConvA3Detector(BaseDetector):
             schedule=schedule,
             generator=torch_generator(seed, f"{name} batches"),
             noise=torch_generator(seed, f"{name} noise", device),
+            draws=(draws, known.draws),
             validation_loss=validation_loss if len(held) else None,
-            progress=progress,
+            context=context,
         )
 
     @staticmethod

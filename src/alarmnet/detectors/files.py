@@ -1,6 +1,8 @@
 """A fitted detector as a manifest and arrays, and back (`persistence` makes a file of them)."""
 
+import math
 import platform
+import reprlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib.metadata import version
@@ -21,8 +23,14 @@ if TYPE_CHECKING:
 KIND = "alarmnet detector"
 LEARNED = ("seed_", "alarm_rate_", "label_counts_", "history_", "calibration_is_labelled_", "notes_")
 """Fitted attributes that a manifest holds as they are."""
+HERE = {"device": "auto", "verbose": False, "checkpoint": None}
+"""Parameters that belong to the machine and the terminal, not to the model."""
 POSITIVE = ("running_var", "deviation")
 """Endings of arrays that are divided by, or by the root of."""
+LONGEST_REASON = 500
+"""Letters of an error that are told: a hostile file can make it as long as itself."""
+LARGEST_LABEL = 4096
+"""Bytes of a class's label, which every prediction repeats."""
 
 
 def _plain(value: Any) -> Any:
@@ -31,8 +39,7 @@ def _plain(value: Any) -> Any:
 
 def manifest_of(detector: "BaseDetector") -> dict[str, Any]:
     """What a model file says in JSON: versions, parameters, encoder, labels, threshold, history."""
-    here = {"device": "auto", "verbose": False}  # of the machine and the terminal, not of the model
-    parameters = detector.get_params(deep=False) | here
+    parameters = detector.get_params(deep=False) | HERE
     return {
         "kind": KIND,
         "method": detector.method,
@@ -72,7 +79,7 @@ def _as_model_file_errors(path: object) -> Iterator[None]:
     try:
         yield
     except (LookupError, TypeError, ValueError, AttributeError, RuntimeError, ArithmeticError) as error:
-        reason = f"{type(error).__name__}: {error}".splitlines()[0]
+        reason = " ".join(f"{type(error).__name__}: {error}".split())[:LONGEST_REASON]
         raise ModelFileError(f"{path} does not hold a detector that can be made again ({reason})") from error
 
 
@@ -86,12 +93,14 @@ def restore(
 ) -> "BaseDetector":
     """Make the detector again; nothing is made but what `detectors` and `recipes.RECIPES` name."""
     if manifest.get("kind") != KIND:
-        raise ModelFileError(f"{path} is an alarmnet file, but holds {manifest.get('kind')!r}: no detector")
+        raise ModelFileError(
+            f"{path} is an alarmnet file, but holds {reprlib.repr(manifest.get('kind'))}: no detector"
+        )
     bad = [name for name, array in arrays.items() if array.dtype.kind == "f" and not np.isfinite(array).all()]
     if bad:
         raise ModelFileError(f"{path} holds numbers that are not finite, in {bad[0]!r}")
     with _as_model_file_errors(path):
-        parameters = {name: from_json(value) for name, value in manifest["parameters"].items()}
+        parameters = {name: from_json(value) for name, value in manifest["parameters"].items()} | HERE
         own_target = manifest["parameters"].get("target", None) == {"given": ExternalTarget.__name__}
     if own_target and target is None:
         raise InputError(
@@ -112,19 +121,38 @@ def restore(
     return detector
 
 
+def _classes(labels: list[Any]) -> NDArray[Any]:
+    classes = np.array(labels)
+    if classes.shape != (2,) or classes.dtype.kind not in "biufU" or classes[0] == classes[1]:
+        raise ValueError("classes are not two labels")
+    if classes.itemsize > LARGEST_LABEL:
+        raise ValueError("the labels of the classes are too long")
+    return classes
+
+
+def _check_learned(detector: "BaseDetector") -> None:
+    if type(detector.seed_) is not int or detector.seed_ < 0:
+        raise ValueError(f"seed_ is {detector.seed_!r}")
+    if type(detector.calibration_is_labelled_) is not bool or not isinstance(detector.notes_, dict):
+        raise ValueError("what was learned is of another type")
+    if not all(type(count) is int for count in detector.label_counts_.values()):
+        raise ValueError("label counts are not whole numbers")
+    for checks in detector.history_.values():
+        for check in checks:
+            if not {"step", "loss"} <= check.keys() or not all(map(math.isfinite, check.values())):
+                raise ValueError("the history is damaged")
+
+
 def _restore_learned(
     detector: "BaseDetector", manifest: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]
 ) -> None:
     detector._set_input_names()
-    detector.classes_ = np.array(manifest["classes"])
-    if detector.classes_.shape != (2,):
-        raise ValueError("classes are not two")
+    detector.classes_ = _classes(manifest["classes"])
     for name in LEARNED:
         setattr(detector, name, manifest["learned"][name])
-    if type(detector.seed_) is not int or detector.seed_ < 0:
-        raise ValueError(f"seed_ is {detector.seed_!r}")
+    _check_learned(detector)
     scores = arrays["calibration.scores"]
-    if scores.ndim != 1 or not len(scores) or (np.diff(scores) < 0).any():
+    if scores.ndim != 1 or not len(scores) or scores.dtype != np.float64 or (np.diff(scores) < 0).any():
         raise ValueError("calibration scores are not in order")
     detector.calibration_scores_ = scores
     detector._calibration_matrix = arrays["calibration.rows"]
@@ -136,7 +164,8 @@ def _restore_learned(
 def _restore_networks(detector: "BaseDetector", arrays: Mapping[str, NDArray[Any]]) -> None:
     encoder = detector.encoder_
     shape = encoder.shape_ if isinstance(encoder, ImageScaler) else (len(encoder.output_names_),)
-    if detector._calibration_matrix.shape != (len(detector.calibration_scores_), *shape):
+    rows = detector._calibration_matrix
+    if rows.shape != (len(detector.calibration_scores_), *shape) or rows.dtype != np.float32:
         raise ValueError("calibration rows do not fit the encoder")
     detector._build(shape, arrays)
     for network_name, network in detector._networks().items():

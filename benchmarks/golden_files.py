@@ -1,0 +1,34 @@
+"""The golden model files of tests/golden, with their rows and what these scored when the files were made."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+FOLDER = Path(__file__).parents[1] / "tests" / "golden"
+NAMES = ("a3-format-1", "conv-a3-format-1", "a3-images-format-1")
+
+
+@dataclass(frozen=True)
+class Golden:
+    """A model file, rows (N, ...) and their logits (N,), the threshold, and the predictions (N,)."""
+
+    path: Path
+    rows: Any
+    logits: list[float]
+    threshold: float
+    predictions: list[int]
+
+
+def golden(name: str) -> Golden:
+    """One of `NAMES`."""
+    stored = json.loads((FOLDER / f"{name}.json").read_text())
+    if "images" in stored:
+        rows: Any = np.array(stored.pop("images"), dtype=np.uint8)
+    else:
+        rows = pd.DataFrame(stored.pop("columns"))
+        rows["when"] = pd.to_datetime(rows["when"])
+    return Golden(FOLDER / f"{name}.alarmnet", rows, **stored)

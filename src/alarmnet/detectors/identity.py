@@ -1,0 +1,47 @@
+"""What a detector's training depends on, so that no checkpoint is taken for another training's."""
+
+import hashlib
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from alarmnet.checkpoints import Identity
+from alarmnet.recipes import to_json
+
+if TYPE_CHECKING:
+    from alarmnet.detectors.base import BaseDetector, TrainingData
+
+APART = ("checkpoint", "device", "random_state", "verbose")
+"""Parameters that change no model, or that stand in the settings as what they led to."""
+
+
+def _digest_of(*tensors: Tensor) -> str:
+    digest = hashlib.sha256()
+    for tensor in tensors:
+        digest.update(f"{tensor.dtype} {tuple(tensor.shape)}".encode())
+        digest.update(np.ascontiguousarray(tensor.numpy(force=True)).data)
+    return digest.hexdigest()
+
+
+def training_identity(detector: "BaseDetector", data: "TrainingData") -> Identity:
+    """Versions, seed, parameters; digests of the rows, of what each serves for, of a target that came trained."""
+    parameters: dict[str, Any] = detector.get_params(deep=False)
+    settings = {
+        **{package: version(package) for package in ("alarmnet", "torch")},
+        "method": detector.method,
+        "device": data.rows.device.type,
+        "number of threads": torch.get_num_threads(),
+        "seed": detector.seed_,
+        **{name: to_json(value) for name, value in parameters.items() if name not in APART},
+    }
+    given = () if detector._target.trainable else detector._target.state_dict().values()
+    roles = (data.normal, data.known, data.validation_normal, data.validation_known)
+    digests = {
+        "data": _digest_of(data.rows),
+        "labels": _digest_of(*roles),
+        "target network": _digest_of(*given),
+    }
+    return Identity(settings, digests)

@@ -1,0 +1,26 @@
+"""Files of the first format still load, and score as they did."""
+
+import numpy as np
+import pytest
+from benchmarks.golden_files import NAMES, golden
+
+from alarmnet import load
+from alarmnet.persistence import FORMAT_VERSION
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_golden_file_scores_as_when_it_was_made(name: str) -> None:
+    good = golden(name)
+    detector = load(good.path)
+    expected = 1 / (1 + np.exp(-np.array(good.logits)))
+    np.testing.assert_allclose(detector.anomaly_score(good.rows), expected, rtol=0, atol=1e-6)
+    np.testing.assert_allclose(detector.logits(good.rows), good.logits, rtol=1e-4, atol=1e-6)
+    assert detector.threshold_ == good.threshold
+    np.testing.assert_array_equal(detector.predict(good.rows), good.predictions)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_golden_files_are_of_the_first_format_and_small(name: str) -> None:
+    path = golden(name).path
+    assert int.from_bytes(path.read_bytes()[8:12], "little") == 1 <= FORMAT_VERSION
+    assert path.stat().st_size < 100_000
