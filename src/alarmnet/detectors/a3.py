@@ -286,8 +286,10 @@ class A3Detector(BaseDetector):
         return {"target": self._target, "alarm": self._alarm}
 
     def _build(self, shape: tuple[int, ...], stored: Mapping[str, NDArray[Any]] | None = None) -> None:
-        cut = stored is not None and f"{PIECES}columns" in stored
-        self._target = self._build_target(shape, Pieces.stored(stored, PIECES, shape[0]) if cut else None)
+        pieces = None
+        if stored is not None and f"{PIECES}columns" in stored:
+            pieces = Pieces.stored(stored, PIECES, shape[0])
+        self._target = self._build_target(shape, pieces)
         if stored is not None:
             self._alarm = AlarmNetworks(
                 [_stored_alarm(stored, f"alarm.alarms.{place}.") for place in range(len(self._alarms_read))]
