@@ -12,6 +12,7 @@ from benchmarks import (
     conv_speed,
     model_files,
     nsl_kdd_defaults,
+    size,
 )
 from experiments import conv_rows, rows
 
@@ -27,6 +28,7 @@ TABLES: dict[str, tuple[str, Iterable[str]]] = {
         choose_defaults.table(RESULTS / "defaults.jsonl", choose_defaults.COMMITTED),
     ),
     "rows of the convolutional paper": ("results.md", conv_rows.table()),
+    "size": ("speed.md", size.table(RESULTS / "size.json")),
     "a convolutional step": ("speed.md", conv_speed.table(RESULTS / "conv_speed.jsonl")),
     "validation of the convolutional detector": (
         "defaults.md",
