@@ -154,8 +154,10 @@ def draw(result: dict[str, Any], picture: Path) -> None:
             runs = result[task]
             values = [run[name] * scale for run in runs]
             panel.plot([run["rows"] for run in runs], values, marker=marker, label=f"alarmnet {task}")
-        panel.set(xscale="log", yscale="log", xlabel="Rows of 80 columns", ylabel=unit)
+        panel.set(xscale="log", xlabel="Rows of 80 columns", ylabel=unit)
         panel.grid(visible=True, alpha=0.3)
+    panels[0].set_yscale("log")
+    panels[1].set_ylim(bottom=0)
     panels[0].legend()
     figure.savefig(picture, dpi=120)
 

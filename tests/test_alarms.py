@@ -43,7 +43,7 @@ def test_alarms_side_by_side_read_the_first_numbers_and_are_averaged() -> None:
 
 
 def test_very_sure_alarms_have_a_finite_mean() -> None:
-    pair = AlarmNetworks([])
+    pair = AlarmNetworks([DenseAlarm(hidden=(1,)).build(3)])
     pair.forward = lambda features: features  # type: ignore[method-assign]
     logits = pair.logits(torch.tensor([[200.0, 200.0, -200.0], [300.0, -300.0, -300.0]]))
     torch.testing.assert_close(logits, torch.tensor([200.7, 0.0, -200.7]), atol=0.1, rtol=0)

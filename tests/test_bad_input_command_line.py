@@ -614,7 +614,7 @@ DAMAGED: dict[str, tuple[str, Callable[[Path], bytes], str]] = {
         "FILE is damaged, or holds pickled objects, which are never read",
     ),
     "pickled array": ("d.npy", pickled, "FILE is damaged, or holds pickled objects, which are never read"),
-    "zip bomb": ("d.npz", bomb, "training would take about 15362.10 GiB of memory"),
+    "zip bomb": ("d.npz", bomb, "training would take about 15360.60 GiB of memory"),
 }
 
 

@@ -10,8 +10,10 @@ from benchmarks import (
     choose_conv_defaults,
     choose_defaults,
     conv_speed,
+    interruption,
     model_files,
     nsl_kdd_defaults,
+    size,
 )
 from experiments import conv_rows, rows
 
@@ -27,6 +29,8 @@ TABLES: dict[str, tuple[str, Iterable[str]]] = {
         choose_defaults.table(RESULTS / "defaults.jsonl", choose_defaults.COMMITTED),
     ),
     "rows of the convolutional paper": ("results.md", conv_rows.table()),
+    "interruption": ("command-line.md", interruption.summary(RESULTS / "interruption.json")),
+    "size": ("speed.md", size.table(RESULTS / "size.json")),
     "a convolutional step": ("speed.md", conv_speed.table(RESULTS / "conv_speed.jsonl")),
     "validation of the convolutional detector": (
         "defaults.md",
