@@ -115,7 +115,9 @@ def test_a_seed_that_was_drawn_is_taken_from_the_folder(small: Make, rows: Rows,
     assert same(again, first)
 
 
-def test_another_training_is_refused(small: Make, rows: Rows, labels: Rows, tmp_path: Path) -> None:
+def test_another_training_is_refused(
+    small: Make, rows: Rows, labels: Rows, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     small(checkpoint=tmp_path).fit(rows, labels)
     other_labels = np.where(np.arange(200) == 195, np.nan, labels)
     for changed, X, y, said in [
@@ -130,6 +132,7 @@ def test_another_training_is_refused(small: Make, rows: Rows, labels: Rows, tmp_
             f"{tmp_path} holds the checkpoint of another training: {said}; fit as it was begun, or use another "
             "folder, or remove this one"
         )
+    monkeypatch.setenv("OMP_NUM_THREADS", "2")  # so that alarmnet leaves the number alone
     torch.set_num_threads(2)
     try:
         with pytest.raises(InputError, match="number of threads 1, now 2"):
