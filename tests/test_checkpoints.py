@@ -253,18 +253,23 @@ def started(script: str, **names: object) -> Any:
 
 def test_a_killed_training_becomes_the_same_model(tmp_path: Path) -> None:
     model, other, kept = (tmp_path / name for name in ("model", "undisturbed", "kept"))
+
+    def trained(**names: object) -> int | None:
+        process = started(TRAINING, **names)
+        process.join()
+        exit_code: int | None = process.exitcode
+        return exit_code
+
     for killed_at, said in [
         ("target 60", "target at step "),
         ("alarm 5", "target finished, alarm at step "),
         ("alarm 95", "target finished, alarm at step "),
     ]:
-        process = started(TRAINING, model=model, checkpoint=kept, killed_at=killed_at)
-        process.join()
-        assert process.exitcode == -signal.SIGKILL
+        assert trained(model=model, checkpoint=kept, killed_at=killed_at) == -signal.SIGKILL
         assert not model.exists()
         assert kept_steps(kept).startswith(said)
-    exec(TRAINING, {"model": model, "checkpoint": kept, "killed_at": None})
-    exec(TRAINING, {"model": other, "checkpoint": None, "killed_at": None})
+    assert trained(model=model, checkpoint=kept, killed_at=None) == 0
+    assert trained(model=other, checkpoint=None, killed_at=None) == 0
     assert model.read_bytes() == other.read_bytes()
     assert not kept.exists()
 
