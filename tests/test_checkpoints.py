@@ -115,7 +115,9 @@ def test_a_seed_that_was_drawn_is_taken_from_the_folder(small: Make, rows: Rows,
     assert same(again, first)
 
 
-def test_another_training_is_refused(small: Make, rows: Rows, labels: Rows, tmp_path: Path) -> None:
+def test_another_training_is_refused(
+    small: Make, rows: Rows, labels: Rows, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     small(checkpoint=tmp_path).fit(rows, labels)
     other_labels = np.where(np.arange(200) == 195, np.nan, labels)
     for changed, X, y, said in [
@@ -130,6 +132,7 @@ def test_another_training_is_refused(small: Make, rows: Rows, labels: Rows, tmp_
             f"{tmp_path} holds the checkpoint of another training: {said}; fit as it was begun, or use another "
             "folder, or remove this one"
         )
+    monkeypatch.setenv("OMP_NUM_THREADS", "2")  # so that alarmnet leaves the number alone
     torch.set_num_threads(2)
     try:
         with pytest.raises(InputError, match="number of threads 1, now 2"):
@@ -250,18 +253,23 @@ def started(script: str, **names: object) -> Any:
 
 def test_a_killed_training_becomes_the_same_model(tmp_path: Path) -> None:
     model, other, kept = (tmp_path / name for name in ("model", "undisturbed", "kept"))
+
+    def trained(**names: object) -> int | None:
+        process = started(TRAINING, **names)
+        process.join()
+        exit_code: int | None = process.exitcode
+        return exit_code
+
     for killed_at, said in [
         ("target 60", "target at step "),
         ("alarm 5", "target finished, alarm at step "),
         ("alarm 95", "target finished, alarm at step "),
     ]:
-        process = started(TRAINING, model=model, checkpoint=kept, killed_at=killed_at)
-        process.join()
-        assert process.exitcode == -signal.SIGKILL
+        assert trained(model=model, checkpoint=kept, killed_at=killed_at) == -signal.SIGKILL
         assert not model.exists()
         assert kept_steps(kept).startswith(said)
-    exec(TRAINING, {"model": model, "checkpoint": kept, "killed_at": None})
-    exec(TRAINING, {"model": other, "checkpoint": None, "killed_at": None})
+    assert trained(model=model, checkpoint=kept, killed_at=None) == 0
+    assert trained(model=other, checkpoint=None, killed_at=None) == 0
     assert model.read_bytes() == other.read_bytes()
     assert not kept.exists()
 

@@ -1,8 +1,6 @@
 """Model files: what goes in comes out, and nothing damaged or hostile is believed."""
 
 import errno
-import hashlib
-import json
 import os
 import random
 import resource
@@ -15,10 +13,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from benchmarks.hostile_files import tensor, tensors
+from benchmarks.mutations import forged
 
 from alarmnet._atomic import atomic_path
 from alarmnet.errors import InputError, ModelFileError
-from alarmnet.persistence import FORMAT_VERSION, read_file, write_file
+from alarmnet.persistence import read_file, write_file
 
 HEADER_BYTES = 28
 MANIFEST = {"kind": "A3", "categories": ["é", "\n", "<b>"], "rate": 0.01, "nested": {"layers": [1, 2]}}
@@ -28,21 +28,6 @@ def model_file(folder: Path) -> Path:
     path = folder / "model.alarmnet"
     write_file(path, MANIFEST, {"weight": np.arange(6, dtype=np.float32).reshape(2, 3), "bias": np.ones(3)})
     return path
-
-
-def forged(manifest: bytes, arrays: bytes, *, version: int = FORMAT_VERSION) -> bytes:
-    """A file whose digest is right, whatever it holds."""
-    body = struct.pack("<8sIQQ", b"ALARMNET", version, len(manifest), len(arrays)) + manifest + arrays
-    return body + hashlib.sha256(body).digest()
-
-
-def tensors(header: Any, data: bytes = b"") -> bytes:
-    text = header if isinstance(header, bytes) else json.dumps(header).encode()
-    return struct.pack("<Q", len(text)) + text + data
-
-
-def tensor(dtype: str, shape: list[int], start: int, end: int) -> dict[str, Any]:
-    return {"dtype": dtype, "shape": shape, "data_offsets": [start, end]}
 
 
 def reason(path: Path) -> str:

@@ -14,6 +14,7 @@ from benchmarks import (
     model_files,
     nsl_kdd_defaults,
     size,
+    speed,
 )
 from experiments import conv_rows, rows
 
@@ -29,6 +30,7 @@ TABLES: dict[str, tuple[str, Iterable[str]]] = {
         choose_defaults.table(RESULTS / "defaults.jsonl", choose_defaults.COMMITTED),
     ),
     "rows of the convolutional paper": ("results.md", conv_rows.table()),
+    **{part: ("speed.md", speed.table(RESULTS / "speed.json", part)) for part in speed.PARTS},
     "interruption": ("command-line.md", interruption.summary(RESULTS / "interruption.json")),
     "size": ("speed.md", size.table(RESULTS / "size.json")),
     "a convolutional step": ("speed.md", conv_speed.table(RESULTS / "conv_speed.jsonl")),

@@ -24,7 +24,8 @@ from alarmnet._threads import CHOSEN_BY, WORTH_SHARING, threads_for
 def test_a_core_is_left_to_others(
     cores: int, asked_for: dict[str, str], work: float, expected: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("os.cpu_count", lambda: cores)
+    monkeypatch.setattr("os.cpu_count", lambda: 64)  # of the machine, not of this process
+    monkeypatch.setattr("os.sched_getaffinity", lambda process: set(range(cores)), raising=False)
     for name in CHOSEN_BY:
         monkeypatch.delenv(name, raising=False)
     for name, value in asked_for.items():

@@ -32,6 +32,11 @@ def operations(network: nn.Module, rows: int, *, training: bool) -> float:
     return (3.0 if training else 1.0) * rows * a_row
 
 
+def _cores() -> int:
+    """Those that this process may use, where the system tells."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def _most_threads() -> int:
     """The caller's own number, but one fewer where that is every core and nobody asked for it.
 
@@ -40,7 +45,7 @@ def _most_threads() -> int:
     imported: the command line does.
     """
     threads = torch.get_num_threads()
-    if CHOSEN_BY & os.environ.keys() or threads < (os.cpu_count() or 1):
+    if CHOSEN_BY & os.environ.keys() or threads < _cores():
         return threads
     return max(1, threads - 1)
 

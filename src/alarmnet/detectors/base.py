@@ -207,9 +207,9 @@ class BaseDetector(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[misc]
         self._build(matrix.shape[1:])
         data = self._training_data(matrix, labels, training, validation)
         self._checkpoint = None
-        if self.checkpoint is not None:
-            self._checkpoint = open_checkpoint(self.checkpoint, training_identity(self, data))
         with self._progress() as progress, threads_for(math.inf):
+            if self.checkpoint is not None:
+                self._checkpoint = open_checkpoint(self.checkpoint, training_identity(self, data))
             self._fit_networks(data, TrainingContext(progress, self._checkpoint))
         self._finish(matrix, labels)
         return self
