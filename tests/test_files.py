@@ -238,7 +238,7 @@ HOSTILE: dict[str, tuple[Callable[[Contents], Any], str]] = {
     "a long error": (manifest("method", "x" * 10**6), "KeyError: 'xxx"),
     "huge hidden sizes": (field("alarm", "hidden", [10**9, 10**9]), "RuntimeError"),
     "sizes beyond 64 bits": (field("target", "hidden", [10**30]), "Error"),
-    "no hidden sizes": (field("alarm", "hidden", []), "hidden"),
+    "no hidden sizes": (field("alarm", "hidden", []), "RuntimeError"),
     "negative sizes": (field("target", "hidden", [-4]), "Error"),
     "sizes of text": (field("target", "hidden", "abc"), "Error"),
     "weights of another shape": (array(WEIGHT, lambda weight: weight[:, :-1]), "RuntimeError"),
@@ -248,11 +248,11 @@ HOSTILE: dict[str, tuple[Callable[[Contents], Any], str]] = {
     ),
     "weights of another type": (array(WEIGHT, lambda weight: weight.astype(np.float64)), WEIGHT),
     "whole numbers for weights": (array(WEIGHT, lambda weight: weight.astype(np.int64)), "Error"),
-    "a weight missing": (lambda contents: contents[1].pop(WEIGHT), "RuntimeError"),
+    "a weight missing": (lambda contents: contents[1].pop(WEIGHT), f"KeyError: '{WEIGHT}'"),
     "a weight too many": (lambda contents: contents[1].update({"alarm.more": np.ones(2)}), "RuntimeError"),
-    "no alarm": (
+    "no hidden layer": (
         lambda contents: contents[1].pop("alarm.alarms.0.hidden.linear1.weight"),
-        "KeyError: 'alarm.alarms.0.hidden.linear1.weight'",
+        "RuntimeError",
     ),
     "scores out of order": (
         array(SCORES, lambda scores: scores[::-1]),

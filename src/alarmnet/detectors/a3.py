@@ -72,15 +72,17 @@ def alarm_schedule(reads: Literal["activations", "everything"], rows: int) -> Sc
     )
 
 
-def _stored_alarm(stored: Mapping[str, NDArray[Any]], prefix: str) -> DenseAlarmNetwork:
-    """Of the sizes that a model file holds."""
+def _stored_alarm(
+    shape: DenseAlarm | None, stored: Mapping[str, NDArray[Any]], prefix: str
+) -> DenseAlarmNetwork:
+    """Of the shape asked for, else of the one that a model file holds: the default's may change."""
     hidden = [
         stored[name]
         for number in range(1, MOST_LAYERS + 1)
         if (name := f"{prefix}hidden.linear{number}.weight") in stored
     ]
     first, *_ = (*hidden, stored[f"{prefix}output.weight"])
-    return DenseAlarm(hidden=tuple(len(weight) for weight in hidden)).build(first.shape[1])
+    return (shape or DenseAlarm(hidden=tuple(len(weight) for weight in hidden))).build(first.shape[1])
 
 
 class A3Detector(BaseDetector):
@@ -292,7 +294,10 @@ class A3Detector(BaseDetector):
         self._target = self._build_target(shape, pieces)
         if stored is not None:
             self._alarm = AlarmNetworks(
-                [_stored_alarm(stored, f"alarm.alarms.{place}.") for place in range(len(self._alarms_read))]
+                [
+                    _stored_alarm(self.alarm, stored, f"alarm.alarms.{place}.")
+                    for place in range(len(self._alarms_read))
+                ]
             )
 
     def _build_target(self, shape: tuple[int, ...], pieces: Pieces | None) -> TargetNetwork:
