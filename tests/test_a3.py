@@ -23,7 +23,9 @@ from alarmnet import (
     VaeAnomalies,
     VariationalAutoencoder,
 )
+from alarmnet.alarms import DenseAlarmNetwork
 from alarmnet.detectors.base import TrainingData
+from alarmnet.targets.piecewise import PiecewiseTarget
 
 Make = Any  # conftest's Maker
 Floats = NDArray[np.float64]
@@ -158,6 +160,23 @@ def test_the_published_settings() -> None:
     assert (detector.reads, detector.known_weight, detector.generated_weight) == ("activations", None, 1.0)
     assert detector.alarm_schedule == Schedule(epochs=60, batch_size=256, learning_rate=1e-5)
     assert detector.random_state == 1
+
+
+def test_the_default_target_reads_pieces_and_one_alarm_is_linear_and_sparse(
+    rows: Floats, labels: Floats
+) -> None:
+    detector = A3Detector(alarm_rate=0.1, random_state=0).fit(rows, labels)
+    assert isinstance(detector._target, PiecewiseTarget)
+    on_activations, on_everything = detector._alarm.alarms
+    assert isinstance(on_activations, DenseAlarmNetwork)
+    assert isinstance(on_everything, DenseAlarmNetwork)
+    inputs = rows.shape[1] + len(detector._target.pieces)
+    assert inputs > rows.shape[1]
+    assert on_everything.width == on_activations.width + 2 * inputs  # what it reads, and what is left of it
+    assert not on_everything.hidden
+    zero = on_everything.output.weight.numpy(force=True) == 0
+    assert 0 < zero.mean() < 1
+    assert detector.reconstructions(rows).shape == rows.shape
 
 
 def test_refitting_with_the_same_labels_changes_nothing(

@@ -69,6 +69,7 @@ def test_a_schedule_has_one_length() -> None:
         ("learning_rate", math.nan),
         ("learning_rate", math.inf),
         ("weight_decay", -1),
+        ("sparsity", -0.1),
         ("patience", 0),
     ],
 )
@@ -125,6 +126,18 @@ def test_the_learning_rate_stays_or_falls_along_a_half_cosine() -> None:
 def test_weight_decay_is_decoupled() -> None:
     path = weights_over(Schedule(steps=5, learning_rate=0.1, weight_decay=0.5), start=1, slope=0)
     assert path.tolist() == pytest.approx([0.95**step for step in range(6)], rel=1e-5)
+
+
+def test_sparsity_brings_weights_to_zero_and_no_further() -> None:
+    path = weights_over(Schedule(steps=4, learning_rate=0.1, sparsity=4.0), start=1, slope=0)
+    assert path.tolist() == pytest.approx([1, 0.6, 0.2, 0, 0])
+
+
+def test_sparsity_leaves_biases_alone() -> None:
+    network = nn.Linear(1, 1)
+    nn.init.ones_(network.bias)
+    run(network, lambda index: 0 * network.bias.sum(), schedule=Schedule(steps=20, sparsity=1e3))
+    assert (network.weight.item(), network.bias.item()) == (0, 1)
 
 
 def test_patience_stops_and_takes_the_best_weights() -> None:
