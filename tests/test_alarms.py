@@ -33,20 +33,31 @@ def test_one_logit_a_row() -> None:
     torch.testing.assert_close(network(batch), network.output(network.hidden(batch)).squeeze(1))
 
 
-def test_alarms_side_by_side_read_the_first_numbers_and_are_averaged() -> None:
+def test_alarms_side_by_side_read_the_first_numbers_and_add_their_odds() -> None:
     narrow, wide = built(DenseAlarm(hidden=(8, 4)), 3), built(DenseAlarm(hidden=(8, 4)), 6)
-    pair = AlarmNetworks([narrow, wide])
+    pair = AlarmNetworks([narrow, wide], torch.tensor([0.5, 2.0]))
     batch = torch.rand(5, 6)
     torch.testing.assert_close(pair(batch), torch.stack([narrow(batch[:, :3]), wide(batch)]))
+    odds = 0.5 * narrow(batch[:, :3]).exp() + 2 * wide(batch).exp()
+    torch.testing.assert_close(pair.logits(batch).exp(), odds)
+
+
+def test_without_shares_scores_are_averaged() -> None:
+    narrow, wide = built(DenseAlarm(hidden=(8, 4)), 3), built(DenseAlarm(hidden=(8, 4)), 6)
+    batch = torch.rand(5, 6)
     score = (narrow(batch[:, :3]).sigmoid() + wide(batch).sigmoid()) / 2
-    torch.testing.assert_close(pair.logits(batch).sigmoid(), score)
+    torch.testing.assert_close(AlarmNetworks([narrow, wide], None).logits(batch).sigmoid(), score)
 
 
-def test_very_sure_alarms_have_a_finite_mean() -> None:
-    pair = AlarmNetworks([DenseAlarm(hidden=(1,)).build(3)])
+@pytest.mark.parametrize(
+    ("shares", "expected"),
+    [(None, [200.7, 0.0, -200.7]), (torch.ones(2), [300.0, 200.0, -200.0])],
+)
+def test_very_sure_alarms_have_a_finite_logit(shares: torch.Tensor | None, expected: list[float]) -> None:
+    pair = AlarmNetworks([DenseAlarm(hidden=(1,)).build(3)], shares)
     pair.forward = lambda features: features  # type: ignore[method-assign]
     logits = pair.logits(torch.tensor([[200.0, 200.0, -200.0], [300.0, -300.0, -300.0]]))
-    torch.testing.assert_close(logits, torch.tensor([200.7, 0.0, -200.7]), atol=0.1, rtol=0)
+    torch.testing.assert_close(logits, torch.tensor(expected), atol=0.1, rtol=0)
 
 
 @pytest.mark.parametrize("shape", [(6, 1, 4), (6, 1, 16), (6, 2, 2), (6, 7, 7), (6, 40, 30)])

@@ -70,14 +70,25 @@ class DenseAlarmNetwork(nn.Module):
 class AlarmNetworks(nn.Module):
     """Alarms side by side, each reading the first so many numbers of a row.
 
+    Parameters
+    ----------
+    alarms
+        The networks.
+    shares
+        What each alarm's odds count in those of all together, (alarms,). None takes the mean of the scores, as
+        files do that were written before there were shares.
+
     Shapes
     ------
     Input: (B, A). Output: (alarms, B), a logit an alarm.
     """
 
-    def __init__(self, alarms: Sequence[DenseAlarmNetwork]) -> None:
+    shares: Tensor | None
+
+    def __init__(self, alarms: Sequence[DenseAlarmNetwork], shares: Tensor | None) -> None:
         super().__init__()
         self.alarms = nn.ModuleList(alarms)
+        self.register_buffer("shares", shares)
         self.width = max(alarm.width for alarm in alarms)
 
     def forward(self, features: Tensor) -> Tensor:
@@ -85,11 +96,13 @@ class AlarmNetworks(nn.Module):
         return torch.stack([alarm(features[:, : alarm.width]) for alarm in self.alarms])
 
     def logits(self, features: Tensor) -> Tensor:
-        """The logit of the alarms' mean score (B,): higher is more anomalous.
+        """The logit of all alarms together (B,): higher is more anomalous.
 
-        A mean of scores, unlike one of logits, lets no alarm outvote the others by being too sure.
+        Odds are summed: one alarm that is sure is enough, and one that is not takes nothing away.
         """
-        each = self(features)
+        each: Tensor = self(features)
+        if self.shares is not None:
+            return (each + self.shares.log()[:, None]).logsumexp(0)
         yes, no = functional.logsigmoid(each), functional.logsigmoid(-each)
         return yes.logsumexp(0) - no.logsumexp(0)
 

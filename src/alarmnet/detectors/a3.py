@@ -40,6 +40,12 @@ KNOWN_AT_ONCE = 32
 ALARMS = {"activations": DenseAlarm(hidden=(400, 100)), "everything": DenseAlarm(hidden=(), dropout=0.0)}
 """By what an alarm reads."""
 
+SHARES = {"activations": 1 / 8, "everything": 1.0}
+"""What an alarm's odds count where there are two, by what it reads."""
+
+QUIET = 0.2
+"""What a linear alarm on everything makes of activations and residuals while it trains, so that inputs come first."""
+
 PIECES = "target.pieces."
 WIDEST = 400
 """Inputs that the default target is sized by, at most."""
@@ -194,7 +200,7 @@ class A3Detector(BaseDetector):
         reads: Reads = "both",
         generated_weight: float = 0.1,
         known_weight: float | None = 1.0,
-        blend: float = 0.8,
+        blend: float = 1.0,
         shift_weight: float = 0.0,
         target_schedule: Schedule | None = None,
         alarm_schedule: Schedule | None = None,
@@ -293,11 +299,13 @@ class A3Detector(BaseDetector):
             pieces = Pieces.stored(stored, PIECES, shape[0])
         self._target = self._build_target(shape, pieces)
         if stored is not None:
+            shares = stored.get("alarm.shares")
             self._alarm = AlarmNetworks(
                 [
                     _stored_alarm(self.alarm, stored, f"alarm.alarms.{place}.")
                     for place in range(len(self._alarms_read))
-                ]
+                ],
+                None if shares is None else torch.ones(len(self._alarms_read)),
             )
 
     def _build_target(self, shape: tuple[int, ...], pieces: Pieces | None) -> TargetNetwork:
@@ -343,35 +351,46 @@ class A3Detector(BaseDetector):
     def _fit_alarm(self, data: TrainingData, context: TrainingContext) -> None:
         check_anomalies(data.known, self.generated_weight)
         features = self._feature_source(data.rows)
-        wide = self._features(data.rows[:1]).shape[1]
-        activations, _ = flat_activations(self._target, self._target.layers, data.rows[:1])
-        widths = {"activations": activations.shape[1], "everything": wide}
+        first = data.rows[:1]
+        activations, _ = flat_activations(self._target, self._target.layers, first)
+        inputs = self._target.inputs(first).flatten(1)
+        loudness = torch.full_like(self._features(first)[0], QUIET)
+        loudness[activations.shape[1] :][: inputs.shape[1]] = 1.0
+        widths = {"activations": activations.shape[1], "everything": len(loudness)}
         sample = None
         if self.generated_weight:
             recipe = as_generator(self.generator)
             sample = recipe.sampler_for(data.rows, data.normal, seed=self.seed_, context=context)
         alarms = []
         for prefix, reads in zip(("", "second "), self._alarms_read, strict=False):
-            alarms.append(self._alarm_shape(reads).build(widths[reads]))
+            alarm = self._alarm_shape(reads).build(widths[reads])
             schedule = self.alarm_schedule or alarm_schedule(reads, len(data.normal))
-            self._train_alarm(alarms[-1], data, features, sample, schedule, prefix, context)
-        self._alarm = AlarmNetworks(alarms)
+            loud = loudness if reads == "everything" and not alarm.hidden else None
+            self._train_alarm(alarm, data, features, loud, sample, schedule, prefix, context)
+            alarms.append(alarm)
+        shares = [SHARES[reads] for reads in self._alarms_read]
+        self._alarm = AlarmNetworks(alarms, torch.tensor(shares if len(shares) > 1 else [1.0]))
 
     def _train_alarm(
         self,
         alarm: DenseAlarmNetwork,
         data: TrainingData,
         features: Callable[[Tensor, int], Tensor],
+        loudness: Tensor | None,
         sample: Sampler | None,
         schedule: Schedule,
         prefix: str,
         context: TrainingContext,
     ) -> None:
-        """Train one alarm on the first so many features as it reads."""
+        """Train one alarm on the first so many features as it reads, each as loud as is said."""
         device, seed = data.rows.device, self.seed_
 
+        def heard(features: Tensor) -> Tensor:
+            features = features[:, : alarm.width]
+            return features if loudness is None else features * loudness
+
         def read(rows: Tensor) -> Tensor:
-            return features(rows, alarm.width)
+            return heard(features(rows, alarm.width))
 
         materialise(alarm, torch_generator(seed, f"{prefix}alarm weights"))
         if not alarm.hidden:
@@ -387,12 +406,12 @@ class A3Detector(BaseDetector):
 
         def scored(rows: Tensor) -> Tensor:
             parts = torch.split(rows, block_size(rows.shape[1:]))
-            return torch.cat([alarm(self._features(part)[:, : alarm.width]) for part in parts])
+            return torch.cat([alarm(heard(self._features(part))) for part in parts])
 
         def counterexamples(rows: Tensor) -> Tensor:
             if sample is None:
                 return nothing
-            return self._features(sample(data.rows[rows], draws))[:, : alarm.width]
+            return heard(self._features(sample(data.rows[rows], draws)))
 
         def loss(index: Tensor) -> Tensor:
             rows, labels = shown[index], (index >= len(data.normal)).to(device, torch.float32)
@@ -422,6 +441,8 @@ class A3Detector(BaseDetector):
             validation_loss=validation_loss if len(held) else None,
             context=context,
         )
+        if loudness is not None:
+            alarm.output.weight.data.mul_(loudness)  # to read them as they are
 
     def _loss(self, real: Tensor, labels: Tensor, known: Tensor, generated: Tensor) -> Tensor:
         """An alarm's loss on logits: of rows with their labels, of known anomalies and of counterexamples."""
