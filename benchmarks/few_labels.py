@@ -30,7 +30,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import average_precision_score, roc_auc_score
 from sklearn.neural_network import MLPClassifier
 
-from alarmnet import A3Detector, AlarmnetWarning, ConvA3Detector, TableEncoder
+from alarmnet import A3Detector, AlarmnetWarning, ConvA3Detector, DenseAutoencoder, TableEncoder
+from alarmnet.detectors import BaseDetector
 from benchmarks.few_label_tables import TABLES, Halves
 
 NORMAL_ROWS = 2_000
@@ -117,16 +118,28 @@ def _is_numeric(kind: pa.DataType) -> bool:
     return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind))
 
 
-def _detector(make: Callable[[int], Any]) -> Callable[[Draw, int], np.ndarray]:
+ABLATIONS: dict[str, dict[str, Any]] = {
+    "no pieces": {"target": DenseAutoencoder()},
+    "reads activations": {"reads": "activations"},
+    "reads everything": {"reads": "everything"},
+    "no counterexamples": {"generated_weight": 0.0},
+    "no blending": {"blend": 0.0},
+}
+"""A3's defaults, each with one part left out."""
+
+
+def _detector(kind: type[BaseDetector], **parameters: Any) -> Callable[[Draw, int], np.ndarray]:
     def scores(data: Draw, seed: int) -> np.ndarray:
-        return np.asarray(make(seed).fit(data.X, data.y).decision_function(data.judged))
+        detector = kind(random_state=seed, **parameters).fit(data.X, data.y)
+        return np.asarray(detector.decision_function(data.judged))
 
     return scores
 
 
 METHODS: dict[str, Callable[[Draw, int], np.ndarray]] = {
-    "A3": _detector(lambda seed: A3Detector(random_state=seed)),
-    "ConvA3": _detector(lambda seed: ConvA3Detector(random_state=seed)),
+    "A3": _detector(A3Detector),
+    **{f"A3, {name}": _detector(A3Detector, **parameters) for name, parameters in ABLATIONS.items()},
+    "ConvA3": _detector(ConvA3Detector),
     "isolation forest": isolation_forest,
     "logistic regression": _classifier(lambda seed: LogisticRegression(random_state=seed, max_iter=2000)),
     "random forest": _classifier(lambda seed: RandomForestClassifier(random_state=seed)),
@@ -134,6 +147,7 @@ METHODS: dict[str, Callable[[Draw, int], np.ndarray]] = {
     "CatBoost": catboost,
     "MLP": _classifier(lambda seed: MLPClassifier(random_state=seed)),
 }
+COMPARED = [method for method in METHODS if not method.startswith("A3, ")]
 Key = tuple[str, str, str, str, int]
 
 
@@ -177,21 +191,22 @@ def table(path: Path) -> Iterator[str]:
     """Mean AP and mean rank of every method that has run all draws, then mean AP by table."""
     done = finished(path)
     tables = [name for name in TABLES if any(name == key[1] for key in done)]
+    budgets = [known for known in BUDGETS if any(known == key[2] for key in done)]
     seeds = sorted({key[4] for key in done})
-    draws = [*itertools.product(tables, BUDGETS, OTHERS, seeds)]
+    draws = [*itertools.product(tables, budgets, OTHERS, seeds)]
     methods = [method for method in METHODS if all((method, *drawn) in done for drawn in draws)]
-    shape = (len(methods), len(tables), len(BUDGETS), len(OTHERS), len(seeds))
+    shape = (len(methods), len(tables), len(budgets), len(OTHERS), len(seeds))
     ap = np.array([done[(method, *drawn)]["ap"] for method in methods for drawn in draws]).reshape(shape)
     ranks = rankdata(-ap, axis=0)
     by_mean = sorted(range(len(methods)), key=lambda place: -ap[place].mean())
     for title, values in (("mean AP", ap), ("mean rank", ranks)):
         yield (
             f"| {title} | all | "
-            + " | ".join(f"{known} known" for known in BUDGETS)
+            + " | ".join(f"{known} known" for known in budgets)
             + " | "
             + (" | ".join(f"others {others}" for others in OTHERS) + " |")
         )
-        yield "|---" * (2 + len(BUDGETS) + len(OTHERS)) + "|"
+        yield "|---" * (2 + len(budgets) + len(OTHERS)) + "|"
         for place in by_mean:
             parts = [values[place], *np.moveaxis(values[place], 1, 0), *np.moveaxis(values[place], 2, 0)]
             cells = [_interval(part.reshape(len(tables), -1)) for part in parts]
@@ -211,7 +226,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--methods", nargs="+", default=list(METHODS))
+    parser.add_argument("--methods", nargs="+", choices=list(METHODS), default=COMPARED)
     parser.add_argument("--tables", nargs="+", default=list(TABLES))
     parser.add_argument("--known", nargs="+", default=BUDGETS)
     parser.add_argument("--others", nargs="+", default=OTHERS)

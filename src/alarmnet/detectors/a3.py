@@ -44,7 +44,7 @@ SHARES = {"activations": 1 / 8, "everything": 1.0}
 """What an alarm's odds count where there are two, by what it reads."""
 
 QUIET = 0.2
-"""What a linear alarm on everything makes of activations and residuals while it trains, so that inputs come first."""
+"""What a linear alarm on everything makes of activations and residuals in training, so that inputs come first."""
 
 PIECES = "target.pieces."
 WIDEST = 400
@@ -116,8 +116,8 @@ class A3Detector(BaseDetector):
         The alarm networks' shape. None: two hidden layers on activations, and linear on everything.
     reads
         What the alarm reads: the hidden `"activations"`, as in the paper; `"everything"`, which adds what the
-        target could not reconstruct, and what it reads; or `"both"`: one alarm for each, whose scores are
-        averaged. The first finds more of anomalies unlike the known ones, the second more of their like.
+        target reads, and could not reconstruct; or `"both"`: one alarm for each, whose odds are summed. The first
+        finds more of anomalies unlike the known ones, the second more of their like.
     generated_weight
         The paper's lambda: the weight of the counterexamples' loss beside the normal rows'.
     known_weight
