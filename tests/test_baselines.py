@@ -268,7 +268,7 @@ def test_dagmm_loss_by_hand(rows: Rows) -> None:
     errors = torch.full((200,), 3.0)
     centred = rows[:, :2] - rows[:, :2].mean(0)
     covariance = centred.T @ centred / 200
-    distances = np.einsum("nd,de,ne->n", centred, np.linalg.inv(covariance), centred)
+    distances = np.einsum("ni,ij,nj->n", centred, np.linalg.inv(covariance), centred)
     energy = 0.5 * (distances.mean() + np.linalg.slogdet(2 * np.pi * covariance)[1])
     expected = 3 + 0.1 * energy + 0.005 * (1 / np.diag(covariance)).sum()
     assert float(model._loss(codes, everyone, errors)) == pytest.approx(expected, rel=1e-4)

@@ -44,7 +44,7 @@ def folds_of(labels: Floats, *, folds: int, seed: int) -> list[tuple[Index, Inde
     --------
     >>> labels = np.array([1.0, 0.0, 0.0, np.nan, 1.0])
     >>> [judged.tolist() for _, judged in folds_of(labels, folds=2, seed=0)]
-    [[0, 1], [2, 4]]
+    [[1, 4], [0, 2]]
     """
     for kind, value in (("known anomalies", 1), ("rows labelled normal", 0)):
         if (count := int((labels == value).sum())) < folds:

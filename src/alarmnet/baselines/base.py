@@ -38,7 +38,7 @@ class Baseline(BaseEstimator, ABC):  # type: ignore[misc]
 
     @abstractmethod
     def _learn(self, rows: Matrix, labels: Labels) -> None:
-        """Learn from encoded rows (N, ...), of which no two labels are missing."""
+        """Learn from encoded rows (N, ...) and their labels."""
 
     @abstractmethod
     def _scores(self, rows: Matrix) -> Scores:

@@ -109,10 +109,10 @@ def _write(out: Path, facts: dict[str, Any]) -> None:
     write_table(out, [pa.Table.from_pylist(rows)])
 
 
-def _check_ending(out: Path) -> None:
+def _check_out(out: Path, *, inputs: Sequence[Path]) -> None:
     if out.suffix not in (".json", ".csv"):
         raise InputError(f"{out}: give a name that ends in .json or .csv", code="unknown_format")
-    check_output(out)
+    check_output(out, inputs=inputs)
 
 
 @click.command()
@@ -169,7 +169,7 @@ def compare(
     if labelling is None:
         raise click.UsageError("methods are judged by labels: name their column with --label and --anomaly.")
     if out is not None:
-        _check_ending(out)
+        _check_out(out, inputs=[*data, *([labels_file] if labels_file else [])])
     check_device(device)
     rows = open_to_train(data, labelling, labels_file=labels_file, ignored=ignored)
     labels = rows.labels(labelling, given=[*anomaly, *normal])

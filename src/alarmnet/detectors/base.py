@@ -18,7 +18,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
-from alarmnet._frames import as_array, read_frame, row_count
+from alarmnet._frames import Frame, as_array, read_frame, row_count
 from alarmnet._random import numpy_generator, resolve_seed
 from alarmnet._rows import Index, draw, matched_once, row_keys, take
 from alarmnet._threads import operations, threads_for
@@ -71,7 +71,8 @@ def block_size(shape: tuple[int, ...]) -> int:
 
 def _indexable(X: Any) -> Any:
     """Something to take rows from; a tensor on a device comes to the host once."""
-    return as_array(X) if hasattr(X, "detach") or not hasattr(X, "__getitem__") else X
+    indexable = isinstance(X, Frame) or (hasattr(X, "__getitem__") and not hasattr(X, "detach"))
+    return X if indexable else as_array(X)
 
 
 def _fitted(encoder: Encoder, X: Any, training: Index) -> Encoder:
