@@ -81,8 +81,8 @@ def print_comparison(facts: dict[str, Any], console: Console) -> None:
     console.print(table)
     console.print(
         f"Mean ± standard deviation over {facts['folds']} folds, each judged by rows that were not learned from. "
-        "Seconds: to fit and score one of them. Memory: the most that the method's own process held, of which about "
-        f"{shown_bytes(before)} are Python, its libraries and the data.",
+        "Seconds: to fit and score one of them. Memory: the most that the method's own process held, of which "
+        f"about {shown_bytes(before)} are Python, its libraries and the data.",
         soft_wrap=True,
     )
 
