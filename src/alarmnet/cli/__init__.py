@@ -21,6 +21,7 @@ COMMANDS = {
     "refit": LazyCommand("alarmnet.cli.fit", "Train a model's alarm anew for new labels, in seconds."),
     "score": LazyCommand("alarmnet.cli.score", "Score tables or images of any size, row by row."),
     "evaluate": LazyCommand("alarmnet.cli.evaluate", "Measure how well a model finds anomalies."),
+    "compare": LazyCommand("alarmnet.cli.compare", "Compare all methods on your own rows, cross-validated."),
     "report": LazyCommand("alarmnet.cli.evaluate", "Write a page about tables or images and their alarms."),
     "datasets": LazyCommand("alarmnet.cli.datasets", "List public data sets, or get one as a file."),
     "demo": LazyCommand("alarmnet.cli.demo", "See it at work within a minute."),

@@ -33,7 +33,8 @@ from alarmnet.errors import InputError
 from alarmnet.preprocessing import ImageScaler, TableEncoder
 
 
-def _say_labels(labelling: Labelling | None, counts: dict[str, int], *, aside: bool) -> None:
+def say_labels(labelling: Labelling | None, counts: dict[str, int], *, aside: bool) -> None:
+    """Print how many rows are labelled what; to standard error where standard output is for programs."""
     if labelling is None or not counts["anomaly"] + counts["normal"]:
         reason = "no --label was given" if labelling is None else f"column {labelling.label!r} labels no row"
         click.echo(
@@ -49,7 +50,8 @@ def _say_labels(labelling: Labelling | None, counts: dict[str, int], *, aside: b
     )
 
 
-def _check_size(rows: Rows, *, aside: bool) -> None:
+def check_size(rows: Rows, *, aside: bool) -> None:
+    """Print how much there is and the memory that training takes, and refuse what does not fit."""
     said, needed = rows.size()
     available = available_bytes()
     there = "" if available is None else f", {shown_bytes(available)} are available"
@@ -186,7 +188,7 @@ def fit(
     labelling = Labelling.chosen(label, anomaly, normal)
     rows = open_to_train(data, labelling, labels_file=labels_file, ignored=ignored)
     labels = rows.labels(labelling, given=[*anomaly, *normal]) if labelling else None
-    _check_size(rows, aside=as_json)
+    check_size(rows, aside=as_json)
     X, usable = rows.to_learn(flag=on_bad_row == "drop")
     dropped = int((~usable).sum())
     if dropped:
@@ -194,7 +196,7 @@ def fit(
         labels = None if labels is None else labels[usable]
         click.echo(f"Dropped {dropped:,} rows: {rows.unusable}.", err=as_json)
     counts = label_counts(labels, rows=len(X))
-    _say_labels(labelling, counts, aside=as_json)
+    say_labels(labelling, counts, aside=as_json)
     if checkpoint and (kept := kept_steps(checkpoint)):
         click.echo(f"{checkpoint} keeps earlier training: {kept}.", err=as_json)
     detector = DETECTORS[method](
@@ -260,8 +262,8 @@ def refit(
     labelling = needed(Labelling.chosen(label, anomaly, normal, remembered=detector.notes_))
     rows = open_to_run(detector, data, label=labelling.label, labels_file=labels_file, ignored=ignored)
     labels = _refit_labels(labelling, rows, (*anomaly, *normal))
-    _check_size(rows, aside=as_json)
-    _say_labels(labelling, label_counts(labels, rows=len(labels)), aside=as_json)
+    check_size(rows, aside=as_json)
+    say_labels(labelling, label_counts(labels, rows=len(labels)), aside=as_json)
     detector.verbose = shows_progress(quiet=quiet)
     X, _ = rows.to_learn()
     detector.refit_alarm(X, labels)

@@ -2,6 +2,7 @@
 
 import math
 import os
+import resource
 from pathlib import Path
 
 import pyarrow as pa
@@ -74,6 +75,17 @@ def available_bytes() -> int | None:
     if hasattr(os, "sysconf"):
         return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     return None
+
+
+def peak_bytes() -> int:
+    """The most memory that this process has held so far."""
+    status = Path("/proc/self/status")
+    if status.exists():
+        facts = dict(line.split(":", 1) for line in status.read_text().splitlines())
+        return (
+            int(facts["VmHWM"].split()[0]) * 1024
+        )  # unlike getrusage's, not that of the process before exec
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # bytes on macOS
 
 
 def shown_bytes(count: int) -> str:

@@ -1,0 +1,204 @@
+"""`alarmnet compare`: all methods on the user's own rows."""
+
+import datetime
+import json
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+import pyarrow as pa
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from alarmnet._atomic import atomic_path
+from alarmnet.batches import write_table
+from alarmnet.cli.fit import check_size, say_labels
+from alarmnet.cli.labels import Labelling, label_counts
+from alarmnet.cli.measured import Outcome, Task, run
+from alarmnet.cli.memory import shown_bytes
+from alarmnet.cli.rows import check_device, open_to_train
+from alarmnet.cli.terminal import (
+    a_file,
+    check_output,
+    data_argument,
+    device_option,
+    ignore_option,
+    label_options,
+    output_options,
+    show_facts,
+    shows_progress,
+)
+from alarmnet.comparison import METHODS, folds_of
+from alarmnet.errors import InputError
+
+FIGURES = ("average_precision", "roc_auc", "seconds")
+
+
+def _chosen(_context: click.Context, _option: click.Parameter, text: str) -> list[str]:
+    names = [name.strip() for name in text.split(",")]
+    if unknown := [name for name in names if name not in METHODS]:
+        raise click.BadParameter(f"{unknown[0]!r} is none of {', '.join(METHODS)}.")
+    return list(dict.fromkeys(names))
+
+
+def _summary(values: Sequence[float]) -> dict[str, Any]:
+    return {
+        "mean": round(float(np.mean(values)), 5),
+        "std": round(float(np.std(values, ddof=1)), 5),
+        "folds": [round(value, 5) for value in values],
+    }
+
+
+def _facts_of(outcome: Outcome) -> dict[str, Any]:
+    """A method's figures; none where it failed."""
+    if outcome.fault is not None:
+        return {"method": outcome.method, "fault": outcome.fault}
+    figures = {name: _summary([getattr(fold, name) for fold in outcome.folds]) for name in FIGURES}
+    memory = {"bytes_before": outcome.bytes_before, "peak_bytes": outcome.peak_bytes}
+    return {"method": outcome.method, **figures, **memory, "fault": None}
+
+
+def _by_precision(facts: dict[str, Any]) -> float:
+    return -1.0 if facts["fault"] else float(facts["average_precision"]["mean"])
+
+
+def print_comparison(facts: dict[str, Any], console: Console) -> None:
+    """Show what `compare` found, the best average precision first."""
+    table = Table("method", "average precision", "ROC AUC", "seconds", "memory")
+    before = 0
+    for found in facts["methods"]:
+        if found["fault"]:
+            table.add_row(found["method"], f"failed: {found['fault']}")
+            continue
+        cells = [f"{found[name]['mean']:.3f} ± {found[name]['std']:.3f}" for name in FIGURES[:2]]
+        seconds, memory = f"{found['seconds']['mean']:.1f}", shown_bytes(found["peak_bytes"])
+        table.add_row(found["method"], *cells, seconds, memory)
+        before = max(before, found["bytes_before"])
+    console.print(table)
+    console.print(
+        f"Mean ± standard deviation over {facts['folds']} folds, each judged by rows that were not learned from. "
+        "Seconds: to fit and score one of them. Memory: the most that the method's own process held, of which "
+        f"about {shown_bytes(before)} are Python, its libraries and the data.",
+        soft_wrap=True,
+    )
+
+
+def _write(out: Path, facts: dict[str, Any]) -> None:
+    """Write the JSON facts, or a table with a row a method."""
+    if out.suffix == ".json":
+        with atomic_path(out) as draft:
+            draft.write_text(json.dumps(facts, indent=1, allow_nan=False) + "\n")
+        return
+    rows = [
+        {
+            "method": found["method"],
+            **{
+                f"{name}_{part}": found.get(name, {}).get(part)
+                for name in FIGURES
+                for part in ("mean", "std")
+            },
+            "peak_bytes": found.get("peak_bytes"),
+            "fault": found["fault"],
+        }
+        for found in facts["methods"]
+    ]
+    write_table(out, [pa.Table.from_pylist(rows)])
+
+
+def _check_out(out: Path, *, inputs: Sequence[Path]) -> None:
+    if out.suffix not in (".json", ".csv"):
+        raise InputError(f"{out}: give a name that ends in .json or .csv", code="unknown_format")
+    check_output(out, inputs=inputs)
+
+
+@click.command()
+@data_argument
+@label_options()
+@ignore_option
+@click.option(
+    "--methods",
+    callback=_chosen,
+    default=",".join(METHODS),
+    metavar="NAME,...",
+    help=f"Which methods, of {', '.join(METHODS)}; all if not said.",
+)
+@click.option(
+    "--folds",
+    type=click.IntRange(min=2),
+    default=5,
+    show_default=True,
+    help="How often to learn from all but a part of the labelled rows, and be judged by that part.",
+)
+@click.option(
+    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of all that is random."
+)
+@device_option
+@click.option("--out", type=a_file, metavar="FILE", help="Also write the figures; ends in .json or .csv.")
+@output_options
+def compare(
+    data: tuple[Path, ...],
+    labels_file: Path | None,
+    label: str | None,
+    anomaly: tuple[str, ...],
+    normal: tuple[str, ...],
+    ignored: tuple[str, ...],
+    methods: list[str],
+    folds: int,
+    seed: int,
+    device: str,
+    out: Path | None,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """Compare all methods on your own rows, cross-validated.
+
+    A3, ConvA3, their papers' rivals and gradient boosting learn from the same rows with the same labels, and are
+    judged by average precision and ROC AUC on labelled rows that they did not see. Rows not looked at are learned
+    from and judge nothing. Each method runs in a process of its own, whose memory is measured.
+
+    \b
+    Examples:
+      alarmnet compare train.csv --label class --anomaly fraud
+      alarmnet compare train.csv --label class --anomaly fraud --methods a3,gradient-boosting --out found.json
+    """  # noqa: D301 - click reads \b
+    labelling = Labelling.chosen(label, anomaly, normal)
+    if labelling is None:
+        raise click.UsageError("methods are judged by labels: name their column with --label and --anomaly.")
+    if out is not None:
+        _check_out(out, inputs=[*data, *([labels_file] if labels_file else [])])
+    check_device(device)
+    rows = open_to_train(data, labelling, labels_file=labels_file, ignored=ignored)
+    labels = rows.labels(labelling, given=[*anomaly, *normal])
+    check_size(rows, aside=as_json)
+    counts = label_counts(labels, rows=len(labels))
+    folds_of(labels, folds=folds, seed=seed)
+    say_labels(labelling, counts, aside=as_json)
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    outcomes = []
+    with Progress(
+        *columns, console=Console(stderr=True), disable=not shows_progress(quiet=quiet)
+    ) as progress:
+        bar = progress.add_task("", total=len(methods) * folds)
+        for method in methods:
+            progress.update(bar, description=method)
+            task = Task(method, data, labels_file, labelling, ignored, folds, seed, device)
+            outcomes.append(run(task, on_fold=lambda: progress.advance(bar)))
+    facts = {
+        "data": [path.name for path in data],
+        "labels": counts,
+        "folds": folds,
+        "seed": seed,
+        "methods": sorted(map(_facts_of, outcomes), key=_by_precision, reverse=True),
+        "versions": {package: version(package) for package in ("alarmnet", "torch", "scikit-learn")},
+        "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
+    }
+    if out is not None:
+        _write(out, facts)
+    if as_json:
+        show_facts(facts)
+    else:
+        print_comparison(facts, Console())

@@ -1,0 +1,110 @@
+"""A method in a process of its own, so that what it takes is measured apart and what it breaks stays there."""
+
+import multiprocessing
+import signal
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+from alarmnet.cli.labels import Labelling
+from alarmnet.cli.memory import peak_bytes
+from alarmnet.cli.rows import open_to_train
+from alarmnet.comparison import METHODS, FoldResult, folds_of, judge
+from alarmnet.errors import AlarmnetError, AlarmnetWarning, InputError
+
+
+@dataclass(frozen=True)
+class Task:
+    """A method, and the files and folds to try it on."""
+
+    method: str
+    data: Sequence[Path]
+    labels_file: Path | None
+    labelling: Labelling
+    ignored: Sequence[str]
+    folds: int
+    seed: int
+    device: str
+
+
+@dataclass
+class Outcome:
+    """What came out: a result a fold, the bytes that the process held at most, before and in all, or a fault."""
+
+    method: str
+    folds: list[FoldResult] = field(default_factory=list)
+    bytes_before: int = 0
+    peak_bytes: int = 0
+    fault: str | None = None
+
+
+def _made(task: Task) -> Any:
+    kind = METHODS[task.method]
+    wanted = {"random_state": task.seed, "device": task.device}
+    taken = kind().get_params(deep=False)
+    return kind(**{name: value for name, value in wanted.items() if name in taken})
+
+
+def _work(task: Task, connection: Connection) -> None:
+    """Send the bytes held before training, then a result and the bytes so far for each fold, or the error."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends this process
+    warnings.simplefilter("ignore", AlarmnetWarning)
+    try:
+        rows = open_to_train(task.data, task.labelling, labels_file=task.labels_file, ignored=task.ignored)
+        labels = rows.labels(task.labelling, given=())
+        X, _ = rows.to_learn()
+        connection.send(peak_bytes())
+        for learned, judged in folds_of(labels, folds=task.folds, seed=task.seed):
+            result = judge(_made(task), X, labels, learned=learned, judged=judged)
+            connection.send((result, peak_bytes()))
+    except AlarmnetError as error:
+        connection.send(error)
+
+
+def _collect(outcome: Outcome, receiving: Connection, on_fold: Callable[[], None]) -> None:
+    while True:
+        try:
+            message = receiving.recv()
+        except EOFError:
+            return
+        if isinstance(message, InputError):
+            raise message
+        if isinstance(message, AlarmnetError):
+            outcome.fault = str(message)
+        elif isinstance(message, int):
+            outcome.bytes_before = message
+        else:
+            result, outcome.peak_bytes = message
+            outcome.folds.append(result)
+            on_fold()
+
+
+def run(task: Task, *, on_fold: Callable[[], None]) -> Outcome:
+    """Cross-validate a method in a new process; `on_fold` is called after each fold.
+
+    Raises
+    ------
+    InputError
+        The data was refused, which no other method would take either.
+    RuntimeError
+        The process failed unexpectedly; its traceback is on standard error.
+    """
+    context = multiprocessing.get_context("spawn")
+    receiving, sending = context.Pipe(duplex=False)
+    process = context.Process(target=_work, args=(task, sending), daemon=True)
+    process.start()
+    sending.close()
+    outcome = Outcome(task.method)
+    try:
+        _collect(outcome, receiving, on_fold)
+        process.join()
+    finally:
+        process.terminate()
+    if outcome.fault is None and len(outcome.folds) < task.folds:
+        if (code := process.exitcode or 0) >= 0:
+            raise RuntimeError(f"{task.method} ended with exit code {code}")
+        outcome.fault = f"killed by {signal.Signals(-code).name}; SIGKILL means that memory did not suffice"
+    return outcome

@@ -1,0 +1,72 @@
+"""Methods beside each other on rows with labels: the folds, and what a method finds in one of them."""
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.metrics import average_precision_score, roc_auc_score
+from sklearn.model_selection import StratifiedKFold
+
+from alarmnet._rows import Index, take
+from alarmnet.baselines import BASELINES, Baseline
+from alarmnet.detectors import DETECTORS, BaseDetector
+from alarmnet.errors import InputError
+
+METHODS: dict[str, type[BaseDetector | Baseline]] = {**DETECTORS, **BASELINES}
+"""All that can be compared, by name."""
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class FoldResult:
+    """What a method found in one fold, and how long fitting and scoring took."""
+
+    average_precision: float
+    roc_auc: float
+    seconds: float
+
+
+def folds_of(labels: Floats, *, folds: int, seed: int) -> list[tuple[Index, Index]]:
+    """Row numbers to learn from and to judge by, a pair a fold.
+
+    Each fold is judged by its share of the known anomalies and of the rows labelled normal; rows that nobody looked
+    at (NaN) are learned from in every fold and judge none.
+
+    Raises
+    ------
+    InputError
+        There are fewer anomalies, or fewer normal rows, than folds.
+
+    Examples
+    --------
+    >>> labels = np.array([1.0, 0.0, 0.0, np.nan, 1.0])
+    >>> [judged.tolist() for _, judged in folds_of(labels, folds=2, seed=0)]
+    [[1, 4], [0, 2]]
+    """
+    for kind, value in (("known anomalies", 1), ("rows labelled normal", 0)):
+        if (count := int((labels == value).sum())) < folds:
+            remedy = f"take {count} folds, or label more" if count > 1 else "label more"
+            raise InputError(
+                f"{folds} folds need {folds} {kind} or more, one to judge each by; there are {count}: {remedy}",
+                code="too_few_for_folds",
+            )
+    known, unlabelled = np.flatnonzero(~np.isnan(labels)), np.flatnonzero(np.isnan(labels))
+    splits = StratifiedKFold(folds, shuffle=True, random_state=seed).split(known, labels[known])
+    return [(np.sort(np.append(known[learned], unlabelled)), known[judged]) for learned, judged in splits]
+
+
+def judge(
+    model: BaseDetector | Baseline, X: Any, labels: Floats, *, learned: Index, judged: Index
+) -> FoldResult:
+    """Fit a method on some rows of a table or of images, and score others."""
+    rows, unseen = take(X, learned), take(X, judged)
+    start = time.perf_counter()
+    scores = model.fit(rows, labels[learned]).decision_function(unseen)
+    seconds = time.perf_counter() - start
+    anomalous = labels[judged] == 1
+    return FoldResult(
+        float(average_precision_score(anomalous, scores)), float(roc_auc_score(anomalous, scores)), seconds
+    )

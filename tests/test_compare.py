@@ -1,0 +1,243 @@
+"""Methods beside each other: folds, what each method finds in them, its process, and the command."""
+
+import io
+import json
+import multiprocessing
+import os
+import signal
+import warnings
+from collections.abc import Iterator
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from click.testing import CliRunner, Result
+from numpy.typing import NDArray
+from rich.console import Console
+from sklearn.metrics import average_precision_score, roc_auc_score
+
+from alarmnet import InputError, Schedule, TrainingDivergedError
+from alarmnet.baselines import IsolationForestBaseline
+from alarmnet.cli import compare, main, measured
+from alarmnet.cli.labels import Labelling
+from alarmnet.cli.measured import Outcome, Task
+from alarmnet.cli.memory import peak_bytes
+from alarmnet.comparison import METHODS, FoldResult, folds_of, judge
+from alarmnet.detectors import a3
+
+ROOT = Path(__file__).parents[1]
+LABELS = ("--label", "class", "--anomaly", "fraud")
+SHORT = Schedule(steps=5, batch_size=64)
+
+
+def run(*arguments: object, code: int = 0) -> Result:
+    result = CliRunner().invoke(main, ["compare", *map(str, arguments)])
+    assert result.exit_code == code, (result.output, result.exception)
+    return result
+
+
+@pytest.fixture(scope="module")
+def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """120 rows, of which 9 are anomalies and 6 were not looked at."""
+    generator = np.random.default_rng(0)
+    frame = pd.DataFrame(
+        {"amount": generator.normal(size=120), "service": ["web", "shop"] * 60, "class": "fine"}
+    )
+    frame.loc[:8, "amount"] += 2.0
+    frame.loc[:8, "class"] = "fraud"
+    frame.loc[9:14, "class"] = None
+    path = tmp_path_factory.mktemp("compare") / "table.csv"
+    frame.to_csv(path, index=False)
+    return path
+
+
+def task(table: Path, *, method: str = "isolation-forest") -> Task:
+    return Task(method, [table], None, Labelling("class", ["fraud"], []), [], folds=3, seed=0, device="cpu")
+
+
+def test_folds_judge_each_labelled_row_once_and_learn_from_unlabelled_ones(
+    labels: NDArray[np.float64],
+) -> None:
+    folds = folds_of(labels, folds=5, seed=0)
+    assert sorted(np.concatenate([judged for _, judged in folds])) == [*np.flatnonzero(~np.isnan(labels))]
+    for learned, judged in folds:
+        assert (labels[judged] == 1).sum() == 2
+        assert np.isnan(labels[learned]).sum() == 40
+        assert len(learned) + len(judged) == len(labels)
+        assert not np.intersect1d(learned, judged).size
+    again, other = folds_of(labels, folds=5, seed=0), folds_of(labels, folds=5, seed=1)
+    assert all((one[1] == two[1]).all() for one, two in zip(folds, again, strict=True))
+    assert any((one[1] != two[1]).any() for one, two in zip(folds, other, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("labels", "sentence"),
+    [
+        (
+            [1] * 3 + [0] * 9,
+            "5 folds need 5 known anomalies or more, one to judge each by; there are 3: take 3 folds",
+        ),
+        ([1] + [0] * 9, "there are 1: label more"),
+        ([1] * 9 + [np.nan] * 9, "5 folds need 5 rows labelled normal or more, .* there are 0: label more"),
+    ],
+)
+def test_too_few_for_the_folds(labels: list[float], sentence: str) -> None:
+    with pytest.raises(InputError, match=sentence):
+        folds_of(np.array(labels, float), folds=5, seed=0)
+
+
+def test_a_method_is_judged_by_what_it_did_not_see(
+    rows: NDArray[np.float64], labels: NDArray[np.float64]
+) -> None:
+    learned, judged = folds_of(labels, folds=2, seed=0)[0]
+    found = judge(IsolationForestBaseline(random_state=0), rows, labels, learned=learned, judged=judged)
+    model = IsolationForestBaseline(random_state=0).fit(rows[learned], labels[learned])
+    scores, anomalous = model.decision_function(rows[judged]), labels[judged] == 1
+    assert found.average_precision == average_precision_score(anomalous, scores)
+    assert found.roc_auc == roc_auc_score(anomalous, scores)
+    assert found.seconds > 0
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_every_method_takes_the_seed_and_the_device(method: str) -> None:
+    made = measured._made(Task(method, [], None, Labelling("y", ["1"], []), [], 5, seed=7, device="cpu"))
+    assert made.random_state == 7
+    assert getattr(made, "device", "cpu") == "cpu"
+
+
+@pytest.fixture
+def unchanged_process() -> Iterator[None]:
+    """What a method's process changes of itself, changed back."""
+    before = signal.getsignal(signal.SIGINT)
+    with warnings.catch_warnings():
+        yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("unchanged_process")
+def test_a_process_sends_its_memory_and_its_folds(table: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(a3, "target_schedule", lambda rows: SHORT)
+    monkeypatch.setattr(a3, "alarm_schedule", lambda reads, rows: SHORT)
+    receiving, sending = multiprocessing.Pipe(duplex=False)
+    measured._work(task(table, method="a3"), sending)
+    sending.close()
+    outcome = Outcome("a3")
+    measured._collect(outcome, receiving, lambda: None)
+    assert len(outcome.folds) == 3
+    assert 0 < outcome.bytes_before <= outcome.peak_bytes
+    assert outcome.fault is None
+
+
+def sent(*messages: object) -> Connection:
+    receiving, sending = multiprocessing.Pipe(duplex=False)
+    for message in messages:
+        sending.send(message)
+    sending.close()
+    return receiving
+
+
+def test_what_a_process_sends_is_collected() -> None:
+    result = FoldResult(0.5, 0.6, 0.1)
+    outcome, calls = Outcome("a3"), []
+    messages = sent(5, (result, 9), TrainingDivergedError("the loss is no longer finite"))
+    measured._collect(outcome, messages, lambda: calls.append(1))
+    assert outcome == Outcome("a3", [result], 5, 9, "the loss is no longer finite")
+    assert calls == [1]
+    refused = sent(
+        InputError("column 'bytes' holds infinity", code="infinite_value", column="bytes", rows=[3])
+    )
+    with pytest.raises(InputError, match="column 'bytes' holds infinity") as error:
+        measured._collect(outcome, refused, lambda: None)
+    assert error.value.rows == (3,)
+
+
+def test_a_killed_method_is_a_fault_of_its_own(table: Path) -> None:
+    def kill() -> None:
+        for child in multiprocessing.active_children():
+            child.kill()
+
+    outcome = measured.run(task(table, method="random-forest"), on_fold=kill)
+    assert outcome.fault == "killed by SIGKILL; SIGKILL means that memory did not suffice"
+    assert not multiprocessing.active_children()
+
+
+def test_peak_memory_counts_what_was_given_back() -> None:
+    before = peak_bytes()
+    os.urandom(256 << 20)
+    assert before + (100 << 20) < peak_bytes() < before + (600 << 20)
+
+
+def test_the_command_prints_and_writes_what_the_library_finds(table: Path, tmp_path: Path) -> None:
+    methods = ("--methods", "isolation-forest", "--folds", "3")
+    shown = run(table, *LABELS, *methods, "--out", tmp_path / "found.json").stdout
+    facts = json.loads((tmp_path / "found.json").read_text())
+    frame = pd.read_csv(table)
+    labels = np.array([{"fraud": 1.0, "fine": 0.0}.get(cell, np.nan) for cell in frame["class"]])
+    X = frame.drop(columns="class")
+    expected = [
+        judge(IsolationForestBaseline(random_state=0), X, labels, learned=learned, judged=judged)
+        for learned, judged in folds_of(labels, folds=3, seed=0)
+    ]
+    (found,) = facts["methods"]
+    assert found["roc_auc"]["folds"] == pytest.approx([fold.roc_auc for fold in expected], abs=1e-5)
+    mean, std = np.mean(found["roc_auc"]["folds"]), np.std(found["roc_auc"]["folds"], ddof=1)
+    assert f"{mean:.3f} ± {std:.3f}" in shown
+    assert "Labels in 'class': 9 anomalies, 105 normal, 6 not looked at." in shown
+    assert facts["labels"] == {"normal": 105, "anomaly": 9, "unlabelled": 6}
+    assert found["peak_bytes"] >= found["bytes_before"] > 50 << 20
+
+
+def comparison(**changes: Any) -> dict[str, Any]:
+    figure = {"mean": 0.5, "std": 0.25, "folds": [0.25, 0.75]}
+    good: dict[str, Any] = {"method": "a3", "average_precision": figure, "roc_auc": figure, "seconds": figure}
+    good |= {"bytes_before": 1 << 20, "peak_bytes": 3 << 20, "fault": None}
+    return {"folds": 2, "methods": [good, {"method": "dagmm", "fault": "killed"}], **changes}
+
+
+def printed(facts: dict[str, Any], *, width: int) -> str:
+    console = Console(file=io.StringIO(), width=width)
+    compare.print_comparison(facts, console)
+    return str(console.file.getvalue())  # type: ignore[attr-defined]
+
+
+def test_a_method_that_failed_is_shown_as_such() -> None:
+    shown = printed(comparison(), width=100)
+    assert "│ 0.500 ± 0.250 │ 0.5     │ 3 MiB" in shown
+    assert "failed: killed" in shown
+    assert "about 1 MiB are Python" in shown
+
+
+def test_figures_as_a_table(tmp_path: Path) -> None:
+    compare._write(tmp_path / "found.csv", comparison())
+    frame = pd.read_csv(tmp_path / "found.csv")
+    assert [*frame["method"]] == ["a3", "dagmm"]
+    assert frame["average_precision_std"][0] == 0.25
+    assert frame["fault"][1] == "killed"
+
+
+def test_what_the_command_refuses(table: Path, tmp_path: Path) -> None:
+    unlabelled = run(table, code=2)
+    assert "methods are judged by labels: name their column with --label and --anomaly" in unlabelled.stderr
+    assert (
+        "'guess' is none of a3, conv-a3, autoencoder"
+        in run(table, *LABELS, "--methods", "guess", code=2).stderr
+    )
+    many = run(table, *LABELS, "--folds", "10", "--out", tmp_path / "found.json", code=2)
+    assert (
+        "10 folds need 10 known anomalies or more, one to judge each by; there are 9: take 9 folds"
+        in many.stderr
+    )
+    ending = run(table, *LABELS, "--out", tmp_path / "found.txt", code=2)
+    assert "found.txt: give a name that ends in .json or .csv" in ending.stderr
+    replaced = run(table, *LABELS, "--out", table, code=2)
+    assert "is an input too; write to another file" in replaced.stderr
+    assert not [*tmp_path.iterdir()]
+
+
+def test_the_example_in_the_docs_is_the_committed_result() -> None:
+    facts = json.loads((ROOT / "benchmarks" / "results" / "compare_thyroid.json").read_text())
+    page = (ROOT / "docs" / "command-line.md").read_text()
+    assert "\n".join(line.rstrip() for line in printed(facts, width=100).splitlines()) in page
