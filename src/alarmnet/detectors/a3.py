@@ -47,7 +47,7 @@ QUIET = 0.2
 """What a linear alarm on everything makes of activations and residuals in training, so that inputs come first."""
 
 PIECES = "target.pieces."
-WIDEST = 400
+WIDEST = 200
 """Inputs that the default target is sized by, at most."""
 
 PATIENCE = 5
