@@ -79,6 +79,13 @@ def check_type(owner: object, name: str, value: object, *kinds: type) -> None:
         )
 
 
+def check_random_state(owner: object, value: object) -> None:
+    """Refuse a `random_state` that is no seed, no generator and not None."""
+    check_type(owner, "random_state", value, int, np.integer, np.random.RandomState, np.random.Generator)
+    if isinstance(value, int | np.integer):
+        check_whole(owner, "random_state", value, 0)
+
+
 def warn_of_inexact_integers(columns: str, *, stacklevel: int = 3) -> None:
     """Say that columns, quoted as they stand in a sentence, hold integers that float64 cannot."""
     warnings.warn(

@@ -34,3 +34,13 @@ def shown_progress() -> Iterator[training.ProgressFunction]:
             )
 
         yield show
+
+
+@contextmanager
+def progress_for(verbose: bool | training.ProgressFunction) -> Iterator[training.ProgressFunction | None]:
+    """Give the function to tell of training: bars for True, the caller's own, or None."""
+    if verbose is True:
+        with shown_progress() as show:
+            yield show
+    else:
+        yield verbose or None

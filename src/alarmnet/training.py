@@ -222,6 +222,7 @@ def train(
     draws: Sequence[torch.Generator] = (),
     validation_loss: Callable[[], Tensor] | None = None,
     context: TrainingContext = ALONE,
+    optimiser: torch.optim.Optimizer | None = None,
 ) -> list[dict[str, float]]:
     """Train `network` in place and leave it in evaluation mode.
 
@@ -243,6 +244,8 @@ def train(
         The scalar to watch; called in evaluation mode, without gradients.
     context
         Who is told, and where the run is kept: one that was interrupted goes on from there.
+    optimiser
+        Of the network's weights, on the schedule's learning rate; None is AdamW. A checkpoint keeps no other.
 
     Returns
     -------
@@ -256,7 +259,7 @@ def train(
     """
     total = schedule.total_steps(rows)
     check_every = math.ceil(total / CHECKS)
-    optimiser = torch.optim.AdamW(
+    optimiser = optimiser or torch.optim.AdamW(
         network.parameters(), lr=schedule.learning_rate, weight_decay=schedule.weight_decay, fused=True
     )
     watch = _Watch(network, schedule.patience)

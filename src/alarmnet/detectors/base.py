@@ -5,7 +5,6 @@ import math
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 from os import PathLike
 from typing import Any, ClassVar, Literal, Self
@@ -23,7 +22,7 @@ from alarmnet._frames import as_array, read_frame, row_count
 from alarmnet._random import numpy_generator, resolve_seed
 from alarmnet._rows import Index, draw, matched_once, row_keys, take
 from alarmnet._threads import operations, threads_for
-from alarmnet._validation import Labels, check_choice, check_real, check_type, check_whole, read_labels
+from alarmnet._validation import Labels, check_choice, check_random_state, check_real, check_type, read_labels
 from alarmnet.checkpoints import Checkpoint, kept_seed, open_checkpoint
 from alarmnet.detectors.files import arrays_of, manifest_of
 from alarmnet.detectors.identity import training_identity
@@ -38,7 +37,7 @@ from alarmnet.errors import (
 from alarmnet.layers import lay_out
 from alarmnet.persistence import write_file
 from alarmnet.preprocessing import ImageScaler, TableEncoder
-from alarmnet.progress import shown_progress
+from alarmnet.progress import progress_for
 from alarmnet.targets import TargetNetwork
 from alarmnet.thresholds import Scores, conformal_p_values, conformal_threshold
 from alarmnet.training import ProgressFunction, TrainingContext
@@ -93,6 +92,20 @@ def check_anomalies(known: Tensor, generated_weight: float) -> None:
             "nothing anomalous to learn from: no row is labelled anomalous and generated_weight is 0",
             code="no_anomalies",
         )
+
+
+def chosen_device(owner: object, device: str) -> torch.device:
+    """A device by its name; `"auto"` is a GPU where there is one."""
+    try:
+        if device == "auto":
+            return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        return torch.device(device)
+    except (RuntimeError, TypeError) as error:
+        raise InputError(
+            f"The 'device' parameter of {type(owner).__name__} must be 'auto' or PyTorch's name for a device. "
+            f"Got {device!r} instead.",
+            code="invalid_parameter",
+        ) from error
 
 
 @dataclass(frozen=True)
@@ -207,7 +220,7 @@ class BaseDetector(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[misc]
         self._build(matrix.shape[1:])
         data = self._training_data(matrix, labels, training, validation)
         self._checkpoint = None
-        with self._progress() as progress, threads_for(math.inf):
+        with progress_for(self.verbose) as progress, threads_for(math.inf):
             if self.checkpoint is not None:
                 self._checkpoint = open_checkpoint(self.checkpoint, training_identity(self, data))
             self._fit_networks(data, TrainingContext(progress, self._checkpoint))
@@ -253,7 +266,7 @@ class BaseDetector(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[misc]
         self._count(matrix, labels)
         lay_out(self._target.to(self._device()))
         data = self._training_data(matrix, labels, training, validation)
-        with self._progress() as progress, threads_for(math.inf):
+        with progress_for(self.verbose) as progress, threads_for(math.inf):
             self._fit_alarm(data, TrainingContext(progress))
         self._finish(matrix, labels)
 
@@ -367,25 +380,8 @@ class BaseDetector(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[misc]
         check_choice(self, "unlabelled", self.unlabelled, ("normal", "ignore"))
         check_type(self, "encoder", self.encoder, TableEncoder)
         check_type(self, "checkpoint", self.checkpoint, str, PathLike)
-        check_type(
-            self,
-            "random_state",
-            self.random_state,
-            int,
-            np.integer,
-            np.random.RandomState,
-            np.random.Generator,
-        )
-        if isinstance(self.random_state, int | np.integer):
-            check_whole(self, "random_state", self.random_state, 0)
-        try:
-            self._device()
-        except (RuntimeError, TypeError) as error:
-            raise InputError(
-                f"The 'device' parameter of {type(self).__name__} must be 'auto' or PyTorch's name for a device. "
-                f"Got {self.device!r} instead.",
-                code="invalid_parameter",
-            ) from error
+        check_random_state(self, self.random_state)
+        self._device()
 
     def _set_input_names(self) -> None:
         """What scikit-learn wants to know of a fitted estimator's input."""
@@ -402,14 +398,6 @@ class BaseDetector(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[misc]
         if isinstance(self.encoder_, ImageScaler):
             raise InputError("images have no columns to compare")
         return NormalProfile(self._calibration_matrix, self.encoder_.source_columns_)
-
-    @contextmanager
-    def _progress(self) -> Iterator[ProgressFunction | None]:
-        if self.verbose is True:
-            with shown_progress() as show:
-                yield show
-        else:
-            yield self.verbose or None
 
     def _kept_seed(self) -> int | None:
         return None if self.checkpoint is None else kept_seed(self.checkpoint)
@@ -454,9 +442,7 @@ class BaseDetector(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[misc]
         return TrainingData(rows, *(torch.from_numpy(part) for part in parts + held_parts))
 
     def _device(self) -> torch.device:
-        if self.device == "auto":
-            return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        return torch.device(self.device)
+        return chosen_device(self, self.device)
 
     def _count(self, matrix: Matrix, labels: Labels) -> None:
         """Count the labels, and warn of rows that teach nothing or the opposite."""

@@ -1,0 +1,38 @@
+"""The papers' rivals, and today's simple ones: estimators of one contract, higher scores more anomalous."""
+
+from alarmnet.baselines.autoencoder import AutoencoderBaseline
+from alarmnet.baselines.base import Baseline
+from alarmnet.baselines.classifiers import GradientBoosting, RandomForest
+from alarmnet.baselines.dagmm import DAGMM
+from alarmnet.baselines.deep_svdd import DeepSVDD
+from alarmnet.baselines.devnet import DevNet
+from alarmnet.baselines.isolation_forest import IsolationForestBaseline
+from alarmnet.baselines.neural_classifier import NeuralClassifier
+
+BASELINES: dict[str, type[Baseline]] = {
+    kind.name: kind
+    for kind in (
+        AutoencoderBaseline,
+        IsolationForestBaseline,
+        DAGMM,
+        DeepSVDD,
+        DevNet,
+        NeuralClassifier,
+        GradientBoosting,
+        RandomForest,
+    )
+}
+"""Baselines by the name that tables and the command line use."""
+
+__all__ = [
+    "BASELINES",
+    "DAGMM",
+    "AutoencoderBaseline",
+    "Baseline",
+    "DeepSVDD",
+    "DevNet",
+    "GradientBoosting",
+    "IsolationForestBaseline",
+    "NeuralClassifier",
+    "RandomForest",
+]

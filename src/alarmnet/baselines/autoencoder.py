@@ -1,0 +1,84 @@
+"""The reconstruction error of an autoencoder, the A3 paper's first baseline (section 4.2)."""
+
+from typing import ClassVar, cast
+
+import torch
+from torch import Tensor
+
+from alarmnet._validation import Labels, check_type
+from alarmnet.baselines.base import RandomState
+from alarmnet.baselines.neural import NeuralBaseline, normal_rows
+from alarmnet.detectors.a3 import target_schedule
+from alarmnet.preprocessing import TableEncoder
+from alarmnet.targets import TARGETS, AnyAutoencoder, ConvAutoencoder, DenseAutoencoder, TargetNetwork
+from alarmnet.training import ProgressFunction, Schedule
+
+
+class AutoencoderBaseline(NeuralBaseline):
+    """Squared reconstruction error of an autoencoder that learned the rows that are no known anomaly.
+
+    Use it to see what the alarm of A3 adds to its own target network. It needs no label.
+
+    Parameters
+    ----------
+    target
+        An autoencoder, as in `A3Detector`. None: dense for tables, convolutional for images.
+    schedule
+        How long it trains. None: as `A3Detector` trains it. The paper's: `Schedule(epochs=30)`.
+    encoder, device, random_state, verbose
+        As in `A3Detector`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> rows = np.random.default_rng(0).normal(size=(200, 3)).cumsum(axis=1)
+    >>> model = AutoencoderBaseline(random_state=0).fit(rows)
+    >>> bool(model.decision_function([[9.0, -9.0, 9.0]]) > model.decision_function([[0.0, 0.0, 0.0]]))
+    True
+    """
+
+    name: ClassVar[str] = "autoencoder"
+    learns_from_labels: ClassVar[bool] = False
+    _network: TargetNetwork
+
+    def __init__(
+        self,
+        *,
+        target: AnyAutoencoder | None = None,
+        schedule: Schedule | None = None,
+        encoder: TableEncoder | None = None,
+        device: str = "auto",
+        random_state: RandomState = None,
+        verbose: bool | ProgressFunction = False,
+    ) -> None:
+        self.target = target
+        self.schedule = schedule
+        self.encoder = encoder
+        self.device = device
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def _check_parameters(self) -> None:
+        super()._check_parameters()
+        check_type(self, "target", self.target, *TARGETS.values())
+
+    def _fit_network(self, rows: Tensor, labels: Labels) -> None:
+        recipe = self.target or (DenseAutoencoder() if rows.dim() == 2 else ConvAutoencoder())
+        network = self._network = recipe.build(tuple(rows.shape[1:]))
+        self._start(network, rows)
+        normal = normal_rows(labels)
+        schedule = self.schedule or target_schedule(len(normal))
+        training, held = self._hold_out(normal, schedule)
+        self._train(
+            network,
+            lambda index: network.row_losses(rows[index]).mean(),
+            name="autoencoder",
+            over=training,
+            schedule=schedule,
+            device=rows.device,
+            validation_loss=(lambda: network.row_losses(rows[held]).mean()) if len(held) else None,
+        )
+
+    def _block_scores(self, block: Tensor) -> Tensor:
+        made = cast(Tensor, self._network.reconstruction(self._network(block)))
+        return torch.square(made - block).flatten(1).mean(1)

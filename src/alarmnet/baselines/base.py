@@ -1,0 +1,96 @@
+"""What every baseline shares: rows of any kind encoded, labels read, scores that are numbers."""
+
+import copy
+from abc import ABC, abstractmethod
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator
+from sklearn.utils.validation import check_is_fitted
+
+from alarmnet._random import resolve_seed
+from alarmnet._validation import Labels, check_random_state, check_type, read_labels
+from alarmnet.errors import InputError, TrainingDivergedError
+from alarmnet.preprocessing import ImageScaler, TableEncoder
+
+Matrix = NDArray[np.float32]
+Scores = NDArray[np.float64]
+RandomState = int | np.random.RandomState | np.random.Generator | None
+
+
+class Baseline(BaseEstimator, ABC):  # type: ignore[misc]
+    """A rival: `fit(X, y=None)` and `decision_function(X)`, where higher is more anomalous.
+
+    Rows and labels are those of alarmnet's detectors; unlabelled rows are taken as normal. To add one: keyword
+    parameters with `encoder` and `random_state` among them, the names and methods below, and its place in
+    `baselines/__init__.py`.
+    """
+
+    encoder: TableEncoder | None
+    random_state: RandomState
+
+    name: ClassVar[str]
+    """What tables and the command line call it."""
+
+    learns_from_labels: ClassVar[bool]
+    """Whether it needs known anomalies; else it learns from the normal rows alone."""
+
+    @abstractmethod
+    def _learn(self, rows: Matrix, labels: Labels) -> None:
+        """Learn from encoded rows (N, ...), of which no two labels are missing."""
+
+    @abstractmethod
+    def _scores(self, rows: Matrix) -> Scores:
+        """Encoded rows (B, ...) to one number a row (B,): higher is more anomalous."""
+
+    def _check_parameters(self) -> None:
+        """Refuse parameters that cannot be used."""
+        check_type(self, "encoder", self.encoder, TableEncoder)
+        check_random_state(self, self.random_state)
+
+    def fit(self, X: Any, y: Any = None) -> Self:
+        """Learn from rows (N, F) of a frame or array, or images, with labels as in `A3Detector.fit`.
+
+        Raises
+        ------
+        InputError
+            Data, labels or parameters that cannot be used, with what came and what to do.
+        TrainingDivergedError
+            A loss stopped being finite.
+        """
+        self._check_parameters()
+        self.seed_ = resolve_seed(self.random_state)
+        images = getattr(X, "ndim", 2) in (3, 4)
+        encoder = ImageScaler() if images else copy.deepcopy(self.encoder or TableEncoder(scaling="minmax"))
+        rows = encoder.fit_transform(X)
+        labels = read_labels(y, rows=len(rows))
+        if self.learns_from_labels and not labels.anomalous.any():
+            raise InputError(
+                f"{type(self).__name__} learns from known anomalies, and no row is labelled anomalous: label some "
+                "with 1, or take a method that needs none, such as IsolationForestBaseline",
+                code="no_anomalies",
+            )
+        if (normal := int((~labels.anomalous).sum())) < 2:
+            raise InputError(
+                f"{type(self).__name__} needs two normal or unlabelled rows to learn from; got {normal}",
+                code="rows",
+            )
+        self.encoder_ = encoder
+        self._learn(rows, labels)
+        return self
+
+    def decision_function(self, X: Any) -> Scores:
+        """How anomalous each row is (N,): higher is more anomalous, on a scale of the method's own."""
+        check_is_fitted(self)
+        scores = np.asarray(self._scores(self.encoder_.transform(X)), dtype=np.float64)
+        if not np.isfinite(scores).all():
+            raise TrainingDivergedError(
+                f"{type(self).__name__} learned weights that give no finite score; lower the learning rate"
+            )
+        return scores
+
+
+def flat(rows: Matrix) -> Matrix:
+    """Rows (N, F) as they are, images (N, C, H, W) as rows of pixels."""
+    return rows.reshape(len(rows), -1)

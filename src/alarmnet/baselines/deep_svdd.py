@@ -1,0 +1,172 @@
+"""Deep support vector data description, one-class, from the paper: Ruff et al. (ICML 2018)."""
+
+import itertools
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from alarmnet._validation import Labels, check_real, check_sizes, check_type
+from alarmnet.baselines.base import RandomState
+from alarmnet.baselines.neural import NeuralBaseline, normal_rows
+from alarmnet.errors import InputError
+from alarmnet.preprocessing import TableEncoder
+from alarmnet.targets.dense import suggested_hidden
+from alarmnet.training import ProgressFunction, Schedule
+
+NEAREST = 0.1
+"""No coordinate of the centre is nearer to 0, which weights of zero would reach."""
+
+PRETRAINING = Schedule(epochs=100, batch_size=200, learning_rate=1e-4, decay=True)
+SCHEDULE = Schedule(epochs=150, batch_size=200, learning_rate=1e-4, decay=True)
+
+
+def centre_of(codes: Tensor) -> Tensor:
+    """The mean of the initial codes (N, D), moved away from 0 coordinate by coordinate (D,).
+
+    >>> centre_of(torch.tensor([[0.0, -0.02, 3.0], [0.02, -0.02, 5.0]]))
+    tensor([ 0.1000, -0.1000,  4.0000])
+    """
+    mean = codes.mean(0)
+    return torch.where(mean < 0, mean.clamp(max=-NEAREST), mean.clamp(min=NEAREST))
+
+
+def _leaky() -> nn.LeakyReLU:
+    return nn.LeakyReLU(0.1)
+
+
+def _dense(width: int, hidden: tuple[int, ...]) -> tuple[nn.Sequential, nn.Sequential]:
+    """Encoder and decoder for rows (B, F), without biases and bounded activations."""
+
+    def stack(sizes: tuple[int, ...]) -> nn.Sequential:
+        steps: list[nn.Module] = []
+        for before, after in itertools.pairwise(sizes):
+            steps += [nn.Linear(before, after, bias=False, device="meta"), _leaky()]
+        return nn.Sequential(*steps[:-1])
+
+    return stack((width, *hidden)), stack((*hidden[::-1], width))
+
+
+def _conv(shape: tuple[int, ...], hidden: tuple[int, ...]) -> tuple[nn.Sequential, nn.Sequential]:
+    """Encoder and decoder for images (B, C, H, W): 5x5 convolutions and poolings, then a dense code."""
+    (first, *sides), (*channels, code) = shape, hidden
+    if not channels:
+        raise InputError(
+            f"The 'hidden' parameter of DeepSVDD must name channels and a code for images. Got {hidden!r} instead.",
+            code="invalid_parameter",
+        )
+    encoder: list[nn.Module] = []
+    decoder: list[nn.Module] = []
+
+    def convolution(before: int, after: int) -> nn.Conv2d:
+        return nn.Conv2d(before, after, 5, padding=2, bias=False, device="meta")
+
+    for before, after in itertools.pairwise((first, *channels)):
+        norm = nn.BatchNorm2d(after, eps=1e-4, affine=False, device="meta")
+        encoder += [convolution(before, after), norm, _leaky(), nn.MaxPool2d(2, ceil_mode=True)]
+        decoder = [_leaky(), nn.Upsample(size=tuple(sides)), convolution(after, before), *decoder]
+        sides = [-(-side // 2) for side in sides]
+    maps = (channels[-1], *sides)
+    flat = maps[0] * maps[1] * maps[2]
+    encoder += [nn.Flatten(), nn.Linear(flat, code, bias=False, device="meta")]
+    back = nn.Linear(code, flat, bias=False, device="meta")
+    return nn.Sequential(*encoder), nn.Sequential(back, nn.Unflatten(1, maps), *decoder, nn.Sigmoid())
+
+
+class DeepSVDD(NeuralBaseline):
+    """The squared distance of a row's code from a centre that the codes of normal rows were drawn to.
+
+    It learns the rows that are no known anomaly and needs no label: an autoencoder first, whose codes' mean is the
+    centre; then its encoder alone. No layer has a bias, so that no constant code is learned.
+
+    Parameters
+    ----------
+    hidden
+        Of tables, sizes of the layers down to the code; of images, channels of the convolutions and the size of
+        the code. None: by the number of columns; (8, 4, 32) for grey images and (32, 64, 128, 128) for colour, as
+        in the paper.
+    weight_penalty
+        Half of it times the squared weights, in the loss (lambda).
+    pretraining_schedule, schedule
+        How long the autoencoder and then the encoder train, 200 rows a step. None: 100 and 150 epochs from a
+        learning rate of 1e-4 down, where the paper goes on at a tenth of it.
+    encoder, device, random_state, verbose
+        As in `A3Detector`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> rows = np.random.default_rng(0).normal(size=(200, 3)).cumsum(axis=1)
+    >>> model = DeepSVDD(random_state=0).fit(rows)
+    >>> bool(model.decision_function([[9.0, -9.0, 9.0]]) > model.decision_function([[0.0, 0.0, 0.0]]))
+    True
+    """
+
+    name: ClassVar[str] = "deep-svdd"
+    learns_from_labels: ClassVar[bool] = False
+
+    def __init__(
+        self,
+        *,
+        hidden: tuple[int, ...] | None = None,
+        weight_penalty: float = 1e-6,
+        pretraining_schedule: Schedule | None = None,
+        schedule: Schedule | None = None,
+        encoder: TableEncoder | None = None,
+        device: str = "auto",
+        random_state: RandomState = None,
+        verbose: bool | ProgressFunction = False,
+    ) -> None:
+        self.hidden = hidden
+        self.weight_penalty = weight_penalty
+        self.pretraining_schedule = pretraining_schedule
+        self.schedule = schedule
+        self.encoder = encoder
+        self.device = device
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def _check_parameters(self) -> None:
+        super()._check_parameters()
+        if self.hidden is not None:
+            check_sizes(self, "hidden", self.hidden)
+        check_type(self, "pretraining_schedule", self.pretraining_schedule, Schedule)
+        check_real(self, "weight_penalty", self.weight_penalty, 0, open_ends=False)
+
+    def _fit_network(self, rows: Tensor, labels: Labels) -> None:
+        if rows.dim() == 2:
+            pair = _dense(rows.shape[1], self.hidden or suggested_hidden(rows.shape[1]))
+        else:
+            small = rows.shape[1] == 1
+            pair = _conv(tuple(rows.shape[1:]), self.hidden or ((8, 4, 32) if small else (32, 64, 128, 128)))
+        network = self._network = pair[0]
+        autoencoder = nn.Sequential(*pair)
+        self._start(autoencoder, rows)
+        normal = torch.from_numpy(normal_rows(labels))
+        self._train(
+            autoencoder,
+            lambda index: functional.mse_loss(autoencoder(rows[index]), rows[index]),
+            name="autoencoder",
+            over=normal,
+            schedule=self.pretraining_schedule or PRETRAINING,
+            device=rows.device,
+        )
+        with torch.no_grad():
+            self.centre_ = centre_of(torch.cat([network(rows[part]) for part in torch.split(normal, 1024)]))
+        self._train(
+            network,
+            lambda index: self._block_scores(rows[index]).mean() + self._penalty(),
+            name="deep SVDD",
+            over=normal,
+            schedule=self.schedule or SCHEDULE,
+            device=rows.device,
+        )
+
+    def _penalty(self) -> Tensor:
+        squares = [weight.square().sum() for weight in self._network.parameters()]
+        return self.weight_penalty / 2 * torch.stack(squares).sum()
+
+    def _block_scores(self, block: Tensor) -> Tensor:
+        distances: Tensor = (self._network(block) - self.centre_.to(block.device)).square().sum(1)
+        return distances

@@ -1,0 +1,107 @@
+"""A plain neural classifier, the "NN classifier" of E2E-ConvA3's Table 2, which says no more of it."""
+
+import math
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from alarmnet._validation import Labels, check_real, check_sizes
+from alarmnet.alarms import DenseAlarmNetwork
+from alarmnet.baselines.base import RandomState
+from alarmnet.baselines.neural import NeuralBaseline, normal_rows
+from alarmnet.preprocessing import TableEncoder
+from alarmnet.training import ProgressFunction, Schedule
+
+
+def classifier_schedule(rows: int) -> Schedule:
+    """A hundred epochs, or 1,000 steps where these are more; it stops after two checks, of 20, without progress.
+
+    >>> [classifier_schedule(rows).steps for rows in (200, 25_600)]
+    [1000, 10000]
+    """
+    return Schedule(steps=max(1000, 100 * math.ceil(rows / 256)), patience=2)
+
+
+class NeuralClassifier(NeuralBaseline):
+    """A dense network that tells known anomalies from all other rows, each row counting the same.
+
+    Use it to see what a network finds without activations and without generated anomalies. It reads the pixels
+    of images as a row.
+
+    Parameters
+    ----------
+    hidden
+        Sizes of the hidden layers.
+    dropout
+        Share dropped before the last layer.
+    schedule
+        How long it trains. None: at most 100 epochs of 256 rows a step (1,000 steps where these are more), until
+        ten epochs bring no lower loss on a tenth of the rows, as E2E-ConvA3 stops.
+    encoder, device, random_state, verbose
+        As in `A3Detector`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> rows = np.append(np.random.default_rng(0).normal(size=(99, 2)), [[9.0, 9.0]], axis=0)
+    >>> model = NeuralClassifier(random_state=0).fit(rows, np.repeat([0, 1], [99, 1]))
+    >>> model.decision_function(rows).argmax()
+    np.int64(99)
+    """
+
+    name: ClassVar[str] = "neural-classifier"
+    learns_from_labels: ClassVar[bool] = True
+
+    def __init__(
+        self,
+        *,
+        hidden: tuple[int, ...] = (400, 100),
+        dropout: float = 0.1,
+        schedule: Schedule | None = None,
+        encoder: TableEncoder | None = None,
+        device: str = "auto",
+        random_state: RandomState = None,
+        verbose: bool | ProgressFunction = False,
+    ) -> None:
+        self.hidden = hidden
+        self.dropout = dropout
+        self.schedule = schedule
+        self.encoder = encoder
+        self.device = device
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def _check_parameters(self) -> None:
+        super()._check_parameters()
+        check_sizes(self, "hidden", self.hidden)
+        check_real(self, "dropout", self.dropout, 0, 0.99, open_ends=False)
+
+    def _fit_network(self, rows: Tensor, labels: Labels) -> None:
+        network = self._network = DenseAlarmNetwork(rows[0].numel(), tuple(self.hidden), self.dropout)
+        self._start(network, rows)
+        schedule = self.schedule or classifier_schedule(len(rows))
+        parts = [
+            self._hold_out(part, schedule) for part in (normal_rows(labels), labels.anomalous.nonzero()[0])
+        ]
+        training, held = (torch.cat(kind) for kind in zip(*parts, strict=True))
+        wanted = torch.from_numpy(labels.anomalous).to(rows.device, torch.float32)
+
+        def loss(index: Tensor) -> Tensor:
+            logits = network(rows[index].flatten(1))
+            return functional.binary_cross_entropy_with_logits(logits, wanted[index])
+
+        self._train(
+            network,
+            loss,
+            name="classifier",
+            over=training,
+            schedule=schedule,
+            device=rows.device,
+            validation_loss=(lambda: loss(held)) if len(held) else None,
+        )
+
+    def _block_scores(self, block: Tensor) -> Tensor:
+        logits: Tensor = self._network(block.flatten(1))
+        return logits
