@@ -9,6 +9,9 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
+from experiments.compare import comparison_of, markdown
+from experiments.tables import NAMES
+
 from benchmarks import (
     alarm_rate,
     choose_conv_defaults,
@@ -20,8 +23,6 @@ from benchmarks import (
     size,
     speed,
 )
-from experiments.compare import comparison_of, markdown
-from experiments.tables import NAMES
 
 PAGES = Path(__file__).parents[1] / "docs"
 RESULTS = Path(__file__).parent / "results"
@@ -52,8 +53,12 @@ def tables() -> dict[str, tuple[str, Iterable[str]]]:
 def filled(text: str, name: str, lines: Iterable[str]) -> str:
     """A page's text with the table of that name made anew.
 
-    >>> filled("<!-- table: a -->\\nold\\n<!-- end -->", "a", ["new"])
-    '<!-- table: a -->\\n\\nnew\\n\\n<!-- end -->'
+    >>> print(filled("<!-- table: a -->" + chr(10) + "old <!-- end -->", "a", ["new"]))
+    <!-- table: a -->
+    <BLANKLINE>
+    new
+    <BLANKLINE>
+    <!-- end -->
     """
     place = re.compile(rf"(<!-- table: {re.escape(name)} -->\n).*?(<!-- end -->)", re.DOTALL)
     table = "\n".join(lines)

@@ -26,10 +26,8 @@ def _network(n_classes: int) -> nn.Sequential:
         nn.Dropout(0.5),
         nn.Linear(128, n_classes),
     )
-    for layer in network:
-        if isinstance(layer, nn.Conv2d | nn.Linear):  # as Keras has it
-            nn.init.xavier_uniform_(layer.weight)
-            nn.init.zeros_(layer.bias)
+    for name, weight in network.named_parameters():  # as Keras has it
+        nn.init.zeros_(weight) if name.endswith("bias") else nn.init.xavier_uniform_(weight)
     return network
 
 
@@ -45,8 +43,9 @@ def digit_classifier(
         network = _network(len(names)).to(device)
         optimiser = torch.optim.Adam(network.parameters(), lr=LEARNING_RATE)
         for _ in range(epochs):
-            for rows in torch.randperm(len(X)).to(device).split(BATCH_ROWS):
+            for rows in torch.split(torch.randperm(len(X)).to(device), BATCH_ROWS):
                 optimiser.zero_grad()
-                functional.cross_entropy(network(X[rows].float() / 255), y[rows]).backward()
+                loss = functional.cross_entropy(network(X[rows].float() / 255), y[rows])
+                loss.backward()  # type: ignore[no-untyped-call]
                 optimiser.step()
     return ExternalTarget(network.eval().cpu(), layers=RELUS)

@@ -1,7 +1,7 @@
 """Prints our results beside a paper's table, with the difference and every departure.
 
-    python -m experiments.compare a3-table-3
-    python -m experiments.compare a3-table-3 --html table.html --figure curves.png
+python -m experiments.compare a3-table-3
+python -m experiments.compare a3-table-3 --html table.html --figure curves.png
 """
 
 import argparse

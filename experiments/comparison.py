@@ -51,7 +51,7 @@ def with_deviation(value: float, deviation: float | None, digits: int) -> str:
 def published(table: PaperTable, row: Row, column: str) -> list[str]:
     """A column's numbers as the paper prints them, one a metric."""
     return [
-        with_deviation(value, *(deviation or [None]), digits=table.digits)
+        with_deviation(value, deviation[0] if deviation else None, table.digits)
         for value, *deviation in row.published[column]
     ]
 
@@ -89,28 +89,41 @@ def _most(known: int | None) -> float:
     return math.inf if known is None else known
 
 
+def _column(table: PaperTable, row: Row, method: str, known: int | None) -> str:
+    """The paper's column that a method is compared with; empty where there is none."""
+    if known not in table.known:
+        return ""
+    return next((name for name in row.published if table.columns.get(name) == method), "")
+
+
+def _label(column: str, method: str) -> str:
+    """What a line is called: the paper's name and ours, where they differ."""
+    same = not column or column.lower().replace(" ", "_") == method
+    return method if same else f"{column}: {method}"
+
+
 def _line_of_runs(
     table: PaperTable, row: Row, method: str, known: int | None, runs: list[Result], letters: Letters
 ) -> list[str]:
-    columns = {ours: column for column, ours in table.columns.items()}
-    column = columns.get(method) if known in table.known else None
-    numbers = row.published.get(column or "")
+    column = _column(table, row, method, known)
     digits = our_digits(table)
     cells = []
     for metric in METRICS:
         values = _values(table, method, metric, [run["metrics"][row.name] for run in runs])
         spread = round(stdev(values), digits) if len(values) > 1 else None
         cells.append(with_deviation(mean(values), spread, digits))
-        if metric in table.metrics:
+        if metric in table.metrics and column:
             place = table.metrics.index(metric)
-            cells.append(published(table, row, column)[place] if column and numbers else "")
-            cells.append(difference(values, numbers[place], table) if numbers else "")
+            numbers = row.published[column][place]
+            cells += [published(table, row, column)[place], difference(values, numbers, table)]
+        elif metric in table.metrics:
+            cells += ["", ""]
     seeds = ", ".join(str(run["seed"]) for run in runs)
     return [
         row.name,
-        f"{column}: {method}" if numbers and method != column.lower().replace(" ", "_") else method,
+        _label(column, method),
         _count(known),
-        f"{seeds} (of {table.runs})" if numbers and len(runs) < table.runs else seeds,
+        f"{seeds} (of {table.runs})" if column and len(runs) < table.runs else seeds,
         *cells,
         f"{median(run['fit_seconds'] for run in runs):.0f}",
         letters.of([*table.departures.get(method, []), *row.departures]),
@@ -145,8 +158,8 @@ def compare(table: PaperTable, found: list[Result], methods: list[str]) -> Compa
     lines = []
     for row in table.rows.values():
         keys = [key for key in runs if key[0] == row.name]
-        for key in sorted(keys, key=lambda key: (-_most(key[2]), methods.index(key[1]))):
-            lines.append(_line_of_runs(table, row, *key[1:], runs[key], letters))
+        keys.sort(key=lambda key: (-_most(key[2]), methods.index(key[1])))
+        lines += [_line_of_runs(table, row, *key[1:], runs[key], letters) for key in keys]
         done = {method for _, method, known in keys if known in table.known}
         lines += _line_of_others(table, row, done, letters)
     return Comparison(table, _headings(table), lines, [*_notes(table, found, letters)])
@@ -162,8 +175,8 @@ def _headings(table: PaperTable) -> list[str]:
 
 def _notes(table: PaperTable, found: list[Result], letters: Letters) -> Iterator[str]:
     yield (
-        f"Means and sample standard deviations over our seeds; the paper's are of {table.runs} runs. Bold: short by "
-        "more than two of the paper's standard deviations."
+        f"Means and sample standard deviations over our seeds; the paper's are of {table.runs} runs. Bold: short "
+        "by more than two of the paper's standard deviations."
     )
     if table.quoted:
         yield f"Quoted by the paper, not run by its authors: {', '.join(table.quoted)}."

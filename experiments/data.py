@@ -36,9 +36,7 @@ def _by_scenario(table: PaperTable, row: Row, *, known: int | None, seed: int) -
     """The A3 paper's split, 80:5:15 or an official test part, and its draw of known anomalies."""
     if known is None:
         raise SystemExit(f"{table.name} limits the known anomalies: say how many, as in --known 100")
-    data = {
-        other.name: make_scenario(other.scenario, known=known, seed=seed) for other in table.sharing(row)
-    }
+    data = {other.name: make_scenario(other.scenario, known=known, seed=seed) for other in table.sharing(row)}
     own = data[row.name]
     return Rows(
         own.train,
@@ -50,7 +48,7 @@ def _by_scenario(table: PaperTable, row: Row, *, known: int | None, seed: int) -
 
 def _distinct_rows(table: Table) -> NDArray[np.int64]:
     frame = table.frame.to_pandas().assign(_class=table.classes).drop_duplicates()
-    return frame.index.to_numpy(np.int64)
+    return np.asarray(frame.index, dtype=np.int64)
 
 
 def _stratified(table: PaperTable, row: Row, *, known: int | None, seed: int) -> Rows:
@@ -96,9 +94,8 @@ def rows_of(table: PaperTable, row: Row, *, known: int | None, seed: int) -> Row
 
 
 def data_hashes(name: str) -> dict[str, str]:
-    """The sha256 of each file of a data set, or of its images where nobody publishes one file of them."""
+    """The sha256 of each file of a data set; of CIFAR-10's training images, which lie in files of many kinds."""
     info = dataset_info(name)
-    if name == "cifar10":
-        data = info.loader()
-        return {"cifar10 images": hashlib.sha256(data.train_images.tobytes()).hexdigest()}
+    if name == "cifar10" and isinstance(data := info.loader(), Images):
+        return {"training images": hashlib.sha256(data.train_images.tobytes()).hexdigest()}
     return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in info.paths()}

@@ -84,5 +84,7 @@ def draw(table: PaperTable, folder: Path, path: Path) -> None:
     for axes in grid:
         axes.set_visible(False)
     order = [label for label in ("chance", *(style["label"] for style in CURVES.values())) if label in shown]
-    figure.legend([shown[label] for label in order], order, loc="outside lower center", ncols=4, frameon=False)
+    figure.legend(
+        [shown[label] for label in order], order, loc="outside lower center", ncols=4, frameon=False
+    )
     figure.savefig(path, dpi=150)

@@ -111,9 +111,9 @@ def autoencoder(training: Training) -> Any:
     return estimator.set_params(target=_target(training), schedule=schedule)
 
 
-RIVALS: dict[str, Method] = {
-    name.replace("-", "_"): _baseline(kind) for name, kind in BASELINES.items()
-} | {"autoencoder": autoencoder}
+RIVALS: dict[str, Method] = {name.replace("-", "_"): _baseline(kind) for name, kind in BASELINES.items()} | {
+    "autoencoder": autoencoder
+}
 
 METHODS: dict[str, dict[str, Method]] = {
     "A3": {"published": published, "vae": vae, "defaults": a3, **RIVALS},

@@ -15,12 +15,10 @@ import time
 import warnings
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from statistics import median
 
-import torch
-
-from alarmnet import AlarmnetWarning, InputError, TableEncoder
+from alarmnet import AlarmnetError, AlarmnetWarning, TableEncoder
 from experiments import results
+from experiments.clock import Clock, device_name
 from experiments.data import Rows, data_hashes, rows_of
 from experiments.methods import METHODS, Training, settings_of
 from experiments.provenance import provenance
@@ -55,7 +53,7 @@ def train_and_judge(job: Job, table: PaperTable, rows: Rows, *, device: str = "a
         "data": data_hashes(row.data),
         "validation_curves": {name: results.curve(part.y, scores) for name, (part, scores) in drawn.items()},
         **provenance(),
-        "device": torch.cuda.get_device_name() if device != "cpu" and torch.cuda.is_available() else "cpu",
+        "device": device_name(device),
     }
 
 
@@ -80,29 +78,6 @@ def missing_jobs(
     return [job for job in jobs if not job.path(folder).exists()]
 
 
-class Clock:
-    """How long jobs take, by method, as far as results say."""
-
-    def __init__(self, found: list[Result], minutes: float | None) -> None:
-        self.seconds: dict[str, list[float]] = {}
-        self.end = time.monotonic() + 60 * minutes if minutes is not None else float("inf")
-        for result in found:
-            self.add(result)
-
-    def add(self, result: Result) -> None:
-        """Learn from a result."""
-        self.seconds.setdefault(result["method"], []).append(result["fit_seconds"])
-
-    def expected(self, job: Job) -> float:
-        """Seconds that a job will take: as the method's others did, or any."""
-        known = self.seconds.get(job.method) or sum(self.seconds.values(), [])
-        return median(known) if known else 0.0
-
-    def allows(self, job: Job) -> bool:
-        """Whether a job will be done in time."""
-        return time.monotonic() + self.expected(job) < self.end
-
-
 def run(table: PaperTable, jobs: list[Job], *, folder: Path, device: str, clock: Clock) -> Iterator[Result]:
     """Do the jobs, and say after each what came out and how long the others will take."""
     key: tuple[str, int | None, int] | None = None
@@ -115,7 +90,7 @@ def run(table: PaperTable, jobs: list[Job], *, folder: Path, device: str, clock:
                 rows = rows_of(table, table.rows[job.row], known=job.known, seed=job.seed)
                 key = wanted
             result = train_and_judge(job, table, rows, device=device)
-        except InputError as error:
+        except AlarmnetError as error:
             print(f"[{place + 1}/{len(jobs)}] {job.path(folder).stem} cannot run: {error}", flush=True)
             continue
         results.write(result, folder)
@@ -147,20 +122,28 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    methods = dict.fromkeys(name for kind in METHODS.values() for name in kind)
     parser.add_argument("table", nargs="?", choices=NAMES)
     parser.add_argument("--rows", nargs="+", help="all if not said")
-    parser.add_argument("--methods", nargs="+", choices=list(methods), help="all if not said")
-    parser.add_argument("--known", nargs="+", type=_known, help="known anomalies, or all; the paper's if not said")
+    parser.add_argument("--methods", nargs="+", help="all if not said")
+    parser.add_argument(
+        "--known", nargs="+", type=_known, help="known anomalies, or all; the paper's if not said"
+    )
     parser.add_argument("--seeds", nargs="+", type=int, default=[0])
     parser.add_argument("--device", default="auto")
     parser.add_argument("--minutes", type=float, help="begin nothing that would take longer")
     parser.add_argument("--pack", type=Path, help="append the results to this file too, a line each")
-    parser.add_argument("--unpack", type=Path, help="put the results of such a file into their places, and stop")
+    parser.add_argument(
+        "--unpack", type=Path, help="put the results of such a file into their places, and stop"
+    )
     parser.add_argument("--results", type=Path, default=results.FOLDER, help="the folder of results")
     arguments = parser.parse_args()
     if not arguments.table and not arguments.unpack:
         parser.error("name a table, or a file to --unpack")
+    if arguments.table:
+        table = load_table(arguments.table)
+        for given, known in ((arguments.rows, table.rows), (arguments.methods, METHODS[table.detector])):
+            if unknown := [name for name in given or () if name not in known]:
+                parser.error(f"{table.name} has no {', '.join(unknown)}; choose from {', '.join(known)}")
     return arguments
 
 
@@ -180,7 +163,9 @@ def main() -> None:
         seeds=arguments.seeds,
         folder=arguments.results,
     )
-    clock = Clock(results.read(table.name, arguments.results), arguments.minutes)
+    clock = Clock(
+        results.read(table.name, arguments.results), device=arguments.device, minutes=arguments.minutes
+    )
     for result in run(table, jobs, folder=arguments.results, device=arguments.device, clock=clock):
         if arguments.pack:
             with arguments.pack.open("a") as packed:

@@ -3,10 +3,9 @@
 import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from alarmnet.datasets import Scenario
-from alarmnet.preprocessing import Scaling
 
 FOLDER = Path(__file__).parent / "tables"
 NAMES = tuple(sorted(path.stem for path in FOLDER.glob("*.toml")))
@@ -100,7 +99,7 @@ class PaperTable:
     title: str
     paper: str
     split: str
-    scaling: Scaling
+    scaling: Literal["minmax", "quantile-normal"]
     detector: str
     metrics: tuple[str, ...]
     digits: int

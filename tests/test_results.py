@@ -17,7 +17,7 @@ def test_tables_in_the_docs_are_the_committed_results(name: str) -> None:
 
 
 def test_a_page_without_a_place_for_a_table_says_what_to_put_there() -> None:
-    with pytest.raises(ValueError, match="^0 places for the table 'size': put <!-- table: size --> before"):
+    with pytest.raises(ValueError, match=r"^0 places for the table 'size': put <!-- table: size --> before"):
         docs.filled("no place", "size", ["line"])
 
 
