@@ -32,7 +32,7 @@ def _network(n_classes: int) -> nn.Sequential:
 
 
 def digit_classifier(
-    images: NDArray[np.uint8], classes: NDArray[np.str_], *, seed: int, device: str, epochs: int = EPOCHS
+    images: NDArray[np.uint8], classes: NDArray[np.str_], *, seed: int, device: str, epochs: int | None = None
 ) -> ExternalTarget:
     """Train a classifier of images (N, 28, 28) and give it as a target whose hidden ReLUs are read."""
     names, labels = np.unique(classes, return_inverse=True)
@@ -42,7 +42,7 @@ def digit_classifier(
         torch.manual_seed(seed)
         network = _network(len(names)).to(device)
         optimiser = torch.optim.Adam(network.parameters(), lr=LEARNING_RATE)
-        for _ in range(epochs):
+        for _ in range(epochs or EPOCHS):
             for rows in torch.split(torch.randperm(len(X)).to(device), BATCH_ROWS):
                 optimiser.zero_grad()
                 loss = functional.cross_entropy(network(X[rows].float() / 255), y[rows])

@@ -105,7 +105,7 @@ def _baseline(kind: type[Any]) -> Method:
 def autoencoder(training: Training) -> Any:
     """A3's target alone, trained as the paper's, by its reconstruction error."""
     estimator = _baseline(BASELINES["autoencoder"])(training)
-    if not training.settings:
+    if not training.settings or training.settings.get("target") == "classifier":
         return estimator
     schedule = Schedule(epochs=TARGET_EPOCHS, batch_size=training.settings.get("batch_size", 256))
     return estimator.set_params(target=_target(training), schedule=schedule)

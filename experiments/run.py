@@ -23,19 +23,24 @@ from experiments.data import Rows, data_hashes, rows_of
 from experiments.methods import METHODS, Training, settings_of
 from experiments.provenance import provenance
 from experiments.results import Job, Result
-from experiments.tables import NAMES, PaperTable, load_table
+from experiments.tables import NAMES, PaperTable, Row, load_table
 
 
-def train_and_judge(job: Job, table: PaperTable, rows: Rows, *, device: str = "auto") -> Result:
-    """Train once and judge each row that shares the training."""
-    row = table.rows[job.row]
-    training = Training(
+def training_of(table: PaperTable, row: Row, rows: Rows, *, seed: int, device: str) -> Training:
+    """What a method may know of a row."""
+    return Training(
         rows=rows.train,
         encoder=TableEncoder(scaling=table.scaling, categories=rows.categories),
         settings=row.settings,
-        seed=job.seed,
+        seed=seed,
         device=device,
     )
+
+
+def train_and_judge(job: Job, table: PaperTable, rows: Rows, *, device: str) -> Result:
+    """Train once and judge each row that shares the training."""
+    row = table.rows[job.row]
+    training = training_of(table, row, rows, seed=job.seed, device=device)
     start, cpu = time.perf_counter(), time.process_time()
     estimator = METHODS[table.detector][job.method](training)
     estimator.fit(rows.train.X, rows.train.y)
