@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: demo test check lint format clean
+.PHONY: demo test check lint format tables clean
 
 demo: $(READY)
 	$(BIN)/alarmnet demo --out demo-output
@@ -22,6 +22,9 @@ lint: $(READY)
 format: $(READY)
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+tables: $(READY)
+	$(BIN)/python -m benchmarks.docs
 
 # torch is installed first and pinned, since a newer one brings gigabytes of CUDA libraries along.
 $(READY): pyproject.toml constraints.txt

@@ -1,6 +1,10 @@
-"""What several test files share: a small table with few labels, and detectors that train in a moment."""
+"""What several test files share: a small table with few labels, detectors that train in a moment, and real data."""
 
-from collections.abc import Iterator
+import functools
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,7 +21,9 @@ from alarmnet import (
     Schedule,
     StridedAutoencoder,
 )
+from alarmnet.datasets import DATASETS, Images, Table
 from alarmnet.detectors import BaseDetector
+from alarmnet.errors import InputError
 
 SHORT = Schedule(steps=60, batch_size=64, learning_rate=1e-2)
 
@@ -56,6 +62,37 @@ MAKERS = (
         alarm=ConvAlarm(channels=(8,)),
     ),
 )
+
+
+def _no_network(*arguments: object, **options: object) -> None:
+    raise OSError("tests download nothing")
+
+
+def _kept_or_skipped(loader: Callable[[], Table | Images]) -> Callable[[], Table | Images]:
+    @functools.cache
+    def load() -> Table | Images:
+        try:
+            return loader()
+        except InputError as error:
+            if error.code == "data_file_missing":
+                pytest.skip(f"real data is not at hand: {error}")
+            raise
+
+    return load
+
+
+@pytest.fixture(scope="module")
+def data_folder() -> Iterator[Path]:
+    """The folder of real data; each set is loaded once, and its test skipped where it is missing."""
+    folder = Path(os.environ.get("ALARMNET_DATA", Path(__file__).parents[2] / "shared" / "data"))
+    if not folder.is_dir():
+        pytest.skip(f"real data is not at hand: set ALARMNET_DATA, {folder} does not exist")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ALARMNET_DATA", str(folder))
+        patch.setattr("urllib.request.urlopen", _no_network)
+        for name, info in list(DATASETS.items()):
+            patch.setitem(DATASETS, name, replace(info, loader=_kept_or_skipped(info.loader)))
+        yield folder
 
 
 @pytest.fixture(scope="session", autouse=True)

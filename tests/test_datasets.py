@@ -3,10 +3,9 @@
 import functools
 import gzip
 import io
-import os
 import tarfile
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -39,37 +38,6 @@ from alarmnet.datasets.tables.thyroid import THYROID
 from alarmnet.errors import InputError
 
 PAGE = Path(__file__).parents[1] / "docs" / "datasets.md"
-
-
-def _no_network(*arguments: object, **options: object) -> None:
-    raise OSError("tests download nothing")
-
-
-def _kept_or_skipped(loader: Callable[[], Table | Images]) -> Callable[[], Table | Images]:
-    @functools.cache
-    def load() -> Table | Images:
-        try:
-            return loader()
-        except InputError as error:
-            if error.code == "data_file_missing":
-                pytest.skip(f"real data is not at hand: {error}")
-            raise
-
-    return load
-
-
-@pytest.fixture(scope="module")
-def data_folder() -> Iterator[Path]:
-    """The folder of real data; each set is loaded once, and its test skipped where it is missing."""
-    folder = Path(os.environ.get("ALARMNET_DATA", Path(__file__).parents[2] / "shared" / "data"))
-    if not folder.is_dir():
-        pytest.skip(f"real data is not at hand: set ALARMNET_DATA, {folder} does not exist")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("ALARMNET_DATA", str(folder))
-        patch.setattr("urllib.request.urlopen", _no_network)
-        for name, info in list(DATASETS.items()):
-            patch.setitem(DATASETS, name, replace(info, loader=_kept_or_skipped(info.loader)))
-        yield folder
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from alarmnet.datasets.base import DatasetInfo, Images, Table
 from alarmnet.datasets.fetch import DataFile, find
 from alarmnet.datasets.images.cifar10 import load_cifar10
+from alarmnet.datasets.images.digits_and_letters import load_digits_and_letters
 from alarmnet.datasets.images.emnist_letters import load_emnist_letters
 from alarmnet.datasets.images.fashion_mnist import load_fashion_mnist
 from alarmnet.datasets.images.mnist import load_mnist
@@ -36,6 +37,7 @@ __all__ = [
     "load_credit_card",
     "load_cse_cic_ids2018",
     "load_cse_cic_ids2018_sample",
+    "load_digits_and_letters",
     "load_emnist_letters",
     "load_fashion_mnist",
     "load_kdd_http",

@@ -54,7 +54,9 @@ class Scenario:
     without_columns: tuple[str, ...] = ()
 
 
-_LOW_DIGITS, _HIGH_DIGITS = tuple("012345"), tuple("456789")
+_LOW_DIGITS, _HIGH_DIGITS, _DIGITS = tuple("012345"), tuple("456789"), tuple("0123456789")
+_FIRST_LETTERS, _LAST_LETTERS = tuple("ABCDE"), tuple("VWXYZ")
+_LETTERS = "mnist-and-emnist-letters"
 _IDS2018 = "cse-cic-ids2018-without-ddos"
 _NO_BOT, _NO_BRUTE_FORCE = ("BruteForce", "Web", "DoS", "Infiltration"), ("Bot", "Infiltration", "Web", "DoS")
 _DOS_PROBE, _R2L_U2R = ("DoS", "Probe"), ("R2L", "U2R")
@@ -75,6 +77,10 @@ A3_SCENARIOS: dict[str, Scenario] = {
         Scenario("2d", "nsl-kdd", ("normal",), _R2L_U2R, _R2L_U2R + _DOS_PROBE),
         Scenario("2e", _IDS2018, ("Benign",), _NO_BOT, (*_NO_BOT, "Bot")),
         Scenario("2f", _IDS2018, ("Benign",), _NO_BRUTE_FORCE, (*_NO_BRUTE_FORCE, "BruteForce")),
+        Scenario("3a", _LETTERS, _DIGITS, _FIRST_LETTERS, _FIRST_LETTERS),
+        Scenario("3b", _LETTERS, _DIGITS, _FIRST_LETTERS, _FIRST_LETTERS + _LAST_LETTERS),
+        Scenario("3c", _LETTERS, _DIGITS, _LAST_LETTERS, _LAST_LETTERS),
+        Scenario("3d", _LETTERS, _DIGITS, _LAST_LETTERS, _FIRST_LETTERS + _LAST_LETTERS),
         Scenario("4a", "mnist", _LOW_DIGITS, (), ("6", "7")),
         Scenario("4b", "mnist", _LOW_DIGITS, (), ("6", "7", "8", "9")),
         Scenario("4c", "mnist", _HIGH_DIGITS, (), ("0", "1")),

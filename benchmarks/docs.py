@@ -1,0 +1,87 @@
+"""Puts the committed results into the docs' tables.
+
+    python -m benchmarks.docs
+
+A table's place is between `<!-- table: its name -->` and `<!-- end -->`.
+"""
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+from experiments.compare import comparison_of, markdown
+from experiments.tables import NAMES
+
+from benchmarks import (
+    alarm_rate,
+    choose_conv_defaults,
+    choose_defaults,
+    conv_speed,
+    interruption,
+    model_files,
+    nsl_kdd_defaults,
+    size,
+    speed,
+)
+
+PAGES = Path(__file__).parents[1] / "docs"
+RESULTS = Path(__file__).parent / "results"
+
+
+def tables() -> dict[str, tuple[str, Iterable[str]]]:
+    """Every table that is made from results: the page that it is on, and its lines."""
+    return {
+        **{name: ("results.md", markdown(comparison_of(name))) for name in NAMES},
+        "alarm rate": ("results.md", alarm_rate.summary(RESULTS / "alarm_rate.jsonl")),
+        "model files": ("files.md", model_files.summary(RESULTS / "model_files.json")),
+        "timing": ("results.md", nsl_kdd_defaults.summary(RESULTS / "nsl_kdd_defaults.json")),
+        "validation": (
+            "defaults.md",
+            choose_defaults.table(RESULTS / "defaults.jsonl", choose_defaults.COMMITTED),
+        ),
+        **{part: ("speed.md", speed.table(RESULTS / "speed.json", part)) for part in speed.PARTS},
+        "interruption": ("command-line.md", interruption.summary(RESULTS / "interruption.json")),
+        "size": ("speed.md", size.table(RESULTS / "size.json")),
+        "a convolutional step": ("speed.md", conv_speed.table(RESULTS / "conv_speed.jsonl")),
+        "validation of the convolutional detector": (
+            "defaults.md",
+            choose_conv_defaults.table(RESULTS / "conv_defaults.jsonl", choose_conv_defaults.COMMITTED),
+        ),
+    }
+
+
+def filled(text: str, name: str, lines: Iterable[str]) -> str:
+    """A page's text with the table of that name made anew.
+
+    >>> print(filled("<!-- table: a -->" + chr(10) + "old <!-- end -->", "a", ["new"]))
+    <!-- table: a -->
+    <BLANKLINE>
+    new
+    <BLANKLINE>
+    <!-- end -->
+    """
+    place = re.compile(rf"(<!-- table: {re.escape(name)} -->\n).*?(<!-- end -->)", re.DOTALL)
+    table = "\n".join(lines)
+    made, places = place.subn(lambda found: f"{found[1]}\n{table}\n\n{found[2]}", text)
+    if places != 1:
+        raise ValueError(
+            f"{places} places for the table {name!r}: put <!-- table: {name} --> before it and <!-- end --> "
+            "behind it, once"
+        )
+    return made
+
+
+def main() -> None:
+    """Make all tables of all pages anew."""
+    faults = []
+    for name, (page, lines) in tables().items():
+        path = PAGES / page
+        try:
+            path.write_text(filled(path.read_text(), name, lines))
+        except ValueError as fault:
+            faults.append(f"{path.name} has {fault}")
+    raise SystemExit("\n".join(faults))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,45 @@
+"""How long trainings take, as far as results say, and whether there is time for another."""
+
+import itertools
+import time
+from statistics import median
+
+import torch
+
+from experiments.results import Job, Result
+
+
+def device_name(device: str) -> str:
+    """What a device is called in results."""
+    on_gpu = device.startswith("cuda") or (device == "auto" and torch.cuda.is_available())
+    return torch.cuda.get_device_name() if on_gpu else "cpu"
+
+
+class Clock:
+    """Guesses seconds from results of the same device, by method.
+
+    Parameters
+    ----------
+    minutes
+        After which nothing may run any more; None: there is time for everything.
+    """
+
+    def __init__(self, found: list[Result], *, device: str, minutes: float | None = None) -> None:
+        self.seconds: dict[str, list[float]] = {}
+        self.end = float("inf") if minutes is None else time.monotonic() + 60 * minutes
+        for result in found:
+            if result.get("device", "cpu") == device_name(device):
+                self.add(result)
+
+    def add(self, result: Result) -> None:
+        """Learn from a result."""
+        self.seconds.setdefault(result["method"], []).append(result["fit_seconds"])
+
+    def expected(self, job: Job) -> float:
+        """Seconds that a job will take: as the method's others did, or any; 0 before the first."""
+        known = self.seconds.get(job.method) or [*itertools.chain(*self.seconds.values())]
+        return median(known) if known else 0.0
+
+    def allows(self, job: Job) -> bool:
+        """Whether a job will be done in time."""
+        return time.monotonic() + self.expected(job) < self.end

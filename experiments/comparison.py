@@ -1,0 +1,187 @@
+"""Our results beside a paper's numbers: the difference, and in what each number departs from the paper."""
+
+import itertools
+import math
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from statistics import mean, median, stdev
+
+from experiments.results import Result
+from experiments.tables import PaperTable, Row
+
+METRICS = {"average_precision": "AP", "roc_auc": "ROC AUC"}
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A table as text: headings, lines of cells, and what stands below it."""
+
+    table: PaperTable
+    headings: list[str]
+    lines: list[list[str]]
+    notes: list[str]
+
+
+@dataclass
+class Letters:
+    """One letter for each departure, in the order in which they turn up."""
+
+    texts: dict[str, str] = field(default_factory=dict)
+
+    def of(self, departures: tuple[str, ...] | list[str]) -> str:
+        """The departures' letters."""
+        for text in departures:
+            self.texts.setdefault(text, chr(ord("a") + len(self.texts)))
+        return ", ".join(self.texts[text] for text in departures)
+
+
+def with_deviation(value: float, deviation: float | None, digits: int) -> str:
+    """A mean and its standard deviation, where there is one, with more digits where these would hide something.
+
+    >>> with_deviation(0.999, 9e-5, 3), with_deviation(0.98, 0.0, 2), with_deviation(0.5, None, 3)
+    ('0.999±9e-05', '0.98±0.00', '0.500')
+    """
+    if deviation is None:
+        return f"{value:.{digits}f}"
+    rounded = f"{deviation:.{digits}f}"
+    return f"{value:.{digits}f}±{rounded if float(rounded) == deviation else f'{deviation:g}'}"
+
+
+def published(table: PaperTable, row: Row, column: str) -> list[str]:
+    """A column's numbers as the paper prints them, one a metric."""
+    return [
+        with_deviation(value, deviation[0] if deviation else None, table.digits)
+        for value, *deviation in row.published[column]
+    ]
+
+
+def our_digits(table: PaperTable) -> int:
+    """One more than the paper's, up to the four that results have."""
+    return min(table.digits + 1, 4)
+
+
+def difference(values: list[float], numbers: list[float], table: PaperTable) -> str:
+    """Ours less the paper's; bold where short by more than two of its standard deviations, and not by rounding.
+
+    >>> from experiments.tables import load_table
+    >>> table = load_table("a3-table-3")
+    >>> difference([0.66, 0.68], [0.76, 0.04], table), difference([0.975], [0.96, 0.01], table)
+    ('**-0.090**', '+0.015')
+    """
+    apart = mean(values) - numbers[0]
+    text = f"{apart:+.{our_digits(table)}f}"
+    allowed = 2 * max(*numbers[1:], 0.5 * 10**-table.digits, 0)
+    return f"**{text}**" if len(numbers) > 1 and apart < -allowed else text
+
+
+def _values(table: PaperTable, method: str, metric: str, runs: list[dict[str, float]]) -> list[float]:
+    values = [run[metric] for run in runs]
+    folded = metric == "roc_auc" and method in table.folded
+    return [max(value, 1 - value) for value in values] if folded else values
+
+
+def _count(known: int | None) -> str:
+    return "all" if known is None else str(known)
+
+
+def _most(known: int | None) -> float:
+    return math.inf if known is None else known
+
+
+def _column(table: PaperTable, row: Row, method: str, known: int | None) -> str:
+    """The paper's column that a method is compared with; empty where there is none."""
+    if known not in table.known:
+        return ""
+    return next((name for name in row.published if table.columns.get(name) == method), "")
+
+
+def _label(column: str, method: str) -> str:
+    """What a line is called: the paper's name and ours, where they differ."""
+    same = not column or column.lower().replace(" ", "_") == method
+    return method if same else f"{column}: {method}"
+
+
+def _line_of_runs(
+    table: PaperTable, row: Row, method: str, known: int | None, runs: list[Result], letters: Letters
+) -> list[str]:
+    column = _column(table, row, method, known)
+    digits = our_digits(table)
+    cells = []
+    for metric in METRICS:
+        values = _values(table, method, metric, [run["metrics"][row.name] for run in runs])
+        spread = round(stdev(values), digits) if len(values) > 1 else None
+        cells.append(with_deviation(mean(values), spread, digits))
+        if metric in table.metrics and column:
+            place = table.metrics.index(metric)
+            numbers = row.published[column][place]
+            cells += [published(table, row, column)[place], difference(values, numbers, table)]
+        elif metric in table.metrics:
+            cells += ["", ""]
+    seeds = ", ".join(str(run["seed"]) for run in runs)
+    return [
+        row.name,
+        _label(column, method),
+        _count(known),
+        f"{seeds} (of {table.runs})" if column and len(runs) < table.runs else seeds,
+        *cells,
+        f"{median(run['fit_seconds'] for run in runs):.0f}",
+        letters.of([*table.departures.get(method, []), *row.departures]),
+    ]
+
+
+def _line_of_others(table: PaperTable, row: Row, done: set[str], letters: Letters) -> Iterator[list[str]]:
+    """The paper's columns that have no result of ours, in one line."""
+    columns = [column for column in row.published if table.columns.get(column) not in done]
+    if not columns:
+        return
+    numbers = [published(table, row, column) for column in columns]
+    cells = []
+    for metric in METRICS:
+        if metric in table.metrics:
+            place = table.metrics.index(metric)
+            cells += [row.not_run, "; ".join(texts[place] for texts in numbers), ""]
+        else:
+            cells.append("")
+    names = [f"{column} (quoted)" if column in table.quoted else column for column in columns]
+    known = ", ".join(map(_count, table.known))
+    yield [row.name, "; ".join(names), known, "", *cells, "", letters.of(row.departures)]
+
+
+def compare(table: PaperTable, found: list[Result], methods: list[str]) -> Comparison:
+    """Every row of a table, with a line for each method that has results, `methods` giving the order."""
+    runs: dict[tuple[str, str, int | None], list[Result]] = defaultdict(list)
+    for result in found:
+        for name in result["metrics"]:
+            runs[name, result["method"], result["known"]].append(result)
+    letters = Letters()
+    lines = []
+    for row in table.rows.values():
+        keys = [key for key in runs if key[0] == row.name]
+        keys.sort(key=lambda key: (-_most(key[2]), methods.index(key[1])))
+        lines += [_line_of_runs(table, row, *key[1:], runs[key], letters) for key in keys]
+        done = {method for _, method, known in keys if known in table.known}
+        lines += _line_of_others(table, row, done, letters)
+    return Comparison(table, _headings(table), lines, [*_notes(table, found, letters)])
+
+
+def _headings(table: PaperTable) -> list[str]:
+    measured = itertools.chain.from_iterable(
+        [name, "paper", "difference"] if metric in table.metrics else [name]
+        for metric, name in METRICS.items()
+    )
+    return ["row", "method", "known", "seeds", *measured, "fit, s", "departs"]
+
+
+def _notes(table: PaperTable, found: list[Result], letters: Letters) -> Iterator[str]:
+    yield (
+        f"Means and sample standard deviations over our seeds; the paper's are of {table.runs} runs. Bold: short "
+        "by more than two of the paper's standard deviations."
+    )
+    if table.quoted:
+        yield f"Quoted by the paper, not run by its authors: {', '.join(table.quoted)}."
+    if table.folded:
+        yield f"As in the paper, the ROC AUC of {', '.join(table.folded)} is max(x, 1 - x)."
+    if old := sum("data" not in result for result in found):
+        yield f"{old} of {len(found)} results are from before settings and hashes of data were recorded."
+    yield from (f"{letter}: {text}." for text, letter in letters.texts.items())

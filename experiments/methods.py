@@ -1,0 +1,143 @@
+"""The methods that are compared, by the names that the command line and the results use."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from alarmnet import (
+    A3Detector,
+    ConvA3Detector,
+    ConvAutoencoder,
+    DenseAutoencoder,
+    Schedule,
+    TableEncoder,
+    VaeAnomalies,
+)
+from alarmnet.baselines import BASELINES
+from alarmnet.datasets import ScenarioPart
+from experiments.classifier import digit_classifier
+
+TARGET_EPOCHS = 30
+
+
+@dataclass(frozen=True, kw_only=True)
+class Training:
+    """What a method may know: the rows, how to encode them, the row's settings, seed and device."""
+
+    rows: ScenarioPart
+    encoder: TableEncoder
+    settings: dict[str, Any]
+    seed: int
+    device: str
+
+    @property
+    def common(self) -> dict[str, Any]:
+        """Parameters of every detector."""
+        return {"random_state": self.seed, "device": self.device}
+
+
+Method = Callable[[Training], Any]
+"""Makes an estimator with `fit(X, y)` and `decision_function(X)`, where higher is more anomalous."""
+
+
+def _target(training: Training) -> Any:
+    """The paper's target network for the row."""
+    kind = training.settings.get("target")
+    if kind == "convolutional":
+        return ConvAutoencoder()
+    if kind == "classifier":
+        rows, normal = training.rows, training.rows.y == 0
+        images, classes = rows.X[normal], rows.classes[normal]
+        return digit_classifier(images, classes, seed=training.seed, device=training.device)
+    return DenseAutoencoder(hidden=tuple(training.settings["hidden"]))
+
+
+def published(training: Training, **parameters: Any) -> A3Detector:
+    """A3 with the paper's settings."""
+    return A3Detector.as_published(
+        target=_target(training),
+        batch_size=training.settings.get("batch_size", 256),
+        encoder=training.encoder,
+        **training.common,
+        **parameters,
+    )
+
+
+def vae(training: Training) -> A3Detector:
+    """A3 with the paper's settings and a VAE that makes the anomalies: experiment 4, without labels."""
+    return published(training, generator=VaeAnomalies())
+
+
+def a3(training: Training) -> A3Detector:
+    """A3 as it comes."""
+    return A3Detector(**training.common)
+
+
+def gamma_1(training: Training) -> ConvA3Detector:
+    """E2E-ConvA3 with the paper's settings, gamma 1."""
+    return ConvA3Detector.as_published(alarm_weight=1.0, **training.common)
+
+
+def gamma_10(training: Training) -> ConvA3Detector:
+    """E2E-ConvA3 with the paper's settings, gamma 10."""
+    return ConvA3Detector.as_published(alarm_weight=10.0, **training.common)
+
+
+def conv_a3(training: Training) -> ConvA3Detector:
+    """E2E-ConvA3 as it comes."""
+    return ConvA3Detector(**training.common)
+
+
+def alarm_score(training: Training) -> ConvA3Detector:
+    """E2E-ConvA3 as it comes, but for the score: the alarm's alone."""
+    return ConvA3Detector(scored_by="alarm", **training.common)
+
+
+def _baseline(kind: type[Any]) -> Method:
+    def make(training: Training) -> Any:
+        known = kind().get_params()
+        common = {name: value for name, value in training.common.items() if name in known}
+        return kind(encoder=training.encoder, **common)
+
+    return make
+
+
+def autoencoder(training: Training) -> Any:
+    """A3's target alone, trained as the paper's, by its reconstruction error."""
+    estimator = _baseline(BASELINES["autoencoder"])(training)
+    if not training.settings or training.settings.get("target") == "classifier":
+        return estimator
+    schedule = Schedule(epochs=TARGET_EPOCHS, batch_size=training.settings.get("batch_size", 256))
+    return estimator.set_params(target=_target(training), schedule=schedule)
+
+
+RIVALS: dict[str, Method] = {name.replace("-", "_"): _baseline(kind) for name, kind in BASELINES.items()} | {
+    "autoencoder": autoencoder
+}
+
+METHODS: dict[str, dict[str, Method]] = {
+    "A3": {"published": published, "vae": vae, "defaults": a3, **RIVALS},
+    "E2E-ConvA3": {
+        "gamma_1": gamma_1,
+        "gamma_10": gamma_10,
+        "defaults": conv_a3,
+        "alarm_score": alarm_score,
+        "a3": a3,
+        **RIVALS,
+    },
+}
+"""By the detector whose paper the table is from."""
+
+NOT_SETTINGS = {"random_state", "device", "verbose", "checkpoint", "encoder"}
+
+
+def settings_of(estimator: Any) -> dict[str, str]:
+    """An estimator's parameters as text, where they are set, and how its encoder scales."""
+    parameters = estimator.get_params(deep=False)
+    texts = {
+        name: repr(value)
+        for name, value in parameters.items()
+        if value is not None and name not in NOT_SETTINGS
+    }
+    encoder = parameters.get("encoder")
+    return texts | ({"scaling": encoder.scaling} if encoder else {})
