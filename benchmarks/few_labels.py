@@ -22,7 +22,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from catboost import CatBoostClassifier
 from experiments.provenance import provenance
 from scipy.stats import rankdata
 from sklearn.ensemble import HistGradientBoostingClassifier, IsolationForest, RandomForestClassifier
@@ -101,6 +100,8 @@ def isolation_forest(data: Draw, seed: int) -> np.ndarray:
 
 def catboost(data: Draw, seed: int) -> np.ndarray:
     """CatBoost's defaults, with its own treatment of categorical columns."""
+    from catboost import CatBoostClassifier  # the table is printed without it
+
     categorical = [field.name for field in data.X.schema if not _is_numeric(field.type)]
 
     def frame(table: pa.Table) -> Any:
@@ -188,13 +189,19 @@ def _interval(values: np.ndarray) -> str:
 
 
 def table(path: Path) -> Iterator[str]:
-    """Mean AP and mean rank of every method that has run all draws, then mean AP by table."""
+    """Mean AP and mean rank over the seeds that every method has run whole, then mean AP by table."""
     done = finished(path)
     tables = [name for name in TABLES if any(name == key[1] for key in done)]
     budgets = [known for known in BUDGETS if any(known == key[2] for key in done)]
-    seeds = sorted({key[4] for key in done})
-    draws = [*itertools.product(tables, budgets, OTHERS, seeds)]
-    methods = [method for method in METHODS if all((method, *drawn) in done for drawn in draws)]
+    cells = [*itertools.product(tables, budgets, OTHERS)]
+    whole = {
+        (method, seed)
+        for method, seed in {(key[0], key[4]) for key in done}
+        if all((method, *cell, seed) in done for cell in cells)
+    }
+    methods = [method for method in METHODS if any(method == run for run, _ in whole)]
+    seeds = sorted(seed for seed in {seed for _, seed in whole} if all((m, seed) in whole for m in methods))
+    draws = [(*cell, seed) for cell in cells for seed in seeds]
     shape = (len(methods), len(tables), len(budgets), len(OTHERS), len(seeds))
     ap = np.array([done[(method, *drawn)]["ap"] for method in methods for drawn in draws]).reshape(shape)
     ranks = rankdata(-ap, axis=0)
