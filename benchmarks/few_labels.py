@@ -193,15 +193,15 @@ def table(path: Path) -> Iterator[str]:
     done = finished(path)
     tables = [name for name in TABLES if any(name == key[1] for key in done)]
     budgets = [known for known in BUDGETS if any(known == key[2] for key in done)]
-    cells = [*itertools.product(tables, budgets, OTHERS)]
+    settings = [*itertools.product(tables, budgets, OTHERS)]
     whole = {
         (method, seed)
         for method, seed in {(key[0], key[4]) for key in done}
-        if all((method, *cell, seed) in done for cell in cells)
+        if all((method, *cell, seed) in done for cell in settings)
     }
     methods = [method for method in METHODS if any(method == run for run, _ in whole)]
     seeds = sorted(seed for seed in {seed for _, seed in whole} if all((m, seed) in whole for m in methods))
-    draws = [(*cell, seed) for cell in cells for seed in seeds]
+    draws = [(*cell, seed) for cell in settings for seed in seeds]
     shape = (len(methods), len(tables), len(budgets), len(OTHERS), len(seeds))
     ap = np.array([done[(method, *drawn)]["ap"] for method in methods for drawn in draws]).reshape(shape)
     ranks = rankdata(-ap, axis=0)
