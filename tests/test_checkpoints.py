@@ -122,7 +122,7 @@ def test_another_training_is_refused(
     other_labels = np.where(np.arange(200) == 195, np.nan, labels)
     for changed, X, y, said in [
         ({"alarm_rate": 0.2}, rows, labels, "alarm_rate 0.1, now 0.2"),
-        ({"random_state": 1, "blend": 0.5}, rows, labels, "seed 0, now 1; blend 0.8, now 0.5"),
+        ({"random_state": 1, "blend": 0.5}, rows, labels, "seed 0, now 1; blend 1.0, now 0.5"),
         ({}, rows + 1e-3 * rows**2, labels, "other data"),
         ({}, rows, other_labels, "other labels"),
     ]:
