@@ -4,10 +4,11 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet
 import pytest
 import torch
-from benchmarks import size, speed
+from benchmarks import few_label_tables, few_labels, size, speed
 from benchmarks.products import Products
 from torch import nn
 
@@ -64,3 +65,42 @@ def test_generated_tables_have_80_mixed_columns_and_labels(tmp_path: Path) -> No
 def test_the_share_of_the_data_leaves_out_what_the_smallest_fit_takes() -> None:
     fits = [{"rows": 1000, "peak_bytes": 400_000_000}, {"rows": 1_000_000, "peak_bytes": 1_040_000_000}]
     assert size.share_of_data({"fit": fits}, 1_000_000) == 2.0
+
+
+def test_few_labels_compares_over_the_seeds_that_all_methods_have_run_whole(tmp_path: Path) -> None:
+    found = {"A3": (0.9, 0.7), "CatBoost": (0.5, 0.8)}
+    runs = [
+        {
+            "method": method,
+            "table": table,
+            "known": "5",
+            "others": others,
+            "seed": seed,
+            "ap": ap,
+            "seconds": 1,
+        }
+        for method, seeds in {"A3": (0, 1), "CatBoost": (0, 1, 2)}.items()
+        for table, ap in zip(("thyroid", "bank"), found[method], strict=True)
+        for others in few_labels.OTHERS
+        for seed in seeds
+    ]
+    path = tmp_path / "runs.jsonl"
+    path.write_text("\n".join(json.dumps(run) for run in runs))
+    lines = list(few_labels.table(path))
+    assert "| A3 | 0.800 (0.800 to 0.800) | 0.800" in lines[2]
+    assert lines[3].startswith("| CatBoost | 0.650")
+    assert [line.split(" | ")[1] for line in lines[7:9]] == ["1.500 (1.500 to 1.500)"] * 2
+    assert lines[-2].startswith("| A3 | 0.900 | 0.700 | 1.0 |")
+
+
+@pytest.mark.parametrize("part", ["test", "validation"])
+def test_few_labels_never_learns_from_rows_that_judge(part: str) -> None:
+    rows = np.arange(400)
+    halves = few_label_tables.Halves(pa.table({"row": rows}), rows % 4 == 0, rows[:200], rows[200:])
+    data = few_labels.draw(halves, known="5", others="unlabelled", seed=0, part=part)
+    learned, judged = (set(frame["row"].to_pylist()) for frame in (data.X, data.judged))
+    assert not learned & judged
+    assert max(learned) < 200
+    assert (min(judged) >= 200) == (part == "test")
+    assert np.nansum(data.y) == data.known.sum() == 5
+    assert (data.anomalous == (np.array(data.judged["row"]) % 4 == 0)).all()
