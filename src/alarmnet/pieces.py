@@ -12,10 +12,6 @@ SHARES = (0, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.35, 0.5)
 """Of the rows, that lie below a knot; above one half the same from the other end. Close in the tails, where
 anomalies are."""
 
-COUNTED = 100_000
-"""Rows that knots are learned from, at most."""
-
-
 class Pieces(nn.Module):
     """The inputs, and beside them where each number lies among the quantiles of normal rows.
 
@@ -47,7 +43,7 @@ class Pieces(nn.Module):
     @classmethod
     def learned_from(cls, rows: Tensor) -> Self:
         """Learn the knots of every column of (N, F)."""
-        matrix = rows[:: -(-len(rows) // COUNTED)].numpy(force=True)
+        matrix = rows.numpy(force=True)
         shares = np.array([*SHARES, *(1 - share for share in SHARES[-2::-1])])
         columns, knots = [], []
         for place, column in enumerate(matrix.T):

@@ -47,6 +47,9 @@ QUIET = 0.2
 """What a linear alarm on everything makes of activations and residuals in training, so that inputs come first."""
 
 PIECES = "target.pieces."
+CUT_BY = 100_000
+"""Normal rows whose distribution is cut into pieces, at most."""
+
 WIDEST = 200
 """Inputs that the default target is sized by, at most."""
 
@@ -327,7 +330,8 @@ class A3Detector(BaseDetector):
         check_anomalies(data.known, self.generated_weight)
         shape = tuple(data.rows.shape[1:])
         cut = self.target is None and len(shape) == 1
-        pieces = Pieces.learned_from(data.rows[data.normal]) if cut else None
+        some = data.normal[:: -(-len(data.normal) // CUT_BY)]
+        pieces = Pieces.learned_from(data.rows[some]) if cut else None
         self._target = target = self._build_target(shape, pieces)
         if target.trainable:
             materialise(getattr(target, "network", target), torch_generator(self.seed_, "target weights"))
