@@ -180,12 +180,15 @@ def run(key: Key, halves: Halves, part: str) -> dict[str, Any]:
 
 
 def _interval(values: np.ndarray) -> str:
-    """Mean of (tables, seeds) and its 95 % bootstrap interval over the seeds of each table."""
-    generator = np.random.default_rng(0)
-    picked = generator.integers(values.shape[1], size=(2_000, *values.shape))
+    """Mean of (tables, settings, seeds), and its 95 % bootstrap interval over the seeds of each table."""
+    values = values.mean(axis=1)
+    mean = f"{values.mean():.3f}"
+    if values.shape[1] == 1:
+        return mean
+    picked = np.random.default_rng(0).integers(values.shape[1], size=(2_000, *values.shape))
     means = np.take_along_axis(np.broadcast_to(values, picked.shape), picked, axis=2).mean(axis=(1, 2))
     low, high = np.quantile(means, (0.025, 0.975))
-    return f"{values.mean():.3f} ({low:.3f} to {high:.3f})"
+    return f"{mean} ({low:.3f} to {high:.3f})"
 
 
 def table(path: Path) -> Iterator[str]:
@@ -216,7 +219,7 @@ def table(path: Path) -> Iterator[str]:
         yield "|---" * (2 + len(budgets) + len(OTHERS)) + "|"
         for place in by_mean:
             parts = [values[place], *np.moveaxis(values[place], 1, 0), *np.moveaxis(values[place], 2, 0)]
-            cells = [_interval(part.reshape(len(tables), -1)) for part in parts]
+            cells = [_interval(part.reshape(len(tables), -1, len(seeds))) for part in parts]
             yield f"| {methods[place]} | " + " | ".join(cells) + " |"
         yield ""
     yield "| mean AP | " + " | ".join(tables) + " | fit and score, s |"
