@@ -158,7 +158,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "reads everything": {"reads": "everything"},
     "reads activations": {"reads": "activations"},
     "generated weight 0": {"generated_weight": 0.0},
-    "generated weight 1": {"generated_weight": 1.0},
+    "generated weight 0.1": {"generated_weight": 0.1},
     "no pieces": {"target": DenseAutoencoder()},
     "blend 0": {"blend": 0.0},
     "column swaps": {"generator": ColumnSwap()},

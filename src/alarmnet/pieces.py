@@ -12,6 +12,7 @@ SHARES = (0, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.35, 0.5)
 """Of the rows, that lie below a knot; above one half the same from the other end. Close in the tails, where
 anomalies are."""
 
+
 class Pieces(nn.Module):
     """The inputs, and beside them where each number lies among the quantiles of normal rows.
 

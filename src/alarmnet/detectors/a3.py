@@ -40,11 +40,15 @@ KNOWN_AT_ONCE = 32
 ALARMS = {"activations": DenseAlarm(hidden=(400, 100)), "everything": DenseAlarm(hidden=(), dropout=0.0)}
 """By what an alarm reads."""
 
-SHARES = {"activations": 1 / 8, "everything": 1.0}
+SHARES = {"activations": 1 / 4, "everything": 1.0}
 """What an alarm's odds count where there are two, by what it reads."""
 
 QUIET = 0.2
 """What a linear alarm on everything makes of activations and residuals in training, so that inputs come first."""
+
+FAINT = 0.1
+"""What a linear alarm on everything makes of the counterexamples' weight: noise is far from all else, and easily all
+that it learns."""
 
 PIECES = "target.pieces."
 CUT_BY = 100_000
@@ -122,7 +126,8 @@ class A3Detector(BaseDetector):
         target reads, and could not reconstruct; or `"both"`: one alarm for each, whose odds are summed. The first
         finds more of anomalies unlike the known ones, the second more of their like.
     generated_weight
-        The paper's lambda: the weight of the counterexamples' loss beside the normal rows'.
+        The paper's lambda: the weight of the counterexamples' loss beside the normal rows'. The default linear
+        alarm counts them at a tenth of it.
     known_weight
         The weight of the known anomalies' mean loss beside the normal rows', however few they are. None: each
         row counts the same, as in the paper.
@@ -201,7 +206,7 @@ class A3Detector(BaseDetector):
         generator: Generator | Callable[[Tensor], Tensor] | None = None,
         alarm: DenseAlarm | None = None,
         reads: Reads = "both",
-        generated_weight: float = 0.1,
+        generated_weight: float = 1.0,
         known_weight: float | None = 1.0,
         blend: float = 1.0,
         shift_weight: float = 0.0,
@@ -262,7 +267,6 @@ class A3Detector(BaseDetector):
             "generator": GaussianNoise(),
             "alarm": DenseAlarm(),
             "reads": "activations",
-            "generated_weight": 1.0,
             "blend": 0.0,
             "known_weight": None,
             "target_schedule": Schedule(epochs=30, batch_size=batch_size, learning_rate=1e-3),
@@ -388,6 +392,7 @@ class A3Detector(BaseDetector):
     ) -> None:
         """Train one alarm on the first so many features as it reads, each as loud as is said."""
         device, seed = data.rows.device, self.seed_
+        generated_weight = self.generated_weight * (1.0 if loudness is None else FAINT)
 
         def heard(features: Tensor) -> Tensor:
             features = features[:, : alarm.width]
@@ -422,7 +427,7 @@ class A3Detector(BaseDetector):
             real = read(rows)
             parts = (real, picked(real), counterexamples(rows))
             logits = alarm(torch.cat(parts)).split([len(part) for part in parts])
-            return self._loss(logits[0], labels, *logits[1:])
+            return self._loss(logits[0], labels, *logits[1:], generated_weight=generated_weight)
 
         held = data.rows[data.validation_normal]
         held_known = data.rows[data.validation_known]
@@ -430,7 +435,8 @@ class A3Detector(BaseDetector):
 
         def validation_loss() -> Tensor:
             no_anomaly = torch.zeros(len(held), device=device)
-            return self._loss(scored(held), no_anomaly, scored(held_known), scored(held_generated))
+            parts = (scored(held), no_anomaly, scored(held_known), scored(held_generated))
+            return self._loss(*parts, generated_weight=generated_weight)
 
         name = f"{prefix}alarm"
         self.history_[name] = train(
@@ -448,7 +454,9 @@ class A3Detector(BaseDetector):
         if loudness is not None:
             alarm.output.weight.data.mul_(loudness)  # to read them as they are
 
-    def _loss(self, real: Tensor, labels: Tensor, known: Tensor, generated: Tensor) -> Tensor:
+    def _loss(
+        self, real: Tensor, labels: Tensor, known: Tensor, generated: Tensor, *, generated_weight: float
+    ) -> Tensor:
         """An alarm's loss on logits: of rows with their labels, of known anomalies and of counterexamples."""
         loss = alarm_loss(
             real,
@@ -456,7 +464,7 @@ class A3Detector(BaseDetector):
             known,
             generated,
             known_weight=self.known_weight or 1.0,
-            generated_weight=self.generated_weight,
+            generated_weight=generated_weight,
         )
         if self.shift_weight:
             loss = loss + self.shift_weight * (1 - real.sigmoid()).mean()
