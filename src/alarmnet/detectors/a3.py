@@ -47,7 +47,7 @@ QUIET = 0.2
 """What a linear alarm on everything makes of activations and residuals in training, so that inputs come first."""
 
 FAINT = 0.1
-"""What a linear alarm on everything makes of the counterexamples' weight: noise is far from all else, and easily all
+"""What a linear alarm on everything makes of the counterexamples' weight: noise is far from all else, and soon all
 that it learns."""
 
 PIECES = "target.pieces."
