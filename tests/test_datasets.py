@@ -572,8 +572,8 @@ def test_seed_fixes_the_draw_and_fewer_known_are_part_of_more(small: Table) -> N
 
 
 def test_scenario_errors_name_what_is_there(small: Table) -> None:
-    with pytest.raises(InputError, match="there is no scenario '3a'; choose one of 1a, 1b, 1c"):
-        make_scenario("3a")
+    with pytest.raises(InputError, match="there is no scenario '5a'; choose one of 1a, 1b, 1c"):
+        make_scenario("5a")
     with pytest.raises(
         InputError, match=r"known=500 anomalies were asked for, but scenario s has 1\d\d to draw"
     ):

@@ -75,7 +75,7 @@ def test_no_global_random_state_changes(
 
 
 def weights(detector: A3Detector) -> list[torch.Tensor]:
-    return [tensor for network in detector._networks().values() for tensor in network.state_dict().values()]
+    return [weight for network in detector._networks().values() for weight in network.parameters()]
 
 
 def test_one_seed_gives_one_model_bit_for_bit(

@@ -69,7 +69,7 @@ def test_only_recipes_are_made() -> None:
 @pytest.mark.parametrize(
     ("make", "name"),
     [
-        (lambda: DenseAlarm(hidden=()), "hidden"),
+        (lambda: DenseAlarm(hidden=None), "hidden"),  # type: ignore[arg-type]
         (lambda: DenseAlarm(hidden=(8, 0)), "hidden"),
         (lambda: DenseAlarm(dropout=1.0), "dropout"),
         (lambda: DenseAutoencoder(hidden=()), "hidden"),
