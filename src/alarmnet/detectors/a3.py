@@ -46,6 +46,9 @@ SHARES = {"activations": 1 / 4, "everything": 1.0}
 QUIET = 0.2
 """What a linear alarm on everything makes of activations and residuals in training, so that inputs come first."""
 
+INPUTS = 1
+"""The place of the inputs among what an alarm on everything reads."""
+
 FAINT = 0.1
 """What a linear alarm on everything makes of the counterexamples' weight: noise is far from all else, and soon all
 that it learns."""
@@ -359,12 +362,11 @@ class A3Detector(BaseDetector):
     def _fit_alarm(self, data: TrainingData, context: TrainingContext) -> None:
         check_anomalies(data.known, self.generated_weight)
         features = self._feature_source(data.rows)
-        first = data.rows[:1]
-        activations, _ = flat_activations(self._target, self._target.layers, first)
-        inputs = self._target.inputs(first).flatten(1)
-        loudness = torch.full_like(self._features(first)[0], QUIET)
-        loudness[activations.shape[1] :][: inputs.shape[1]] = 1.0
-        widths = {"activations": activations.shape[1], "everything": len(loudness)}
+        parts = self._parts(data.rows[:1])
+        loudness = torch.cat(
+            [torch.full_like(part[0], 1.0 if place == INPUTS else QUIET) for place, part in enumerate(parts)]
+        )
+        widths = {"activations": parts[0].shape[1], "everything": len(loudness)}
         sample = None
         if self.generated_weight:
             recipe = as_generator(self.generator)
@@ -470,17 +472,21 @@ class A3Detector(BaseDetector):
             loss = loss + self.shift_weight * (1 - real.sigmoid()).mean()
         return loss
 
+    def _parts(self, batch: Tensor) -> list[Tensor]:
+        """What the alarm reads of (B, ...), each (B, ...): activations, then inputs, then residuals."""
+        activations, output = flat_activations(self._target, self._target.layers, batch)
+        if self.reads == "activations":
+            return [activations]
+        inputs = self._target.inputs(batch)
+        parts = [activations, inputs.flatten(1)]
+        if (reconstruction := self._target.reconstruction(output)) is not None:
+            parts.append((inputs - reconstruction).flatten(1))
+        return parts
+
     def _features(self, batch: Tensor) -> Tensor:
         """What the alarm reads: (B, ...) to (B, A)."""
         with torch.no_grad():
-            activations, output = flat_activations(self._target, self._target.layers, batch)
-            if self.reads == "activations":
-                return activations
-            inputs = self._target.inputs(batch)
-            parts = [activations, inputs.flatten(1)]
-            if (reconstruction := self._target.reconstruction(output)) is not None:
-                parts.append((inputs - reconstruction).flatten(1))
-            return torch.cat(parts, dim=1)
+            return torch.cat(self._parts(batch), dim=1)
 
     def _feature_source(self, rows: Tensor) -> Callable[[Tensor, int], Tensor]:
         """Row numbers to so many first features: looked up where all fit the memory budget, else computed."""
