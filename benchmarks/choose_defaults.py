@@ -155,7 +155,7 @@ RIVALS: dict[str, Callable[[int], Any]] = {
 }
 SETTINGS: dict[str, dict[str, Any]] = {
     "defaults": {},
-    "reads everything": {"reads": "everything"},
+    "reads inputs": {"reads": "inputs"},
     "reads activations": {"reads": "activations"},
     "generated weight 0": {"generated_weight": 0.0},
     "generated weight 0.1": {"generated_weight": 0.1},
@@ -165,7 +165,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "quantile scaling": {"encoder": TableEncoder(scaling="quantile")},
 }
 """The defaults, and each with one change."""
-COMMITTED = [*RIVALS, "defaults", "reads everything", "reads activations"]
+COMMITTED = [*RIVALS, "defaults", "reads inputs", "reads activations"]
 """Those of the committed output."""
 
 

@@ -16,9 +16,10 @@ import json
 import time
 import warnings
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import pyarrow as pa
@@ -31,6 +32,7 @@ from sklearn.neural_network import MLPClassifier
 
 from alarmnet import A3Detector, AlarmnetWarning, ConvA3Detector, DenseAutoencoder, TableEncoder
 from alarmnet.detectors import BaseDetector
+from alarmnet.detectors.readers import READERS, Reader
 from benchmarks.few_label_tables import TABLES, Halves
 
 NORMAL_ROWS = 2_000
@@ -122,17 +124,29 @@ def _is_numeric(kind: pa.DataType) -> bool:
 ABLATIONS: dict[str, dict[str, Any]] = {
     "no pieces": {"target": DenseAutoencoder()},
     "reads activations": {"reads": "activations"},
-    "reads everything": {"reads": "everything"},
+    "reads inputs": {"reads": "inputs"},
     "no counterexamples": {"generated_weight": 0.0},
     "no blending": {"blend": 0.0},
 }
 """A3's defaults, each with one part left out."""
 
+_first, _linear, _hidden = READERS["both"]
+ALARMS: dict[str, tuple[Reader, ...]] = {
+    "no linear alarm": (_first, replace(_hidden, share=1.0)),
+    "no hidden layer on inputs": (_first, replace(_linear, share=1.0)),
+    "labels not doubted": (_first, replace(_linear, doubts=False), replace(_hidden, doubts=False)),
+    "odds not bounded": (replace(_first, bounded=False, share=0.25), _linear, _hidden),
+}
+"""Other alarms than the defaults'."""
 
-def _detector(kind: type[BaseDetector], **parameters: Any) -> Callable[[Draw, int], np.ndarray]:
+
+def _detector(
+    kind: type[BaseDetector], alarms: tuple[Reader, ...] = READERS["both"], **parameters: Any
+) -> Callable[[Draw, int], np.ndarray]:
     def scores(data: Draw, seed: int) -> np.ndarray:
-        detector = kind(random_state=seed, **parameters).fit(data.X, data.y)
-        return np.asarray(detector.decision_function(data.judged))
+        with patch.dict(READERS, both=alarms):
+            detector = kind(random_state=seed, **parameters).fit(data.X, data.y)
+            return np.asarray(detector.decision_function(data.judged))
 
     return scores
 
@@ -140,6 +154,7 @@ def _detector(kind: type[BaseDetector], **parameters: Any) -> Callable[[Draw, in
 METHODS: dict[str, Callable[[Draw, int], np.ndarray]] = {
     "A3": _detector(A3Detector),
     **{f"A3, {name}": _detector(A3Detector, **parameters) for name, parameters in ABLATIONS.items()},
+    **{f"A3, {name}": _detector(A3Detector, alarms) for name, alarms in ALARMS.items()},
     "ConvA3": _detector(ConvA3Detector),
     "isolation forest": isolation_forest,
     "logistic regression": _classifier(lambda seed: LogisticRegression(random_state=seed, max_iter=2000)),

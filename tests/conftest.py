@@ -50,7 +50,7 @@ MAKERS = (
     Maker(
         A3Detector,
         ("target_schedule", "alarm_schedule"),
-        ("target", "alarm", "second alarm"),
+        ("target", "alarm", "second alarm", "third alarm"),
         target=DenseAutoencoder(hidden=(12, 6)),
         alarm=DenseAlarm(hidden=(16, 8)),
     ),

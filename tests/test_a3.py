@@ -26,6 +26,7 @@ from alarmnet import (
 from alarmnet.alarms import DenseAlarmNetwork
 from alarmnet.detectors.base import TrainingData
 from alarmnet.targets.piecewise import PiecewiseTarget
+from alarmnet.training import train
 
 Make = Any  # conftest's Maker
 Floats = NDArray[np.float64]
@@ -55,7 +56,7 @@ def one_step(
         alarm=recipe,
         alarm_schedule=still,
         generator=lambda batch: torch.full_like(batch, 2),
-        reads="everything",
+        reads="activations",
         blend=0.0,
         **parameters,
     ).fit(X, y)
@@ -132,6 +133,8 @@ def test_the_memory_budget_changes_no_score(
         },
         {"target": None, "alarm": None},
         {"reads": "activations", "known_weight": None},
+        {"reads": "everything"},
+        {"reads": "inputs"},
     ],
 )
 def test_recipes_train_and_score(
@@ -149,7 +152,7 @@ def test_a_users_module_is_read_and_not_changed(small: Make, rows: Floats, label
     assert all(torch.equal(before[name], weight) for name, weight in module.state_dict().items())
     assert all(weight.requires_grad for weight in module.parameters())
     assert all(part.training for part in module.modules())
-    assert list(detector.history_) == ["alarm", "second alarm"]
+    assert list(detector.history_) == ["alarm", "second alarm", "third alarm"]
 
 
 def test_the_published_settings() -> None:
@@ -162,21 +165,64 @@ def test_the_published_settings() -> None:
     assert detector.random_state == 1
 
 
-def test_the_default_target_reads_pieces_and_one_alarm_is_linear_and_sparse(
+def test_the_default_target_reads_pieces_and_two_alarms_read_its_inputs_sparsely(
     rows: Floats, labels: Floats
 ) -> None:
     detector = A3Detector(alarm_rate=0.1, random_state=0).fit(rows, labels)
     assert isinstance(detector._target, PiecewiseTarget)
-    on_activations, on_everything = detector._alarm.alarms
-    assert isinstance(on_activations, DenseAlarmNetwork)
-    assert isinstance(on_everything, DenseAlarmNetwork)
     inputs = rows.shape[1] + len(detector._target.pieces)
     assert inputs > rows.shape[1]
-    assert on_everything.width == on_activations.width + 2 * inputs  # what it reads, and what is left of it
-    assert not on_everything.hidden
-    zero = on_everything.output.weight.numpy(force=True) == 0
-    assert 0 < zero.mean() < 1
+    on_activations, linear, hidden = detector._alarm.alarms
+    assert isinstance(on_activations, DenseAlarmNetwork)
+    assert isinstance(linear, DenseAlarmNetwork)
+    assert isinstance(hidden, DenseAlarmNetwork)
+    read = on_activations.width
+    assert detector._alarm.spans == [(0, read), (read, read + inputs), (read, read + inputs)]
+    assert not linear.hidden
+    weights = dict(hidden.named_parameters())
+    for weight in (linear.output.weight, weights["hidden.linear1.weight"]):
+        zero = weight.numpy(force=True) == 0
+        assert 0 < zero.mean() < 1
     assert detector.reconstructions(rows).shape == rows.shape
+
+
+def test_without_known_anomalies_one_alarm_is_trained(small: Make, rows: Floats) -> None:
+    detector = small().fit(rows)
+    assert list(detector.history_) == ["target", "alarm"]
+    assert len(detector._alarm.alarms) == 1
+
+
+def test_alarms_on_inputs_alone_want_known_anomalies(small: Make, rows: Floats) -> None:
+    with pytest.raises(InputError, match="learns from known anomalies alone"):
+        small(reads="inputs").fit(rows)
+
+
+def test_hardly_a_normal_row_has_even_odds_of_the_first_alarm(
+    small: Make, rows: Floats, labels: Floats
+) -> None:
+    detector = small(kind=Recording).fit(rows, labels)
+    normal = detector._read(detector.seen.rows[detector.seen.normal], ("activations",))
+    first = detector._alarm.alarms[0]
+    logits = first(normal).numpy(force=True)
+    assert np.quantile(logits, 0.999) == pytest.approx(0, abs=1e-5)
+
+
+def test_alarms_that_watch_nothing_learn_from_the_rows_that_others_hold_out(
+    small: Make, rows: Floats, labels: Floats, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown = {}
+
+    def count(*arguments: Any, name: str, rows: int, **options: Any) -> Any:
+        shown[name] = rows
+        return train(*arguments, name=name, rows=rows, **options)
+
+    monkeypatch.setattr("alarmnet.detectors.a3.train", count)
+    watching = Schedule(steps=30, batch_size=32, learning_rate=1e-2, patience=5)
+    data = small(kind=Recording, target_schedule=watching).fit(rows, labels).seen
+    held = len(data.validation_normal)
+    assert held
+    assert shown["target"] == len(data.normal)
+    assert shown["alarm"] == shown["second alarm"] == shown["third alarm"] == len(data.normal) + held
 
 
 def test_refitting_with_the_same_labels_changes_nothing(

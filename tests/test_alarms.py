@@ -1,5 +1,8 @@
 """The alarm networks: one logit a row, several side by side, and their loss."""
 
+import math
+from functools import partial
+
 import pytest
 import torch
 from torch import nn
@@ -42,6 +45,29 @@ def test_alarms_side_by_side_read_the_first_numbers_and_add_their_odds() -> None
     torch.testing.assert_close(pair.logits(batch).exp(), odds)
 
 
+def test_an_alarm_reads_from_where_it_starts() -> None:
+    first, second = built(DenseAlarm(hidden=(8, 4)), 3), built(DenseAlarm(hidden=()), 2)
+    pair = AlarmNetworks([first, second], torch.ones(2), torch.tensor([0, 3]), torch.zeros(2))
+    assert pair.width == 5
+    batch = torch.rand(4, 5)
+    torch.testing.assert_close(pair(batch), torch.stack([first(batch[:, :3]), second(batch[:, 3:])]))
+
+
+def test_bounded_odds_stay_below_their_share_and_in_order() -> None:
+    alarms = [DenseAlarm(hidden=(1,)).build(3), DenseAlarm(hidden=(1,)).build(3)]
+    both = AlarmNetworks(
+        alarms, torch.tensor([10.0, 1.0]), torch.zeros(2, dtype=torch.int64), torch.tensor([1.0, 0.0])
+    )
+    both.forward = lambda features: features  # type: ignore[method-assign]
+    sure = torch.tensor([-200.0, -10.0, 0.0, 20.0, 200.0, 2000.0])
+    logits = both.logits(torch.stack([sure, torch.full_like(sure, -300.0)]))
+    assert (logits.diff() > 0).all()
+    assert logits[-1] < math.log(10)
+    torch.testing.assert_close(logits[:2], sure[:2] + math.log(10), rtol=0, atol=1e-3)
+    other = both.logits(torch.tensor([[2000.0], [50.0]]))
+    torch.testing.assert_close(other, torch.tensor([50.0]))
+
+
 def test_without_shares_scores_are_averaged() -> None:
     narrow, wide = built(DenseAlarm(hidden=(8, 4)), 3), built(DenseAlarm(hidden=(8, 4)), 6)
     batch = torch.rand(5, 6)
@@ -76,7 +102,16 @@ def test_the_loss_weighs_its_three_parts() -> None:
     expected = (
         entropy(real, labels) + 0.5 * entropy(known, torch.ones(2)) + 0.7 * entropy(generated, torch.ones(1))
     )
-    weights = {"known_weight": 0.5, "generated_weight": 0.7}
-    torch.testing.assert_close(alarm_loss(real, labels, known, generated, **weights), expected)
+    loss = partial(alarm_loss, real, labels, known_weight=0.5, generated_weight=0.7)
+    torch.testing.assert_close(loss(known, generated), expected)
     nothing = torch.empty(0)
-    torch.testing.assert_close(alarm_loss(real, labels, nothing, nothing, **weights), entropy(real, labels))
+    torch.testing.assert_close(loss(nothing, nothing), entropy(real, labels))
+
+
+def test_a_doubted_label_costs_a_bounded_loss() -> None:
+    real, nothing = torch.tensor([-2.0, 0.0, 40.0]), torch.empty(0)
+    loss = partial(alarm_loss, real, torch.zeros(3), nothing, nothing, known_weight=1.0, generated_weight=1.0)
+    torch.testing.assert_close(loss(doubted=torch.tensor([False] * 3)), loss())
+    # with exponent 1/2: (1 - p ** 0.5) / 0.5 of the probability p of the label
+    expected = (2 * (1 - (-real).sigmoid().sqrt())).mean()
+    torch.testing.assert_close(loss(doubted=torch.tensor([True] * 3)), expected)

@@ -34,7 +34,7 @@ def test_one_step_of_each_network_is_recorded() -> None:
         return A3Detector(alarm=alarm, target_schedule=schedule, alarm_schedule=schedule, alarm_rate=0.1)
 
     products = speed.recorded(make, X, y, 64)
-    assert list(products) == ["target", "alarm", "second alarm"]
+    assert list(products) == ["target", "alarm", "second alarm", "third alarm"]
     # eight layers forward, as many gradients of weights, and of all inputs but the first
     assert len(products["target"].calls) == 8 + 8 + 7
 

@@ -36,6 +36,7 @@ from alarmnet.checkpoints import Checkpoint, Identity, Stage, kept_steps, open_c
 from alarmnet.cli import main
 from alarmnet.detectors import BaseDetector, a3
 from alarmnet.detectors.files import arrays_of
+from alarmnet.detectors.readers import Reader
 from alarmnet.persistence import read_file, write_file
 from alarmnet.training import Progress, TrainingContext, train
 
@@ -103,7 +104,7 @@ def test_interrupted_again_and_again_it_becomes_the_same_model(
 def test_finished_runs_are_not_trained_again(small: Make, rows: Rows, tmp_path: Path) -> None:
     told: list[Progress] = []
     first = small(checkpoint=tmp_path).fit(rows)
-    assert kept_steps(tmp_path) == "target finished, alarm finished, second alarm finished"
+    assert kept_steps(tmp_path) == "target finished, alarm finished"
     assert same(small(checkpoint=tmp_path, verbose=told.append).fit(rows), first)
     assert not told
 
@@ -316,7 +317,7 @@ def run(*arguments: object, code: int = 0) -> Result:
 def table(tmp_path: Path, rows: Rows, labels: Rows, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The rows as a file, and training that is short."""
     monkeypatch.setattr(a3, "target_schedule", lambda rows: WATCHED)
-    monkeypatch.setattr(a3, "alarm_schedule", lambda reads, rows: WATCHED)
+    monkeypatch.setattr(Reader, "schedule_for", lambda self, rows: WATCHED)
     path = tmp_path / "train.csv"
     pd.DataFrame(rows, columns=list("abcde")).assign(label=labels).to_csv(path, index=False)
     return path
@@ -374,7 +375,7 @@ def test_a_full_disk_keeps_what_was_there(table: Path, monkeypatch: pytest.Monke
         patch.setattr(BaseDetector, "save", interrupted)
         run(*arguments, code=130)
     assert refused().endswith("model could not be written: File too large\n")
-    assert kept_steps(kept) == "target finished, alarm finished, second alarm finished"
+    assert kept_steps(kept) == "target finished, alarm finished, second alarm finished, third alarm finished"
     run(*arguments)
     assert isinstance(load(model), A3Detector)
     assert not kept.exists()

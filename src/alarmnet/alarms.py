@@ -15,6 +15,9 @@ from alarmnet.layers import SeededDropout, count_operations
 LARGEST_MAP = 4
 """A convolutional alarm averages maps larger than this a side, so that its last layer stays small."""
 
+DOUBT = 0.5
+"""The exponent of the generalised cross-entropy: 0 is cross-entropy, 1 the absolute error."""
+
 
 def alarm_loss(
     real: Tensor,
@@ -24,6 +27,7 @@ def alarm_loss(
     *,
     known_weight: float,
     generated_weight: float,
+    doubted: Tensor | None = None,
 ) -> Tensor:
     """L = BCE(y, alarm(x)) + lambda BCE(1, alarm(generated)) (A3, section 3.2), and known anomalies apart.
 
@@ -35,8 +39,14 @@ def alarm_loss(
         Logits (..., K) of known anomalies that count by `known_weight`, however few they are; may be empty.
     generated
         Logits (..., G) of counterexamples, which count by `generated_weight`, the paper's lambda; may be empty.
+    doubted
+        True (B,) where the label may be wrong: such a row's loss grows no further once the alarm contradicts it,
+        so that it is not learned by heart (Zhang, Sabuncu, "Generalized Cross Entropy Loss", 2018).
     """
-    loss = functional.binary_cross_entropy_with_logits(real, labels.expand_as(real))
+    losses = functional.binary_cross_entropy_with_logits(real, labels.expand_as(real), reduction="none")
+    if doubted is not None:
+        losses = torch.where(doubted, (1 - (-DOUBT * losses).exp()) / DOUBT, losses)
+    loss = losses.mean()
     for logits, weight in ((known, known_weight), (generated, generated_weight)):
         if logits.numel():
             loss = loss + weight * functional.softplus(-logits).mean()
@@ -68,7 +78,7 @@ class DenseAlarmNetwork(nn.Module):
 
 
 class AlarmNetworks(nn.Module):
-    """Alarms side by side, each reading the first so many numbers of a row.
+    """Alarms side by side, each reading some numbers of a row.
 
     Parameters
     ----------
@@ -77,6 +87,10 @@ class AlarmNetworks(nn.Module):
     shares
         What each alarm's odds count in those of all together, (alarms,). None takes the mean of the scores, as
         files do that were written before there were shares.
+    starts
+        The number of a row that each alarm reads first, (alarms,); None: all begin with the first.
+    bounded
+        1 for alarms whose odds count at most their share, however sure they are, (alarms,); None: no alarm's.
 
     Shapes
     ------
@@ -84,16 +98,29 @@ class AlarmNetworks(nn.Module):
     """
 
     shares: Tensor | None
+    starts: Tensor | None
+    bounded: Tensor | None
 
-    def __init__(self, alarms: Sequence[DenseAlarmNetwork], shares: Tensor | None) -> None:
+    def __init__(
+        self,
+        alarms: Sequence[DenseAlarmNetwork],
+        shares: Tensor | None,
+        starts: Tensor | None = None,
+        bounded: Tensor | None = None,
+    ) -> None:
         super().__init__()
         self.alarms = nn.ModuleList(alarms)
         self.register_buffer("shares", shares)
-        self.width = max(alarm.width for alarm in alarms)
+        self.register_buffer("starts", starts)
+        self.register_buffer("bounded", bounded)
+        first = [0] * len(alarms) if starts is None else starts.tolist()
+        self.spans = [(start, start + alarm.width) for start, alarm in zip(first, alarms, strict=True)]
+        self.width = max(end for _, end in self.spans)
 
     def forward(self, features: Tensor) -> Tensor:
         """Score a batch with each alarm."""
-        return torch.stack([alarm(features[:, : alarm.width]) for alarm in self.alarms])
+        read = [features[:, start:end] for start, end in self.spans]
+        return torch.stack([alarm(part) for alarm, part in zip(self.alarms, read, strict=True)])
 
     def logits(self, features: Tensor) -> Tensor:
         """The logit of all alarms together (B,): higher is more anomalous.
@@ -101,10 +128,21 @@ class AlarmNetworks(nn.Module):
         Odds are summed: one alarm that is sure is enough, and one that is not takes nothing away.
         """
         each: Tensor = self(features)
-        if self.shares is not None:
-            return (each + self.shares.log()[:, None]).logsumexp(0)
-        yes, no = functional.logsigmoid(each), functional.logsigmoid(-each)
-        return yes.logsumexp(0) - no.logsumexp(0)
+        if self.shares is None:
+            yes, no = functional.logsigmoid(each), functional.logsigmoid(-each)
+            return yes.logsumexp(0) - no.logsumexp(0)
+        if self.bounded is not None:
+            each = torch.where(self.bounded[:, None] > 0, _log_bounded_odds(each), each)
+        return (each + self.shares.log()[:, None]).logsumexp(0)
+
+
+def _log_bounded_odds(logits: Tensor) -> Tensor:
+    """The logarithm of s / (1 + s), s = log(1 + odds): the odds where they are small, and below 1 in all.
+
+    Unlike a sigmoid's, its way to 1 is long, so that alarms that are very sure stay in order.
+    """
+    odds = functional.softplus(logits)
+    return torch.where(logits < -30, logits, odds.log()) - odds.log1p()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -34,7 +34,8 @@ CAPTIONS = {
     "precision_recall": "Precision-recall curve",
     "target": "Loss of the target network, which learns what is normal",
     "alarm": "Loss of the alarm network, which reads it",
-    "second_alarm": "Loss of the second alarm network, which reads the rows and their reconstruction too",
+    "second_alarm": "Loss of the second alarm network, linear, which reads what the target reads",
+    "third_alarm": "Loss of the third alarm network, which reads the same with a hidden layer",
     "joint": "Loss of the target and alarm networks, which learn together",
 }
 PACKAGES = ("alarmnet", "torch", "scikit-learn", "numpy")

@@ -1,7 +1,7 @@
 """A3: an alarm network reads the hidden activations of a frozen target (A3, section 3)."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from os import PathLike
 from typing import Any, ClassVar, Literal, Self
 
@@ -16,8 +16,9 @@ from alarmnet.activations import flat_activations
 from alarmnet.alarms import AlarmNetworks, DenseAlarm, DenseAlarmNetwork, alarm_loss
 from alarmnet.detectors.base import BaseDetector, TrainingData, block_size, check_anomalies
 from alarmnet.detectors.known import KnownAnomalies
-from alarmnet.errors import ModelFileError
-from alarmnet.generators import GaussianNoise, Generator, Sampler, as_generator
+from alarmnet.detectors.readers import PARTS_READ, PATIENCE, READERS, Part, Reader, Reads
+from alarmnet.errors import InputError, ModelFileError
+from alarmnet.generators import GaussianNoise, Generator, as_generator
 from alarmnet.layers import materialise
 from alarmnet.pieces import Pieces
 from alarmnet.preprocessing import TableEncoder
@@ -32,26 +33,11 @@ KEPT_ACTIVATIONS = 2**28
 VALIDATION_SHARE = 0.1
 """Share of the training rows that is held out where a schedule has patience."""
 
-Reads = Literal["activations", "everything", "both"]
-
 KNOWN_AT_ONCE = 32
 """Known anomalies a step, where they count by a weight of their own."""
 
-ALARMS = {"activations": DenseAlarm(hidden=(400, 100)), "everything": DenseAlarm(hidden=(), dropout=0.0)}
-"""By what an alarm reads."""
-
-SHARES = {"activations": 1 / 4, "everything": 1.0}
-"""What an alarm's odds count where there are two, by what it reads."""
-
-QUIET = 0.2
-"""What a linear alarm on everything makes of activations and residuals in training, so that inputs come first."""
-
-INPUTS = 1
-"""The place of the inputs among what an alarm on everything reads."""
-
-FAINT = 0.1
-"""What a linear alarm on everything makes of the counterexamples' weight: noise is far from all else, and soon all
-that it learns."""
+SPEAKS_AT = 0.999
+"""The share of normal rows whose logit of an alarm beside others must be exceeded before it counts as even odds."""
 
 PIECES = "target.pieces."
 CUT_BY = 100_000
@@ -59,9 +45,6 @@ CUT_BY = 100_000
 
 WIDEST = 200
 """Inputs that the default target is sized by, at most."""
-
-PATIENCE = 5
-"""Of a training run's 20 checks, how many may pass without a lower loss on held-out rows."""
 
 
 def target_schedule(rows: int) -> Schedule:
@@ -74,18 +57,17 @@ def target_schedule(rows: int) -> Schedule:
     return Schedule(steps=steps, batch_size=128, learning_rate=1e-3, decay=True, patience=PATIENCE)
 
 
-def alarm_schedule(reads: Literal["activations", "everything"], rows: int) -> Schedule:
-    """Few rows are not shown more than 600 times each to an alarm on activations; one on everything is sparse.
-
-    >>> [alarm_schedule("activations", rows).steps for rows in (20, 50, 1_000_000)]
-    [150, 234, 600]
-    """
-    if reads == "activations":
-        steps = round(min(600, max(150, 600 * rows / 128)))
-        return Schedule(steps=steps, batch_size=128, learning_rate=3e-4, decay=True, patience=PATIENCE)
-    return Schedule(
-        steps=800, batch_size=128, learning_rate=3e-3, decay=True, sparsity=0.3, patience=PATIENCE
-    )
+def _stored_alarms(shape: DenseAlarm | None, stored: Mapping[str, NDArray[Any]]) -> AlarmNetworks:
+    """As a model file holds them. Before alarms had places and bounds, all began at the first number."""
+    prefix = "alarm.alarms."
+    count = len({name.removeprefix(prefix).split(".")[0] for name in stored if name.startswith(prefix)})
+    alarms = [_stored_alarm(shape, stored, f"{prefix}{place}.") for place in range(count)]
+    shares, starts = stored.get("alarm.shares"), stored.get("alarm.starts")
+    if starts is None:
+        return AlarmNetworks(alarms, None if shares is None else torch.ones(count))
+    if starts.shape != (count,) or starts.dtype != np.int64 or (starts < 0).any():
+        raise ValueError("alarms begin at numbers that are not there")
+    return AlarmNetworks(alarms, torch.ones(count), torch.from_numpy(starts.copy()), torch.ones(count))
 
 
 def _stored_alarm(
@@ -123,26 +105,29 @@ class A3Detector(BaseDetector):
         What makes counterexamples: `GaussianNoise`, `UniformNoise`, `ColumnSwap`, `VaeAnomalies`, or a function
         from a batch of encoded rows to as many counterexamples. None: `GaussianNoise()`.
     alarm
-        The alarm networks' shape. None: two hidden layers on activations, and linear on everything.
+        The alarm networks' shape. None: two hidden layers on activations; on inputs one is linear, one has a
+        hidden layer.
     reads
-        What the alarm reads: the hidden `"activations"`, as in the paper; `"everything"`, which adds what the
-        target reads, and could not reconstruct; or `"both"`: one alarm for each, whose odds are summed. The first
-        finds more of anomalies unlike the known ones, the second more of their like.
+        What alarms read: the hidden `"activations"`, as in the paper; `"everything"`, which adds what the target
+        reads, and could not reconstruct; `"inputs"`, which the target reads, by two alarms; or `"both"`: one
+        alarm on activations and two on inputs, whose odds are summed, the first's bounded. The first finds
+        anomalies unlike the known ones, the others their like. Without known anomalies there is the first alone.
     generated_weight
-        The paper's lambda: the weight of the counterexamples' loss beside the normal rows'. The default linear
-        alarm counts them at a tenth of it.
+        The paper's lambda: the weight of the counterexamples' loss beside the normal rows'. Alarms on inputs see
+        none.
     known_weight
         The weight of the known anomalies' mean loss beside the normal rows', however few they are. None: each
         row counts the same, as in the paper.
     blend
         A known anomaly is shown blended with a normal row, of which it takes a share between 0 and this, drawn
         anew each time; 0 shows it as it is, as the paper does. Blending keeps a handful of anomalies from being
-        learned by heart. It works where `known_weight` is a number.
+        learned by heart. It works where `known_weight` is a number, and not for the alarm on inputs with a
+        hidden layer, which looks for conditions that only hold together.
     shift_weight
         The weight of the mean of 1 - score over the rows, which favours alarms (section 6); 0 in the paper's runs.
     target_schedule, alarm_schedule
         How long and how fast the networks train. None: the target by the number of rows, an alarm on activations
-        600 steps, one on everything 800, with weights driven to zero.
+        600 steps, those on inputs 800, with weights driven to zero.
     encoder
         A `TableEncoder` with settings of your own; it is copied, then learns on training rows only.
     alarm_rate
@@ -285,7 +270,7 @@ class A3Detector(BaseDetector):
         check_type(self, "alarm", self.alarm, DenseAlarm)
         check_type(self, "target_schedule", self.target_schedule, Schedule)
         check_type(self, "alarm_schedule", self.alarm_schedule, Schedule)
-        check_choice(self, "reads", self.reads, ("activations", "everything", "both"))
+        check_choice(self, "reads", self.reads, tuple(READERS))
         check_real(self, "generated_weight", self.generated_weight, 0, open_ends=False)
         check_real(self, "shift_weight", self.shift_weight, 0, open_ends=False)
         check_real(self, "blend", self.blend, 0, 1, open_ends=False)
@@ -294,8 +279,9 @@ class A3Detector(BaseDetector):
 
     def _validation_share(self) -> float:
         target = self.target_schedule or target_schedule(1)
-        alarm = self.alarm_schedule or alarm_schedule("activations", 1)
-        return VALIDATION_SHARE if target.patience or alarm.patience else 0.0
+        alarms = [self.alarm_schedule or reader.schedule for reader in READERS[self.reads]]
+        watched = any(schedule.patience for schedule in (target, *alarms))
+        return VALIDATION_SHARE if watched else 0.0
 
     def _default_encoder(self) -> TableEncoder:
         return TableEncoder(scaling="minmax")
@@ -309,14 +295,7 @@ class A3Detector(BaseDetector):
             pieces = Pieces.stored(stored, PIECES, shape[0])
         self._target = self._build_target(shape, pieces)
         if stored is not None:
-            shares = stored.get("alarm.shares")
-            self._alarm = AlarmNetworks(
-                [
-                    _stored_alarm(self.alarm, stored, f"alarm.alarms.{place}.")
-                    for place in range(len(self._alarms_read))
-                ],
-                None if shares is None else torch.ones(len(self._alarms_read)),
-            )
+            self._alarm = _stored_alarms(self.alarm, stored)
 
     def _build_target(self, shape: tuple[int, ...], pieces: Pieces | None) -> TargetNetwork:
         if pieces is None:
@@ -325,16 +304,8 @@ class A3Detector(BaseDetector):
         hidden = suggested_hidden(min(shape[0] + len(pieces), WIDEST))
         return PiecewiseTarget(pieces, DenseAutoencoder(hidden=hidden).build((shape[0] + len(pieces),)))
 
-    @property
-    def _alarms_read(self) -> tuple[Literal["activations", "everything"], ...]:
-        """What each alarm reads."""
-        return (self.reads,) if self.reads != "both" else ("activations", "everything")
-
-    def _alarm_shape(self, reads: Literal["activations", "everything"]) -> DenseAlarm:
-        return self.alarm or ALARMS[reads]
-
     def _fit_networks(self, data: TrainingData, context: TrainingContext) -> None:
-        check_anomalies(data.known, self.generated_weight)
+        self._check_anomalies(data)
         shape = tuple(data.rows.shape[1:])
         cut = self.target is None and len(shape) == 1
         some = data.normal[:: -(-len(data.normal) // CUT_BY)]
@@ -359,105 +330,106 @@ class A3Detector(BaseDetector):
         target.to(data.rows.device).requires_grad_(False).eval()
         self._fit_alarm(data, context)
 
-    def _fit_alarm(self, data: TrainingData, context: TrainingContext) -> None:
+    def _check_anomalies(self, data: TrainingData) -> None:
+        if self.reads == "inputs" and not len(data.known):
+            raise InputError(
+                'reads="inputs" learns from known anomalies alone, and no row is labelled anomalous: label some, '
+                'or take reads="both"'
+            )
         check_anomalies(data.known, self.generated_weight)
-        features = self._feature_source(data.rows)
-        parts = self._parts(data.rows[:1])
-        loudness = torch.cat(
-            [torch.full_like(part[0], 1.0 if place == INPUTS else QUIET) for place, part in enumerate(parts)]
+
+    def _fit_alarm(self, data: TrainingData, context: TrainingContext) -> None:
+        self._check_anomalies(data)
+        readers = [reader for reader in READERS[self.reads] if reader.hears_noise or len(data.known)]
+        alarms = [self._train_alarm(reader, data, context) for reader in readers]
+        if len(alarms) == 1:
+            self._alarm = AlarmNetworks(alarms, torch.ones(1))
+            return
+        before = 0 if self.reads == "inputs" else alarms[0].width
+        self._alarm = AlarmNetworks(
+            alarms,
+            torch.tensor([reader.share for reader in readers]),
+            torch.tensor([before if reader.reads == "inputs" else 0 for reader in readers]),
+            torch.tensor([float(reader.bounded) for reader in readers]),
         )
-        widths = {"activations": parts[0].shape[1], "everything": len(loudness)}
+        for reader, alarm in zip(readers, alarms, strict=True):
+            if reader.bounded:
+                some = data.normal[:: -(-len(data.normal) // CUT_BY)]
+                logits = self._logits_of(alarm, data.rows[some], PARTS_READ[reader.reads])
+                alarm.output.bias.data -= np.quantile(logits.numpy(force=True), SPEAKS_AT)
+
+    def _train_alarm(self, reader: Reader, data: TrainingData, context: TrainingContext) -> DenseAlarmNetwork:
+        """Train one alarm on what it reads."""
+        device, seed, name = data.rows.device, self.seed_, reader.name
+        parts = PARTS_READ[reader.reads]
+        read = self._source(data.rows, parts)
+        schedule = self.alarm_schedule or reader.schedule_for(len(data.normal))
+        normal, known = data.normal, data.known
+        watched = data.validation_normal if schedule.patience else data.validation_normal[:0]
+        if not schedule.patience:
+            normal = torch.cat([normal, data.validation_normal])
+            known = torch.cat([known, data.validation_known])
         sample = None
-        if self.generated_weight:
+        if reader.hears_noise and self.generated_weight:
             recipe = as_generator(self.generator)
-            sample = recipe.sampler_for(data.rows, data.normal, seed=self.seed_, context=context)
-        alarms = []
-        for prefix, reads in zip(("", "second "), self._alarms_read, strict=False):
-            alarm = self._alarm_shape(reads).build(widths[reads])
-            schedule = self.alarm_schedule or alarm_schedule(reads, len(data.normal))
-            loud = loudness if reads == "everything" and not alarm.hidden else None
-            self._train_alarm(alarm, data, features, loud, sample, schedule, prefix, context)
-            alarms.append(alarm)
-        shares = [SHARES[reads] for reads in self._alarms_read]
-        self._alarm = AlarmNetworks(alarms, torch.tensor(shares if len(shares) > 1 else [1.0]))
-
-    def _train_alarm(
-        self,
-        alarm: DenseAlarmNetwork,
-        data: TrainingData,
-        features: Callable[[Tensor, int], Tensor],
-        loudness: Tensor | None,
-        sample: Sampler | None,
-        schedule: Schedule,
-        prefix: str,
-        context: TrainingContext,
-    ) -> None:
-        """Train one alarm on the first so many features as it reads, each as loud as is said."""
-        device, seed = data.rows.device, self.seed_
-        generated_weight = self.generated_weight * (1.0 if loudness is None else FAINT)
-
-        def heard(features: Tensor) -> Tensor:
-            features = features[:, : alarm.width]
-            return features if loudness is None else features * loudness
-
-        def read(rows: Tensor) -> Tensor:
-            return heard(features(rows, alarm.width))
-
-        materialise(alarm, torch_generator(seed, f"{prefix}alarm weights"))
+            sample = recipe.sampler_for(data.rows, normal, seed=seed, context=context)
+        draws = torch_generator(seed, "generated anomalies", device)
+        balanced = self.known_weight is not None
+        shown = normal if balanced else torch.cat([normal, known])
+        nothing = read(normal[:0])
+        picked = KnownAnomalies(
+            read(known) if balanced else nothing,
+            count=KNOWN_AT_ONCE,
+            blend=self.blend if reader.blends else 0.0,
+            seed=seed,
+        )
+        alarm = (self.alarm or reader.shape).build(nothing.shape[1])
+        materialise(alarm, torch_generator(seed, f"{name} weights"))
         if not alarm.hidden:
             nn.init.zeros_(alarm.output.weight)
         alarm.to(device)
-        draws = torch_generator(seed, f"{prefix}generated anomalies", device)
-        nothing = read(data.normal[:1])[:0]
-        balanced = self.known_weight is not None
-        shown = data.normal if balanced else torch.cat([data.normal, data.known])
-        picked = KnownAnomalies(
-            read(data.known) if balanced else nothing, count=KNOWN_AT_ONCE, blend=self.blend, seed=seed
-        )
-
-        def scored(rows: Tensor) -> Tensor:
-            parts = torch.split(rows, block_size(rows.shape[1:]))
-            return torch.cat([alarm(heard(self._features(part))) for part in parts])
 
         def counterexamples(rows: Tensor) -> Tensor:
-            if sample is None:
-                return nothing
-            return heard(self._features(sample(data.rows[rows], draws)))
+            return self._read(sample(data.rows[rows], draws), parts) if sample else nothing
 
         def loss(index: Tensor) -> Tensor:
-            rows, labels = shown[index], (index >= len(data.normal)).to(device, torch.float32)
+            rows, labels = shown[index], (index >= len(normal)).to(device, torch.float32)
             real = read(rows)
-            parts = (real, picked(real), counterexamples(rows))
-            logits = alarm(torch.cat(parts)).split([len(part) for part in parts])
-            return self._loss(logits[0], labels, *logits[1:], generated_weight=generated_weight)
+            shares = (real, picked(real), counterexamples(rows))
+            logits = alarm(torch.cat(shares)).split([len(share) for share in shares])
+            doubted = data.unlabelled[rows].to(device) if reader.doubts else None
+            return self._loss(logits[0], labels, *logits[1:], doubted=doubted)
 
-        held = data.rows[data.validation_normal]
-        held_known = data.rows[data.validation_known]
+        held = data.rows[watched]
         held_generated = sample(held, draws) if sample and len(held) else held[:0]
 
         def validation_loss() -> Tensor:
-            no_anomaly = torch.zeros(len(held), device=device)
-            parts = (scored(held), no_anomaly, scored(held_known), scored(held_generated))
-            return self._loss(*parts, generated_weight=generated_weight)
+            judged = (held, data.rows[data.validation_known], held_generated)
+            real, known, generated = (self._logits_of(alarm, rows, parts) for rows in judged)
+            return self._loss(real, torch.zeros(len(held), device=device), known, generated)
 
-        name = f"{prefix}alarm"
         self.history_[name] = train(
             alarm,
             loss,
             name=name,
             rows=len(shown),
             schedule=schedule,
-            generator=torch_generator(seed, f"{prefix}alarm batches"),
-            noise=torch_generator(seed, f"{prefix}alarm noise", device),
+            generator=torch_generator(seed, f"{name} batches"),
+            noise=torch_generator(seed, f"{name} noise", device),
             draws=(draws, picked.draws),
             validation_loss=validation_loss if len(held) else None,
             context=context,
         )
-        if loudness is not None:
-            alarm.output.weight.data.mul_(loudness)  # to read them as they are
+        return alarm
 
     def _loss(
-        self, real: Tensor, labels: Tensor, known: Tensor, generated: Tensor, *, generated_weight: float
+        self,
+        real: Tensor,
+        labels: Tensor,
+        known: Tensor,
+        generated: Tensor,
+        *,
+        doubted: Tensor | None = None,
     ) -> Tensor:
         """An alarm's loss on logits: of rows with their labels, of known anomalies and of counterexamples."""
         loss = alarm_loss(
@@ -466,43 +438,54 @@ class A3Detector(BaseDetector):
             known,
             generated,
             known_weight=self.known_weight or 1.0,
-            generated_weight=generated_weight,
+            generated_weight=self.generated_weight,
+            doubted=doubted,
         )
         if self.shift_weight:
             loss = loss + self.shift_weight * (1 - real.sigmoid()).mean()
         return loss
 
-    def _parts(self, batch: Tensor) -> list[Tensor]:
-        """What the alarm reads of (B, ...), each (B, ...): activations, then inputs, then residuals."""
-        activations, output = flat_activations(self._target, self._target.layers, batch)
-        if self.reads == "activations":
-            return [activations]
-        inputs = self._target.inputs(batch)
-        parts = [activations, inputs.flatten(1)]
-        if (reconstruction := self._target.reconstruction(output)) is not None:
-            parts.append((inputs - reconstruction).flatten(1))
-        return parts
-
-    def _features(self, batch: Tensor) -> Tensor:
-        """What the alarm reads: (B, ...) to (B, A)."""
+    def _read(self, batch: Tensor, parts: Sequence[Part]) -> Tensor:
+        """What alarms read of (B, ...), (B, A), one part after the other."""
         with torch.no_grad():
-            return torch.cat(self._parts(batch), dim=1)
+            inputs = self._target.inputs(batch)
+            if parts == ("inputs",):
+                return inputs.flatten(1)
+            activations, output = flat_activations(self._target, self._target.layers, batch)
+            found = {"activations": activations, "inputs": inputs.flatten(1)}
+            if "residuals" in parts and (made := self._target.reconstruction(output)) is not None:
+                found["residuals"] = (inputs - made).flatten(1)
+            return torch.cat([found[part] for part in parts if part in found], dim=1)
 
-    def _feature_source(self, rows: Tensor) -> Callable[[Tensor, int], Tensor]:
-        """Row numbers to so many first features: looked up where all fit the memory budget, else computed."""
-        width = self._features(rows[:1]).shape[1]
+    def _source(self, rows: Tensor, parts: Sequence[Part]) -> Callable[[Tensor], Tensor]:
+        """Row numbers to what an alarm reads: looked up where all of it fits the memory budget, else computed."""
+        width = self._read(rows[:1], parts).shape[1]
         if len(rows) * width * 4 > KEPT_ACTIVATIONS:
-            return lambda index, read: self._features(rows[index])[:, :read]
+            return lambda index: self._read(rows[index], parts)
         kept = rows.new_empty((len(rows), width))
-        for part, into in zip(torch.split(rows, 4096), torch.split(kept, 4096), strict=True):
-            into.copy_(self._features(part))
-        return lambda index, read: kept[:, :read][index]
+        for block, into in zip(torch.split(rows, 4096), torch.split(kept, 4096), strict=True):
+            into.copy_(self._read(block, parts))
+        return lambda index: kept[index]
+
+    def _logits_of(self, alarm: DenseAlarmNetwork, rows: Tensor, parts: Sequence[Part]) -> Tensor:
+        """One alarm's logits (N,) of rows (N, ...)."""
+        blocks = torch.split(rows, block_size(rows.shape[1:]))
+        return torch.cat([alarm(self._read(block, parts)) for block in blocks])
+
+    @property
+    def _parts_read(self) -> tuple[Part, ...]:
+        """What the alarms that there are read."""
+        if self.reads != "both":
+            return PARTS_READ[self.reads]
+        if len(self._alarm.alarms) == 1:
+            return PARTS_READ["activations"]
+        return PARTS_READ["everything" if self._alarm.starts is None else "both"]  # as older files do
 
     def _block_logits(self, block: Tensor) -> Tensor:
-        features = self._features(block)
+        features = self._read(block, self._parts_read)
         if features.shape[1] != self._alarm.width:
             raise ModelFileError(
-                f"the model's alarm reads {self._alarm.width} numbers a row, but its target gives "
+                f"the model's alarms read {self._alarm.width} numbers a row, but its target gives "
                 f"{features.shape[1]}: its file is damaged or hostile; take another file, or fit it anew"
             )
         return self._alarm.logits(features)

@@ -111,13 +111,14 @@ def chosen_device(owner: object, device: str) -> torch.device:
 
 @dataclass(frozen=True)
 class TrainingData:
-    """Encoded rows (N, ...) on the device, and the row numbers that serve for what."""
+    """Encoded rows (N, ...) on the device, the row numbers that serve for what, and whether each is unlabelled."""
 
     rows: Tensor
     normal: Tensor
     known: Tensor
     validation_normal: Tensor
     validation_known: Tensor
+    unlabelled: Tensor
 
 
 class BaseDetector(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[misc]
@@ -440,7 +441,8 @@ class BaseDetector(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[misc]
         parts = (training[~anomalous[training]], training[anomalous[training]])
         held_parts = (held[~anomalous[held]], held[anomalous[held]])
         rows = torch.from_numpy(matrix).to(self._device())
-        return TrainingData(rows, *(torch.from_numpy(part) for part in parts + held_parts))
+        numbers = parts + held_parts
+        return TrainingData(rows, *map(torch.from_numpy, (*numbers, labels.unlabelled)))
 
     def _device(self) -> torch.device:
         return chosen_device(self, self.device)

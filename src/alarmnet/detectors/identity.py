@@ -38,7 +38,7 @@ def training_identity(detector: "BaseDetector", data: "TrainingData") -> Identit
         **{name: to_json(value) for name, value in parameters.items() if name not in APART},
     }
     given = () if detector._target.trainable else detector._target.state_dict().values()
-    roles = (data.normal, data.known, data.validation_normal, data.validation_known)
+    roles = (data.normal, data.known, data.validation_normal, data.validation_known, data.unlabelled)
     digests = {
         "data": _digest_of(data.rows),
         "labels": _digest_of(*roles),
