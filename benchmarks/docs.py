@@ -35,7 +35,7 @@ def tables() -> dict[str, tuple[str, Iterable[str]]]:
         **{name: ("results.md", markdown(comparison_of(name))) for name in NAMES},
         "alarm rate": ("results.md", alarm_rate.summary(RESULTS / "alarm_rate.jsonl")),
         "model files": ("files.md", model_files.summary(RESULTS / "model_files.json")),
-        "timing": ("results.md", nsl_kdd_defaults.summary(RESULTS / "nsl_kdd_defaults.json")),
+        "timing": ("results.md", nsl_kdd_defaults.summary(RESULTS / "nsl_kdd_defaults.jsonl")),
         "validation": (
             "defaults.md",
             choose_defaults.table(RESULTS / "defaults.jsonl", choose_defaults.COMMITTED),

@@ -9,7 +9,13 @@ import numpy as np
 import pandas as pd
 
 FOLDER = Path(__file__).parents[1] / "tests" / "golden"
-NAMES = ("a3-format-1", "conv-a3-format-1", "a3-images-format-1", "a3-pieces-format-1")
+NAMES = (
+    "a3-format-1",
+    "conv-a3-format-1",
+    "a3-images-format-1",
+    "a3-pieces-format-1",
+    "a3-three-alarms-format-1",
+)
 
 
 @dataclass(frozen=True)

@@ -350,17 +350,17 @@ def test_parameters_and_the_callers_encoder_stay_as_given(make: Make, rows: Floa
     assert not hasattr(encoder, "n_features_in_")
 
 
-def test_progress_is_told_of_both_networks(make: Make, rows: Floats) -> None:
+def test_progress_is_told_of_every_network(make: Make, rows: Floats, labels: Floats) -> None:
     told: list[Progress] = []
-    make(verbose=told.append).fit(rows)
+    make(verbose=told.append).fit(rows, labels)
     assert tuple(dict.fromkeys(state.network for state in told)) == make.networks
     assert told[-1].step == told[-1].steps == 60
 
 
 def test_verbose_shows_bars_on_standard_error(
-    make: Make, rows: Floats, capsys: pytest.CaptureFixture[str]
+    make: Make, rows: Floats, labels: Floats, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    make(verbose=True).fit(rows)
+    make(verbose=True).fit(rows, labels)
     shown = capsys.readouterr()
     assert make.networks[-1] in shown.err
     assert not shown.out
