@@ -90,6 +90,25 @@ def test_the_balanced_loss(small: Make, rows: Floats, labels: Floats) -> None:
     assert loss == pytest.approx(means["normal"] + 3 * means["known"] + 0.5 * means["generated"], rel=1e-5)
 
 
+def test_alarms_on_inputs_doubt_rows_that_nobody_labelled(small: Make, rows: Floats, labels: Floats) -> None:
+    one = labels.copy()
+    one[191:] = np.nan
+    still = Schedule(steps=1, batch_size=1000, learning_rate=1e-30)
+    detector = small(
+        kind=Recording, alarm=DenseAlarm(hidden=(8,), dropout=0), alarm_schedule=still, blend=0.0
+    )
+    detector.fit(rows, one)
+    data = detector.seen
+    for number, name in enumerate(("second alarm", "third alarm"), start=1):
+        alarm = detector._alarm.alarms[number]
+        logits = alarm(data.rows).numpy(force=True).astype(np.float64)
+        losses, doubted = surprise(logits[data.normal], 0), data.unlabelled[data.normal].numpy()
+        assert 0 < doubted.mean() < 1
+        losses[doubted] = 2 * (1 - np.exp(-losses[doubted] / 2))
+        expected = losses.mean() + surprise(logits[data.known], 1).mean()
+        assert detector.history_[name][0]["loss"] == pytest.approx(expected, rel=1e-5)
+
+
 def test_the_shift_term(small: Make, rows: Floats) -> None:
     loss, logits = one_step(small, rows, None, shift_weight=2.0, generated_weight=1.0)
     shift = 2 * (1 - 1 / (1 + np.exp(-logits["normal"]))).mean()

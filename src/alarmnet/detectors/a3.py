@@ -136,7 +136,8 @@ class A3Detector(BaseDetector):
         The share of normal rows (at most 10,000) that set the threshold and serve nothing else. They are drawn
         from rows labelled normal; from unlabelled rows only where no row is.
     unlabelled
-        `"normal"` trains on unlabelled rows as normal ones, `"ignore"` leaves them out.
+        `"normal"` trains on unlabelled rows as normal ones, `"ignore"` leaves them out. Alarms on inputs bound
+        their loss, since some may be anomalies; label rows normal that you know to be.
     anomaly_label
         The label of anomalies in `y`, where it is not 1 or True.
     device

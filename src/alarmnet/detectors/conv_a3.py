@@ -133,7 +133,8 @@ class ConvA3Detector(BaseDetector):
         The share of normal rows (at most 10,000) that set the threshold and serve nothing else. They are drawn
         from rows labelled normal; from unlabelled rows only where no row is.
     unlabelled
-        `"normal"` trains on unlabelled rows as normal ones, `"ignore"` leaves them out.
+        `"normal"` trains on unlabelled rows as normal ones, `"ignore"` leaves them out. Where `known_weight` is a
+        number their loss is bounded, since some may be anomalies; label rows normal that you know to be.
     anomaly_label
         The label of anomalies in `y`, where it is not 1 or True.
     device
@@ -355,21 +356,23 @@ class ConvA3Detector(BaseDetector):
         def counterexamples(rows: Tensor) -> Tensor:
             return sample(rows, draws) if sample and len(rows) else nothing
 
-        def loss_of(errors: Tensor, labels: Tensor, logits: Tensor, sizes: list[int]) -> Tensor:
+        def loss_of(rows: Tensor, errors: Tensor, labels: Tensor, logits: Tensor, sizes: list[int]) -> Tensor:
             alarm = alarm_loss(
                 logits[: sizes[0]],
                 labels,
                 *torch.split(logits[sizes[0] :], sizes[1:]),
                 known_weight=self.known_weight or 1.0,
                 generated_weight=generated_weight,
+                doubted=data.unlabelled[rows].to(device) if balanced else None,
             )
             return (errors * (1 - labels)).mean() + self.alarm_weight * alarm if lowers_errors else alarm
 
         def loss(index: Tensor) -> Tensor:
-            real, labels = data.rows[shown[index]], (index >= len(data.normal)).to(device, torch.float32)
+            rows, labels = shown[index], (index >= len(data.normal)).to(device, torch.float32)
+            real = data.rows[rows]
             parts = [real, known(real), counterexamples(real)]
             maps, errors = self._read(torch.cat(parts), reconstructed=len(real) * lowers_errors)
-            return loss_of(errors, labels, self._alarm(maps), [len(part) for part in parts])
+            return loss_of(rows, errors, labels, self._alarm(maps), [len(part) for part in parts])
 
         held = (
             data.validation_normal if balanced else torch.cat([data.validation_normal, data.validation_known])
@@ -383,7 +386,7 @@ class ConvA3Detector(BaseDetector):
             logits, errors = self._read_blocks(held_rows, reconstructed=lowers_errors)
             more, _ = self._read_blocks(torch.cat(others), reconstructed=False)
             sizes = [len(rows) for rows in (held, *others)]
-            return loss_of(errors, held_labels, torch.cat([logits, more]), sizes)
+            return loss_of(held, errors, held_labels, torch.cat([logits, more]), sizes)
 
         self.history_[name] = train(
             network,
