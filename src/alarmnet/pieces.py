@@ -74,5 +74,5 @@ class Pieces(nn.Module):
 
     def forward(self, batch: Tensor) -> Tensor:
         """Cut a batch into pieces."""
-        pieces = (batch[:, self.columns] - self.low) / self.width
-        return torch.cat([batch, pieces.clamp_(0, 1)], dim=1)
+        pieces = batch.index_select(1, self.columns).sub_(self.low).div_(self.width).clamp_(0, 1)
+        return torch.cat([batch, pieces], dim=1)

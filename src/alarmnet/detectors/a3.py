@@ -452,7 +452,7 @@ class A3Detector(BaseDetector):
             inputs = self._target.inputs(batch)
             if parts == ("inputs",):
                 return inputs.flatten(1)
-            activations, output = flat_activations(self._target, self._target.layers, batch)
+            activations, output = flat_activations(self._target, self._target.layers, inputs)
             found = {"activations": activations, "inputs": inputs.flatten(1)}
             if "residuals" in parts and (made := self._target.reconstruction(output)) is not None:
                 found["residuals"] = (inputs - made).flatten(1)

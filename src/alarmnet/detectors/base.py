@@ -361,7 +361,7 @@ class BaseDetector(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[misc]
         check_is_fitted(self)
 
         def reconstruct(block: Tensor) -> Tensor:
-            made = self._target.reconstruction(self._target(block))
+            made = self._target.reconstruction(self._target(self._target.inputs(block)))
             if made is None:
                 raise InputError("the target network is no autoencoder", code="no_reconstruction")
             return made[:, : block.shape[1]]  # of the inputs, without their pieces

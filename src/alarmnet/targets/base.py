@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 
 class TargetNetwork(nn.Module, ABC):
-    """A built target: forward gives (B, ...) to (B, ...), `layers` names what the alarm reads."""
+    """A built target: forward gives the `inputs` of a batch to (B, ...), `layers` names what the alarm reads."""
 
     layers: tuple[str, ...]
     trainable: bool = True

@@ -11,7 +11,7 @@ class PiecewiseTarget(TargetNetwork):
 
     Shapes
     ------
-    Input: (B, F). Output: (B, F + pieces).
+    Input: what `inputs` makes of (B, F), (B, F + pieces). Output: the same.
     """
 
     def __init__(self, pieces: Pieces, network: TargetNetwork) -> None:
@@ -24,9 +24,9 @@ class PiecewiseTarget(TargetNetwork):
         """The inputs and their pieces."""
         return self.pieces(batch)  # type: ignore[no-any-return]
 
-    def forward(self, batch: Tensor) -> Tensor:
-        """Reconstruct a batch."""
-        return self.network(self.inputs(batch))  # type: ignore[no-any-return]
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Reconstruct a batch that is cut."""
+        return self.network(inputs)  # type: ignore[no-any-return]
 
     def row_losses(self, batch: Tensor) -> Tensor:
         """Those of the other target."""
