@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
+from experiments import known_kinds, results
 from experiments.compare import comparison_of, markdown
 from experiments.tables import NAMES
 
@@ -33,6 +34,10 @@ def tables() -> dict[str, tuple[str, Iterable[str]]]:
     """Every table that is made from results: the page that it is on, and its lines."""
     return {
         **{name: ("results.md", markdown(comparison_of(name))) for name in NAMES},
+        "kinds known on 1d": (
+            "results.md",
+            known_kinds.summary(results.FOLDER / "known_kinds_1d.json", ("published", "defaults", "devnet")),
+        ),
         "alarm rate": ("results.md", alarm_rate.summary(RESULTS / "alarm_rate.jsonl")),
         "model files": ("files.md", model_files.summary(RESULTS / "model_files.json")),
         "timing": ("results.md", nsl_kdd_defaults.summary(RESULTS / "nsl_kdd_defaults.jsonl")),

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pytest
 import torch
 from benchmarks import docs
-from experiments import classifier, compare, comparison, figure, methods, results, run, tables
+from experiments import classifier, compare, comparison, figure, known_kinds, methods, results, run, tables
 from experiments.classifier import digit_classifier
 from experiments.clock import Clock
 from experiments.data import rows_of
@@ -438,3 +438,17 @@ def test_curves_are_the_true_positive_rates() -> None:
 def test_examples_run(module: ModuleType) -> None:
     found = doctest.testmod(module)
     assert (found.failed, bool(found.attempted)) == (0, True)
+
+
+def test_known_kinds_are_listed_beside_those_of_the_test(tmp_path: Path) -> None:
+    found = {
+        "table": "a3-table-3",
+        "row": "1d",
+        "test": {"spy": 3, "imap": 1},
+        "known": {"0": {"spy": 1, "warez": 9}},
+    }
+    (tmp_path / "kinds.json").write_text(json.dumps(found))
+    lines = list(known_kinds.summary(tmp_path / "kinds.json", ("devnet",)))
+    assert lines[0] == "| 1d | in the test | known, seed 0 |"
+    assert lines[2:-1] == ["| warez | 0 | 9 |", "| spy | 3 | 1 |", "| imap | 1 | 0 |", "| 0 others | 0 | 0 |"]
+    assert lines[-1].startswith("| AP of devnet | | 0.")
