@@ -356,7 +356,8 @@ class A3Detector(BaseDetector):
         for reader, alarm in zip(readers, alarms, strict=True):
             if reader.bounded:
                 some = data.normal[:: -(-len(data.normal) // CUT_BY)]
-                logits = self._logits_of(alarm, data.rows[some], PARTS_READ[reader.reads])
+                with torch.no_grad():
+                    logits = self._logits_of(alarm, data.rows[some], PARTS_READ[reader.reads])
                 alarm.output.bias.data -= np.quantile(logits.numpy(force=True), SPEAKS_AT)
 
     def _train_alarm(self, reader: Reader, data: TrainingData, context: TrainingContext) -> DenseAlarmNetwork:
@@ -396,8 +397,8 @@ class A3Detector(BaseDetector):
         def loss(index: Tensor) -> Tensor:
             rows, labels = shown[index], (index >= len(normal)).to(device, torch.float32)
             real = read(rows)
-            shares = (real, picked(real), counterexamples(rows))
-            logits = alarm(torch.cat(shares)).split([len(share) for share in shares])
+            heard = (real, picked(real), counterexamples(rows))
+            logits = alarm(torch.cat(heard)).split([len(part) for part in heard])
             doubted = data.unlabelled[rows].to(device) if reader.doubts else None
             return self._loss(logits[0], labels, *logits[1:], doubted=doubted)
 
