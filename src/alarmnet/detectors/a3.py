@@ -323,7 +323,7 @@ class A3Detector(BaseDetector):
                 schedule=self.target_schedule or target_schedule(len(data.normal)),
                 generator=torch_generator(self.seed_, "target batches"),
                 noise=torch_generator(self.seed_, "target noise", data.rows.device),
-                validation_loss=(lambda: target.row_losses(data.rows[data.validation_normal]).mean())
+                validation_loss=(lambda: self._row_errors(data.rows[data.validation_normal]).mean())
                 if len(data.validation_normal)
                 else None,
                 context=context,

@@ -490,6 +490,12 @@ class BaseDetector(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[misc]
             logits[start : start + len(found)] = found
         return logits
 
+    def _row_errors(self, rows: Tensor) -> Tensor:
+        """What the target's training lowers, of each row (N, ...), a block at a time."""
+        with torch.no_grad():
+            blocks = torch.split(rows, block_size(rows.shape[1:]))
+            return torch.cat([self._target.row_losses(block) for block in blocks])
+
     def _finite_logits(self, matrix: Matrix) -> Scores:
         logits = self._matrix_logits(matrix)
         if not np.isfinite(logits).all():

@@ -431,12 +431,6 @@ class ConvA3Detector(BaseDetector):
         read = [self._read(block, reconstructed=len(block) * reconstructed) for block in blocks]
         return torch.cat([self._alarm(maps) for maps, _ in read]), torch.cat([errors for _, errors in read])
 
-    def _row_errors(self, rows: Tensor) -> Tensor:
-        with torch.no_grad():
-            return torch.cat(
-                [self._target.row_losses(block) for block in torch.split(rows, block_size(rows.shape[1:]))]
-            )
-
     def _block_logits(self, block: Tensor) -> Tensor:
         maps, errors = self._read(block, reconstructed=len(block) * (self.scored_by != "alarm"))
         if self.scored_by == "alarm":
