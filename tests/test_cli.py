@@ -15,6 +15,7 @@ import alarmnet
 from alarmnet.cli import COMMANDS, main, terminal
 from alarmnet.cli.labels import Labelling
 from alarmnet.detectors import DETECTORS, A3Detector, a3, conv_a3
+from alarmnet.detectors.readers import Reader
 from alarmnet.training import Schedule
 
 DOCS = Path(__file__).parents[1] / "docs" / "command-line.md"
@@ -53,7 +54,7 @@ def table(rows: int = 150, *, seed: int = 0) -> pd.DataFrame:
 def _short_training() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(a3, "target_schedule", lambda rows: SHORT)
-        patch.setattr(a3, "alarm_schedule", lambda reads, rows: SHORT)
+        patch.setattr(Reader, "schedule_for", lambda self, rows: SHORT)
         patch.setattr(conv_a3, "joint_schedule", lambda rows, shape: SHORT)
         yield
 

@@ -16,6 +16,7 @@ from PIL import Image
 import alarmnet
 from alarmnet.cli import main
 from alarmnet.detectors import DETECTORS, a3, conv_a3
+from alarmnet.detectors.readers import Reader
 from alarmnet.training import Schedule
 
 SHORT = Schedule(steps=20, batch_size=64, learning_rate=1e-2)
@@ -62,7 +63,7 @@ def labels() -> pd.DataFrame:
 def _short_training() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(a3, "target_schedule", lambda rows: SHORT)
-        patch.setattr(a3, "alarm_schedule", lambda reads, rows: SHORT)
+        patch.setattr(Reader, "schedule_for", lambda self, rows: SHORT)
         patch.setattr(conv_a3, "joint_schedule", lambda rows, shape: SHORT)
         yield
 

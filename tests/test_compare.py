@@ -27,6 +27,7 @@ from alarmnet.cli.measured import Outcome, Task
 from alarmnet.cli.memory import peak_bytes
 from alarmnet.comparison import METHODS, FoldResult, folds_of, judge
 from alarmnet.detectors import a3
+from alarmnet.detectors.readers import Reader
 
 ROOT = Path(__file__).parents[1]
 LABELS = ("--label", "class", "--anomaly", "fraud")
@@ -120,7 +121,7 @@ def unchanged_process() -> Iterator[None]:
 @pytest.mark.usefixtures("unchanged_process")
 def test_a_process_sends_its_memory_and_its_folds(table: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(a3, "target_schedule", lambda rows: SHORT)
-    monkeypatch.setattr(a3, "alarm_schedule", lambda reads, rows: SHORT)
+    monkeypatch.setattr(Reader, "schedule_for", lambda self, rows: SHORT)
     receiving, sending = multiprocessing.Pipe(duplex=False)
     measured._work(task(table, method="a3"), sending)
     sending.close()
