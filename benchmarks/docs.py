@@ -46,6 +46,7 @@ def tables() -> dict[str, tuple[str, Iterable[str]]]:
             choose_defaults.table(RESULTS / "defaults.jsonl", choose_defaults.COMMITTED),
         ),
         "few labels": ("few-labels.md", few_labels.table(RESULTS / "few_labels.jsonl")),
+        "few labels, in short": ("../README.md", few_labels.short_table(RESULTS / "few_labels.jsonl")),
         "parts of A3": ("defaults.md", few_labels.table(RESULTS / "few_labels_validation.jsonl")),
         **{part: ("speed.md", speed.table(RESULTS / "speed.json", part)) for part in speed.PARTS},
         "interruption": ("command-line.md", interruption.summary(RESULTS / "interruption.json")),

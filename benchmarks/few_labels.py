@@ -206,43 +206,83 @@ def _interval(values: np.ndarray) -> str:
     return f"{mean} ({low:.3f} to {high:.3f})"
 
 
+@dataclass(frozen=True)
+class Scores:
+    """Average precision (methods, tables, budgets, others, seeds) of the seeds that every method has run whole."""
+
+    methods: list[str]
+    tables: list[str]
+    budgets: list[str]
+    seeds: list[int]
+    ap: np.ndarray
+    seconds: np.ndarray
+
+    @classmethod
+    def of(cls, path: Path) -> "Scores":
+        """The committed ones."""
+        done = finished(path)
+        tables = [name for name in TABLES if any(name == key[1] for key in done)]
+        budgets = [known for known in BUDGETS if any(known == key[2] for key in done)]
+        settings = [*itertools.product(tables, budgets, OTHERS)]
+        whole = {
+            (method, seed)
+            for method, seed in {(key[0], key[4]) for key in done}
+            if all((method, *cell, seed) in done for cell in settings)
+        }
+        methods = [method for method in METHODS if any(method == run for run, _ in whole)]
+        seeds = sorted(
+            seed for seed in {seed for _, seed in whole} if all((m, seed) in whole for m in methods)
+        )
+        runs = [[done[(method, *cell, seed)] for cell in settings for seed in seeds] for method in methods]
+        shape = (len(methods), len(tables), len(budgets), len(OTHERS), len(seeds))
+        ap, seconds = (np.array([[run[what] for run in row] for row in runs]) for what in ("ap", "seconds"))
+        best = np.argsort(-ap.mean(axis=1))
+        return cls(
+            [methods[place] for place in best], tables, budgets, seeds, ap[best].reshape(shape), seconds[best]
+        )
+
+    @property
+    def ranks(self) -> np.ndarray:
+        """Among the methods, 1 the best."""
+        return np.asarray(rankdata(-self.ap, axis=0))
+
+
 def table(path: Path) -> Iterator[str]:
     """Mean AP and mean rank over the seeds that every method has run whole, then mean AP by table."""
-    done = finished(path)
-    tables = [name for name in TABLES if any(name == key[1] for key in done)]
-    budgets = [known for known in BUDGETS if any(known == key[2] for key in done)]
-    settings = [*itertools.product(tables, budgets, OTHERS)]
-    whole = {
-        (method, seed)
-        for method, seed in {(key[0], key[4]) for key in done}
-        if all((method, *cell, seed) in done for cell in settings)
-    }
-    methods = [method for method in METHODS if any(method == run for run, _ in whole)]
-    seeds = sorted(seed for seed in {seed for _, seed in whole} if all((m, seed) in whole for m in methods))
-    draws = [(*cell, seed) for cell in settings for seed in seeds]
-    shape = (len(methods), len(tables), len(budgets), len(OTHERS), len(seeds))
-    ap = np.array([done[(method, *drawn)]["ap"] for method in methods for drawn in draws]).reshape(shape)
-    ranks = rankdata(-ap, axis=0)
-    by_mean = sorted(range(len(methods)), key=lambda place: -ap[place].mean())
-    for title, values in (("mean AP", ap), ("mean rank", ranks)):
+    found = Scores.of(path)
+    for title, values in (("mean AP", found.ap), ("mean rank", found.ranks)):
         yield (
             f"| {title} | all | "
-            + " | ".join(f"{known} known" for known in budgets)
+            + " | ".join(f"{known} known" for known in found.budgets)
             + " | "
             + (" | ".join(f"others {others}" for others in OTHERS) + " |")
         )
-        yield "|---" * (2 + len(budgets) + len(OTHERS)) + "|"
-        for place in by_mean:
-            parts = [values[place], *np.moveaxis(values[place], 1, 0), *np.moveaxis(values[place], 2, 0)]
-            cells = [_interval(part.reshape(len(tables), -1, len(seeds))) for part in parts]
-            yield f"| {methods[place]} | " + " | ".join(cells) + " |"
+        yield "|---" * (2 + len(found.budgets) + len(OTHERS)) + "|"
+        for method, ours in zip(found.methods, values, strict=True):
+            parts = [ours, *np.moveaxis(ours, 1, 0), *np.moveaxis(ours, 2, 0)]
+            cells = [_interval(part.reshape(len(found.tables), -1, len(found.seeds))) for part in parts]
+            yield f"| {method} | " + " | ".join(cells) + " |"
         yield ""
-    yield "| mean AP | " + " | ".join(tables) + " | fit and score, s |"
-    yield "|---" * (2 + len(tables)) + "|"
-    for place in by_mean:
-        cells = [f"{value:.3f}" for value in ap[place].mean(axis=(1, 2, 3))]
-        seconds = np.median([done[(methods[place], *drawn)]["seconds"] for drawn in draws])
-        yield f"| {methods[place]} | " + " | ".join(cells) + f" | {seconds:.1f} |"
+    yield "| mean AP | " + " | ".join(found.tables) + " | fit and score, s |"
+    yield "|---" * (2 + len(found.tables)) + "|"
+    for method, ap, seconds in zip(found.methods, found.ap, found.seconds, strict=True):
+        cells = [f"{value:.3f}" for value in ap.mean(axis=(1, 2, 3))]
+        yield f"| {method} | " + " | ".join(cells) + f" | {np.median(seconds):.1f} |"
+
+
+def short_table(path: Path) -> Iterator[str]:
+    """Mean AP by what is known, and mean rank, without intervals."""
+    found = Scores.of(path)
+    yield (
+        "| mean average precision | "
+        + " | ".join(f"{known} known" for known in found.budgets)
+        + (f" | others unlabelled | mean rank of {len(found.methods)} |")
+    )
+    yield "|---" * (3 + len(found.budgets)) + "|"
+    for method, ap, ranks in zip(found.methods, found.ap, found.ranks, strict=True):
+        means = [*ap.mean(axis=(0, 2, 3)), ap[:, :, OTHERS.index("unlabelled")].mean()]
+        name = {"A3": "`A3Detector()`", "ConvA3": "`ConvA3Detector()`"}.get(method, method)
+        yield f"| {name} | " + " | ".join(f"{mean:.3f}" for mean in means) + f" | {ranks.mean():.1f} |"
 
 
 def main() -> None:
