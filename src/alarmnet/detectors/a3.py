@@ -323,7 +323,7 @@ class A3Detector(BaseDetector):
                 schedule=self.target_schedule or target_schedule(len(data.normal)),
                 generator=torch_generator(self.seed_, "target batches"),
                 noise=torch_generator(self.seed_, "target noise", data.rows.device),
-                validation_loss=(lambda: self._row_errors(data.rows[data.validation_normal]).mean())
+                validation_loss=(lambda: self._row_errors(data.rows, data.validation_normal).mean())
                 if len(data.validation_normal)
                 else None,
                 context=context,
@@ -357,7 +357,7 @@ class A3Detector(BaseDetector):
             if reader.bounded:
                 some = data.normal[:: -(-len(data.normal) // CUT_BY)]
                 with torch.no_grad():
-                    logits = self._logits_of(alarm, data.rows[some], PARTS_READ[reader.reads])
+                    logits = self._logits_of(alarm, data.rows, some, PARTS_READ[reader.reads])
                 alarm.output.bias.data -= np.quantile(logits.numpy(force=True), SPEAKS_AT)
 
     def _train_alarm(self, reader: Reader, data: TrainingData, context: TrainingContext) -> DenseAlarmNetwork:
@@ -402,13 +402,14 @@ class A3Detector(BaseDetector):
             doubted = data.unlabelled[rows].to(device) if reader.doubts else None
             return self._loss(logits[0], labels, *logits[1:], doubted=doubted)
 
-        held = data.rows[watched]
-        held_generated = sample(held, draws) if sample and len(held) else held[:0]
+        held_generated = sample(data.rows[watched], draws) if sample and len(watched) else data.rows[:0]
+        all_generated = torch.arange(len(held_generated))
 
         def validation_loss() -> Tensor:
-            judged = (held, data.rows[data.validation_known], held_generated)
-            real, known, generated = (self._logits_of(alarm, rows, parts) for rows in judged)
-            return self._loss(real, torch.zeros(len(held), device=device), known, generated)
+            real = self._logits_of(alarm, data.rows, watched, parts)
+            known = self._logits_of(alarm, data.rows, data.validation_known, parts)
+            generated = self._logits_of(alarm, held_generated, all_generated, parts)
+            return self._loss(real, torch.zeros(len(real), device=device), known, generated)
 
         self.history_[name] = train(
             alarm,
@@ -419,7 +420,7 @@ class A3Detector(BaseDetector):
             generator=torch_generator(seed, f"{name} batches"),
             noise=torch_generator(seed, f"{name} noise", device),
             draws=(draws, picked.draws),
-            validation_loss=validation_loss if len(held) else None,
+            validation_loss=validation_loss if len(watched) else None,
             context=context,
         )
         return alarm
@@ -469,10 +470,12 @@ class A3Detector(BaseDetector):
             into.copy_(self._read(block, parts))
         return lambda index: kept[index]
 
-    def _logits_of(self, alarm: DenseAlarmNetwork, rows: Tensor, parts: Sequence[Part]) -> Tensor:
-        """One alarm's logits (N,) of rows (N, ...)."""
-        blocks = torch.split(rows, block_size(rows.shape[1:]))
-        return torch.cat([alarm(self._read(block, parts)) for block in blocks])
+    def _logits_of(
+        self, alarm: DenseAlarmNetwork, rows: Tensor, numbers: Tensor, parts: Sequence[Part]
+    ) -> Tensor:
+        """One alarm's logits (N,) of the rows of these numbers (N,), a block of memory at a time."""
+        blocks = torch.split(numbers, block_size(rows.shape[1:]))
+        return torch.cat([alarm(self._read(rows[block], parts)) for block in blocks])
 
     @property
     def _parts_read(self) -> tuple[Part, ...]:

@@ -490,11 +490,11 @@ class BaseDetector(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[misc]
             logits[start : start + len(found)] = found
         return logits
 
-    def _row_errors(self, rows: Tensor) -> Tensor:
-        """What the target's training lowers, of each row (N, ...), a block at a time."""
+    def _row_errors(self, rows: Tensor, numbers: Tensor) -> Tensor:
+        """What the target's training lowers, of the rows of these numbers (N,), a block of memory at a time."""
         with torch.no_grad():
-            blocks = torch.split(rows, block_size(rows.shape[1:]))
-            return torch.cat([self._target.row_losses(block) for block in blocks])
+            blocks = torch.split(numbers, block_size(rows.shape[1:]))
+            return torch.cat([self._target.row_losses(rows[block]) for block in blocks])
 
     def _finite_logits(self, matrix: Matrix) -> Scores:
         logits = self._matrix_logits(matrix)
