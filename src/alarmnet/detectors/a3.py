@@ -37,11 +37,11 @@ KNOWN_AT_ONCE = 32
 """Known anomalies a step, where they count by a weight of their own."""
 
 SPEAKS_AT = 0.999
-"""The share of normal rows whose logit of an alarm beside others must be exceeded before it counts as even odds."""
+"""The share of normal rows that a row must outscore before a bounded alarm gives it even odds."""
 
 PIECES = "target.pieces."
-CUT_BY = 100_000
-"""Normal rows whose distribution is cut into pieces, at most."""
+MEASURED_BY = 100_000
+"""Normal rows that quantiles are taken of, at most: those of the inputs, for pieces, and of a bounded alarm."""
 
 WIDEST = 200
 """Inputs that the default target is sized by, at most."""
@@ -309,8 +309,7 @@ class A3Detector(BaseDetector):
         self._check_anomalies(data)
         shape = tuple(data.rows.shape[1:])
         cut = self.target is None and len(shape) == 1
-        some = data.normal[:: -(-len(data.normal) // CUT_BY)]
-        pieces = Pieces.learned_from(data.rows[some]) if cut else None
+        pieces = Pieces.learned_from(data.rows[data.usual(MEASURED_BY)]) if cut else None
         self._target = target = self._build_target(shape, pieces)
         if target.trainable:
             materialise(getattr(target, "network", target), torch_generator(self.seed_, "target weights"))
@@ -355,9 +354,9 @@ class A3Detector(BaseDetector):
         )
         for reader, alarm in zip(readers, alarms, strict=True):
             if reader.bounded:
-                some = data.normal[:: -(-len(data.normal) // CUT_BY)]
+                usual, parts = data.usual(MEASURED_BY), PARTS_READ[reader.reads]
                 with torch.no_grad():
-                    logits = self._logits_of(alarm, data.rows, some, PARTS_READ[reader.reads])
+                    logits = self._logits_of(alarm, data.rows, usual, parts)
                 alarm.output.bias.data -= np.quantile(logits.numpy(force=True), SPEAKS_AT)
 
     def _train_alarm(self, reader: Reader, data: TrainingData, context: TrainingContext) -> DenseAlarmNetwork:

@@ -120,6 +120,10 @@ class TrainingData:
     validation_known: Tensor
     unlabelled: Tensor
 
+    def usual(self, most: int) -> Tensor:
+        """So many of the normal rows' numbers at most, evenly spaced: enough to say what is usual."""
+        return self.normal[:: math.ceil(len(self.normal) / most)]
+
 
 class BaseDetector(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[misc]
     """A detector as scikit-learn's classifier of two classes, 0 normal and 1 anomaly.

@@ -315,8 +315,8 @@ class ConvA3Detector(BaseDetector):
         networks = nn.ModuleDict({"target": self._target, "alarm": self._alarm})
         self._train(networks, data, context, name="joint", lowers_errors=True)
         self._target.requires_grad_(False)
-        usual = data.normal[:: math.ceil(len(data.normal) / SCALED_BY)]
-        self._errors.to(data.rows.device).learn(self._row_errors(data.rows, usual))
+        errors = self._row_errors(data.rows, data.usual(SCALED_BY))
+        self._errors.to(data.rows.device).learn(errors)
 
     def _fit_alarm(self, data: TrainingData, context: TrainingContext) -> None:
         self._alarm = self._build_alarm()
