@@ -32,7 +32,9 @@ class Clock:
                 self.add(result)
 
     def add(self, result: Result) -> None:
-        """Learn from a result."""
+        """Learn from a result, unless its training was begun by another run."""
+        if result.get("resumed"):
+            return
         self.seconds.setdefault(result["method"], []).append(result["fit_seconds"])
 
     def expected(self, job: Job) -> float:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from alarmnet import (
@@ -22,18 +23,19 @@ TARGET_EPOCHS = 30
 
 @dataclass(frozen=True, kw_only=True)
 class Training:
-    """What a method may know: the rows, how to encode them, the row's settings, seed and device."""
+    """What a method may know: the rows, how to encode them, the row's settings, seed, device and checkpoint."""
 
     rows: ScenarioPart
     encoder: TableEncoder
     settings: dict[str, Any]
     seed: int
     device: str
+    checkpoint: Path
 
     @property
     def common(self) -> dict[str, Any]:
         """Parameters of every detector."""
-        return {"random_state": self.seed, "device": self.device}
+        return {"random_state": self.seed, "device": self.device, "checkpoint": self.checkpoint}
 
 
 Method = Callable[[Training], Any]

@@ -29,8 +29,16 @@ class Job:
 
     def path(self, folder: Path) -> Path:
         """Where its result lies."""
+        return folder / self.table / f"{self._name}.json"
+
+    def checkpoint(self, folder: Path) -> Path:
+        """The folder of what is half trained."""
+        return folder / "unfinished" / self.table / self._name
+
+    @property
+    def _name(self) -> str:
         known = "all" if self.known is None else self.known
-        return folder / self.table / f"{self.row}-{self.method}-known{known}-seed{self.seed}.json"
+        return f"{self.row}-{self.method}-known{known}-seed{self.seed}"
 
 
 def metrics(y: NDArray[np.int64], scores: NDArray[np.float64]) -> dict[str, float]:

@@ -5,12 +5,14 @@
     python -m experiments.run a3-table-3 --rows 1a --device cuda --minutes 9 --pack out.jsonl
     python -m experiments.run --unpack out.jsonl
 
-What is there already is not run again, so that the same command goes on after a stop. Rows that share a training,
+What is there already is not run again, so that the same command goes on after a stop; half-trained detectors go on
+from their checkpoints. Rows that share a training,
 such as 1c and 2c, are judged by one.
 """
 
 import argparse
 import json
+import shutil
 import time
 import warnings
 from collections.abc import Iterable, Iterator
@@ -23,24 +25,26 @@ from experiments.data import Rows, data_hashes, rows_of
 from experiments.methods import METHODS, Training, settings_of
 from experiments.provenance import provenance
 from experiments.results import Job, Result
-from experiments.tables import NAMES, PaperTable, Row, load_table
+from experiments.tables import NAMES, PaperTable, load_table
 
 
-def training_of(table: PaperTable, row: Row, rows: Rows, *, seed: int, device: str) -> Training:
+def training_of(job: Job, table: PaperTable, rows: Rows, *, device: str, folder: Path) -> Training:
     """What a method may know of a row."""
+    row = table.rows[job.row]
     return Training(
         rows=rows.train,
         encoder=TableEncoder(scaling=table.scaling, categories=rows.categories),
         settings=row.settings,
-        seed=seed,
+        seed=job.seed,
         device=device,
+        checkpoint=job.checkpoint(folder),
     )
 
 
-def train_and_judge(job: Job, table: PaperTable, rows: Rows, *, device: str) -> Result:
+def train_and_judge(job: Job, table: PaperTable, rows: Rows, *, device: str, folder: Path) -> Result:
     """Train once and judge each row that shares the training."""
-    row = table.rows[job.row]
-    training = training_of(table, row, rows, seed=job.seed, device=device)
+    training = training_of(job, table, rows, device=device, folder=folder)
+    resumed = training.checkpoint.exists()
     start, cpu = time.perf_counter(), time.process_time()
     estimator = METHODS[table.detector][job.method](training)
     estimator.fit(rows.train.X, rows.train.y)
@@ -55,7 +59,8 @@ def train_and_judge(job: Job, table: PaperTable, rows: Rows, *, device: str) -> 
         "settings": settings_of(estimator),
         "fit_seconds": round(seconds, 1),
         "fit_cpu_seconds": round(cpu_seconds, 1),
-        "data": data_hashes(row.data),
+        **({"resumed": True} if resumed else {}),
+        "data": data_hashes(table.rows[job.row].data),
         "validation_curves": {name: results.curve(part.y, scores) for name, (part, scores) in drawn.items()},
         **provenance(),
         "device": device_name(device),
@@ -94,11 +99,12 @@ def run(table: PaperTable, jobs: list[Job], *, folder: Path, device: str, clock:
             if wanted != key:
                 rows = rows_of(table, table.rows[job.row], known=job.known, seed=job.seed)
                 key = wanted
-            result = train_and_judge(job, table, rows, device=device)
+            result = train_and_judge(job, table, rows, device=device, folder=folder)
         except AlarmnetError as error:
             print(f"[{place + 1}/{len(jobs)}] {job.path(folder).stem} cannot run: {error}", flush=True)
             continue
         results.write(result, folder)
+        shutil.rmtree(job.checkpoint(folder), ignore_errors=True)
         clock.add(result)
         left = sum(map(clock.expected, jobs[place + 1 :]))
         found = ", ".join(

@@ -20,7 +20,7 @@ from experiments.data import rows_of
 from experiments.results import Job, Result
 from experiments.tables import PaperTable, Row, load_table
 
-from alarmnet import ConvAutoencoder, DenseAutoencoder, Schedule
+from alarmnet import A3Detector, ConvAutoencoder, DenseAutoencoder, Schedule
 from alarmnet.activations import flat_activations
 from alarmnet.datasets import A3_SCENARIOS, DATASETS, DatasetInfo, Images, Table, dataset_info
 
@@ -223,12 +223,12 @@ def known_in(table: PaperTable) -> int | None:
 
 @pytest.mark.usefixtures("tiny")
 @pytest.mark.parametrize(("name", "row"), TRAINED)
-def test_each_row_runs_on_a_tiny_sample(name: str, row: str) -> None:
+def test_each_row_runs_on_a_tiny_sample(name: str, row: str, tmp_path: Path) -> None:
     table = load_table(name)
     rows = rows_of(table, table.rows[row], known=known_in(table), seed=0)
     for method in FAST if rows.train.y.any() else FAST[:1]:
         job = Job(table=name, row=row, method=method, known=known_in(table), seed=0)
-        result = run.train_and_judge(job, table, rows, device="cpu")
+        result = run.train_and_judge(job, table, rows, device="cpu", folder=tmp_path)
         judged = {other.name for other in table.sharing(table.rows[row])}
         assert set(result["metrics"]) == judged
         for measured in result["metrics"].values():
@@ -248,7 +248,8 @@ def test_each_method_of_a_row_is_made(name: str, row: str, monkeypatch: pytest.M
     monkeypatch.setattr(classifier, "EPOCHS", 1)
     table = load_table(name)
     rows = rows_of(table, table.rows[row], known=known_in(table), seed=0)
-    training = run.training_of(table, table.rows[row], rows, seed=3, device="cpu")
+    job = Job(table=name, row=row, method="", known=0, seed=3)
+    training = run.training_of(job, table, rows, device="cpu", folder=Path())
     for method in methods.METHODS[table.detector].values():
         estimator = method(training)
         assert estimator.random_state == 3
@@ -261,7 +262,8 @@ def test_published_settings_of_a_row_reach_the_detector() -> None:
     for name in ("1a", "1c", "1e", "1g"):
         table = load_table("a3-table-3")
         rows = rows_of(table, table.rows[name], known=5, seed=0)
-        training = run.training_of(table, table.rows[name], rows, seed=0, device="cpu")
+        job = Job(table=table.name, row=name, method="published", known=5, seed=0)
+        training = run.training_of(job, table, rows, device="cpu", folder=Path())
         made[name] = methods.published(training)
         rival = methods.autoencoder(training)
         assert rival.target == made[name].target
@@ -321,6 +323,32 @@ def test_results_are_written_kept_and_not_made_twice(
     command(*ONE_ROW, "--seeds", "0", "1")
     assert "[1/1] 1c-isolation_forest-known5-seed1" in capsys.readouterr().out
     assert json.loads(paths[1].read_text()) == result
+
+
+def test_what_is_half_trained_goes_on(
+    command: Callable[..., None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    defaults = ("a3-table-3", "--rows", "1c", "--methods", "defaults", "--known", "5")
+    command(*defaults)
+    (path,) = tmp_path.rglob("*.json")
+    undisturbed = json.loads(path.read_text())
+    path.unlink()
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as context:
+        context.setattr(A3Detector, "_finish", stop)
+        with pytest.raises(KeyboardInterrupt):
+            command(*defaults)
+    assert list(tmp_path.glob("unfinished/a3-table-3/1c-defaults-known5-seed0/*"))
+    command(*defaults)
+    result = json.loads(path.read_text())
+    assert result["resumed"]
+    assert result["metrics"] == undisturbed["metrics"]
+    assert not list(tmp_path.glob("unfinished/a3-table-3/*"))
+    clock = Clock([result], device="cpu")
+    assert clock.expected(Job(table="a3-table-3", row="1c", method="defaults", known=5, seed=1)) == 0
 
 
 def test_packed_results_are_put_into_their_places(command: Callable[..., None], tmp_path: Path) -> None:
