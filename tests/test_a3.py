@@ -134,7 +134,7 @@ def test_the_memory_budget_changes_no_score(
     small: Make, rows: Floats, labels: Floats, monkeypatch: pytest.MonkeyPatch, parameters: dict[str, Any]
 ) -> None:
     kept = small(**parameters).fit(rows, labels)
-    monkeypatch.setattr("alarmnet.detectors.a3.KEPT_ACTIVATIONS", 0)
+    monkeypatch.setattr("alarmnet.detectors.alarm_training.KEPT_ACTIVATIONS", 0)
     computed = small(**parameters).fit(rows, labels)
     np.testing.assert_allclose(computed.anomaly_score(rows), kept.anomaly_score(rows), atol=1e-4)
 
@@ -235,7 +235,8 @@ def test_alarms_that_watch_nothing_learn_from_the_rows_that_others_hold_out(
         shown[name] = rows
         return train(*arguments, name=name, rows=rows, **options)
 
-    monkeypatch.setattr("alarmnet.detectors.a3.train", count)
+    for module in ("a3", "alarm_training"):
+        monkeypatch.setattr(f"alarmnet.detectors.{module}.train", count)
     watching = Schedule(steps=30, batch_size=32, learning_rate=1e-2, patience=5)
     data = small(kind=Recording, target_schedule=watching).fit(rows, labels).seen
     held = len(data.validation_normal)

@@ -2,14 +2,17 @@
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, Self
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from alarmnet._validation import check_real, check_sizes
+from alarmnet._validation import MOST_LAYERS, check_real, check_sizes
 from alarmnet.layers import SeededDropout, count_operations
 
 LARGEST_MAP = 4
@@ -117,6 +120,19 @@ class AlarmNetworks(nn.Module):
         self.spans = [(start, start + alarm.width) for start, alarm in zip(first, alarms, strict=True)]
         self.width = max(end for _, end in self.spans)
 
+    @classmethod
+    def stored(cls, arrays: Mapping[str, NDArray[Any]], prefix: str, shape: "DenseAlarm | None") -> Self:
+        """As a model file holds them. Before alarms had places and bounds, all began at the first number."""
+        each = f"{prefix}alarms."
+        count = len({name.removeprefix(each).split(".")[0] for name in arrays if name.startswith(each)})
+        alarms = [_stored_alarm(shape, arrays, f"{each}{place}.") for place in range(count)]
+        shares, starts = arrays.get(f"{prefix}shares"), arrays.get(f"{prefix}starts")
+        if starts is None:
+            return cls(alarms, None if shares is None else torch.ones(count))
+        if starts.shape != (count,) or starts.dtype != np.int64 or (starts < 0).any():
+            raise ValueError("alarms begin at numbers that are not there")
+        return cls(alarms, torch.ones(count), torch.from_numpy(starts.copy()), torch.ones(count))
+
     def forward(self, features: Tensor) -> Tensor:
         """Score a batch with each alarm."""
         read = [features[:, start:end] for start, end in self.spans]
@@ -172,6 +188,19 @@ class DenseAlarm:
     def build(self, width: int) -> DenseAlarmNetwork:
         """Make the network for so many activations; `materialise` then draws its weights."""
         return DenseAlarmNetwork(width, tuple(self.hidden), self.dropout)
+
+
+def _stored_alarm(
+    shape: DenseAlarm | None, arrays: Mapping[str, NDArray[Any]], prefix: str
+) -> DenseAlarmNetwork:
+    """Of the shape asked for, else of the one that a model file holds: the default's may change."""
+    hidden = [
+        arrays[name]
+        for number in range(1, MOST_LAYERS + 1)
+        if (name := f"{prefix}hidden.linear{number}.weight") in arrays
+    ]
+    first, *_ = (*hidden, arrays[f"{prefix}output.weight"])
+    return (shape or DenseAlarm(hidden=tuple(len(weight) for weight in hidden))).build(first.shape[1])
 
 
 class ConvAlarmNetwork(nn.Module):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from alarmnet.detectors.a3 import KEPT_ACTIVATIONS
+from alarmnet.detectors.alarm_training import KEPT_ACTIVATIONS
 from alarmnet.detectors.base import VALIDATION_ROWS
 from alarmnet.errors import InputError
 from alarmnet.preprocessing import TableEncoder

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from os import PathLike
 from typing import Any, ClassVar, Literal, Self
 
@@ -11,14 +12,14 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from alarmnet._random import torch_generator
-from alarmnet._validation import MOST_LAYERS, check_choice, check_real, check_type
+from alarmnet._validation import check_choice, check_real, check_type
 from alarmnet.activations import flat_activations
-from alarmnet.alarms import AlarmNetworks, DenseAlarm, DenseAlarmNetwork, alarm_loss
-from alarmnet.detectors.base import BaseDetector, TrainingData, block_size, check_anomalies
-from alarmnet.detectors.known import KnownAnomalies
-from alarmnet.detectors.readers import PARTS_READ, PATIENCE, READERS, Part, Reader, Reads
+from alarmnet.alarms import AlarmNetworks, DenseAlarm
+from alarmnet.detectors.alarm_training import AlarmTraining
+from alarmnet.detectors.base import MEASURED_BY, BaseDetector, TrainingData, check_anomalies
+from alarmnet.detectors.readers import PARTS_READ, PATIENCE, READERS, Part, Reads, side_by_side
 from alarmnet.errors import InputError, ModelFileError
-from alarmnet.generators import GaussianNoise, Generator, as_generator
+from alarmnet.generators import GaussianNoise, Generator
 from alarmnet.layers import materialise
 from alarmnet.pieces import Pieces
 from alarmnet.preprocessing import TableEncoder
@@ -27,22 +28,10 @@ from alarmnet.targets.dense import suggested_hidden
 from alarmnet.targets.piecewise import PiecewiseTarget
 from alarmnet.training import ProgressFunction, Schedule, TrainingContext, train
 
-KEPT_ACTIVATIONS = 2**28
-"""Bytes of activations kept in memory during training; past it they are computed batch by batch."""
-
 VALIDATION_SHARE = 0.1
 """Share of the training rows that is held out where a schedule has patience."""
 
-KNOWN_AT_ONCE = 32
-"""Known anomalies a step, where they count by a weight of their own."""
-
-SPEAKS_AT = 0.999
-"""The share of normal rows that a row must outscore before a bounded alarm gives it even odds."""
-
 PIECES = "target.pieces."
-MEASURED_BY = 100_000
-"""Normal rows that quantiles are taken of, at most: those of the inputs, for pieces, and of a bounded alarm."""
-
 WIDEST = 200
 """Inputs that the default target is sized by, at most."""
 
@@ -55,32 +44,6 @@ def target_schedule(rows: int) -> Schedule:
     """
     steps = round(min(max(150, 11 * math.sqrt(rows)), 4000))
     return Schedule(steps=steps, batch_size=128, learning_rate=1e-3, decay=True, patience=PATIENCE)
-
-
-def _stored_alarms(shape: DenseAlarm | None, stored: Mapping[str, NDArray[Any]]) -> AlarmNetworks:
-    """As a model file holds them. Before alarms had places and bounds, all began at the first number."""
-    prefix = "alarm.alarms."
-    count = len({name.removeprefix(prefix).split(".")[0] for name in stored if name.startswith(prefix)})
-    alarms = [_stored_alarm(shape, stored, f"{prefix}{place}.") for place in range(count)]
-    shares, starts = stored.get("alarm.shares"), stored.get("alarm.starts")
-    if starts is None:
-        return AlarmNetworks(alarms, None if shares is None else torch.ones(count))
-    if starts.shape != (count,) or starts.dtype != np.int64 or (starts < 0).any():
-        raise ValueError("alarms begin at numbers that are not there")
-    return AlarmNetworks(alarms, torch.ones(count), torch.from_numpy(starts.copy()), torch.ones(count))
-
-
-def _stored_alarm(
-    shape: DenseAlarm | None, stored: Mapping[str, NDArray[Any]], prefix: str
-) -> DenseAlarmNetwork:
-    """Of the shape asked for, else of the one that a model file holds: the default's may change."""
-    hidden = [
-        stored[name]
-        for number in range(1, MOST_LAYERS + 1)
-        if (name := f"{prefix}hidden.linear{number}.weight") in stored
-    ]
-    first, *_ = (*hidden, stored[f"{prefix}output.weight"])
-    return (shape or DenseAlarm(hidden=tuple(len(weight) for weight in hidden))).build(first.shape[1])
 
 
 class A3Detector(BaseDetector):
@@ -296,7 +259,7 @@ class A3Detector(BaseDetector):
             pieces = Pieces.stored(stored, PIECES, shape[0])
         self._target = self._build_target(shape, pieces)
         if stored is not None:
-            self._alarm = _stored_alarms(self.alarm, stored)
+            self._alarm = AlarmNetworks.stored(stored, "alarm.", self.alarm)
 
     def _build_target(self, shape: tuple[int, ...], pieces: Pieces | None) -> TargetNetwork:
         if pieces is None:
@@ -340,112 +303,27 @@ class A3Detector(BaseDetector):
 
     def _fit_alarm(self, data: TrainingData, context: TrainingContext) -> None:
         self._check_anomalies(data)
-        readers = [reader for reader in READERS[self.reads] if reader.hears_noise or len(data.known)]
-        alarms = [self._train_alarm(reader, data, context) for reader in readers]
-        if len(alarms) == 1:
-            self._alarm = AlarmNetworks(alarms, torch.ones(1))
-            return
-        before = 0 if self.reads == "inputs" else alarms[0].width
-        self._alarm = AlarmNetworks(
-            alarms,
-            torch.tensor([reader.share for reader in readers]),
-            torch.tensor([before if reader.reads == "inputs" else 0 for reader in readers]),
-            torch.tensor([float(reader.bounded) for reader in readers]),
-        )
-        for reader, alarm in zip(readers, alarms, strict=True):
-            if reader.bounded:
-                usual, parts = data.usual(MEASURED_BY), PARTS_READ[reader.reads]
-                with torch.no_grad():
-                    logits = self._logits_of(alarm, data.rows, usual, parts)
-                alarm.output.bias.data -= np.quantile(logits.numpy(force=True), SPEAKS_AT)
-
-    def _train_alarm(self, reader: Reader, data: TrainingData, context: TrainingContext) -> DenseAlarmNetwork:
-        """Train one alarm on what it reads."""
-        device, seed, name = data.rows.device, self.seed_, reader.name
-        parts = PARTS_READ[reader.reads]
-        read = self._source(data.rows, parts)
-        schedule = self.alarm_schedule or reader.schedule_for(len(data.normal))
-        normal, known = data.normal, data.known
-        watched = data.validation_normal if schedule.patience else data.validation_normal[:0]
-        if not schedule.patience:
-            normal = torch.cat([normal, data.validation_normal])
-            known = torch.cat([known, data.validation_known])
-        sample = None
-        if reader.hears_noise and self.generated_weight:
-            recipe = as_generator(self.generator)
-            sample = recipe.sampler_for(data.rows, normal, seed=seed, context=context)
-        draws = torch_generator(seed, "generated anomalies", device)
-        balanced = self.known_weight is not None
-        shown = normal if balanced else torch.cat([normal, known])
-        nothing = read(normal[:0])
-        picked = KnownAnomalies(
-            read(known) if balanced else nothing,
-            count=KNOWN_AT_ONCE,
-            blend=self.blend if reader.blends else 0.0,
-            seed=seed,
-        )
-        alarm = (self.alarm or reader.shape).build(nothing.shape[1])
-        materialise(alarm, torch_generator(seed, f"{name} weights"))
-        if not alarm.hidden:
-            nn.init.zeros_(alarm.output.weight)
-        alarm.to(device)
-
-        def counterexamples(rows: Tensor) -> Tensor:
-            return self._read(sample(data.rows[rows], draws), parts) if sample else nothing
-
-        def loss(index: Tensor) -> Tensor:
-            rows, labels = shown[index], (index >= len(normal)).to(device, torch.float32)
-            real = read(rows)
-            heard = (real, picked(real), counterexamples(rows))
-            logits = alarm(torch.cat(heard)).split([len(part) for part in heard])
-            doubted = data.unlabelled[rows].to(device) if reader.doubts else None
-            return self._loss(logits[0], labels, *logits[1:], doubted=doubted)
-
-        held_generated = sample(data.rows[watched], draws) if sample and len(watched) else data.rows[:0]
-        all_generated = torch.arange(len(held_generated))
-
-        def validation_loss() -> Tensor:
-            real = self._logits_of(alarm, data.rows, watched, parts)
-            known = self._logits_of(alarm, data.rows, data.validation_known, parts)
-            generated = self._logits_of(alarm, held_generated, all_generated, parts)
-            return self._loss(real, torch.zeros(len(real), device=device), known, generated)
-
-        self.history_[name] = train(
-            alarm,
-            loss,
-            name=name,
-            rows=len(shown),
-            schedule=schedule,
-            generator=torch_generator(seed, f"{name} batches"),
-            noise=torch_generator(seed, f"{name} noise", device),
-            draws=(draws, picked.draws),
-            validation_loss=validation_loss if len(watched) else None,
+        training = AlarmTraining(
+            data=data,
+            seed=self.seed_,
             context=context,
-        )
-        return alarm
-
-    def _loss(
-        self,
-        real: Tensor,
-        labels: Tensor,
-        known: Tensor,
-        generated: Tensor,
-        *,
-        doubted: Tensor | None = None,
-    ) -> Tensor:
-        """An alarm's loss on logits: of rows with their labels, of known anomalies and of counterexamples."""
-        loss = alarm_loss(
-            real,
-            labels,
-            known,
-            generated,
-            known_weight=self.known_weight or 1.0,
+            generator=self.generator,
             generated_weight=self.generated_weight,
-            doubted=doubted,
+            shift_weight=self.shift_weight,
+            known_weight=self.known_weight,
+            blend=self.blend,
+            shape=self.alarm,
+            schedule=self.alarm_schedule,
         )
-        if self.shift_weight:
-            loss = loss + self.shift_weight * (1 - real.sigmoid()).mean()
-        return loss
+        readers = [reader for reader in READERS[self.reads] if reader.hears_noise or len(data.known)]
+        alarms = []
+        for reader in readers:
+            read = partial(self._read, parts=PARTS_READ[reader.reads])
+            alarm, self.history_[reader.name] = training.train(reader, read)
+            if reader.bounded and len(readers) > 1:
+                training.bound(alarm, read)
+            alarms.append(alarm)
+        self._alarm = side_by_side(readers, alarms)
 
     def _read(self, batch: Tensor, parts: Sequence[Part]) -> Tensor:
         """What alarms read of (B, ...), (B, A), one part after the other."""
@@ -458,23 +336,6 @@ class A3Detector(BaseDetector):
             if "residuals" in parts and (made := self._target.reconstruction(output)) is not None:
                 found["residuals"] = (inputs - made).flatten(1)
             return torch.cat([found[part] for part in parts if part in found], dim=1)
-
-    def _source(self, rows: Tensor, parts: Sequence[Part]) -> Callable[[Tensor], Tensor]:
-        """Row numbers to what an alarm reads: looked up where all of it fits the memory budget, else computed."""
-        width = self._read(rows[:1], parts).shape[1]
-        if len(rows) * width * 4 > KEPT_ACTIVATIONS:
-            return lambda index: self._read(rows[index], parts)
-        kept = rows.new_empty((len(rows), width))
-        for block, into in zip(torch.split(rows, 4096), torch.split(kept, 4096), strict=True):
-            into.copy_(self._read(block, parts))
-        return lambda index: kept[index]
-
-    def _logits_of(
-        self, alarm: DenseAlarmNetwork, rows: Tensor, numbers: Tensor, parts: Sequence[Part]
-    ) -> Tensor:
-        """One alarm's logits (N,) of the rows of these numbers (N,), a block of memory at a time."""
-        blocks = torch.split(numbers, block_size(rows.shape[1:]))
-        return torch.cat([alarm(self._read(rows[block], parts)) for block in blocks])
 
     @property
     def _parts_read(self) -> tuple[Part, ...]:

@@ -55,6 +55,9 @@ CALIBRATION_ROWS = 10_000
 VALIDATION_ROWS = 5_000
 """More held-out rows than this cost time and model size and change little."""
 
+MEASURED_BY = 100_000
+"""Normal rows that quantiles are taken of, at most."""
+
 Encoder = TableEncoder | ImageScaler
 Matrix = NDArray[np.float32]
 Bits = NDArray[np.int64]

@@ -1,9 +1,12 @@
 """The alarms that an A3 detector trains: what each reads, and how it learns where the user says nothing."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from alarmnet.alarms import DenseAlarm
+import torch
+
+from alarmnet.alarms import AlarmNetworks, DenseAlarm, DenseAlarmNetwork
 from alarmnet.training import Schedule
 
 Part = Literal["activations", "inputs", "residuals"]
@@ -103,3 +106,16 @@ READERS: dict[Reads, tuple[Reader, ...]] = {
     "both": (_ON_ACTIVATIONS, *_ON_INPUTS),
 }
 """The alarms, by what a detector reads."""
+
+
+def side_by_side(readers: Sequence[Reader], alarms: Sequence[DenseAlarmNetwork]) -> AlarmNetworks:
+    """Alarms as their readers say, on what they read together: activations first."""
+    if len(alarms) == 1:
+        return AlarmNetworks(alarms, torch.ones(1))
+    widths = {reader.reads: alarm.width for reader, alarm in zip(readers, alarms, strict=True)}
+    return AlarmNetworks(
+        alarms,
+        torch.tensor([reader.share for reader in readers]),
+        torch.tensor([widths.get("activations", 0) * (reader.reads == "inputs") for reader in readers]),
+        torch.tensor([float(reader.bounded) for reader in readers]),
+    )
