@@ -15,6 +15,7 @@ NAMES = (
     "a3-images-format-1",
     "a3-pieces-format-1",
     "a3-three-alarms-format-1",
+    "conv-a3-inputs-format-1",
 )
 
 

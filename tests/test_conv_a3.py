@@ -8,9 +8,19 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from alarmnet import ColumnSwap, ConvA3Detector, InputError, Schedule, StridedAutoencoder, VaeAnomalies, load
+from alarmnet import (
+    ColumnSwap,
+    ConvA3Detector,
+    InputError,
+    ModelFileError,
+    Schedule,
+    StridedAutoencoder,
+    VaeAnomalies,
+    load,
+)
 from alarmnet.detectors.base import TrainingData
 from alarmnet.detectors.conv_a3 import ErrorScale
+from alarmnet.persistence import read_file, write_file
 
 Floats = NDArray[np.float64]
 
@@ -34,6 +44,7 @@ def conv(small: Any) -> Any:
             "target": StridedAutoencoder(channels=(8, 8), grid=(4, 8)),
             "schedule": Schedule(steps=30, batch_size=64, learning_rate=1e-2),
             "scored_by": "alarm",
+            "input_alarms": False,
             "alarm_rate": 0.1,
             "random_state": 0,
         }
@@ -196,8 +207,57 @@ def test_refitting_keeps_the_joint_history(conv: Any, rows: Floats, labels: Floa
     assert again.predict(rows[-10:]).all()
 
 
+def test_alarms_on_inputs_add_their_odds_to_bounded_ones(conv: Any, rows: Floats, labels: Floats) -> None:
+    alone = conv().fit(rows, labels)
+    detector = conv(Recording, input_alarms=True).fit(rows, labels)
+    assert list(detector.history_) == ["joint", "second alarm", "third alarm"]
+    matrix = torch.from_numpy(detector.encoder_.transform(rows))
+    for score in ("alarm", "combined"):
+        own = alone.set_score(score).logits(rows)
+        usual = own[detector.seen.normal.numpy()]
+        odds = np.logaddexp(0, own - np.quantile(usual, 0.999))
+        with torch.no_grad():
+            others = detector._inputs.alarms(detector._inputs.pieces(matrix)).double().exp().mean(0).numpy()
+        expected = np.log(10 * odds / (1 + odds) + others)
+        np.testing.assert_allclose(detector.set_score(score).logits(rows), expected, rtol=1e-3, atol=1e-4)
+    errors = detector.set_score("reconstruction").logits(rows)
+    np.testing.assert_array_equal(errors, alone.set_score("reconstruction").logits(rows))
+
+
+def test_alarms_on_inputs_want_a_table_and_known_anomalies(conv: Any, rows: Floats, labels: Floats) -> None:
+    detector = conv(input_alarms=True).fit(rows)
+    assert "second alarm" not in detector.history_
+    detector.refit_alarm(rows, labels)
+    assert "second alarm" in detector.history_
+    images = np.random.default_rng(0).random((40, 8, 8)).astype(np.float32)
+    on_images = conv(input_alarms=True, alarm_rate=0.2).fit(images, np.repeat([0, 1], [36, 4]))
+    assert "second alarm" not in on_images.history_
+
+
+def test_alarms_on_inputs_come_back_from_a_file(
+    conv: Any, rows: Floats, labels: Floats, tmp_path: Any
+) -> None:
+    detector = conv(input_alarms=True, scored_by="combined").fit(rows, labels)
+    detector.save(tmp_path / "some.model")
+    again = load(tmp_path / "some.model")
+    np.testing.assert_array_equal(again.logits(rows), detector.logits(rows))
+    np.testing.assert_array_equal(
+        again.set_score("alarm").logits(rows), detector.set_score("alarm").logits(rows)
+    )
+    manifest, arrays = read_file(tmp_path / "some.model")
+    for name, damaged in {
+        "inputs.pieces.columns": arrays["inputs.pieces.columns"] + 99,
+        "inputs.above": arrays["inputs.above"][:1],
+        "inputs.alarms.alarms.1.hidden.linear1.weight": np.zeros((64, 3), np.float32),
+    }.items():
+        write_file(tmp_path / "damaged.model", manifest, {**arrays, name: damaged})
+        with pytest.raises(ModelFileError, match=r"damaged\.model"):
+            load(tmp_path / "damaged.model")
+
+
 def test_the_published_settings() -> None:
     detector = ConvA3Detector.as_published(alarm_weight=10.0, random_state=1)
+    assert detector.input_alarms is False
     assert (detector.alarm_weight, detector.known_weight, detector.generated_weight) == (10.0, None, 0.0)
     assert (detector.scored_by, detector.reads, detector.target, detector.blend) == (
         "alarm",
@@ -221,6 +281,7 @@ def test_the_published_settings() -> None:
             "'alarm_weight' parameter of ConvA3Detector must be a number in (0, inf). Got 0",
         ),
         ({"schedule": 30}, "'schedule' parameter of ConvA3Detector"),
+        ({"input_alarms": "yes"}, "'input_alarms' parameter of ConvA3Detector must be one of True, False"),
         ({"blend": 2}, "'blend' parameter of ConvA3Detector must be a number in [0, 1]"),
     ],
 )

@@ -148,11 +148,11 @@ class AlarmNetworks(nn.Module):
             yes, no = functional.logsigmoid(each), functional.logsigmoid(-each)
             return yes.logsumexp(0) - no.logsumexp(0)
         if self.bounded is not None:
-            each = torch.where(self.bounded[:, None] > 0, _log_bounded_odds(each), each)
+            each = torch.where(self.bounded[:, None] > 0, log_bounded_odds(each), each)
         return (each + self.shares.log()[:, None]).logsumexp(0)
 
 
-def _log_bounded_odds(logits: Tensor) -> Tensor:
+def log_bounded_odds(logits: Tensor) -> Tensor:
     """The logarithm of s / (1 + s), s = log(1 + odds): the odds where they are small, and below 1 in all.
 
     Unlike a sigmoid's, its way to 1 is long, so that alarms that are very sure stay in order.

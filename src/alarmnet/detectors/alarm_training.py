@@ -46,6 +46,11 @@ def looked_up(rows: Tensor, read: Read) -> Read:
     return lambda index: kept[index]
 
 
+def speaks_above(logits: Tensor) -> float:
+    """The logit above which a bounded alarm gives better than even odds, from the logits of normal rows."""
+    return float(np.quantile(logits.numpy(force=True), SPEAKS_AT))
+
+
 @dataclass(frozen=True, kw_only=True)
 class AlarmTraining:
     """What alarms learn from.
@@ -132,7 +137,7 @@ class AlarmTraining:
         """Shift an alarm whose odds are bounded, so that it says nothing of usual rows."""
         with torch.no_grad():
             logits = alarm_logits(alarm, read, self.data.rows, self.data.usual(MEASURED_BY))
-        alarm.output.bias.data -= np.quantile(logits.numpy(force=True), SPEAKS_AT)
+        alarm.output.bias.data -= speaks_above(logits)
 
     def _parts(self, *, watch: bool) -> tuple[Tensor, Tensor, Tensor]:
         """Numbers of the normal rows, the known anomalies, and the held-out rows that are watched, if any are."""

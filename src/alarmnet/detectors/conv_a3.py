@@ -16,7 +16,9 @@ from alarmnet._random import torch_generator
 from alarmnet._validation import check_choice, check_real, check_type
 from alarmnet.activations import recording, stacked
 from alarmnet.alarms import ConvAlarm, ConvAlarmNetwork, alarm_loss
-from alarmnet.detectors.base import BaseDetector, TrainingData, block_size, check_anomalies
+from alarmnet.detectors.alarm_training import AlarmTraining, speaks_above
+from alarmnet.detectors.base import MEASURED_BY, BaseDetector, TrainingData, block_size, check_anomalies
+from alarmnet.detectors.input_alarms import InputAlarms
 from alarmnet.detectors.known import KnownAnomalies
 from alarmnet.generators import GaussianNoise, Generator, as_generator
 from alarmnet.layers import materialise
@@ -32,6 +34,10 @@ SCALED_BY = 5_000
 Reads = Literal["encoder", "both"]
 ScoreKind = Literal["alarm", "reconstruction", "combined"]
 SCORES: tuple[ScoreKind, ...] = get_args(ScoreKind)
+ALARMED: tuple[ScoreKind, ...] = ("alarm", "combined")
+"""The scores that alarms have a part in."""
+
+INPUTS = "inputs."
 
 
 def joint_schedule(rows: int, shape: tuple[int, ...]) -> Schedule:
@@ -107,7 +113,7 @@ class ConvA3Detector(BaseDetector):
         encoder and decoder.
     scored_by
         What a row's logit is: the `"alarm"`'s; the `"reconstruction"` error's logarithm in standard deviations
-        above that of normal rows; or `"combined"`, their sum. `set_score` changes it later.
+        above that of normal rows, alone; or `"combined"`, their sum. `set_score` changes it later.
     alarm_weight
         The paper's gamma: the weight of the alarm's loss beside the reconstruction's.
     generator
@@ -120,6 +126,10 @@ class ConvA3Detector(BaseDetector):
     known_weight
         The weight of the known anomalies' mean loss beside the normal rows', however few they are. None: each
         row counts the same, as in the paper.
+    input_alarms
+        Whether, on tables with known anomalies, the alarms that `A3Detector` has on inputs learn beside, on the
+        encoded columns and their pieces; all alarms' odds are added, those of the one on activations bounded.
+        The paper has none.
     blend
         A known anomaly is shown blended with a normal row, of which it takes a share between 0 and this, drawn
         anew each time; 0 shows it as it is. It works where `known_weight` is a number.
@@ -185,6 +195,7 @@ class ConvA3Detector(BaseDetector):
     _target: StridedAutoencoderNetwork
     _alarm: ConvAlarmNetwork
     _errors: ErrorScale
+    _inputs: InputAlarms | None
 
     def __init__(
         self,
@@ -197,6 +208,7 @@ class ConvA3Detector(BaseDetector):
         generator: Generator | Callable[[Tensor], Tensor] | None = None,
         generated_weight: float | None = None,
         known_weight: float | None = 1.0,
+        input_alarms: bool = True,
         blend: float = 0.0,
         schedule: Schedule | None = None,
         encoder: TableEncoder | None = None,
@@ -217,6 +229,7 @@ class ConvA3Detector(BaseDetector):
         self.generator = generator
         self.generated_weight = generated_weight
         self.known_weight = known_weight
+        self.input_alarms = input_alarms
         self.blend = blend
         self.schedule = schedule
         self.encoder = encoder
@@ -252,6 +265,7 @@ class ConvA3Detector(BaseDetector):
             "scored_by": "alarm",
             "generated_weight": 0.0,
             "known_weight": None,
+            "input_alarms": False,
             "blend": 0.0,
             "encoder": TableEncoder(scaling="quantile-normal"),
             "calibration_share": 0.05,
@@ -279,6 +293,7 @@ class ConvA3Detector(BaseDetector):
         check_type(self, "alarm", self.alarm, ConvAlarm)
         check_type(self, "generator", self.generator, Generator, Callable)  # type: ignore[arg-type]
         check_type(self, "schedule", self.schedule, Schedule)
+        check_choice(self, "input_alarms", self.input_alarms, (True, False))
         check_choice(self, "reads", self.reads, ("encoder", "both"))
         check_choice(self, "scored_by", self.scored_by, SCORES)
         check_real(self, "alarm_weight", self.alarm_weight, 0)
@@ -295,7 +310,8 @@ class ConvA3Detector(BaseDetector):
         return TableEncoder(scaling="quantile-normal")
 
     def _networks(self) -> dict[str, nn.Module]:
-        return {"target": self._target, "alarm": self._alarm, "errors": self._errors}
+        own: dict[str, nn.Module] = {"target": self._target, "alarm": self._alarm, "errors": self._errors}
+        return own if self._inputs is None else own | {"inputs": self._inputs}
 
     def _build(self, shape: tuple[int, ...], stored: Mapping[str, NDArray[Any]] | None = None) -> None:
         self._target = (self.target or StridedAutoencoder()).build(shape)
@@ -303,6 +319,9 @@ class ConvA3Detector(BaseDetector):
         self._maps_shape = tuple(maps.shape[1:])
         self._alarm = self._build_alarm()
         self._errors = ErrorScale()
+        self._inputs = None
+        if stored is not None and f"{INPUTS}pieces.columns" in stored:
+            self._inputs = InputAlarms.stored(stored, INPUTS, shape[0])
 
     def _build_alarm(self) -> ConvAlarmNetwork:
         return (self.alarm or ConvAlarm()).build(self._maps_shape)
@@ -317,10 +336,25 @@ class ConvA3Detector(BaseDetector):
         self._target.requires_grad_(False)
         errors = self._row_errors(data.rows, data.usual(SCALED_BY))
         self._errors.to(data.rows.device).learn(errors)
+        self._fit_input_alarms(data, context)
 
     def _fit_alarm(self, data: TrainingData, context: TrainingContext) -> None:
         self._alarm = self._build_alarm()
         self._train(self._alarm, data, context, name="alarm", lowers_errors=False)
+        self._fit_input_alarms(data, context)
+
+    def _fit_input_alarms(self, data: TrainingData, context: TrainingContext) -> None:
+        self._inputs = None
+        if not (self.input_alarms and data.rows.dim() == 2 and len(data.known)):
+            return
+        training = AlarmTraining(data=data, seed=self.seed_, context=context, known_weight=self.known_weight)
+        inputs = InputAlarms.trained(training, self.history_)
+        blocks = torch.split(data.usual(MEASURED_BY), block_size(data.rows.shape[1:]))
+        for scored_by, above in zip(ALARMED, inputs.above, strict=True):
+            with torch.no_grad():
+                logits = [self._own_logits(data.rows[block], scored_by) for block in blocks]
+            above.fill_(speaks_above(torch.cat(logits)))
+        self._inputs = inputs
 
     def _train(
         self,
@@ -431,9 +465,17 @@ class ConvA3Detector(BaseDetector):
         read = [self._read(block, reconstructed=len(block) * reconstructed) for block in blocks]
         return torch.cat([self._alarm(maps) for maps, _ in read]), torch.cat([errors for _, errors in read])
 
-    def _block_logits(self, block: Tensor) -> Tensor:
-        maps, errors = self._read(block, reconstructed=len(block) * (self.scored_by != "alarm"))
-        if self.scored_by == "alarm":
+    def _own_logits(self, block: Tensor, scored_by: ScoreKind) -> Tensor:
+        """Without the alarms on inputs."""
+        maps, errors = self._read(block, reconstructed=len(block) * (scored_by != "alarm"))
+        if scored_by == "alarm":
             return self._alarm(maps)  # type: ignore[no-any-return]
         scaled: Tensor = self._errors(errors)
-        return scaled if self.scored_by == "reconstruction" else scaled + self._alarm(maps)
+        return scaled if scored_by == "reconstruction" else scaled + self._alarm(maps)
+
+    def _block_logits(self, block: Tensor) -> Tensor:
+        logits = self._own_logits(block, self.scored_by)
+        if self._inputs is None or self.scored_by not in ALARMED:
+            return logits
+        above = self._inputs.above[ALARMED.index(self.scored_by)]
+        return self._inputs(block, logits - above)  # type: ignore[no-any-return]
