@@ -60,6 +60,7 @@ MAKERS = (
         ("joint",),
         target=StridedAutoencoder(channels=(8, 8), grid=(4, 8)),
         alarm=ConvAlarm(channels=(8,)),
+        input_alarms=False,
     ),
 )
 

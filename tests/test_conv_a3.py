@@ -21,6 +21,7 @@ from alarmnet import (
 from alarmnet.detectors.base import TrainingData
 from alarmnet.detectors.conv_a3 import ErrorScale
 from alarmnet.persistence import read_file, write_file
+from alarmnet.training import Progress, train
 
 Floats = NDArray[np.float64]
 
@@ -232,6 +233,28 @@ def test_alarms_on_inputs_want_a_table_and_known_anomalies(conv: Any, rows: Floa
     images = np.random.default_rng(0).random((40, 8, 8)).astype(np.float32)
     on_images = conv(input_alarms=True, alarm_rate=0.2).fit(images, np.repeat([0, 1], [36, 4]))
     assert "second alarm" not in on_images.history_
+
+
+def test_alarms_on_inputs_go_on_from_a_checkpoint(
+    conv: Any, rows: Floats, labels: Floats, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    undisturbed = conv(input_alarms=True).fit(rows, labels)
+    detector = conv(input_alarms=True, checkpoint=tmp_path)
+
+    def stop_at_the_third(*arguments: Any, name: str, **options: Any) -> Any:
+        if name == "third alarm":
+            raise KeyboardInterrupt
+        return train(*arguments, name=name, **options)
+
+    with monkeypatch.context() as context:
+        context.setattr("alarmnet.detectors.alarm_training.train", stop_at_the_third)
+        with pytest.raises(KeyboardInterrupt):
+            detector.fit(rows, labels)
+    told: list[Progress] = []
+    detector.set_params(verbose=told.append).fit(rows, labels)
+    assert {state.network for state in told} == {"third alarm"}
+    assert detector.history_ == undisturbed.history_
+    np.testing.assert_array_equal(detector.decision_scores_, undisturbed.decision_scores_)
 
 
 def test_alarms_on_inputs_come_back_from_a_file(
