@@ -89,7 +89,7 @@ def main() -> None:
             path.write_text(filled(path.read_text(), name, lines))
         except ValueError as fault:
             faults.append(f"{path.name} has {fault}")
-    raise SystemExit("\n".join(faults))
+    raise SystemExit("\n".join(faults) or None)
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ NAMES = (
     "a3-pieces-format-1",
     "a3-three-alarms-format-1",
     "conv-a3-inputs-format-1",
+    "conv-a3-format-2",
 )
 
 

@@ -25,6 +25,7 @@ from alarmnet import (
     ModelFileError,
     Schedule,
     StridedAutoencoder,
+    TableEncoder,
     VaeAnomalies,
     load,
 )
@@ -129,6 +130,15 @@ def test_feature_names_and_classes_come_back(
     np.testing.assert_array_equal(again.predict(frame), detector.predict(frame))
 
 
+def test_quantiles_of_a_wide_table_come_back(small: Make, tmp_path: Path) -> None:
+    wide = np.random.default_rng(0).normal(size=(300, 900))
+    detector = small(encoder=TableEncoder(scaling="quantile"), schedule=Schedule(steps=2)).fit(wide)
+    again = through_file(detector, tmp_path)
+    np.testing.assert_array_equal(
+        again.decision_function(wide[:9] * 2), detector.decision_function(wide[:9] * 2)
+    )
+
+
 def test_images_come_back(make: Make, tmp_path: Path) -> None:
     images = np.random.default_rng(0).integers(0, 255, size=(40, 8, 8)).astype(np.uint8)
     target = {"target": None} if make.kind is A3Detector else {}
@@ -220,6 +230,7 @@ def category(*, kept: list[str], rare: list[str] | None = None) -> Callable[[Con
 
 
 SCORES, ROWS, WEIGHT = "calibration.scores", "calibration.rows", "alarm.alarms.0.output.weight"
+KNOTS = "encoder.knots"
 
 HOSTILE: dict[str, tuple[Callable[[Contents], Any], str]] = {
     "another kind": (manifest("kind", "checkpoint"), "holds 'checkpoint': no detector"),
@@ -323,6 +334,14 @@ CONVOLUTIONAL: dict[str, tuple[Callable[[Contents], Any], str]] = {
         "target.encoder.norm1.running_var holds numbers that are not positive",
     ),
     "no deviation": (array("errors.deviation", lambda deviation: deviation * 0), "errors.deviation holds"),
+    "a quantile missing": (array(KNOTS, lambda knots: knots[:-1]), "the encoder's knots are"),
+    "a quantile too many": (array(KNOTS, lambda knots: np.append(knots, 9.0)), "the encoder's knots are"),
+    "no quantiles": (lambda contents: contents[1].pop(KNOTS), "TypeError"),
+    "quantiles out of order": (array(KNOTS, lambda knots: knots[::-1]), "quantile order"),
+    "quantiles of text": (
+        lambda contents: contents[0]["encoder"]["columns"][0]["scale"].update(knots="many"),
+        "TypeError",
+    ),
 }
 
 

@@ -11,8 +11,8 @@ Layout, integers little-endian::
     32 bytes  SHA-256 of every byte before it
 
 The digest finds damage, not malice: anyone can write a file with a valid one. So nothing in a file is ever
-run or imported, and reading it takes a small multiple of its size. A change to the layout raises
-``FORMAT_VERSION``.
+run or imported, and reading it takes a small multiple of its size. A change to the layout, or to what
+a detector's manifest and arrays hold that an older alarmnet could not read, raises ``FORMAT_VERSION``.
 """
 
 import hashlib
@@ -29,8 +29,8 @@ import safetensors.numpy
 from alarmnet._atomic import atomic_path, open_regular
 from alarmnet.errors import InputError, ModelFileError
 
-FORMAT_VERSION = 1
-"""The format this version writes, and the newest that it reads."""
+FORMAT_VERSION = 2
+"""The format this version writes, and the newest that it reads. In format 2 detectors keep quantiles as arrays."""
 
 _MAGIC = b"ALARMNET"
 _HEADER = struct.Struct("<8sIQQ")

@@ -27,6 +27,9 @@ HERE = {"device": "auto", "verbose": False, "checkpoint": None}
 """Parameters that belong to the machine and the terminal, not to the model."""
 POSITIVE = ("running_var", "deviation")
 """Endings of arrays that are divided by, or by the root of."""
+QUANTILES = ("knots", "positions")
+"""Of a column's scale. A manifest has room for those of some 800 columns, so they are kept as arrays, one a name
+for all columns, and the manifest says how many each has. Files of format 1 hold them in the manifest."""
 LONGEST_REASON = 500
 """Letters of an error that are told: a hostile file can make it as long as itself."""
 LARGEST_LABEL = 4096
@@ -37,9 +40,18 @@ def _plain(value: Any) -> Any:
     return value.item() if isinstance(value, np.generic) else value
 
 
+def _quantile_scales(encoder: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The scales of an encoder's columns that hold `QUANTILES`, to be changed in place."""
+    scales = (column.get("scale", {}) for column in encoder.get("columns", ()) if column)
+    return [scale for scale in scales if scale.get("form") == "quantile"]
+
+
 def manifest_of(detector: "BaseDetector") -> dict[str, Any]:
     """What a model file says in JSON: versions, parameters, encoder, labels, threshold, history."""
     parameters = detector.get_params(deep=False) | HERE
+    encoder = detector.encoder_.to_dict()
+    for scale in _quantile_scales(encoder):
+        scale.update({name: len(scale[name]) for name in QUANTILES})
     return {
         "kind": KIND,
         "method": detector.method,
@@ -48,7 +60,7 @@ def manifest_of(detector: "BaseDetector") -> dict[str, Any]:
             **{package: version(package) for package in ("alarmnet", "torch", "numpy", "scikit-learn")},
         },
         "parameters": {name: to_json(_plain(value)) for name, value in parameters.items()},
-        "encoder": detector.encoder_.to_dict(),
+        "encoder": encoder,
         "classes": [_plain(label) for label in detector.classes_],
         "threshold": detector.threshold_,
         "learned": {name: getattr(detector, name) for name in LEARNED},
@@ -56,11 +68,13 @@ def manifest_of(detector: "BaseDetector") -> dict[str, Any]:
 
 
 def arrays_of(detector: "BaseDetector") -> dict[str, NDArray[Any]]:
-    """What a model file holds as arrays: weights, and the rows and scores that calibrate."""
+    """What a model file holds as arrays: weights, the encoder's quantiles, rows and scores that calibrate."""
     arrays: dict[str, NDArray[Any]] = {
         "calibration.rows": detector._calibration_matrix,
         "calibration.scores": detector.calibration_scores_,
     }
+    if scales := _quantile_scales(detector.encoder_.to_dict()):
+        arrays |= {f"encoder.{name}": np.concatenate([scale[name] for scale in scales]) for name in QUANTILES}
     for network_name, network in detector._networks().items():
         for name, tensor in network.state_dict().items():
             arrays[f"{network_name}.{name}"] = tensor.cpu().numpy()
@@ -115,10 +129,25 @@ def restore(
         detector = detectors[manifest["method"]](**parameters)
         detector._check_shared_parameters()
         detector._check_parameters()
+        _restore_quantiles(manifest["encoder"], arrays)
         detector.encoder_ = encoder_from_dict(manifest["encoder"])
         _restore_learned(detector, manifest, arrays)
         _restore_networks(detector, arrays)
     return detector
+
+
+def _restore_quantiles(encoder: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> None:
+    """Put quantiles back where an encoder's scales have them, in place."""
+    for name in QUANTILES:
+        start, stored = 0, arrays.get(f"encoder.{name}")
+        if stored is None:
+            continue
+        for scale in _quantile_scales(encoder):
+            end = start + scale[name]
+            scale[name] = stored[start:end].tolist()
+            start = end
+        if start != len(stored):
+            raise ValueError(f"the encoder's {name} are {len(stored)}, not the {start} that its columns have")
 
 
 def _classes(labels: list[Any]) -> NDArray[Any]:
