@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from experiments import known_kinds, results
+from experiments import forest_encodings, known_kinds, results
 from experiments.compare import comparison_of, markdown
 from experiments.tables import NAMES
 
@@ -38,6 +38,13 @@ def tables() -> dict[str, tuple[str, Iterable[str]]]:
             "results.md",
             known_kinds.summary(results.FOLDER / "known_kinds_1d.json", ("published", "defaults", "devnet")),
         ),
+        **{
+            f"forest on {row}": (
+                "results.md",
+                forest_encodings.summary(results.FOLDER / f"forest_{row}.json"),
+            )
+            for row in ("bank", "thyroid")
+        },
         "alarm rate": ("results.md", alarm_rate.summary(RESULTS / "alarm_rate.jsonl")),
         "model files": ("files.md", model_files.summary(RESULTS / "model_files.json")),
         "timing": ("results.md", nsl_kdd_defaults.summary(RESULTS / "nsl_kdd_defaults.jsonl")),

@@ -13,7 +13,18 @@ import pyarrow as pa
 import pytest
 import torch
 from benchmarks import docs
-from experiments import classifier, compare, comparison, figure, known_kinds, methods, results, run, tables
+from experiments import (
+    classifier,
+    compare,
+    comparison,
+    figure,
+    forest_encodings,
+    known_kinds,
+    methods,
+    results,
+    run,
+    tables,
+)
 from experiments.classifier import digit_classifier
 from experiments.clock import Clock
 from experiments.data import rows_of
@@ -480,3 +491,22 @@ def test_known_kinds_are_listed_beside_those_of_the_test(tmp_path: Path) -> None
     assert lines[0] == "| 1d | in the test | known, seed 0 |"
     assert lines[2:-1] == ["| warez | 0 | 9 |", "| spy | 3 | 1 |", "| imap | 1 | 0 |", "| 0 others | 0 | 0 |"]
     assert lines[-1].startswith("| AP of devnet | | 0.")
+
+
+@pytest.mark.parametrize("encode", forest_encodings.ENCODINGS.values())
+def test_encodings_of_a_forest_take_texts_that_training_did_not_have(
+    encode: Callable[[Any, Any], tuple[Any, Any]],
+) -> None:
+    train = pa.table({"job": ["a", "b", "a"], "age": [1, 2, 3]})
+    test = pa.table({"job": ["c", "a"], "age": [4, 1]})
+    learned, judged = encode(train, test)
+    assert (len(learned), len(judged)) == (3, 2)
+    assert learned.shape[1] == judged.shape[1]
+    assert np.isfinite(judged).all()
+    assert learned[0].tolist() == judged[1].tolist()
+
+
+def test_a_forests_encodings_are_listed_with_deviations(tmp_path: Path) -> None:
+    areas = {"ours": {"normal rows": [0.6, 0.7], "all rows": [0.5, 0.5]}}
+    (tmp_path / "forest.json").write_text(json.dumps({"row": "bank", "roc_auc": areas}))
+    assert list(forest_encodings.summary(tmp_path / "forest.json"))[2:] == ["| ours | 0.650±0.071 | 0.500±0.000 |"]
