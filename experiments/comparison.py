@@ -102,6 +102,12 @@ def _label(column: str, method: str) -> str:
     return method if same else f"{column}: {method}"
 
 
+def _fitting_time(runs: list[Result]) -> str:
+    """The median of runs that were not interrupted, since only the last leg of the others is known."""
+    whole = [run["fit_seconds"] for run in runs if not run.get("resumed")]
+    return f"{median(whole):.0f}" if whole else ""
+
+
 def _line_of_runs(
     table: PaperTable, row: Row, method: str, known: int | None, runs: list[Result], letters: Letters
 ) -> list[str]:
@@ -125,7 +131,7 @@ def _line_of_runs(
         _count(known),
         f"{seeds} (of {table.runs})" if column and len(runs) < table.runs else seeds,
         *cells,
-        f"{median(run['fit_seconds'] for run in runs):.0f}",
+        _fitting_time(runs),
         letters.of([*table.departures.get(method, []), *row.departures]),
     ]
 
@@ -176,7 +182,8 @@ def _headings(table: PaperTable) -> list[str]:
 def _notes(table: PaperTable, found: list[Result], letters: Letters) -> Iterator[str]:
     yield (
         f"Means and sample standard deviations over our seeds; the paper's are of {table.runs} runs. Bold: short "
-        "by more than two of the paper's standard deviations."
+        "by more than two of the paper's standard deviations, and by more than rounding; numbers without a "
+        "deviation never are."
     )
     if table.quoted:
         yield f"Quoted by the paper, not run by its authors: {', '.join(table.quoted)}."

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.model_selection import train_test_split
 
+from alarmnet import InputError
 from alarmnet.datasets import Images, ScenarioPart, Table, dataset_info, make_scenario
 from experiments.tables import PaperTable, Row
 
@@ -74,7 +75,12 @@ def _stratified(table: PaperTable, row: Row, *, known: int | None, seed: int) ->
         np.arange(len(anomaly)), test_size=0.1, stratify=anomaly, random_state=seed
     )
     if known is not None:
-        kept = np.random.default_rng(seed).permutation(learned[anomaly[learned] == 1])[:known]
+        anomalies = learned[anomaly[learned] == 1]
+        if known > len(anomalies):
+            raise InputError(
+                f"{row.data} has {len(anomalies)} anomalies to learn from, fewer than known={known}"
+            )
+        kept = np.random.default_rng(seed).permutation(anomalies)[:known]
         learned = np.sort(np.concatenate([learned[anomaly[learned] == 0], kept]))
     return Rows(part(learned), validation={}, test={row.name: part(test)}, categories=None)
 

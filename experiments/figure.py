@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from alarmnet.datasets import dataset_info
 from experiments import results
 from experiments.results import FALSE_POSITIVE_RATES
-from experiments.tables import NAMES, PaperTable, Row, load_table
+from experiments.tables import NAMES, PaperTable, load_table
 
 COLUMNS = 3
 CURVES: dict[tuple[str, int], dict[str, Any]] = {
@@ -34,26 +34,34 @@ CURVES: dict[tuple[str, int], dict[str, Any]] = {
 Curves = dict[tuple[str, int], list[list[float]]]
 
 
-def _same_test(row: Row) -> tuple[Any, ...]:
-    return row.data, row.normal, row.test_anomalies
-
-
 def _family(table: PaperTable) -> list[PaperTable]:
     """The tables of the same paper, since its experiments without labels are in another one."""
     tables = map(load_table, NAMES)
     return [other for other in tables if other.paper == table.paper]
 
 
-def _panels(tables: Iterable[PaperTable], folder: Path) -> dict[tuple[Any, ...], tuple[list[str], Curves]]:
-    """By what is tested: the rows' names, and each seed's curve by method and known anomalies."""
-    panels: dict[tuple[Any, ...], tuple[list[str], Curves]] = {}
+def _panels(tables: Iterable[PaperTable], folder: Path) -> list[tuple[str, list[str], Curves]]:
+    """Data, names and each seed's curve by method and known anomalies, of rows that know and test the same.
+
+    Rows that know no anomaly are drawn with those of the same test that do, if there are any.
+    """
+    found: dict[tuple[Any, ...], tuple[list[str], Curves]] = {}
     for table in tables:
         for result in results.read(table.name, folder):
             for name, curve in result.get("validation_curves", {}).items():
-                names, curves = panels.setdefault(_same_test(table.rows[name]), ([], defaultdict(list)))
+                row = table.rows[name]
+                key = (row.data, row.normal, row.test_anomalies), row.train_anomalies
+                names, curves = found.setdefault(key, ([], defaultdict(list)))
                 names += [name] if name not in names else []
                 curves[result["method"], result["known"]].append(curve)
-    return panels
+    for test, known in list(found):
+        learning = [key for key in found if key[0] == test and key[1]]
+        if not known and learning:
+            names, curves = found.pop((test, known))
+            for key in learning:
+                found[key][0].extend(names)
+                found[key][1].update(curves)
+    return [(test[0], names, curves) for (test, _), (names, curves) in found.items()]
 
 
 def _draw_panel(axes: Axes, title: str, curves: Curves) -> None:
@@ -68,9 +76,9 @@ def _draw_panel(axes: Axes, title: str, curves: Curves) -> None:
 
 def draw(table: PaperTable, folder: Path, path: Path) -> None:
     """Draw a panel for each row that has curves, each curve the mean over seeds."""
-    found = _panels(_family(table), folder)
-    tested = dict.fromkeys(_same_test(row) for row in table.rows.values())
-    panels = [(key[0], *found[key]) for key in tested if key in found]
+    panels = [
+        panel for panel in _panels(_family(table), folder) if not table.rows.keys().isdisjoint(panel[1])
+    ]
     if not panels:
         raise SystemExit(f"no result of {table.name} has curves on a validation part")
     height = math.ceil(len(panels) / COLUMNS)

@@ -2,16 +2,26 @@
 
 import datetime
 import platform
+import subprocess
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import torch
 
 
+def _commit() -> str:
+    """The commit that the code is of, with a mark where it was changed since; nothing outside a checkout."""
+    command = ["git", "describe", "--always", "--dirty", "--exclude=*"]
+    found = subprocess.run(command, cwd=Path(__file__).parent, capture_output=True, text=True, check=False)
+    return found.stdout.strip()
+
+
 def provenance() -> dict[str, Any]:
-    """Threads, versions, machine and date, as every result has them."""
+    """Threads, commit, versions, machine and date, as every result has them."""
     return {
         "threads": torch.get_num_threads(),
+        "commit": _commit(),
         "versions": {package: version(package) for package in ("alarmnet", "torch", "numpy", "scikit-learn")},
         "machine": f"{platform.machine()}, Python {platform.python_version()}",
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),

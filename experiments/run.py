@@ -6,8 +6,7 @@
     python -m experiments.run --unpack out.jsonl
 
 What is there already is not run again, so that the same command goes on after a stop; half-trained detectors go on
-from their checkpoints. Rows that share a training,
-such as 1c and 2c, are judged by one.
+from their checkpoints. Rows that share a training, such as 1c and 2c, are judged by one.
 """
 
 import argparse
@@ -17,8 +16,9 @@ import time
 import warnings
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
-from alarmnet import AlarmnetError, AlarmnetWarning, TableEncoder
+from alarmnet import AlarmnetError, AlarmnetWarning, InputError, TableEncoder
 from experiments import results
 from experiments.clock import Clock, device_name
 from experiments.data import Rows, data_hashes, rows_of
@@ -41,13 +41,27 @@ def training_of(job: Job, table: PaperTable, rows: Rows, *, device: str, folder:
     )
 
 
+def _fit(estimator: Any, training: Training) -> bool:
+    """Fit, and say whether an interrupted training went on; one that the code no longer makes begins anew."""
+    resumed = any(training.checkpoint.glob("*.checkpoint"))
+    try:
+        estimator.fit(training.rows.X, training.rows.y)
+    except InputError as error:
+        if error.code != "other_training":
+            raise
+        print(f"begins anew: {error}", flush=True)
+        shutil.rmtree(training.checkpoint)
+        estimator.fit(training.rows.X, training.rows.y)
+        return False
+    return resumed
+
+
 def train_and_judge(job: Job, table: PaperTable, rows: Rows, *, device: str, folder: Path) -> Result:
     """Train once and judge each row that shares the training."""
     training = training_of(job, table, rows, device=device, folder=folder)
-    resumed = training.checkpoint.exists()
     start, cpu = time.perf_counter(), time.process_time()
     estimator = METHODS[table.detector][job.method](training)
-    estimator.fit(rows.train.X, rows.train.y)
+    resumed = _fit(estimator, training)
     seconds, cpu_seconds = time.perf_counter() - start, time.process_time() - cpu
     judged = {name: (part, estimator.decision_function(part.X)) for name, part in rows.test.items()}
     drawn = {name: (part, estimator.decision_function(part.X)) for name, part in rows.validation.items()}
@@ -181,6 +195,9 @@ def main() -> None:
         if arguments.pack:
             with arguments.pack.open("a") as packed:
                 packed.write(json.dumps(result) + "\n")
+    left = [job for job in jobs if not job.path(arguments.results).exists()]
+    if left and arguments.minutes is None:
+        raise SystemExit(f"{len(left)} of {len(jobs)} have no result")
 
 
 if __name__ == "__main__":

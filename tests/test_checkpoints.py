@@ -34,7 +34,7 @@ from alarmnet import (
 from alarmnet._atomic import atomic_path, remove_strays
 from alarmnet.checkpoints import Checkpoint, Identity, Stage, kept_steps, open_checkpoint
 from alarmnet.cli import main
-from alarmnet.detectors import BaseDetector, a3
+from alarmnet.detectors import BaseDetector, a3, identity
 from alarmnet.detectors.files import arrays_of
 from alarmnet.detectors.readers import Reader
 from alarmnet.persistence import read_file, write_file
@@ -133,6 +133,10 @@ def test_another_training_is_refused(
             f"{tmp_path} holds the checkpoint of another training: {said}; fit as it was begun, or use another "
             "folder, or remove this one"
         )
+    with monkeypatch.context() as patch:
+        patch.setattr(identity, "_code_digest", lambda: "another state")
+        with pytest.raises(InputError, match="another training: other code of alarmnet;"):
+            small(checkpoint=tmp_path).fit(rows, labels)
     monkeypatch.setenv("OMP_NUM_THREADS", "2")  # so that alarmnet leaves the number alone
     torch.set_num_threads(2)
     try:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -34,6 +35,7 @@ from experiments.tables import PaperTable, Row, load_table
 from alarmnet import A3Detector, ConvAutoencoder, DenseAutoencoder, Schedule
 from alarmnet.activations import flat_activations
 from alarmnet.datasets import A3_SCENARIOS, DATASETS, DatasetInfo, Images, Table, dataset_info
+from alarmnet.detectors import identity
 
 A3_COLUMNS = "A3", "AE", "IF", "DAGMM", "DevNet"
 A3_TABLE_3 = """
@@ -336,24 +338,47 @@ def test_results_are_written_kept_and_not_made_twice(
     assert json.loads(paths[1].read_text()) == result
 
 
-def test_what_is_half_trained_goes_on(
-    command: Callable[..., None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    defaults = ("a3-table-3", "--rows", "1c", "--methods", "defaults", "--known", "5")
-    command(*defaults)
-    (path,) = tmp_path.rglob("*.json")
-    undisturbed = json.loads(path.read_text())
-    path.unlink()
+DEFAULTS = ("a3-table-3", "--rows", "1c", "--methods", "defaults", "--known", "5")
+
+
+def interrupted(command: Callable[..., None], patch: pytest.MonkeyPatch) -> None:
+    """Run A3's defaults and stop them at the end of their training."""
 
     def stop(*_: object) -> None:
         raise KeyboardInterrupt
 
-    with monkeypatch.context() as context:
+    with patch.context() as context:
         context.setattr(A3Detector, "_finish", stop)
         with pytest.raises(KeyboardInterrupt):
-            command(*defaults)
+            command(*DEFAULTS)
+
+
+def test_what_another_state_of_the_code_began_begins_anew(
+    command: Callable[..., None],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with monkeypatch.context() as context:
+        context.setattr(identity, "_code_digest", lambda: "an older state")
+        interrupted(command, context)
+    command(*DEFAULTS)
+    assert "begins anew: " in (told := capsys.readouterr().out)
+    assert "another training: other code of alarmnet" in told
+    (path,) = tmp_path.rglob("*.json")
+    assert "resumed" not in json.loads(path.read_text())
+
+
+def test_what_is_half_trained_goes_on(
+    command: Callable[..., None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command(*DEFAULTS)
+    (path,) = tmp_path.rglob("*.json")
+    undisturbed = json.loads(path.read_text())
+    path.unlink()
+    interrupted(command, monkeypatch)
     assert list(tmp_path.glob("unfinished/a3-table-3/1c-defaults-known5-seed0/*"))
-    command(*defaults)
+    command(*DEFAULTS)
     result = json.loads(path.read_text())
     assert result["resumed"]
     assert result["metrics"] == undisturbed["metrics"]
@@ -385,7 +410,8 @@ def test_nothing_begins_that_would_not_end_in_time(command: Callable[..., None],
 def test_what_cannot_run_is_told_and_the_rest_goes_on(
     command: Callable[..., None], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    command("a3-table-4", "--rows", "4a", "--methods", "devnet", "isolation_forest")
+    with pytest.raises(SystemExit, match="1 of 2 have no result"):
+        command("a3-table-4", "--rows", "4a", "--methods", "devnet", "isolation_forest")
     assert (
         "[1/2] 4a-devnet-known0-seed0 cannot run: DevNet learns from known anomalies"
         in capsys.readouterr().out
@@ -432,6 +458,18 @@ def test_our_numbers_stand_beside_the_papers_with_every_departure() -> None:
     assert next(line for line in compared.lines if line[0] == "1e")[4].startswith("runnable, not run")
 
 
+def test_the_fitting_time_is_of_runs_that_were_not_interrupted() -> None:
+    runs = [result_of("1d", "published", seed, 0.5) | {"fit_seconds": 10.0 + seed} for seed in (0, 1)]
+    last_leg = result_of("1d", "published", 2, 0.5) | {"fit_seconds": 1.0, "resumed": True}
+
+    def shown(found: list[Result]) -> str:
+        compared = comparison.compare(load_table("a3-table-3"), found, ["published"])
+        line = next(line for line in compared.lines if line[:2] == ["1d", "A3: published"])
+        return dict(zip(compared.headings, line, strict=True))["fit, s"]
+
+    assert (shown([*runs, last_leg]), shown([last_leg])) == ("10", "")
+
+
 def test_folded_areas_are_folded_for_us_too() -> None:
     found = [result_of("thyroid", "isolation_forest", 0, 0.1) | {"known": None}]
     compared = comparison.compare(load_table("conv-a3-table-2"), found, ["isolation_forest"])
@@ -465,6 +503,23 @@ def test_compare_prints_and_writes_a_page_and_a_figure(
 def test_a_figure_without_curves_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SystemExit, match="no result of conv-a3-table-2 has curves on a validation part"):
         figure.draw(load_table("conv-a3-table-2"), tmp_path, tmp_path / "none.png")
+
+
+def test_curves_are_drawn_with_those_that_know_and_test_the_same(tmp_path: Path) -> None:
+    def kept(table: str, row: str, method: str, curve: list[float]) -> None:
+        result = result_of(row, method, 0, 0.5) | {"table": table, "validation_curves": {row: curve}}
+        results.write(result, tmp_path)
+
+    kept("a3-table-3", "1a", "published", [0.9])
+    kept("a3-table-3", "3b", "published", [0.8])
+    kept("a3-table-3", "3d", "published", [0.1])
+    kept("a3-table-4", "4a", "vae", [0.7])
+    panels = figure._panels(map(load_table, ("a3-table-3", "a3-table-4")), tmp_path)
+    assert [(names, {key[0]: curve for key, curve in curves.items()}) for _, names, curves in panels] == [
+        (["1a", "4a"], {"published": [[0.9]], "vae": [[0.7]]}),
+        (["3b"], {"published": [[0.8]]}),
+        (["3d"], {"published": [[0.1]]}),
+    ]
 
 
 def test_curves_are_the_true_positive_rates() -> None:
@@ -509,4 +564,6 @@ def test_encodings_of_a_forest_take_texts_that_training_did_not_have(
 def test_a_forests_encodings_are_listed_with_deviations(tmp_path: Path) -> None:
     areas = {"ours": {"normal rows": [0.6, 0.7], "all rows": [0.5, 0.5]}}
     (tmp_path / "forest.json").write_text(json.dumps({"row": "bank", "roc_auc": areas}))
-    assert list(forest_encodings.summary(tmp_path / "forest.json"))[2:] == ["| ours | 0.650±0.071 | 0.500±0.000 |"]
+    assert list(forest_encodings.summary(tmp_path / "forest.json"))[2:] == [
+        "| ours | 0.650±0.071 | 0.500±0.000 |"
+    ]

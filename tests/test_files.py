@@ -31,6 +31,7 @@ from alarmnet import (
 )
 from alarmnet.detectors import BaseDetector
 from alarmnet.persistence import read_file, write_file
+from alarmnet.preprocessing import ImageScaler
 
 Make = Any  # conftest's Maker
 Floats = NDArray[np.float64]
@@ -334,6 +335,17 @@ CONVOLUTIONAL: dict[str, tuple[Callable[[Contents], Any], str]] = {
         "target.encoder.norm1.running_var holds numbers that are not positive",
     ),
     "no deviation": (array("errors.deviation", lambda deviation: deviation * 0), "errors.deviation holds"),
+    "alarms on inputs of images": (
+        lambda contents: (
+            contents[0].update(encoder=ImageScaler().fit(np.zeros((2, 8, 8))).to_dict()),
+            contents[1].update(
+                {"inputs.pieces.columns": np.zeros(1), ROWS: np.zeros((1, 1, 8, 8), np.float32)}
+            ),
+            contents[1].update({SCORES: np.zeros(1)}),
+            contents[0].update(threshold=0.0),
+        ),
+        "alarms on inputs, and the rows are images",
+    ),
     "a quantile missing": (array(KNOTS, lambda knots: knots[:-1]), "the encoder's knots are"),
     "a quantile too many": (array(KNOTS, lambda knots: np.append(knots, 9.0)), "the encoder's knots are"),
     "no quantiles": (lambda contents: contents[1].pop(KNOTS), "TypeError"),

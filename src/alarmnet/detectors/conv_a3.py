@@ -128,13 +128,14 @@ class ConvA3Detector(BaseDetector):
         row counts the same, as in the paper.
     input_alarms
         Whether, on tables with known anomalies, the alarms that `A3Detector` has on inputs learn beside, on the
-        encoded columns and their pieces; all alarms' odds are added, those of the one on activations bounded.
-        The paper has none.
+        encoded columns and their pieces, as long and with as much blending as there; all alarms' odds are added,
+        those of the one on activations bounded. The paper has none.
     blend
         A known anomaly is shown blended with a normal row, of which it takes a share between 0 and this, drawn
-        anew each time; 0 shows it as it is. It works where `known_weight` is a number.
+        anew each time; 0 shows it as it is. It works where `known_weight` is a number, and for the alarm on
+        activations.
     schedule
-        How long and how fast the networks train. None: by the number of rows.
+        How long and how fast target and alarm train. None: by the number of rows.
     encoder
         A `TableEncoder` with settings of your own; it is copied, then learns on training rows only.
     alarm_rate
@@ -144,7 +145,8 @@ class ConvA3Detector(BaseDetector):
         from rows labelled normal; from unlabelled rows only where no row is.
     unlabelled
         `"normal"` trains on unlabelled rows as normal ones, `"ignore"` leaves them out. Where `known_weight` is a
-        number their loss is bounded, since some may be anomalies; label rows normal that you know to be.
+        number, and for alarms on inputs, their loss is bounded, since some may be anomalies; label rows normal
+        that you know to be.
     anomaly_label
         The label of anomalies in `y`, where it is not 1 or True.
     device
@@ -321,6 +323,8 @@ class ConvA3Detector(BaseDetector):
         self._errors = ErrorScale()
         self._inputs = None
         if stored is not None and f"{INPUTS}pieces.columns" in stored:
+            if len(shape) != 1:
+                raise ValueError("there are alarms on inputs, and the rows are images")
             self._inputs = InputAlarms.stored(stored, INPUTS, shape[0])
 
     def _build_alarm(self) -> ConvAlarmNetwork:

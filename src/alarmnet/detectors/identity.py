@@ -1,7 +1,9 @@
 """What a detector's training depends on, so that no checkpoint is taken for another training's."""
 
+import functools
 import hashlib
 from importlib.metadata import version
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -26,8 +28,17 @@ def _digest_of(*tensors: Tensor) -> str:
     return digest.hexdigest()
 
 
+@functools.cache
+def _code_digest() -> str:
+    """Of the package's source: another state of it trains another model, whatever its version says."""
+    digest = hashlib.sha256()
+    for path in sorted(Path(__file__).parents[1].rglob("*.py")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
 def training_identity(detector: "BaseDetector", data: "TrainingData") -> Identity:
-    """Versions, seed, parameters; digests of the rows, of what each serves for, of a target that came trained."""
+    """Versions, seed, parameters; digests of code, rows, what each serves for, and a target that came trained."""
     parameters: dict[str, Any] = detector.get_params(deep=False)
     settings = {
         **{package: version(package) for package in ("alarmnet", "torch")},
@@ -40,6 +51,7 @@ def training_identity(detector: "BaseDetector", data: "TrainingData") -> Identit
     given = () if detector._target.trainable else detector._target.state_dict().values()
     roles = (data.normal, data.known, data.validation_normal, data.validation_known, data.unlabelled)
     digests = {
+        "code of alarmnet": _code_digest(),
         "data": _digest_of(data.rows),
         "labels": _digest_of(*roles),
         "target network": _digest_of(*given),
