@@ -325,6 +325,16 @@ HOSTILE: dict[str, tuple[Callable[[Contents], Any], str]] = {
 }
 
 
+def alarms_on_images(contents: Contents) -> None:
+    """A model of images with arrays of alarms on a table's columns."""
+    manifest, arrays = contents
+    manifest.update(encoder=ImageScaler().fit(np.zeros((2, 8, 8))).to_dict(), threshold=0.0)
+    for name in (KNOTS, "encoder.positions"):
+        arrays.pop(name)
+    images = np.zeros((9, 1, 8, 8), dtype=np.float32)
+    arrays.update({ROWS: images, SCORES: np.zeros(9), "inputs.pieces.columns": np.zeros(1)})
+
+
 CONVOLUTIONAL: dict[str, tuple[Callable[[Contents], Any], str]] = {
     "huge channels": (field("target", "channels", [10**12, 10**12]), "Error"),
     "a huge grid": (field("target", "grid", [10**6, 10**6]), "RuntimeError"),
@@ -335,17 +345,7 @@ CONVOLUTIONAL: dict[str, tuple[Callable[[Contents], Any], str]] = {
         "target.encoder.norm1.running_var holds numbers that are not positive",
     ),
     "no deviation": (array("errors.deviation", lambda deviation: deviation * 0), "errors.deviation holds"),
-    "alarms on inputs of images": (
-        lambda contents: (
-            contents[0].update(encoder=ImageScaler().fit(np.zeros((2, 8, 8))).to_dict()),
-            contents[1].update(
-                {"inputs.pieces.columns": np.zeros(1), ROWS: np.zeros((1, 1, 8, 8), np.float32)}
-            ),
-            contents[1].update({SCORES: np.zeros(1)}),
-            contents[0].update(threshold=0.0),
-        ),
-        "alarms on inputs, and the rows are images",
-    ),
+    "alarms on inputs of images": (alarms_on_images, "alarms on inputs, and the rows are images"),
     "a quantile missing": (array(KNOTS, lambda knots: knots[:-1]), "the encoder's knots are"),
     "a quantile too many": (array(KNOTS, lambda knots: np.append(knots, 9.0)), "the encoder's knots are"),
     "no quantiles": (lambda contents: contents[1].pop(KNOTS), "TypeError"),
