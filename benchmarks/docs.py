@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from experiments import forest_encodings, known_kinds, results
+from experiments import forest_encodings, in_short, known_kinds, results
 from experiments.compare import comparison_of, markdown
 from experiments.tables import NAMES
 
@@ -54,6 +54,8 @@ def tables() -> dict[str, tuple[str, Iterable[str]]]:
         ),
         "few labels": ("few-labels.md", few_labels.table(RESULTS / "few_labels.jsonl")),
         "few labels, in short": ("../README.md", few_labels.short_table(RESULTS / "few_labels.jsonl")),
+        "A3's rows, in short": ("../README.md", in_short.in_short(in_short.A3)),
+        "E2E-ConvA3's rows, in short": ("../README.md", in_short.in_short(in_short.CONV_A3)),
         "parts of A3": ("defaults.md", few_labels.table(RESULTS / "few_labels_validation.jsonl")),
         **{part: ("speed.md", speed.table(RESULTS / "speed.json", part)) for part in speed.PARTS},
         "interruption": ("command-line.md", interruption.summary(RESULTS / "interruption.json")),
