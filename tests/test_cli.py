@@ -8,11 +8,12 @@ from typing import Any
 import click
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from click.testing import CliRunner, Result
 
 import alarmnet
-from alarmnet.cli import COMMANDS, main, terminal
+from alarmnet.cli import COMMANDS, datasets, main, terminal
 from alarmnet.cli.labels import Labelling
 from alarmnet.detectors import DETECTORS, A3Detector, a3, conv_a3
 from alarmnet.detectors.readers import Reader
@@ -109,6 +110,8 @@ def test_labels_match_as_text_and_as_numbers() -> None:
     some = Labelling("class", anomaly=["1", "bad"], normal=[])
     assert [some.meaning(cell) for cell in ("1", "1.0", "bad", "0", "Bad")] == [1, 1, 1, 0, 0]
     assert all(np.isnan(some.meaning(cell)) for cell in (None, " ", "NA", "nan"))
+    yes = Labelling("class", anomaly=["True"], normal=[])
+    assert [yes.meaning(cell) for cell in ("true", "TRUE", "1", "false")] == [1, 1, 0, 0]
     both = Labelling("class", anomaly=["NA"], normal=["0"])
     assert [both.meaning(cell) for cell in ("NA", "0.0")] == [1, 0]
     assert np.isnan(both.meaning("2"))
@@ -210,6 +213,28 @@ def test_refit_takes_the_remembered_labels_and_overwrites_the_model(folder: Path
     assert refitted.notes_ == before.notes_
     assert refitted.history_["target"] == before.history_["target"]
     assert refitted.history_["alarm"] != before.history_["alarm"]
+
+
+@pytest.mark.parametrize("command", ["refit", "evaluate", "report"])
+def test_a_remembered_anomaly_in_another_spelling_is_not_taken_as_normal(
+    folder: Path, tmp_path: Path, command: str
+) -> None:
+    frame = table()
+    frame["class"] = frame["class"].str.upper()
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    before = (folder / "model").read_bytes()
+    out = ("--out", tmp_path / "o.json") if command != "evaluate" else ()
+    result = run(command, folder / "model", tmp_path / "t.csv", *out, code=2)
+    assert "column 'class' holds no 'fraud'; it holds 'FRAUD', 'FINE'" in result.stderr
+    assert (folder / "model").read_bytes() == before
+    assert not (tmp_path / "o.json").exists()
+
+
+def test_refit_unlearns_no_anomalies(folder: Path, tmp_path: Path) -> None:
+    table()[20:].to_csv(tmp_path / "t.csv", index=False)
+    result = run("refit", folder / "model", tmp_path / "t.csv", "--out", tmp_path / "m", code=2)
+    assert "column 'class' holds no 'fraud', which mark anomalies: refit would unlearn those" in result.stderr
+    assert not (tmp_path / "m").exists()
 
 
 def test_refit_needs_labels(folder: Path, tmp_path: Path) -> None:
@@ -341,6 +366,13 @@ def test_a_dataset_becomes_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     out = tmp_path / "thyroid.parquet"
     assert facts("datasets", "get", "thyroid", "--part", "test", "--out", out)["rows"] == 3428
     assert pd.read_parquet(out)["class"].nunique() == 3
+
+
+def test_two_columns_of_labels_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    grouped = pa.table({"x": [1], "class": ["neptune"], "group": ["DoS"]})
+    monkeypatch.setattr(datasets, "to_table", lambda *_, **__: grouped)
+    shown = run("datasets", "get", "nsl-kdd", "--out", tmp_path / "t.csv").stdout
+    assert "with --label class, leave the other out with --ignore group." in shown
 
 
 def test_demo_runs_the_commands_it_shows(tmp_path: Path) -> None:

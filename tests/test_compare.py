@@ -195,6 +195,43 @@ def test_the_command_prints_and_writes_what_the_library_finds(table: Path, tmp_p
     assert found["peak_bytes"] >= found["bytes_before"] > 50 << 20
 
 
+def test_what_was_compared_before_an_interruption_is_kept(
+    table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done = measured.run
+
+    def interrupted(task: Task, **options: Any) -> Outcome:
+        if task.method == "devnet":
+            raise KeyboardInterrupt
+        return done(task, **options)
+
+    monkeypatch.setattr(compare, "run", interrupted)
+    out, methods = tmp_path / "found.json", "isolation-forest,devnet,random-forest"
+    result = run(table, *LABELS, "--folds", "2", "--methods", methods, "--out", out, code=130)
+    assert "Interrupted: 1 of 3 methods were compared." in result.stderr
+    assert "isolation-forest" in result.stdout
+    assert [found["method"] for found in json.loads(out.read_text())["methods"]] == ["isolation-forest"]
+
+
+def test_a_method_ends_with_the_command_however_that_ends() -> None:
+    script = (
+        "import multiprocessing, os, signal, threading, time\n"
+        "from alarmnet.cli.measured import _end_with_parent\n"
+        "def work():\n"
+        "    threading.Thread(target=_end_with_parent, daemon=True).start()\n"
+        "    time.sleep(600)\n"
+        "if __name__ == '__main__':\n"
+        "    process = multiprocessing.get_context('fork').Process(target=work)\n"
+        "    process.start()\n"
+        "    print(process.pid, flush=True)\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", script], stdout=subprocess.PIPE, text=True, timeout=60, check=False
+    )
+    assert ended.returncode == -signal.SIGKILL  # and the pipe that the worker holds too was closed in time
+
+
 def comparison(**changes: Any) -> dict[str, Any]:
     figure = {"mean": 0.5, "std": 0.25, "folds": [0.25, 0.75]}
     good: dict[str, Any] = {"method": "a3", "average_precision": figure, "roc_auc": figure, "seconds": figure}

@@ -252,8 +252,8 @@ class CategoryColumn:
 
     def near_matches(self, texts: Sequence[str]) -> dict[str, str]:
         """Map texts to the known category that differs only in case, spaces or Unicode form."""
-        known = {_folded(text): text for text in (*self.rare, *self.kept)}
-        return {text: known[_folded(text)] for text in texts if _folded(text) in known}
+        known = {as_folded(text): text for text in (*self.rare, *self.kept)}
+        return {text: known[as_folded(text)] for text in texts if as_folded(text) in known}
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready values, for `column_from_dict`."""
@@ -265,7 +265,8 @@ class CategoryColumn:
         return cls(**state)
 
 
-def _folded(text: str) -> str:
+def as_folded(text: str) -> str:
+    """Without what differs only in case, spaces or Unicode form."""
     return "".join(unicodedata.normalize("NFKC", text).casefold().split())
 
 

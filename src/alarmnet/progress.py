@@ -29,8 +29,8 @@ def shown_progress() -> Iterator[training.ProgressFunction]:
             bars.update(
                 tasks[state.network],
                 completed=state.step,
-                total=state.steps,
-                loss=f"loss {state.loss:.4f}{watched}",
+                total=state.step if state.stops else state.steps,
+                loss=f"loss {state.loss:.4f}{watched}{', stopped early' if state.stops else ''}",
             )
 
         yield show

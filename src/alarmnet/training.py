@@ -89,6 +89,8 @@ class Progress(NamedTuple):
     steps: int
     loss: float
     validation_loss: float | None
+    stops: bool = False
+    """Early, since held-out rows no longer gain."""
 
 
 ProgressFunction = Callable[[Progress], None]
@@ -307,11 +309,12 @@ def train(
                         f"{check}; lower its learning rate ({schedule.learning_rate}) or look for extreme values "
                         f"in the data{kept_by}"
                     )
+                stops = watch.over(check.get("validation_loss")) and state.step < total
                 if context.progress is not None:
                     context.progress(
-                        Progress(name, state.step, total, check["loss"], check.get("validation_loss"))
+                        Progress(name, state.step, total, check["loss"], check.get("validation_loss"), stops)
                     )
-                if watch.over(check.get("validation_loss")):
+                if stops:
                     break
             if stage and stage.due():
                 stage.write(*state.kept())

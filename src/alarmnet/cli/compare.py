@@ -22,6 +22,7 @@ from alarmnet.cli.measured import Outcome, Task, run
 from alarmnet.cli.memory import shown_bytes
 from alarmnet.cli.rows import check_device, open_to_train
 from alarmnet.cli.terminal import (
+    INTERRUPTED,
     a_file,
     check_output,
     data_argument,
@@ -178,15 +179,20 @@ def compare(
     folds_of(labels, folds=folds, seed=seed)
     say_labels(labelling, counts, aside=as_json)
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
-    outcomes = []
-    with Progress(
-        *columns, console=Console(stderr=True), disable=not shows_progress(quiet=quiet)
-    ) as progress:
-        bar = progress.add_task("", total=len(methods) * folds)
-        for method in methods:
-            progress.update(bar, description=method)
-            task = Task(method, data, labels_file, labelling, ignored, folds, seed, device)
-            outcomes.append(run(task, on_fold=lambda: progress.advance(bar)))
+    outcomes: list[Outcome] = []
+    try:
+        with Progress(
+            *columns, console=Console(stderr=True), disable=not shows_progress(quiet=quiet)
+        ) as progress:
+            bar = progress.add_task("", total=len(methods) * folds)
+            for place, method in enumerate(methods, start=1):
+                progress.update(bar, description=f"{method}, {place} of {len(methods)}")
+                task = Task(method, data, labels_file, labelling, ignored, folds, seed, device)
+                outcomes.append(run(task, on_fold=lambda: progress.advance(bar)))
+    except KeyboardInterrupt:
+        if not outcomes:
+            raise
+        click.echo(f"Interrupted: {len(outcomes)} of {len(methods)} methods were compared.", err=True)
     facts = {
         "data": [path.name for path in data],
         "labels": counts,
@@ -202,3 +208,5 @@ def compare(
         show_facts(facts)
     else:
         print_comparison(facts, Console())
+    if len(outcomes) < len(methods):
+        raise SystemExit(INTERRUPTED)

@@ -56,6 +56,8 @@ def datasets(context: click.Context, as_json: bool) -> None:
 def get(name: str, part: Part, out: Path, as_json: bool) -> None:
     """Write a data set as a table, with its classes in the column `class`.
 
+    Where classes fall into groups, the column `group` has these: learn from one of the two, and ignore the other.
+
     The data set is looked for in the folder named by ALARMNET_DATA and in the cache, else downloaded.
 
     \b
@@ -69,3 +71,8 @@ def get(name: str, part: Part, out: Path, as_json: bool) -> None:
         show_facts({"file": str(out), "rows": table.num_rows, "columns": table.column_names})
     else:
         click.echo(f"Wrote {out}: {table.num_rows:,} rows, {table.num_columns} columns.")
+        if "group" in table.column_names:
+            click.echo(
+                "Its columns class and group both are labels: with --label class, leave the other out with "
+                "--ignore group."
+            )

@@ -11,6 +11,7 @@ from typing import Any, Literal
 import click
 import numpy as np
 
+from alarmnet._frames import quoted
 from alarmnet._rows import take
 from alarmnet.checkpoints import kept_steps
 from alarmnet.cli.labels import Floats, Labelling, label_counts, needed
@@ -137,7 +138,9 @@ def _saying_what_is_kept(checkpoint: Path | None) -> Iterator[None]:
     show_default=True,
     help="What to do with rows that hold infinity or numbers beyond float32, and images that cannot be decoded.",
 )
-@click.option("--method", default="a3", show_default=True, help="The kind of detector.")
+@click.option(
+    "--method", default="a3", show_default=True, help=f"The kind of detector: {' or '.join(DETECTORS)}."
+)
 @click.option(
     "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of all that is random."
 )
@@ -218,6 +221,13 @@ def _refit_labels(labelling: Labelling, rows: Rows, given: tuple[str, ...]) -> F
         raise InputError(
             f"column {labelling.label!r} labels no row: refit learns from labels, and there is nothing new",
             code="no_labels",
+            column=labelling.label,
+        )
+    if not (labels == 1).any():
+        raise InputError(
+            f"column {labelling.label!r} holds no {quoted(labelling.anomaly)}, which mark anomalies: refit would "
+            "unlearn those that the model knows",
+            code="absent_label",
             column=labelling.label,
         )
     return labels

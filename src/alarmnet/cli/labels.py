@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from alarmnet._columns import as_folded
 from alarmnet._frames import quoted
 from alarmnet._validation import Labels
 from alarmnet.batches import MISSING_WORDS
@@ -18,12 +19,12 @@ Floats = NDArray[np.float64]
 
 
 def _same(cell: str, value: str) -> bool:
-    """Equal as text, or as numbers.
+    """Equal as text, as numbers, or as true or false however these are spelled.
 
-    >>> _same("1.0", "1"), _same("1", "one")
-    (True, False)
+    >>> _same("1.0", "1"), _same("1", "one"), _same("true", "True")
+    (True, False, True)
     """
-    if cell == value:
+    if cell == value or (cell.lower() == value.lower() and cell.lower() in ("true", "false")):
         return True
     try:
         return float(cell) == float(value)
@@ -106,7 +107,8 @@ class Labelling:
         Raises
         ------
         InputError
-            A given value is not in the column; names the values that are.
+            A given value is not in the column, or one that marks anomalies is only in another spelling; names the
+            values that are.
         """
         labels = [np.empty(0)]
         found: dict[str, None] = {}
@@ -115,9 +117,11 @@ class Labelling:
             cells = encoded.dictionary.to_pylist()
             indices = encoded.indices.fill_null(len(cells)).to_numpy(zero_copy_only=False)
             labels.append(np.array([*map(self.meaning, cells), np.nan])[indices])
-            found |= dict.fromkeys(cells)
-        for value in given:
-            if found and not any(_same(cell, value) for cell in found):
+            found |= dict.fromkeys(cell for cell in cells if cell is not None)
+        for value in (*given, *self.anomaly):
+            if not found or any(_same(cell, value) for cell in found):
+                continue
+            if value in given or any(as_folded(cell) == as_folded(value) for cell in found):
                 raise InputError(
                     f"column {self.label!r} holds no {value!r}; it holds {quoted([*found])}",
                     code="absent_label",

@@ -1,7 +1,9 @@
 """A method in a process of its own, so that what it takes is measured apart and what it breaks stays there."""
 
 import multiprocessing
+import os
 import signal
+import threading
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -48,9 +50,18 @@ def _made(task: Task) -> Any:
     return kind(**{name: value for name, value in wanted.items() if name in taken})
 
 
+def _end_with_parent() -> None:
+    """End this process when the parent is gone, however that ended."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
+
+
 def _work(task: Task, connection: Connection) -> None:
     """Send the bytes held before training, then a result and the bytes so far for each fold, or the error."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends this process
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     warnings.simplefilter("ignore", AlarmnetWarning)
     try:
         rows = open_to_train(task.data, task.labelling, labels_file=task.labels_file, ignored=task.ignored)
