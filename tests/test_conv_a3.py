@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from alarmnet import (
     ColumnSwap,
@@ -18,6 +19,8 @@ from alarmnet import (
     VaeAnomalies,
     load,
 )
+from alarmnet.alarms import alarm_loss
+from alarmnet.detectors import conv_a3
 from alarmnet.detectors.base import TrainingData
 from alarmnet.detectors.conv_a3 import ErrorScale
 from alarmnet.persistence import read_file, write_file
@@ -233,6 +236,24 @@ def test_alarms_on_inputs_want_a_table_and_known_anomalies(conv: Any, rows: Floa
     images = np.random.default_rng(0).random((40, 8, 8)).astype(np.float32)
     on_images = conv(input_alarms=True, alarm_rate=0.2).fit(images, np.repeat([0, 1], [36, 4]))
     assert "second alarm" not in on_images.history_
+
+
+@pytest.mark.parametrize(("shape", "known", "watched"), [((8, 8), 20, 0), ((8, 8), 120, 12), ((5,), 20, 2)])
+def test_a_handful_of_held_out_known_images_ends_no_training(
+    conv: Any, monkeypatch: pytest.MonkeyPatch, shape: tuple[int, ...], known: int, watched: int
+) -> None:
+    seen = set()
+
+    def spy(real: Tensor, labels: Tensor, known: Tensor, *rest: Tensor, **options: Any) -> Tensor:
+        if not torch.is_grad_enabled():
+            seen.add(len(known))
+        return alarm_loss(real, labels, known, *rest, **options)
+
+    monkeypatch.setattr(conv_a3, "alarm_loss", spy)
+    rows = np.random.default_rng(0).random((300, *shape)).astype(np.float32)
+    watching = Schedule(steps=20, batch_size=64, patience=5)
+    conv(schedule=watching, alarm_rate=0.2).fit(rows, np.repeat([0, 1], [300 - known, known]))
+    assert seen == {watched}
 
 
 def test_alarms_on_inputs_go_on_from_a_checkpoint(

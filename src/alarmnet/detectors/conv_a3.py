@@ -28,6 +28,8 @@ from alarmnet.targets.strided import StridedAutoencoderNetwork
 from alarmnet.training import ProgressFunction, Schedule, TrainingContext, train
 
 VALIDATION_SHARE = 0.1
+FEWEST_WATCHED = 10
+"""Known images held out that say when to stop: fewer would end training before the target can reconstruct."""
 SCALED_BY = 5_000
 """Normal training rows whose errors say what a usual error is."""
 
@@ -417,6 +419,8 @@ class ConvA3Detector(BaseDetector):
         )
         held_labels = (torch.arange(len(held)) >= len(data.validation_normal)).to(device, torch.float32)
         held_known = data.validation_known if len(data.validation_known) else data.known
+        if data.rows.dim() > 2 and len(held_known) < FEWEST_WATCHED:
+            held_known = held_known[:0]
         held_rows = data.rows[held]
         others = [data.rows[held_known] if balanced else nothing, counterexamples(held_rows)]
 
