@@ -1,4 +1,4 @@
-"""Chooses `ConvA3Detector`'s defaults for few labels by validation, on data that its figures are not measured on.
+"""Chooses `ConvA3Detector`'s defaults for few labels by validation, on rows that its figures were not measured on.
 
     python -m benchmarks.choose_conv_defaults --out benchmarks/results/conv_defaults.jsonl [--settings NAME ...]
     python -m benchmarks.choose_conv_defaults --out benchmarks/results/conv_defaults.jsonl --table

@@ -634,8 +634,8 @@ def test_41_the_anomaly_among_several_labels_may_be_named(fit: Fit) -> None:
 def test_42_minus_one_and_one_are_warned_about_with_both_readings(fit: Fit) -> None:
     with pytest.warns(
         AlarmnetWarning,
-        match=r"labels are -1 and 1: 1 is taken as the anomaly \(as scikit-learn's classifiers have it; its "
-        r"outlier detectors call anomalies -1\); name it with anomaly_label=",
+        match=r"labels are -1 and 1: 1, of 10 rows, is taken as the anomaly \(as scikit-learn's classifiers have "
+        r"it; its outlier detectors call anomalies -1\); name it with anomaly_label=",
     ):
         learned = fit(QUARTERS, np.repeat([-1, 1], [70, 10]))
     assert learned.label_counts_["anomaly"] == 10

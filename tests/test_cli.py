@@ -327,6 +327,17 @@ def test_evaluate_finds_what_the_model_remembers(folder: Path) -> None:
     assert f"{found['roc_auc']['value']:.3f}" in shown
 
 
+def test_evaluate_says_where_normal_rows_raise_more_alarms_than_asked_for(
+    folder: Path, tmp_path: Path
+) -> None:
+    frame = table(seed=1)
+    frame.loc[frame["class"] == "fine", "amount"] += 50
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    said = "Normal rows raise more alarms than the rate allows: this data may differ from the training data"
+    assert said in run("evaluate", folder / "model", tmp_path / "t.csv").stdout
+    assert said not in run("evaluate", folder / "model", folder / "test.csv.gz").stdout
+
+
 def test_evaluate_needs_both_kinds_of_rows(folder: Path, tmp_path: Path) -> None:
     table()[20:].to_csv(tmp_path / "t.csv", index=False)
     result = run("evaluate", folder / "model", tmp_path / "t.csv", code=2)

@@ -27,6 +27,14 @@ def test_times_become_several_columns(times: list[Any]) -> None:
     assert estimated(pa.array(times * 5)) > estimated(TEXTS)
 
 
+def test_networks_of_wide_tables_weigh() -> None:
+    def wide(columns: int) -> int:
+        return estimated_bytes(pa.table({str(n): [1.0] for n in range(columns)}), rows=1, by_column=True)
+
+    assert wide(1500) > 400 << 20  # 600 MiB were measured
+    assert wide(1500) == pytest.approx(100 * wide(15), rel=0.01)
+
+
 def test_images_take_more_by_their_size_number_and_type() -> None:
     small = estimated_image_bytes((1, 28, 28), rows=1000, pixel_bytes=1)
     assert small < estimated_image_bytes((1, 28, 28), rows=1000, pixel_bytes=8)

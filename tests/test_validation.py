@@ -103,7 +103,7 @@ def test_known_anomalies_among_unlabelled_rows_suffice() -> None:
 
 def test_of_two_other_labels_the_second_is_the_anomaly_with_a_warning() -> None:
     with pytest.warns(
-        AlarmnetWarning, match=r"'bad' and 'good': 'good' is taken as the anomaly; name it with"
+        AlarmnetWarning, match=r"'bad' and 'good': 'good', of 1 rows, is taken as the anomaly; name it with"
     ):
         labels = read_labels(["good", "bad"], rows=2)
     assert labels.values.tolist() == [1, 0]

@@ -235,7 +235,10 @@ def _anomaly_and_classes(known: NDArray[Any], anomaly_label: object) -> tuple[ob
             code="one_class",
         )
     sides = found.tolist()
-    message = f"labels are {sides[0]!r} and {sides[1]!r}: {sides[1]!r} is taken as the anomaly"
+    rows = int(np.sum(known == found[1]))
+    message = (
+        f"labels are {sides[0]!r} and {sides[1]!r}: {sides[1]!r}, of {rows:,} rows, is taken as the anomaly"
+    )
     if sides == [-1, 1]:
         message += " (as scikit-learn's classifiers have it; its outlier detectors call anomalies -1)"
     warnings.warn(f"{message}; name it with anomaly_label=", AlarmnetWarning, stacklevel=4)

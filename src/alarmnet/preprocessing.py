@@ -89,7 +89,7 @@ def _warn_of_identifiers(labels: Sequence[str]) -> None:
     if labels:
         warnings.warn(
             f"Left out, since each row has a text of its own: {quoted(labels)}. "
-            "Name a column in categories= to keep it.",
+            "From Python, a column named in the encoder's categories= is kept.",
             AlarmnetWarning,
             stacklevel=3,
         )

@@ -29,7 +29,7 @@ from alarmnet.cli.terminal import (
 from alarmnet.report import make_report
 
 
-def _print(found: metrics.Evaluation, *, asked: float) -> None:
+def _print(found: metrics.Evaluation, *, asked: float, held: float) -> None:
     table = Table("measure", "value", f"{found.confidence:.0%} interval")
     measures = {
         "average precision": found.average_precision,
@@ -47,6 +47,11 @@ def _print(found: metrics.Evaluation, *, asked: float) -> None:
         f"{found.unlabelled:,} left out (unlabelled)"
     )
     Console().print(table)
+    if found.alarm_rate is not None and found.alarm_rate.low > held:
+        click.echo(
+            "Normal rows raise more alarms than the rate allows: this data may differ from the training data, or "
+            "what counts as normal here is not: --normal says which values do."
+        )
 
 
 @click.command()
@@ -96,7 +101,7 @@ def evaluate(
     if as_json:
         show_facts({"model": str(model), "alarm_rate_asked": detector.alarm_rate_, **asdict(found)})
     else:
-        _print(found, asked=detector.alarm_rate_)
+        _print(found, asked=detector.alarm_rate_, held=detector.alarm_rate_held_)
 
 
 @click.command()

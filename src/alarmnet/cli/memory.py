@@ -7,13 +7,20 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from alarmnet.detectors.a3 import WIDEST
 from alarmnet.detectors.alarm_training import KEPT_ACTIVATIONS
 from alarmnet.detectors.base import VALIDATION_ROWS
+from alarmnet.detectors.readers import READERS
 from alarmnet.errors import InputError
+from alarmnet.pieces import SHARES
 from alarmnet.preprocessing import TableEncoder
 from alarmnet.targets.dense import suggested_hidden
 
 FLOAT32_BYTES = 4
+TIMES_WEIGHTS = 4
+"""A weight, its gradient, and the two moments that training keeps of it."""
+TIMES_BATCH = 2_560
+"""Rows as wide as what the networks read that are there while a batch passes them."""
 KEPT_MAPS, PASSING_MAPS = 12, 80
 """Numbers a pixel that a convolutional target leaves in memory, and that are there while an image passes it."""
 
@@ -29,23 +36,34 @@ def _encoded_width(column: pa.ChunkedArray) -> int:
     return min(texts, TableEncoder().max_categories) + 1 + missing
 
 
+def _passing_bytes(width: int) -> int:
+    """The networks that read so many encoded columns, each cut into pieces, and a batch that passes them."""
+    read = width * 2 * len(SHARES)
+    first, *_ = suggested_hidden(WIDEST)
+    weights = read * (
+        2 * first + sum(reader.shape.hidden[0] for reader in READERS["inputs"] if reader.shape.hidden)
+    )
+    return FLOAT32_BYTES * (TIMES_WEIGHTS * weights + TIMES_BATCH * read)
+
+
 def estimated_bytes(sample: pa.Table, *, rows: int, by_column: bool = False) -> int:
     """Guess the most that training on so many rows holds at once, from the first rows.
 
     It is the encoded matrix (four bytes a cell; a text column becomes as many cells as the sample has different
-    texts) and what is copied of it, the activations that training keeps, and the table itself three times, unless
-    it is read `by_column`.
+    texts) and what is copied of it, the activations that training keeps, the networks, and the table itself three
+    times, unless it is read `by_column`.
 
     Examples
     --------
     >>> estimated_bytes(pa.table({"bytes": [1.0, 2.0]}), rows=1000)
-    514000
+    903120
     """
     width = sum(_encoded_width(column) for column in sample.columns)
     activations = rows * FLOAT32_BYTES * (width + 2 * sum(suggested_hidden(width)))
     table = rows * sample.nbytes / max(len(sample), 1)
     matrix = rows * FLOAT32_BYTES * width
-    return int(3 * table * (not by_column) + 1.5 * matrix + min(activations, KEPT_ACTIVATIONS))
+    kept = min(activations, KEPT_ACTIVATIONS)
+    return int(3 * table * (not by_column) + 1.5 * matrix + kept + _passing_bytes(width))
 
 
 def estimated_image_bytes(shape: tuple[int, ...], *, rows: int, pixel_bytes: int) -> int:
