@@ -70,12 +70,12 @@ def data_of(shape: tuple[int, ...], rows: int = ROWS) -> tuple[np.ndarray, np.nd
 
 
 def recorded(make: Make, X: np.ndarray, y: np.ndarray, batch_size: int) -> dict[str, Products]:
-    """The products of the second of two steps, by the name of what is trained."""
+    """The products of the second of two steps, by the name of what is trained; not of what has another schedule."""
     found: dict[str, Products] = {}
     with Products() as products:
 
         def note(state: Progress) -> None:
-            if state.step == state.steps:
+            if state.step == state.steps == 2:
                 found[state.network] = step = Products()
                 step.calls, step.threads = products.calls, products.threads
             products.calls = []
@@ -94,7 +94,8 @@ def step_ratios(make: Make, shape: tuple[int, ...], batch_size: int) -> Iterator
     def note(state: Progress) -> None:
         nonlocal began
         step = (processor_clock() - began) / STEPS_A_TURN
-        turns[state.network].append((step, seconds_of(products[state.network])))
+        if state.network in turns:
+            turns[state.network].append((step, seconds_of(products[state.network])))
         began = processor_clock()
 
     schedule = Schedule(steps=TURNS * STEPS_A_TURN, batch_size=batch_size)

@@ -20,11 +20,13 @@ from experiments import (
     comparison,
     figure,
     forest_encodings,
+    in_short,
     known_kinds,
     methods,
     results,
     run,
     tables,
+    vae_pictures,
 )
 from experiments.classifier import digit_classifier
 from experiments.clock import Clock
@@ -32,7 +34,7 @@ from experiments.data import rows_of
 from experiments.results import Job, Result
 from experiments.tables import PaperTable, Row, load_table
 
-from alarmnet import A3Detector, ConvAutoencoder, DenseAutoencoder, Schedule
+from alarmnet import A3Detector, ConvAutoencoder, DenseAutoencoder, Schedule, VaeAnomalies
 from alarmnet.activations import flat_activations
 from alarmnet.datasets import A3_SCENARIOS, DATASETS, DatasetInfo, Images, Table, dataset_info
 from alarmnet.detectors import identity
@@ -567,3 +569,29 @@ def test_a_forests_encodings_are_listed_with_deviations(tmp_path: Path) -> None:
     assert list(forest_encodings.summary(tmp_path / "forest.json"))[2:] == [
         "| ours | 0.650±0.071 | 0.500±0.000 |"
     ]
+
+
+def test_counterexamples_are_drawn_below_normal_images(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    brief = partial(VaeAnomalies, hidden=(8,), code=2, schedule=Schedule(steps=2))
+    monkeypatch.setattr(vae_pictures, "VaeAnomalies", brief)
+    images = np.random.default_rng(0).integers(0, 256, (20, 8, 8), dtype=np.uint8)
+    made = vae_pictures.counterexamples(images, 5.0, seed=0)
+    assert made.shape == (vae_pictures.SHOWN, 8, 8)
+    assert ((made >= 0) & (made <= 1)).all()
+    vae_pictures.draw(images, tmp_path / "vae.png", seed=0)
+    assert (tmp_path / "vae.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_rows_in_short_stand_beside_the_papers(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = [result_of("1d", "published", seed, precision) for seed, precision in ((0, 0.5), (1, 0.7))]
+    found += [result_of("1d", "published", 0, 0.9) | {"known": 5}]
+    monkeypatch.setattr(results, "read", lambda name: found if name == "a3-table-3" else [])
+    short = replace(in_short.A3, rows=[("1d", "a3-table-3", "1d")])
+    lines = list(in_short.in_short(short))
+    assert lines[2:4] == [
+        "| A3, published | 0.76±0.04 |",
+        "| `A3Detector.as_published()` | 0.600±0.141 (2) |",
+    ]
+    assert lines[4] == "| `A3Detector()` |  |"
