@@ -13,8 +13,8 @@ NUMBERS = pa.array([1.0, 2.0, None] * 5)
 
 
 def estimated(cells: pa.Array) -> int:
-    """Without the table itself, so that only the width it is encoded to counts."""
-    return estimated_bytes(pa.table({"x": cells}), rows=100 * len(cells)) - 300 * int(cells.nbytes)
+    """Of many rows without the table itself, so that the width it is encoded to decides."""
+    return estimated_bytes(pa.table({"x": cells}), rows=10**5 * len(cells)) - 3 * 10**5 * int(cells.nbytes)
 
 
 @pytest.mark.parametrize("kind", [pa.string(), pa.large_string(), pa.string_view()])
@@ -33,6 +33,11 @@ def test_networks_of_wide_tables_weigh() -> None:
 
     assert wide(1500) > 400 << 20  # 600 MiB were measured
     assert wide(1500) == pytest.approx(100 * wide(15), rel=0.01)
+
+
+def test_texts_are_not_cut_into_pieces() -> None:
+    texts = pa.table({str(n): [str(m) for m in range(100)] for n in range(100)})  # 10,100 columns encoded
+    assert estimated_bytes(texts, rows=100, by_column=True) < 300 << 20
 
 
 def test_images_take_more_by_their_size_number_and_type() -> None:

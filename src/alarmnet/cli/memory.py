@@ -3,6 +3,7 @@
 import math
 import os
 import resource
+from collections.abc import Sequence
 from pathlib import Path
 
 import pyarrow as pa
@@ -25,20 +26,25 @@ KEPT_MAPS, PASSING_MAPS = 12, 80
 """Numbers a pixel that a convolutional target leaves in memory, and that are there while an image passes it."""
 
 
+def _is_text(kind: pa.DataType) -> bool:
+    return not (pa.types.is_primitive(kind) or pa.types.is_decimal(kind) or pa.types.is_null(kind))
+
+
 def _encoded_width(column: pa.ChunkedArray) -> int:
     missing = int(column.null_count > 0)
     kind = column.type
     if pa.types.is_timestamp(kind) or pa.types.is_date(kind):
         return 4 + missing
-    if pa.types.is_primitive(kind) or pa.types.is_decimal(kind) or pa.types.is_null(kind):
+    if not _is_text(kind):
         return 1 + missing
     texts = len(column.unique()) - missing
     return min(texts, TableEncoder().max_categories) + 1 + missing
 
 
-def _passing_bytes(width: int) -> int:
-    """The networks that read so many encoded columns, each cut into pieces, and a batch that passes them."""
-    read = width * 2 * len(SHARES)
+def _passing_bytes(columns: Sequence[pa.ChunkedArray]) -> int:
+    """The networks that read these columns encoded, all but texts cut into pieces, and a batch that passes them."""
+    pieces = 2 * (len(SHARES) - 1)
+    read = sum(_encoded_width(column) * (1 if _is_text(column.type) else 1 + pieces) for column in columns)
     first, *_ = suggested_hidden(WIDEST)
     weights = read * (
         2 * first + sum(reader.shape.hidden[0] for reader in READERS["inputs"] if reader.shape.hidden)
@@ -56,14 +62,14 @@ def estimated_bytes(sample: pa.Table, *, rows: int, by_column: bool = False) -> 
     Examples
     --------
     >>> estimated_bytes(pa.table({"bytes": [1.0, 2.0]}), rows=1000)
-    903120
+    883664
     """
     width = sum(_encoded_width(column) for column in sample.columns)
     activations = rows * FLOAT32_BYTES * (width + 2 * sum(suggested_hidden(width)))
     table = rows * sample.nbytes / max(len(sample), 1)
     matrix = rows * FLOAT32_BYTES * width
     kept = min(activations, KEPT_ACTIVATIONS)
-    return int(3 * table * (not by_column) + 1.5 * matrix + kept + _passing_bytes(width))
+    return int(3 * table * (not by_column) + 1.5 * matrix + kept + _passing_bytes(sample.columns))
 
 
 def estimated_image_bytes(shape: tuple[int, ...], *, rows: int, pixel_bytes: int) -> int:
