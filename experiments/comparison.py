@@ -56,6 +56,16 @@ def published(table: PaperTable, row: Row, column: str) -> list[str]:
     ]
 
 
+def mean_with_deviation(values: list[float], digits: int) -> str:
+    """The mean of our runs and their sample standard deviation, where there is more than one.
+
+    >>> mean_with_deviation([0.5, 0.7], 3), mean_with_deviation([0.5], 3)
+    ('0.600±0.141', '0.500')
+    """
+    spread = round(stdev(values), digits) if len(values) > 1 else None
+    return with_deviation(mean(values), spread, digits)
+
+
 def our_digits(table: PaperTable) -> int:
     """One more than the paper's, up to the four that results have."""
     return min(table.digits + 1, 4)
@@ -112,12 +122,10 @@ def _line_of_runs(
     table: PaperTable, row: Row, method: str, known: int | None, runs: list[Result], letters: Letters
 ) -> list[str]:
     column = _column(table, row, method, known)
-    digits = our_digits(table)
     cells = []
     for metric in METRICS:
         values = _values(table, method, metric, [run["metrics"][row.name] for run in runs])
-        spread = round(stdev(values), digits) if len(values) > 1 else None
-        cells.append(with_deviation(mean(values), spread, digits))
+        cells.append(mean_with_deviation(values, our_digits(table)))
         if metric in table.metrics and column:
             place = table.metrics.index(metric)
             numbers = row.published[column][place]

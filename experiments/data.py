@@ -78,7 +78,8 @@ def _stratified(table: PaperTable, row: Row, *, known: int | None, seed: int) ->
         anomalies = learned[anomaly[learned] == 1]
         if known > len(anomalies):
             raise InputError(
-                f"{row.data} has {len(anomalies)} anomalies to learn from, fewer than known={known}"
+                f"{row.data} has {len(anomalies)} anomalies to learn from, fewer than known={known}",
+                code="too_many_known",
             )
         kept = np.random.default_rng(seed).permutation(anomalies)[:known]
         learned = np.sort(np.concatenate([learned[anomaly[learned] == 0], kept]))

@@ -7,7 +7,6 @@ import argparse
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from statistics import mean, stdev
 from typing import Any
 
 import numpy as np
@@ -17,6 +16,7 @@ from sklearn.metrics import roc_auc_score
 from sklearn.preprocessing import OrdinalEncoder
 
 from alarmnet import TableEncoder
+from experiments.comparison import mean_with_deviation
 from experiments.data import rows_of
 from experiments.provenance import provenance
 from experiments.tables import NAMES, load_table
@@ -85,7 +85,7 @@ def summary(path: Path) -> Iterator[str]:
     yield f"| isolation forest on {stored['row']}, ROC AUC | {' | '.join(f'on {on}' for on in TRAINED_ON)} |"
     yield "|---" * (1 + len(TRAINED_ON)) + "|"
     for name, values in stored["roc_auc"].items():
-        cells = (f"{mean(values[on]):.3f}±{stdev(values[on]):.3f}" for on in TRAINED_ON)
+        cells = (mean_with_deviation(values[on], 3) for on in TRAINED_ON)
         yield f"| {name} | {' | '.join(cells)} |"
 
 

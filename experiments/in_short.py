@@ -2,13 +2,10 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from statistics import mean, stdev
 
 from experiments import results
-from experiments.comparison import published
+from experiments.comparison import mean_with_deviation, published
 from experiments.tables import load_table
-
-PAPERS = "the paper's"
 
 
 @dataclass(frozen=True)
@@ -23,14 +20,17 @@ class Short:
         Known anomalies; None is all of them.
     rows
         Heading, table and row of each column.
+    paper
+        What the paper's own line is called, and its column.
     methods
-        What each line is called, and its method; a column of the paper, after `PAPERS`.
+        What each of our lines is called, and its method.
     """
 
     heading: str
     metric: str
     known: int | None
     rows: Sequence[tuple[str, str, str]]
+    paper: tuple[str, str]
     methods: dict[str, str]
 
 
@@ -42,8 +42,8 @@ A3 = Short(
         *((f"NSL-KDD {row}", "a3-table-3", row) for row in ("1c", "2c", "1d", "2d")),
         ("credit card 1g", "a3-table-3", "1g"),
     ],
+    paper=("A3, published", "A3"),
     methods={
-        "A3, published": f"{PAPERS} A3",
         "`A3Detector.as_published()`": "published",
         "`A3Detector()`": "defaults",
         "DevNet": "devnet",
@@ -65,8 +65,8 @@ CONV_A3 = Short(
         ("Fashion-MNIST 6", "conv-a3-table-1", "fashion-mnist-6"),
         ("CIFAR-10 airplane", "conv-a3-table-1", "cifar10-airplane"),
     ],
+    paper=("E2E-ConvA3, published", "gamma 10"),
     methods={
-        "E2E-ConvA3, published": f"{PAPERS} gamma 10",
         "`ConvA3Detector.as_published(alarm_weight=10)`": "gamma_10",
         "NN classifier": "neural_classifier",
         "gradient boosting": "gradient_boosting",
@@ -74,25 +74,27 @@ CONV_A3 = Short(
 )
 
 
-def _cell(short: Short, method: str, table_name: str, row_name: str) -> str:
+def _papers(short: Short, table_name: str, row_name: str) -> str:
+    """What the paper prints."""
     table = load_table(table_name)
-    if method.startswith(PAPERS):
-        column = method.removeprefix(f"{PAPERS} ")
-        return published(table, table.rows[row_name], column)[table.metrics.index(short.metric)]
+    return published(table, table.rows[row_name], short.paper[1])[table.metrics.index(short.metric)]
+
+
+def _ours(short: Short, method: str, table_name: str, row_name: str) -> str:
+    """Mean, standard deviation and number of seeds; nothing where nothing ran."""
     values = [
         result["metrics"][row_name][short.metric]
         for result in results.read(table_name)
         if result["method"] == method and result["known"] == short.known and row_name in result["metrics"]
     ]
-    if not values:
-        return ""
-    spread = f"±{stdev(values):.3f}" if len(values) > 1 else ""
-    return f"{mean(values):.3f}{spread} ({len(values)})"
+    return f"{mean_with_deviation(values, 3)} ({len(values)})" if values else ""
 
 
 def in_short(short: Short) -> Iterator[str]:
-    """A line a method: mean, standard deviation and number of seeds."""
+    """The paper's line, and one a method."""
+    places = [place for _, *place in short.rows]
     yield f"| {short.heading} | {' | '.join(heading for heading, *_ in short.rows)} |"
     yield "|---" * (1 + len(short.rows)) + "|"
+    yield f"| {short.paper[0]} | {' | '.join(_papers(short, *place) for place in places)} |"
     for name, method in short.methods.items():
-        yield f"| {name} | {' | '.join(_cell(short, method, *place) for _, *place in short.rows)} |"
+        yield f"| {name} | {' | '.join(_ours(short, method, *place) for place in places)} |"
