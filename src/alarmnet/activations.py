@@ -60,10 +60,23 @@ def flat_activations(network: nn.Module, layers: Sequence[str], batch: Tensor) -
     """
     with recording(network, layers) as outputs:
         output = network(batch)
-    return torch.cat([part.flatten(1) for part in _in_order(outputs, layers)], dim=1), output
+    return flattened(in_order(outputs, layers)), output
 
 
-def _in_order(outputs: dict[str, Tensor], layers: Sequence[str]) -> list[Tensor]:
+def flattened(parts: Sequence[Tensor]) -> Tensor:
+    """Flatten parts of rows, each (B, ...), and put one behind the other: (B, all numbers).
+
+    Maps laid out channels last are copied once, where flattening and concatenating would copy them twice.
+    """
+    widths = [part.shape[1:].numel() for part in parts]
+    together = parts[0].new_empty((len(parts[0]), sum(widths)))
+    for part, into in zip(parts, together.split(widths, dim=1), strict=True):
+        into.view(part.shape).copy_(part)
+    return together
+
+
+def in_order(outputs: dict[str, Tensor], layers: Sequence[str]) -> list[Tensor]:
+    """Return what `recording` kept, in the order of the layers."""
     unread = [name for name in layers if name not in outputs]
     if unread:
         raise InputError(f"the target's forward pass never ran the layer(s) {', '.join(unread)}")
@@ -84,7 +97,7 @@ def stacked(outputs: dict[str, Tensor], layers: Sequence[str]) -> Tensor:
     >>> stacked(maps, ["first", "second"]).shape
     torch.Size([2, 24, 7, 7])
     """
-    maps = _in_order(outputs, layers)
+    maps = in_order(outputs, layers)
     height, width = min(part.shape[2] for part in maps), min(part.shape[3] for part in maps)
     return torch.cat([_pooled(part, height, width) for part in maps], dim=1)
 

@@ -70,7 +70,7 @@ class DenseAlarmNetwork(nn.Module):
         self.hidden = nn.Sequential()
         for number, (before, after) in enumerate(itertools.pairwise((width, *hidden)), start=1):
             self.hidden.add_module(f"linear{number}", nn.Linear(before, after, device="meta"))
-            self.hidden.add_module(f"relu{number}", nn.ReLU())
+            self.hidden.add_module(f"relu{number}", nn.ReLU(inplace=True))
         self.dropout = SeededDropout(dropout)
         self.output = nn.Linear((width, *hidden)[-1], 1, device="meta")
 
@@ -220,7 +220,7 @@ class ConvAlarmNetwork(nn.Module):
             conv = nn.Conv2d(narrow, wide, kernel, padding=padding, bias=False, device="meta")
             self.hidden.add_module(f"conv{number}", conv)
             self.hidden.add_module(f"norm{number}", nn.BatchNorm2d(wide, device="meta"))
-            self.hidden.add_module(f"relu{number}", nn.ReLU())
+            self.hidden.add_module(f"relu{number}", nn.ReLU(inplace=True))
         kept = tuple(min(side, LARGEST_MAP) for side in sides)
         if max(sides) > LARGEST_MAP:
             self.hidden.add_module("pool", nn.AdaptiveAvgPool2d(kept))

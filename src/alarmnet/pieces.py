@@ -74,5 +74,7 @@ class Pieces(nn.Module):
 
     def forward(self, batch: Tensor) -> Tensor:
         """Cut a batch into pieces."""
-        pieces = batch.index_select(1, self.columns).sub_(self.low).div_(self.width).clamp_(0, 1)
-        return torch.cat([batch, pieces], dim=1)
+        inputs = batch.shape[1]
+        cut = batch.index_select(1, torch.cat([torch.arange(inputs, device=batch.device), self.columns]))
+        cut[:, inputs:].sub_(self.low).div_(self.width).clamp_(0, 1)
+        return cut

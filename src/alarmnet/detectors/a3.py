@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from alarmnet._random import torch_generator
 from alarmnet._validation import check_choice, check_real, check_type
-from alarmnet.activations import flat_activations
+from alarmnet.activations import flattened, in_order, recording
 from alarmnet.alarms import AlarmNetworks, DenseAlarm
 from alarmnet.detectors.alarm_training import AlarmTraining
 from alarmnet.detectors.base import MEASURED_BY, BaseDetector, TrainingData, check_anomalies
@@ -331,11 +331,15 @@ class A3Detector(BaseDetector):
             inputs = self._target.inputs(batch)
             if parts == ("inputs",):
                 return inputs.flatten(1)
-            activations, output = flat_activations(self._target, self._target.layers, inputs)
-            found = {"activations": activations, "inputs": inputs.flatten(1)}
-            if "residuals" in parts and (made := self._target.reconstruction(output)) is not None:
-                found["residuals"] = (inputs - made).flatten(1)
-            return torch.cat([found[part] for part in parts if part in found], dim=1)
+            found = {"inputs": [inputs]}
+            with recording(self._target, self._target.layers) as outputs:
+                if "residuals" in parts:
+                    made = self._target.reconstruction(self._target(inputs))
+                    found["residuals"] = [] if made is None else [inputs - made]
+                else:
+                    self._target.run_layers(inputs)
+            found["activations"] = in_order(outputs, self._target.layers)
+            return flattened([numbers for part in parts for numbers in found[part]])
 
     @property
     def _parts_read(self) -> tuple[Part, ...]:

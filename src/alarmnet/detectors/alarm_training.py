@@ -41,7 +41,8 @@ def looked_up(rows: Tensor, read: Read) -> Read:
     if len(rows) * width * 4 > KEPT_ACTIVATIONS:
         return lambda index: read(rows[index])
     kept = rows.new_empty((len(rows), width))
-    for block, into in zip(torch.split(rows, 4096), torch.split(kept, 4096), strict=True):
+    size = block_size(rows.shape[1:])
+    for block, into in zip(torch.split(rows, size), torch.split(kept, size), strict=True):
         into.copy_(read(block))
     return lambda index: kept[index]
 

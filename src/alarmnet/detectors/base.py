@@ -42,11 +42,12 @@ from alarmnet.targets import TargetNetwork
 from alarmnet.thresholds import Scores, conformal_p_values, conformal_threshold
 from alarmnet.training import ProgressFunction, TrainingContext
 
-BLOCK = 1024
+BLOCK = 512
 """Rows scored at once, padded to this many, so that a score never depends on a row's neighbours."""
 
+BLOCK_IMAGES = 128
 BLOCK_INPUTS = 2**20
-"""A block of large images has fewer rows: as many as hold this many pixels."""
+"""Images scored at once: so many, or of large ones as many as hold so many pixels."""
 
 ENCODED_AT_ONCE = 16_384
 """Rows encoded at once while scoring: bounds the memory a large table takes."""
@@ -67,9 +68,9 @@ def block_size(shape: tuple[int, ...]) -> int:
     """How many rows of `shape` are computed at once: the same for every call, whatever their number.
 
     >>> block_size((122,)), block_size((3, 224, 224))
-    (1024, 6)
+    (512, 6)
     """
-    return max(1, min(BLOCK, BLOCK_INPUTS // math.prod(shape)))
+    return max(1, min(BLOCK_IMAGES if len(shape) > 1 else BLOCK, BLOCK_INPUTS // math.prod(shape)))
 
 
 def _indexable(X: Any) -> Any:

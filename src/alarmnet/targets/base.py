@@ -20,6 +20,10 @@ class TargetNetwork(nn.Module, ABC):
         """What the network reads, and reconstructs, of a batch."""
         return batch
 
+    def run_layers(self, batch: Tensor) -> None:
+        """Run as far as the last of `layers`; here to the end."""
+        self(batch)
+
     def reconstruction(self, output: Tensor) -> Tensor | None:
         """What the network put out, on the scale of its `inputs`; None where the target is no autoencoder."""
         return None

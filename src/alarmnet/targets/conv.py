@@ -39,13 +39,13 @@ class ConvAutoencoderNetwork(TargetNetwork):
             steps += [
                 (f"conv{number}", _conv(before, after)),
                 (f"pool{number}", nn.MaxPool2d(2, ceil_mode=True)),
-                (f"relu{number}", nn.ReLU()),
+                (f"relu{number}", nn.ReLU(inplace=True)),
             ]
         for number, (before, after) in enumerate([(8, 8), (8, 8), (8, 16)], start=4):
             steps.append((f"conv{number}", _conv(before, after, padding=0 if number == 6 and cut else 1)))
             if number == 6:
                 steps.append(("dropout", SeededDropout(dropout, whole_channels=True)))
-            steps += [(f"relu{number}", nn.ReLU()), (f"up{number}", nn.Upsample(scale_factor=2))]
+            steps += [(f"relu{number}", nn.ReLU(inplace=True)), (f"up{number}", nn.Upsample(scale_factor=2))]
         for name, step in steps:
             self.hidden.add_module(name, step)
         self.layers = tuple(f"hidden.relu{number}" for number in range(1, 7))
@@ -55,6 +55,10 @@ class ConvAutoencoderNetwork(TargetNetwork):
         """Reconstruct a batch."""
         output: Tensor = self.output(self.hidden(batch))
         return output[..., : self.height, : self.width]
+
+    def run_layers(self, batch: Tensor) -> None:
+        """Without the last up-sampling and the output layer."""
+        self.hidden[:-1](batch)
 
     def row_losses(self, batch: Tensor) -> Tensor:
         """Binary cross-entropy, one number a row."""

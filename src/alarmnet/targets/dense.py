@@ -56,7 +56,7 @@ class DenseAutoencoderNetwork(TargetNetwork):
         self.hidden = nn.Sequential()
         for number, (before, after) in enumerate(itertools.pairwise(sizes), start=1):
             self.hidden.add_module(f"linear{number}", nn.Linear(before, after, device="meta"))
-            self.hidden.add_module(f"relu{number}", nn.ReLU())
+            self.hidden.add_module(f"relu{number}", nn.ReLU(inplace=True))
         self.layers = tuple(f"hidden.relu{number}" for number in range(1, len(sizes)))
         self.dropout = SeededDropout(dropout)
         self.output = nn.Linear(sizes[-1], width, device="meta")
@@ -65,6 +65,10 @@ class DenseAutoencoderNetwork(TargetNetwork):
         """Reconstruct a batch."""
         output: Tensor = self.output(self.dropout(self.hidden(batch)))
         return output
+
+    def run_layers(self, batch: Tensor) -> None:
+        """Without the output layer."""
+        self.hidden(batch)
 
     def row_losses(self, batch: Tensor) -> Tensor:
         """Reconstruction loss, one number a row."""

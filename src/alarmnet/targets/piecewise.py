@@ -28,6 +28,10 @@ class PiecewiseTarget(TargetNetwork):
         """Reconstruct a batch that is cut."""
         return self.network(inputs)  # type: ignore[no-any-return]
 
+    def run_layers(self, batch: Tensor) -> None:
+        """Run the other target's."""
+        self.network.run_layers(batch)
+
     def row_losses(self, batch: Tensor) -> Tensor:
         """Those of the other target."""
         return self.network.row_losses(self.inputs(batch))

@@ -55,7 +55,7 @@ class StridedAutoencoderNetwork(TargetNetwork):
             conv = nn.Conv2d(narrow, wide, kernel, stride, padding, bias=False, device="meta")
             self.encoder.add_module(f"conv{number}", conv)
             self.encoder.add_module(f"norm{number}", nn.BatchNorm2d(wide, device="meta"))
-            self.encoder.add_module(f"relu{number}", nn.ReLU())
+            self.encoder.add_module(f"relu{number}", nn.ReLU(inplace=True))
         if code_weight is not None:
             self.codes = nn.Conv2d(channels[-1], 2 * channels[-1], 1, device="meta")
         for number, (narrow, wide) in reversed(steps):
@@ -77,7 +77,7 @@ class StridedAutoencoderNetwork(TargetNetwork):
             self.decoder.add_module(f"deconv{number}", deconv)
             if not last:
                 self.decoder.add_module(f"norm{number}", nn.BatchNorm2d(narrow, device="meta"))
-                self.decoder.add_module(f"relu{number}", nn.ReLU())
+                self.decoder.add_module(f"relu{number}", nn.ReLU(inplace=True))
         if table:
             self.decoder.add_module("elu", nn.ELU())
             self.decoder.add_module("flat", nn.Flatten())

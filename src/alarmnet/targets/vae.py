@@ -17,7 +17,7 @@ def _stack(sizes: tuple[int, ...]) -> nn.Sequential:
     layers = nn.Sequential()
     for number, (before, after) in enumerate(itertools.pairwise(sizes), start=1):
         layers.add_module(f"linear{number}", nn.Linear(before, after, device="meta"))
-        layers.add_module(f"relu{number}", nn.ReLU())
+        layers.add_module(f"relu{number}", nn.ReLU(inplace=True))
     return layers
 
 
