@@ -28,8 +28,9 @@ class SeededDropout(nn.Module):
         if not self.training or self.rate == 0:
             return batch
         shape = batch.shape[:2] + (1,) * (batch.dim() - 2) if self.whole_channels else batch.shape
-        mask = torch.empty(shape, device=batch.device, dtype=batch.dtype)
-        return batch * mask.bernoulli_(1 - self.rate, generator=self.generator).div_(1 - self.rate)
+        drawn = torch.empty(shape, device=batch.device, dtype=torch.float64).uniform_(generator=self.generator)
+        kept = drawn.lt_(1 - self.rate)  # on the CPU what bernoulli_ draws, in three quarters of the time
+        return batch * kept.to(batch.dtype).div_(1 - self.rate)
 
 
 @contextmanager

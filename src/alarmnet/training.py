@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
+from alarmnet._memory import keep_freed_memory
 from alarmnet._threads import operations, threads_for
 from alarmnet._validation import check_real, check_whole
 from alarmnet.checkpoints import Checkpoint
@@ -117,6 +118,11 @@ def batches(rows: int, batch_size: int, generator: torch.Generator) -> Iterator[
     while True:
         parts = torch.split(torch.randperm(rows, generator=generator), batch_size)
         yield from (part for part in parts if len(part) >= least)
+
+
+def taken(rows: Tensor, numbers: Tensor) -> Tensor:
+    """Rows (N, ...) by their numbers (B,), whatever the device of either: faster than indexing."""
+    return rows.index_select(0, numbers.to(rows.device))
 
 
 class _Watch:
@@ -286,6 +292,7 @@ def train(
         network.eval()
         return state.history
     network.train()
+    keep_freed_memory()
     work = operations(network, schedule.batch_size, training=True)
     with drawing_from(network, noise), threads_for(work):
         for index in islice(batches(rows, schedule.batch_size, generator), state.step, total):

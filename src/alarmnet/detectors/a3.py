@@ -26,7 +26,7 @@ from alarmnet.preprocessing import TableEncoder
 from alarmnet.targets import ConvAutoencoder, DenseAutoencoder, Target, TargetNetwork
 from alarmnet.targets.dense import suggested_hidden
 from alarmnet.targets.piecewise import PiecewiseTarget
-from alarmnet.training import ProgressFunction, Schedule, TrainingContext, train
+from alarmnet.training import ProgressFunction, Schedule, TrainingContext, taken, train
 
 VALIDATION_SHARE = 0.1
 """Share of the training rows that is held out where a schedule has patience."""
@@ -279,7 +279,7 @@ class A3Detector(BaseDetector):
             target.to(data.rows.device)
             self.history_["target"] = train(
                 target,
-                lambda index: target.row_losses(data.rows[data.normal[index]]).mean(),
+                lambda index: target.mean_loss(taken(data.rows, data.normal[index])),
                 name="target",
                 rows=len(data.normal),
                 schedule=self.target_schedule or target_schedule(len(data.normal)),

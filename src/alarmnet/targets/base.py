@@ -14,7 +14,11 @@ class TargetNetwork(nn.Module, ABC):
 
     @abstractmethod
     def row_losses(self, batch: Tensor) -> Tensor:
-        """What training lowers, one number a row: (B, ...) to (B,)."""
+        """How badly the network knows rows, one number each: (B, ...) to (B,)."""
+
+    def mean_loss(self, batch: Tensor) -> Tensor:
+        """What training lowers, a scalar: the mean of `row_losses`, whose value may be an estimate."""
+        return self.row_losses(batch).mean()
 
     def inputs(self, batch: Tensor) -> Tensor:
         """What the network reads, and reconstructs, of a batch."""

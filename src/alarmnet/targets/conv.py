@@ -9,7 +9,7 @@ from alarmnet._validation import check_real
 from alarmnet.errors import InputError
 from alarmnet.layers import SeededDropout
 from alarmnet.targets.base import Target, TargetNetwork
-from alarmnet.targets.dense import reconstruction_losses
+from alarmnet.targets.dense import mean_reconstruction_loss, reconstruction_losses
 
 
 def _conv(before: int, after: int, padding: int = 1) -> nn.Conv2d:
@@ -63,6 +63,10 @@ class ConvAutoencoderNetwork(TargetNetwork):
     def row_losses(self, batch: Tensor) -> Tensor:
         """Binary cross-entropy, one number a row."""
         return reconstruction_losses(self(batch), batch, "cross-entropy")
+
+    def mean_loss(self, batch: Tensor) -> Tensor:
+        """Mean of the cross-entropies."""
+        return mean_reconstruction_loss(self(batch), batch, "cross-entropy")
 
     def reconstruction(self, output: Tensor) -> Tensor:
         """The network's output on the scale of the inputs."""

@@ -3,8 +3,9 @@
 import itertools
 import math
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -23,6 +24,30 @@ def reconstruction_losses(output: Tensor, batch: Tensor, loss: ReconstructionLos
     else:
         values = functional.mse_loss(output, batch, reduction="none")
     return values.flatten(1).mean(1)
+
+
+class _MeanCrossEntropy(torch.autograd.Function):
+    """The mean of `reconstruction_losses` for training, whose gradient needs no logarithm.
+
+    The gradient is that of all rows. The value, which is only reported, is the mean of one row in eight.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, output: Tensor, batch: Tensor) -> Tensor:
+        ctx.differences = output.sigmoid().sub_(batch)
+        return reconstruction_losses(output[::8], batch[::8], "cross-entropy").mean()
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
+        rows, inputs = len(ctx.differences), ctx.differences[0].numel()
+        return ctx.differences.mul_(gradients[0] / rows / inputs), None
+
+
+def mean_reconstruction_loss(output: Tensor, batch: Tensor, loss: ReconstructionLoss) -> Tensor:
+    """What training lowers, a scalar, of what `reconstruction_losses` takes."""
+    if loss == "cross-entropy":
+        return _MeanCrossEntropy.apply(output, batch)  # type: ignore[no-untyped-call,no-any-return]
+    return reconstruction_losses(output, batch, loss).mean()
 
 
 def suggested_hidden(width: int) -> tuple[int, ...]:
@@ -73,6 +98,10 @@ class DenseAutoencoderNetwork(TargetNetwork):
     def row_losses(self, batch: Tensor) -> Tensor:
         """Reconstruction loss, one number a row."""
         return reconstruction_losses(self(batch), batch, self.loss)
+
+    def mean_loss(self, batch: Tensor) -> Tensor:
+        """Mean of the reconstruction losses."""
+        return mean_reconstruction_loss(self(batch), batch, self.loss)
 
     def reconstruction(self, output: Tensor) -> Tensor:
         """The network's output on the scale of the inputs."""

@@ -36,6 +36,10 @@ class PiecewiseTarget(TargetNetwork):
         """Those of the other target."""
         return self.network.row_losses(self.inputs(batch))
 
+    def mean_loss(self, batch: Tensor) -> Tensor:
+        """That of the other target."""
+        return self.network.mean_loss(self.inputs(batch))
+
     def reconstruction(self, output: Tensor) -> Tensor | None:
         """The other target's."""
         return self.network.reconstruction(output)
