@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from alarmnet._validation import MOST_LAYERS, check_real, check_sizes
-from alarmnet.layers import SeededDropout, count_operations
+from alarmnet.layers import FlatMaps, SeededDropout, count_operations
 
 LARGEST_MAP = 4
 """A convolutional alarm averages maps larger than this a side, so that its last layer stays small."""
@@ -222,15 +222,17 @@ class ConvAlarmNetwork(nn.Module):
             self.hidden.add_module(f"norm{number}", nn.BatchNorm2d(wide, device="meta"))
             self.hidden.add_module(f"relu{number}", nn.ReLU(inplace=True))
         kept = tuple(min(side, LARGEST_MAP) for side in sides)
+        self.flat: nn.Module = FlatMaps()
         if max(sides) > LARGEST_MAP:
             self.hidden.add_module("pool", nn.AdaptiveAvgPool2d(kept))
+            self.flat = nn.Flatten()
         self.dropout = SeededDropout(dropout)
         self.output = nn.Linear(channels[-1] * math.prod(kept), 1, device="meta")
         self.operations_a_row = count_operations(self.eval(), shape)
 
     def forward(self, activations: Tensor) -> Tensor:
         """Score a batch."""
-        logits: Tensor = self.output(self.dropout(self.hidden(activations).flatten(1)))
+        logits: Tensor = self.output(self.dropout(self.flat(self.hidden(activations))))
         return logits.squeeze(1)
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -31,6 +32,36 @@ class SeededDropout(nn.Module):
         drawn = torch.empty(shape, device=batch.device, dtype=torch.float64).uniform_(generator=self.generator)
         kept = drawn.lt_(1 - self.rate)  # on the CPU what bernoulli_ draws, in three quarters of the time
         return batch * kept.to(batch.dtype).div_(1 - self.rate)
+
+
+class FlatMaps(nn.Module):
+    """Flattens maps that are laid out channels last, and lays their gradient out so, which is faster for what follows.
+
+    Shapes
+    ------
+    Input: (B, C, H, W). Output: (B, C * H * W).
+    """
+
+    def forward(self, maps: Tensor) -> Tensor:
+        """Flatten."""
+        if maps.requires_grad:
+            maps.register_hook(lambda gradient: gradient.contiguous(memory_format=torch.channels_last))
+        return maps.flatten(1)
+
+
+class FirstRows(torch.autograd.Function):
+    """The first of some rows, with a gradient laid out as these are, where slicing has one that is not."""
+
+    @staticmethod
+    def forward(ctx: Any, rows: Tensor, count: int) -> Tensor:
+        ctx.like = rows.detach()
+        return rows[:count]
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
+        all_rows = torch.zeros_like(ctx.like)
+        all_rows[: len(gradients[0])] = gradients[0]
+        return all_rows, None
 
 
 @contextmanager

@@ -21,7 +21,7 @@ from alarmnet.detectors.base import MEASURED_BY, BaseDetector, TrainingData, blo
 from alarmnet.detectors.input_alarms import InputAlarms
 from alarmnet.detectors.known import KnownAnomalies
 from alarmnet.generators import GaussianNoise, Generator, as_generator
-from alarmnet.layers import materialise
+from alarmnet.layers import FirstRows, materialise
 from alarmnet.preprocessing import TableEncoder
 from alarmnet.targets import StridedAutoencoder
 from alarmnet.targets.strided import StridedAutoencoderNetwork
@@ -465,7 +465,8 @@ class ConvA3Detector(BaseDetector):
         maps = stacked(outputs, target.encoder_layers)
         if not reconstructed:
             return maps, maps.new_zeros(0)
-        return maps, target.losses(codes[:reconstructed], batch[:reconstructed])
+        first: Tensor = FirstRows.apply(codes, reconstructed)  # type: ignore[no-untyped-call]
+        return maps, target.losses(first, batch[:reconstructed])
 
     def _read_blocks(self, rows: Tensor, *, reconstructed: bool) -> tuple[Tensor, Tensor]:
         """Logits of the alarm, and errors where they are wanted, a block at a time."""
