@@ -1,11 +1,13 @@
 """The named layers' outputs are read, and the hooks go again."""
 
+from collections.abc import Sequence
+
 import pytest
 import torch
 from torch import Tensor, nn
 
 from alarmnet import ConvAutoencoder, DenseAutoencoder, InputError
-from alarmnet.activations import flat_activations, recording, stacked
+from alarmnet.activations import flattened, in_order, recording, stacked
 from alarmnet.layers import materialise
 
 
@@ -24,6 +26,12 @@ class Forked(nn.Module):
 
 def hooks(network: nn.Module) -> int:
     return sum(len(layer._forward_hooks) for layer in network.modules())
+
+
+def flat_activations(network: nn.Module, layers: Sequence[str], batch: Tensor) -> tuple[Tensor, Tensor]:
+    with recording(network, layers) as outputs:
+        output = network(batch)
+    return flattened(in_order(outputs, layers)), output
 
 
 def test_activations_stand_in_the_order_named() -> None:
@@ -80,8 +88,12 @@ def test_the_papers_sizes() -> None:
     ]:
         network = recipe.build(shape)
         materialise(network, torch.Generator().manual_seed(0))
-        activations, output = flat_activations(network.eval(), network.layers, torch.rand(2, *shape))
+        batch = torch.rand(2, *shape)
+        activations, output = flat_activations(network.eval(), network.layers, batch)
         assert activations.shape == (2, width)
+        with recording(network, network.layers) as outputs:
+            network.run_layers(batch)
+        assert torch.equal(flattened(in_order(outputs, network.layers)), activations)
         assert output.shape == (2, *shape)
         assert (activations >= 0).all()
 

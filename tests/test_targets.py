@@ -176,3 +176,19 @@ def test_variational_codes_are_drawn_in_training_alone() -> None:
 def test_operations_are_counted() -> None:
     network = built(StridedAutoencoder(channels=(4,)), (1, 8, 8))
     assert network.operations_a_row == 2 * 2 * (9 * 4 * 16)
+
+
+@pytest.mark.parametrize("rows", [64, 37])
+def test_the_loss_that_trains_has_the_gradient_of_the_mean_loss_and_an_eighth_of_its_rows(rows: int) -> None:
+    network = built(DenseAutoencoder(hidden=(9, 4)), (12,))
+    batch = batch_of(rows, 12)
+    found = []
+    for loss in (network.mean_loss(batch), network.row_losses(batch).mean()):
+        network.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        found.append([weight.grad for weight in network.parameters()])
+    for ours, autograds in zip(*found, strict=True):
+        assert ours is not None
+        assert autograds is not None
+        assert torch.equal(ours, autograds)
+    assert network.mean_loss(batch) == network.row_losses(batch[::8]).mean()

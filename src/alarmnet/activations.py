@@ -10,13 +10,15 @@ from torch.nn import functional
 from alarmnet.errors import InputError
 
 
-def _layer(network: nn.Module, name: str) -> nn.Module:
+def _layers(network: nn.Module, names: Sequence[str]) -> list[nn.Module]:
     layers = dict(network.named_modules())
-    if name not in layers:
-        known = ", ".join(key for key in layers if key)
-        raise InputError(f"the target has no layer {name!r}; its layers are: {known}", code="unknown_layer")
-    layer: nn.Module = layers[name]
-    return layer
+    for name in names:
+        if name not in layers:
+            known = ", ".join(key for key in layers if key)
+            raise InputError(
+                f"the target has no layer {name!r}; its layers are: {known}", code="unknown_layer"
+            )
+    return [layers[name] for name in names]
 
 
 @contextmanager
@@ -35,8 +37,8 @@ def recording(network: nn.Module, layers: Sequence[str]) -> Iterator[dict[str, T
 
         return hook
 
-    read = [(_layer(network, name), keep(name)) for name in layers]
-    handles = [layer.register_forward_hook(hook) for layer, hook in read]  # type: ignore[arg-type]
+    read = zip(_layers(network, layers), layers, strict=True)
+    handles = [layer.register_forward_hook(keep(name)) for layer, name in read]  # type: ignore[arg-type]
     try:
         yield outputs
     finally:
@@ -44,33 +46,27 @@ def recording(network: nn.Module, layers: Sequence[str]) -> Iterator[dict[str, T
             handle.remove()
 
 
-def flat_activations(network: nn.Module, layers: Sequence[str], batch: Tensor) -> tuple[Tensor, Tensor]:
-    """Outputs of the named layers, each flattened, concatenated in the order named (A3, section 3.1).
+@torch.no_grad()
+def flattened(parts: Sequence[Tensor]) -> Tensor:
+    """Parts of rows, each flattened, one behind the other (A3, section 3.1); without gradients.
+
+    Maps laid out channels last are copied once, where flattening and concatenating would copy them twice.
 
     Shapes
     ------
-    Input: batch (B, ...). Output: activations (B, A), and the network's own output.
+    Input: parts, each (B, ...). Output: (B, all numbers).
 
     Examples
     --------
-    >>> network = nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 3))
-    >>> activations, output = flat_activations(network, ["1"], torch.zeros(2, 3))
-    >>> activations.shape, output.shape
-    (torch.Size([2, 4]), torch.Size([2, 3]))
-    """
-    with recording(network, layers) as outputs:
-        output = network(batch)
-    return flattened(in_order(outputs, layers)), output
-
-
-def flattened(parts: Sequence[Tensor]) -> Tensor:
-    """Flatten parts of rows, each (B, ...), and put one behind the other: (B, all numbers).
-
-    Maps laid out channels last are copied once, where flattening and concatenating would copy them twice.
+    >>> network = nn.Sequential(nn.Conv2d(1, 2, 3), nn.ReLU(), nn.Flatten(), nn.Linear(72, 4))
+    >>> with recording(network, ["1", "3"]) as outputs:
+    ...     _ = network(torch.zeros(5, 1, 8, 8))
+    >>> flattened(in_order(outputs, ["3", "1"])).shape
+    torch.Size([5, 76])
     """
     widths = [part.shape[1:].numel() for part in parts]
     together = parts[0].new_empty((len(parts[0]), sum(widths)))
-    for part, into in zip(parts, together.split(widths, dim=1), strict=True):
+    for part, into in zip(parts, torch.split(together, widths, dim=1), strict=True):
         into.view(part.shape).copy_(part)
     return together
 

@@ -29,13 +29,15 @@ class SeededDropout(nn.Module):
         if not self.training or self.rate == 0:
             return batch
         shape = batch.shape[:2] + (1,) * (batch.dim() - 2) if self.whole_channels else batch.shape
-        drawn = torch.empty(shape, device=batch.device, dtype=torch.float64).uniform_(generator=self.generator)
+        drawn = torch.empty(shape, device=batch.device, dtype=torch.float64).uniform_(
+            generator=self.generator
+        )
         kept = drawn.lt_(1 - self.rate)  # on the CPU what bernoulli_ draws, in three quarters of the time
         return batch * kept.to(batch.dtype).div_(1 - self.rate)
 
 
 class FlatMaps(nn.Module):
-    """Flattens maps that are laid out channels last, and lays their gradient out so, which is faster for what follows.
+    """Flattens maps that are laid out channels last, and lays their gradient out as they are, which is faster.
 
     Shapes
     ------
@@ -45,8 +47,12 @@ class FlatMaps(nn.Module):
     def forward(self, maps: Tensor) -> Tensor:
         """Flatten."""
         if maps.requires_grad:
-            maps.register_hook(lambda gradient: gradient.contiguous(memory_format=torch.channels_last))
+            maps.register_hook(_channels_last)  # type: ignore[no-untyped-call]
         return maps.flatten(1)
+
+
+def _channels_last(gradient: Tensor) -> Tensor:
+    return gradient.contiguous(memory_format=torch.channels_last)
 
 
 class FirstRows(torch.autograd.Function):
@@ -54,11 +60,13 @@ class FirstRows(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, rows: Tensor, count: int) -> Tensor:
+        """Take them."""
         ctx.like = rows.detach()
         return rows[:count]
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
+        """Zero for the other rows."""
         all_rows = torch.zeros_like(ctx.like)
         all_rows[: len(gradients[0])] = gradients[0]
         return all_rows, None

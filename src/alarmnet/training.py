@@ -1,7 +1,7 @@
 """The one training loop: target, generator and alarm all learn through it."""
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, NamedTuple
@@ -11,12 +11,13 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from alarmnet._memory import keep_freed_memory
+from alarmnet._processor import flushing_denormals, keep_freed_memory
 from alarmnet._threads import operations, threads_for
 from alarmnet._validation import check_real, check_whole
 from alarmnet.checkpoints import Checkpoint
 from alarmnet.errors import InputError, TrainingDivergedError
 from alarmnet.layers import drawing_from
+from alarmnet.optimiser import AdamW
 
 CHECKS = 20
 """How often a training run looks at its held-out rows."""
@@ -155,15 +156,15 @@ def _evaluated(network: nn.Module, loss: Callable[[], Tensor]) -> float:
     return value
 
 
-def _shrink(network: nn.Module, by: float) -> None:
+def _shrink(weights: Iterable[Tensor], by: float) -> None:
     with torch.no_grad():
-        for weight in network.parameters():
+        for weight in weights:
             if weight.dim() > 1:
                 weight.copy_(functional.softshrink(weight, by))
 
 
-MOMENTS = ("step", "exp_avg", "exp_avg_sq")
-"""What AdamW keeps of each weight."""
+Optimiser = Callable[[float], object]
+"""Takes a step at a learning rate, by the gradients that the weights have."""
 
 
 @dataclass
@@ -174,7 +175,7 @@ class _State:
     """
 
     network: nn.Module
-    optimiser: torch.optim.Optimizer
+    optimiser: Optimiser
     watch: _Watch
     generators: Sequence[torch.Generator]
     step: int = 0
@@ -200,9 +201,8 @@ class _State:
             tensors |= {f"best.{name}": tensor for name, tensor in (watch.weights or {}).items()}
             tensors |= {f"generator.{n}": drawn.get_state() for n, drawn in enumerate(self.generators)}
             tensors["losses"] = torch.stack(self.losses) if self.losses else torch.empty(0)
-            for name, weight in self.network.named_parameters():
-                moments = self.optimiser.state[weight]
-                tensors |= {f"{moment}.{name}": moments[moment] for moment in MOMENTS if moment in moments}
+            if isinstance(self.optimiser, AdamW):
+                tensors |= {f"optimiser.{name}": tensor for name, tensor in self.optimiser.kept().items()}
         return facts, {name: tensor.numpy(force=True) for name, tensor in tensors.items()}
 
     def restore(self, facts: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> None:
@@ -222,13 +222,11 @@ class _State:
         if facts["best"] is not None:
             self.watch.best, self.watch.weights = facts["best"], under("best")
         self.watch.stale = facts["stale"]
-        weights = dict(self.network.named_parameters())
-        self.losses = list(tensors["losses"].to(next(iter(weights.values())).device))
-        for moment in MOMENTS:
-            for name, tensor in under(moment).items():
-                like = weights[name].detach() if tensor.dim() else tensor.to(weights[name].device)
-                # laid out as the weight is, since the fused optimiser goes through both side by side
-                self.optimiser.state[weights[name]][moment] = torch.empty_like(like).copy_(tensor)
+        self.losses = list(tensors["losses"].to(next(self.network.parameters()).device))
+        if isinstance(self.optimiser, AdamW):
+            kept = under("optimiser")
+            for name, tensor in self.optimiser.kept().items():
+                tensor.copy_(kept[name])
 
 
 def train(
@@ -243,7 +241,7 @@ def train(
     draws: Sequence[torch.Generator] = (),
     validation_loss: Callable[[], Tensor] | None = None,
     context: TrainingContext = ALONE,
-    optimiser: torch.optim.Optimizer | None = None,
+    optimiser: Optimiser | None = None,
 ) -> list[dict[str, float]]:
     """Train `network` in place and leave it in evaluation mode.
 
@@ -266,7 +264,7 @@ def train(
     context
         Who is told, and where the run is kept: one that was interrupted goes on from there.
     optimiser
-        Of the network's weights, on the schedule's learning rate; None is AdamW. A checkpoint keeps no other.
+        Changes the network's weights, each step; None is AdamW. A checkpoint keeps no other.
 
     Returns
     -------
@@ -280,9 +278,7 @@ def train(
     """
     total = schedule.total_steps(rows)
     check_every = math.ceil(total / CHECKS)
-    optimiser = optimiser or torch.optim.AdamW(
-        network.parameters(), lr=schedule.learning_rate, weight_decay=schedule.weight_decay, fused=True
-    )
+    optimiser = optimiser or AdamW(network, weight_decay=schedule.weight_decay)
     watch = _Watch(network, schedule.patience)
     state = _State(network, optimiser, watch, (noise, *draws))
     stage = context.checkpoint.stage(name, total) if context.checkpoint else None
@@ -292,17 +288,19 @@ def train(
         network.eval()
         return state.history
     network.train()
+    weights = list(network.parameters())
     keep_freed_memory()
     work = operations(network, schedule.batch_size, training=True)
-    with drawing_from(network, noise), threads_for(work):
+    with drawing_from(network, noise), threads_for(work), flushing_denormals():
         for index in islice(batches(rows, schedule.batch_size, generator), state.step, total):
-            optimiser.param_groups[0]["lr"] = schedule.learning_rate_at(state.step / total)
-            optimiser.zero_grad()
+            learning_rate = schedule.learning_rate_at(state.step / total)
+            for weight in weights:
+                weight.grad = None
             value = loss(index)
             value.backward()  # type: ignore[no-untyped-call]
-            optimiser.step()
+            optimiser(learning_rate)
             if schedule.sparsity:
-                _shrink(network, schedule.sparsity * optimiser.param_groups[0]["lr"])
+                _shrink(weights, schedule.sparsity * learning_rate)
             state.losses.append(value.detach())
             state.step += 1
             if state.step % check_every == 0 or state.step == total:

@@ -111,6 +111,12 @@ class DevNet(NeuralBaseline):
             penalty = self.weight_penalty * sum(weight.square().sum() for weight in hidden)
             return deviation_loss(scores, anomalous, references, margin=self.margin) + penalty
 
+        rmsprop = torch.optim.RMSprop(network.parameters(), alpha=0.9, eps=1e-7)
+
+        def step(learning_rate: float) -> None:
+            rmsprop.param_groups[0]["lr"] = learning_rate
+            rmsprop.step()
+
         self._train(
             network,
             loss,
@@ -118,9 +124,7 @@ class DevNet(NeuralBaseline):
             over=torch.from_numpy(normal_rows(labels)),
             schedule=schedule,
             device=rows.device,
-            optimiser=torch.optim.RMSprop(
-                network.parameters(), lr=schedule.learning_rate, alpha=0.9, eps=1e-7
-            ),
+            optimiser=step,
         )
 
     def _block_scores(self, block: Tensor) -> Tensor:
