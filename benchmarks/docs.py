@@ -17,7 +17,7 @@ from benchmarks import (
     alarm_rate,
     choose_conv_defaults,
     choose_defaults,
-    conv_speed,
+    conv_layouts,
     few_labels,
     interruption,
     model_files,
@@ -60,7 +60,7 @@ def tables() -> dict[str, tuple[str, Iterable[str]]]:
         **{part: ("speed.md", speed.table(RESULTS / "speed.json", part)) for part in speed.PARTS},
         "interruption": ("command-line.md", interruption.summary(RESULTS / "interruption.json")),
         "size": ("speed.md", size.table(RESULTS / "size.json")),
-        "a convolutional step": ("speed.md", conv_speed.table(RESULTS / "conv_speed.jsonl")),
+        "convolutions": ("speed.md", conv_layouts.table(RESULTS / "conv_layouts.jsonl")),
         "validation of the convolutional detector": (
             "defaults.md",
             choose_conv_defaults.table(RESULTS / "conv_defaults.jsonl", choose_conv_defaults.COMMITTED),

@@ -4,7 +4,8 @@
 
 A step's bare products are its matrix products and convolutions, recorded from a step and repeated with nothing
 between them; both are timed in turn while training runs, in processor time, and the figures are medians of 20
-turns. The neighbour is a process that computes without pause; alone and beside it alternate.
+turns. After other work the products find caches cold, as in a step; warm they are when they are repeated at once,
+which is timed too. The neighbour is a process that computes without pause; alone and beside it alternate.
 """
 
 import argparse
@@ -84,26 +85,37 @@ def recorded(make: Make, X: np.ndarray, y: np.ndarray, batch_size: int) -> dict[
     return found
 
 
+def floors_of(products: Products) -> tuple[float, float]:
+    """Seconds of bare products after other work, and when they are repeated."""
+    return seconds_of(products), statistics.median(seconds_of(products) for _ in range(4))
+
+
+def ratios(seconds: float, cold: float, warm: float) -> dict[str, float]:
+    """Of a piece of work to its bare products."""
+    ms = {"ms": 1e3 * seconds, "products_ms": 1e3 * cold, "warm_products_ms": 1e3 * warm}
+    return ms | {"ratio": seconds / cold, "warm_ratio": seconds / warm}
+
+
 def step_ratios(make: Make, shape: tuple[int, ...], batch_size: int) -> Iterator[dict[str, Any]]:
     """A step and its bare products, for each network that is trained."""
     X, y = data_of(shape)
     products = recorded(make, X, y, batch_size)
-    turns: dict[str, list[tuple[float, float]]] = {name: [] for name in products}
+    turns: dict[str, list[tuple[float, ...]]] = {name: [] for name in products}
     began = processor_clock()
 
     def note(state: Progress) -> None:
         nonlocal began
         step = (processor_clock() - began) / STEPS_A_TURN
         if state.network in turns:
-            turns[state.network].append((step, seconds_of(products[state.network])))
+            turns[state.network].append((step, *floors_of(products[state.network])))
         began = processor_clock()
 
     schedule = Schedule(steps=TURNS * STEPS_A_TURN, batch_size=batch_size)
     make(schedule).set_params(verbose=note).fit(X, y)
-    for name, pairs in turns.items():
-        step, floor = np.median(pairs[1:], axis=0)  # the first turn has what comes before a training
-        found = {"what": f"{name} step", "ms": 1e3 * step, "products_ms": 1e3 * floor, "ratio": step / floor}
-        yield found | {"threads": products[name].threads} | _gpu_share(products[name], step)
+    for name, found in turns.items():
+        step, *floors = np.median(found[1:], axis=0)  # the first turn has what comes before a training
+        what = {"what": f"{name} step", "threads": products[name].threads}
+        yield what | ratios(step, *floors) | _gpu_share(products[name], step)
 
 
 def _gpu_share(products: Products, step: float) -> dict[str, float]:
@@ -132,11 +144,10 @@ def scoring_ratio(make: Make, shape: tuple[int, ...], batch_size: int) -> Iterat
         "scoring 4,096 rows": lambda: detector.logits(X),
         "the same, already encoded": lambda: detector._matrix_logits(matrix),
     }
-    turns = [[seconds_of(call) for call in (*calls.values(), products)] for _ in range(TURNS + 1)]
-    *scored, floor = np.median(turns[1:], axis=0)
+    turns = [[*map(seconds_of, calls.values()), *floors_of(products)] for _ in range(TURNS + 1)]
+    *scored, cold, warm = np.median(turns[1:], axis=0)
     for what, seconds in zip(calls, scored, strict=True):
-        ms = {"ms": 1e3 * seconds, "products_ms": 1e3 * floor * blocks, "ratio": seconds / (floor * blocks)}
-        yield {"what": what, **ms, "threads": products.threads}
+        yield {"what": what, "threads": products.threads} | ratios(seconds, cold * blocks, warm * blocks)
 
 
 def products_part() -> Iterator[dict[str, Any]]:
@@ -247,12 +258,12 @@ PARTS: dict[str, Callable[[], Iterator[dict[str, Any]]]] = {
     "neighbour": neighbour_part,
 }
 HEADINGS = {
-    "products": "| case | what | threads | ms | bare products, ms | ratio |",
+    "products": "| case | what | threads | ms | bare products, ms | ratio | ratio, caches warm |",
     "methods": "| method | fit, s | score, s | A3Detector's fit / its | A3Detector's score / its |",
     "neighbour": "| case | threads | alone, s | beside a busy neighbour, s | ratio |",
 }
 COLUMNS = {
-    "products": ("case", "what", "threads", "ms", "products_ms", "ratio"),
+    "products": ("case", "what", "threads", "ms", "products_ms", "ratio", "warm_ratio"),
     "methods": ("method", "fit_seconds", "score_seconds", "fit_ratio", "score_ratio"),
     "neighbour": ("case", "threads", "alone_seconds", "beside_seconds", "ratio"),
 }

@@ -16,7 +16,7 @@ def keep_freed_memory() -> None:
     page: gradients, at every step. It raises the threshold to the size of what has been freed, so one block is
     freed here, which is never touched. Elsewhere this does nothing.
     """
-    torch.empty(KEPT, dtype=torch.uint8)
+    torch.empty(KEPT, dtype=torch.uint8, device="cpu")
 
 
 @contextmanager
@@ -26,7 +26,7 @@ def flushing_denormals() -> Iterator[None]:
     Adam's moments of weights whose gradients have become zero decay to such numbers, with which processors compute
     many times slower. No weight is changed by them.
     """
-    flushed = float(torch.tensor(1e-39) + 0) == 0
+    flushed = float(torch.tensor(1e-39, device="cpu") + 0) == 0
     torch.set_flush_denormal(True)
     try:
         yield

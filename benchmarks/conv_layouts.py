@@ -1,10 +1,9 @@
-"""Times a step of `ConvA3Detector` beside its bare convolutions, forward and backward, in the same run.
+"""Times the convolutions of a step of `ConvA3Detector`, forward and backward, in other layouts and number formats.
 
-    python -m benchmarks.conv_speed --out benchmarks/results/conv_speed.jsonl
+    python -m benchmarks.conv_layouts --out benchmarks/results/conv_layouts.jsonl
 
-The floor is each convolution and deconvolution of the step on inputs of its size, laid out channels last, one after
-the other, without anything between. Beside it: the same in the usual layout and in bfloat16, and Adam's step with
-and without fusing. Medians of 20 checks of a training run, and of 20 repetitions, on as many threads.
+Each convolution and deconvolution of the step on inputs of its size, one after the other, without anything between:
+channels last in float32, as the detector has them, in the usual layout, and in bfloat16. Medians of 20 repetitions.
 """
 
 import argparse
@@ -24,9 +23,8 @@ from torch import Tensor, nn
 
 from alarmnet import AlarmnetWarning, ConvA3Detector, Schedule
 from alarmnet._threads import threads_for
-from alarmnet.training import Progress
 
-ROWS, BATCH, STEPS_A_CHECK = 2048, 128, 5
+ROWS, BATCH = 1024, 128
 SHAPES: dict[str, tuple[int, ...]] = {
     "MNIST, 1 x 28 x 28": (28, 28),
     "CIFAR-10, 3 x 32 x 32": (3, 32, 32),
@@ -47,19 +45,11 @@ def median_of(call: Callable[[], object], repetitions: int = 20) -> float:
     return statistics.median(seconds)
 
 
-def train_timed(shape: tuple[int, ...]) -> tuple[float, ConvA3Detector]:
-    """Seconds a step, and the trained detector."""
+def trained(shape: tuple[int, ...]) -> ConvA3Detector:
+    """A detector for rows of one shape, after two steps."""
     X = np.random.default_rng(0).random((ROWS, *shape), dtype=np.float32)
-    times: list[float] = []
-
-    def note(_state: Progress) -> None:
-        times.append(time.perf_counter())
-
-    detector = ConvA3Detector(
-        schedule=Schedule(steps=20 * STEPS_A_CHECK, batch_size=BATCH), random_state=0, verbose=note
-    )
-    detector.fit(X, np.arange(ROWS) % 2)
-    return statistics.median(np.diff(times)) / STEPS_A_CHECK, detector
+    schedule = Schedule(steps=2, batch_size=BATCH)
+    return ConvA3Detector(schedule=schedule, random_state=0).fit(X, np.arange(ROWS) % 2)
 
 
 def convolutions_of(detector: ConvA3Detector, shape: tuple[int, ...]) -> list[tuple[nn.Module, Tensor]]:
@@ -95,27 +85,16 @@ def forward_and_backward(
 
 def measured(name: str, shape: tuple[int, ...]) -> dict[str, object]:
     """All ratios for rows of one shape."""
-    step, detector = train_timed(shape)
+    detector = trained(shape)
     calls = convolutions_of(detector, tuple(detector._calibration_matrix.shape[1:]))
     last, usual = torch.channels_last, torch.contiguous_format
     floor = median_of(forward_and_backward(calls, last, torch.float32))
-    weights = [weight for part in (detector._target, detector._alarm) for weight in part.parameters()]
-    for weight in weights:
-        weight.requires_grad_(True)
-        weight.grad = torch.ones_like(weight)
-    unfused = median_of(torch.optim.AdamW(weights, foreach=False).step)
-    ratios = {
-        "step / bare convolutions": step / floor,
+    found = {
+        "convolutions, ms": 1e3 * floor,
         "usual layout / channels last": median_of(forward_and_backward(calls, usual, torch.float32)) / floor,
         "bfloat16 / float32": median_of(forward_and_backward(calls, last, torch.bfloat16)) / floor,
-        "Adam / fused Adam": unfused / median_of(torch.optim.AdamW(weights, fused=True).step),
     }
-    times = {"step, ms": 1e3 * step, "bare convolutions, ms": 1e3 * floor}
-    return {
-        "shape": name,
-        "rows a step": 2 * BATCH,
-        **{key: round(x, 2) for key, x in (times | ratios).items()},
-    }
+    return {"shape": name, "rows a step": 2 * BATCH} | {key: round(x, 2) for key, x in found.items()}
 
 
 def table(path: Path) -> Iterator[str]:
