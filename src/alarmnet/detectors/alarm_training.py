@@ -101,7 +101,7 @@ class AlarmTraining:
         alarm = self._built(reader, nothing.shape[1])
 
         def counterexamples(rows: Tensor) -> Tensor:
-            return read(sample(data.rows[rows], draws)) if sample else nothing
+            return read(sample(taken(data.rows, rows), draws)) if sample else nothing
 
         def loss(index: Tensor) -> Tensor:
             rows, labels = shown[index], (index >= len(normal)).to(device, torch.float32)
