@@ -80,6 +80,18 @@ def test_a_layer_that_never_runs_or_puts_out_no_tensor_is_refused() -> None:
     assert hooks(network) == 0
 
 
+def test_an_output_that_is_overwritten_is_refused() -> None:
+    network = nn.Sequential(nn.Linear(3, 4), nn.ReLU(inplace=True))
+    with pytest.raises(InputError, match="layer '0' puts out is overwritten"):
+        flat_activations(network, ["0"], torch.zeros(2, 3))
+    assert hooks(network) == 0
+
+
+def test_parts_of_several_types_are_promoted() -> None:
+    parts = [torch.ones(2, 1, dtype=torch.float16), torch.full((2, 1), 1e5), torch.tensor([[3], [4]])]
+    assert torch.equal(flattened(parts), torch.tensor([[1, 1e5, 3], [1, 1e5, 4]]))
+
+
 def test_the_papers_sizes() -> None:
     """A3: 725 activations for NSL-KDD, 7432 for images of 28 x 28."""
     for recipe, shape, width in [

@@ -1,11 +1,13 @@
-"""The step of Adam is PyTorch's."""
+"""The step of Adam is PyTorch's, and denormal numbers are zero in it, and only there."""
 
 import subprocess
 import sys
 
+import pytest
 import torch
 from torch import nn
 
+from alarmnet._threads import threads_for
 from alarmnet.optimiser import AdamW
 
 
@@ -34,6 +36,30 @@ def test_it_is_pytorchs_bit_for_bit() -> None:
     assert step.steps == 19
     for mine, other in zip(ours.parameters(), theirs.parameters(), strict=True):
         assert torch.equal(mine, other)
+
+
+def test_without_gradients_nothing_is_moved() -> None:
+    step = AdamW(network())
+    step(0.1)
+    assert step.steps == 0
+
+
+@pytest.mark.parametrize("before", [False, True])
+def test_a_step_flushes_denormals_and_the_callers_setting_comes_back(before: bool) -> None:
+    weights = nn.Linear(64, 64)
+    step = AdamW(weights)
+    weights.weight.grad = torch.zeros(64, 64)
+    step.moments["exp_avg"]["weight"].fill_(1.2e-38)  # times 0.9 it is denormal
+    if not torch.set_flush_denormal(before):
+        pytest.skip("this processor does not flush denormal numbers")
+    try:
+        with threads_for(0):
+            step(0.1)
+        assert (float(torch.tensor(1e-39) + 0) == 0) is before
+        torch.set_flush_denormal(False)
+        assert not step.moments["exp_avg"]["weight"].any()
+    finally:
+        torch.set_flush_denormal(False)
 
 
 def test_training_does_not_import_pytorchs_compiler() -> None:

@@ -192,3 +192,5 @@ def test_the_loss_that_trains_has_the_gradient_of_the_mean_loss_and_an_eighth_of
         assert autograds is not None
         assert torch.equal(ours, autograds)
     assert network.mean_loss(batch) == network.row_losses(batch[::8]).mean()
+    batch[3, 5] = float("inf")
+    assert not network.mean_loss(batch).isfinite()

@@ -1,7 +1,8 @@
-"""Runs a network and returns what its named layers put out."""
+"""What the named layers of a network put out while it runs."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import reduce
 
 import torch
 from torch import Tensor, nn
@@ -25,15 +26,17 @@ def _layers(network: nn.Module, names: Sequence[str]) -> list[nn.Module]:
 def recording(network: nn.Module, layers: Sequence[str]) -> Iterator[dict[str, Tensor]]:
     """While open, every forward pass writes the named layers' outputs into the dict it yields.
 
-    The hooks are removed on leaving, also after an error.
+    The hooks are removed on leaving, also after an error. An output that a later layer has overwritten is refused,
+    as far as PyTorch keeps count.
     """
     outputs: dict[str, Tensor] = {}
+    versions: dict[str, int] = {}
 
     def keep(name: str) -> object:
         def hook(_module: nn.Module, _inputs: object, output: object) -> None:
             if not isinstance(output, Tensor):
                 raise InputError(f"layer {name!r} puts out {type(output).__name__}; alarmnet reads tensors")
-            outputs[name] = output
+            outputs[name], versions[name] = output, _version(output)
 
         return hook
 
@@ -44,6 +47,16 @@ def recording(network: nn.Module, layers: Sequence[str]) -> Iterator[dict[str, T
     finally:
         for handle in handles:
             handle.remove()
+    overwritten = [name for name, output in outputs.items() if _version(output) != versions[name]]
+    if overwritten:
+        raise InputError(
+            f"what layer {overwritten[0]!r} puts out is overwritten by a layer that works in place; read that layer"
+        )
+
+
+def _version(tensor: Tensor) -> int:
+    """How often a tensor has been written to; in inference mode nobody counts."""
+    return 0 if tensor.is_inference() else tensor._version
 
 
 @torch.no_grad()
@@ -65,7 +78,8 @@ def flattened(parts: Sequence[Tensor]) -> Tensor:
     torch.Size([5, 76])
     """
     widths = [part.shape[1:].numel() for part in parts]
-    together = parts[0].new_empty((len(parts[0]), sum(widths)))
+    kind = reduce(torch.promote_types, [part.dtype for part in parts])
+    together = parts[0].new_empty((len(parts[0]), sum(widths)), dtype=kind)
     for part, into in zip(parts, torch.split(together, widths, dim=1), strict=True):
         into.view(part.shape).copy_(part)
     return together

@@ -222,10 +222,10 @@ class ConvAlarmNetwork(nn.Module):
             self.hidden.add_module(f"norm{number}", nn.BatchNorm2d(wide, device="meta"))
             self.hidden.add_module(f"relu{number}", nn.ReLU(inplace=True))
         kept = tuple(min(side, LARGEST_MAP) for side in sides)
-        self.flat: nn.Module = FlatMaps()
-        if max(sides) > LARGEST_MAP:
+        pooled = max(sides) > LARGEST_MAP
+        if pooled:
             self.hidden.add_module("pool", nn.AdaptiveAvgPool2d(kept))
-            self.flat = nn.Flatten()
+        self.flat = nn.Flatten() if pooled else FlatMaps()  # the pool lays the gradient out itself
         self.dropout = SeededDropout(dropout)
         self.output = nn.Linear(channels[-1] * math.prod(kept), 1, device="meta")
         self.operations_a_row = count_operations(self.eval(), shape)

@@ -14,7 +14,7 @@ from alarmnet._validation import check_real, check_sizes, check_type, check_whol
 from alarmnet.errors import InputError
 from alarmnet.layers import materialise
 from alarmnet.targets.vae import VariationalAutoencoder
-from alarmnet.training import ALONE, Schedule, TrainingContext, taken, train
+from alarmnet.training import ALONE, Schedule, TrainingContext, rows_at, train
 
 Sampler = Callable[[Tensor, torch.Generator], Tensor]
 """A batch of encoded rows and a generator to draw from, to as many counterexamples of the same shape."""
@@ -167,7 +167,7 @@ class VaeAnomalies(Generator):
         network.to(rows.device)
         train(
             network,
-            lambda index: network.mean_loss(taken(rows, index)),
+            lambda index: network.mean_loss(rows_at(rows, index)),
             name="generator",
             rows=len(rows),
             schedule=self.schedule,

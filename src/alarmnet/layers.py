@@ -1,4 +1,4 @@
-"""Building blocks whose chance is seeded: dropout and initial weights that draw from a given generator."""
+"""Building blocks: dropout and weights that draw from a given generator, and maps laid out channels last."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 from torch.utils.flop_counter import FlopCounterMode
 
 
@@ -29,15 +30,20 @@ class SeededDropout(nn.Module):
         if not self.training or self.rate == 0:
             return batch
         shape = batch.shape[:2] + (1,) * (batch.dim() - 2) if self.whole_channels else batch.shape
-        drawn = torch.empty(shape, device=batch.device, dtype=torch.float64).uniform_(
-            generator=self.generator
+        return batch * self._kept(torch.empty(shape, device=batch.device, dtype=batch.dtype)).div_(
+            1 - self.rate
         )
-        kept = drawn.lt_(1 - self.rate)  # on the CPU what bernoulli_ draws, in three quarters of the time
-        return batch * kept.to(batch.dtype).div_(1 - self.rate)
+
+    def _kept(self, mask: Tensor) -> Tensor:
+        """Fill a mask with 1 for what is kept; on the CPU from doubles, as `bernoulli_` draws there, but faster."""
+        if mask.is_cpu:
+            drawn = torch.empty(mask.shape, dtype=torch.float64).uniform_(generator=self.generator)
+            return mask.copy_(drawn.lt_(1 - self.rate))
+        return mask.bernoulli_(1 - self.rate, generator=self.generator)
 
 
 class FlatMaps(nn.Module):
-    """Flattens maps that are laid out channels last, and lays their gradient out as they are, which is faster.
+    """Flattens maps that are laid out channels last; their gradient is laid out so too, which is faster.
 
     Shapes
     ------
@@ -61,13 +67,14 @@ class FirstRows(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, rows: Tensor, count: int) -> Tensor:
         """Take them."""
-        ctx.like = rows.detach()
+        ctx.save_for_backward(rows)
         return rows[:count]
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
         """Zero for the other rows."""
-        all_rows = torch.zeros_like(ctx.like)
+        all_rows = torch.zeros_like(*ctx.saved_tensors)
         all_rows[: len(gradients[0])] = gradients[0]
         return all_rows, None
 

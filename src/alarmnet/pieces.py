@@ -75,6 +75,7 @@ class Pieces(nn.Module):
     def forward(self, batch: Tensor) -> Tensor:
         """Cut a batch into pieces."""
         inputs = batch.shape[1]
+        # taken out together, since putting pieces behind the inputs afterwards would copy them
         cut = batch.index_select(1, torch.cat([torch.arange(inputs, device=batch.device), self.columns]))
         cut[:, inputs:].sub_(self.low).div_(self.width).clamp_(0, 1)
         return cut

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from alarmnet._processor import flushing_denormals, keep_freed_memory
+from alarmnet._memory import keep_freed_memory
 from alarmnet._threads import operations, threads_for
 from alarmnet._validation import check_real, check_whole
 from alarmnet.checkpoints import Checkpoint
@@ -121,7 +121,7 @@ def batches(rows: int, batch_size: int, generator: torch.Generator) -> Iterator[
         yield from (part for part in parts if len(part) >= least)
 
 
-def taken(rows: Tensor, numbers: Tensor) -> Tensor:
+def rows_at(rows: Tensor, numbers: Tensor) -> Tensor:
     """Rows (N, ...) by their numbers (B,), whatever the device of either: faster than indexing."""
     return rows.index_select(0, numbers.to(rows.device))
 
@@ -269,7 +269,8 @@ def train(
     Returns
     -------
     list of dict
-        One entry a check: `step`, `loss` (mean since the last check) and, where watched, `validation_loss`.
+        One entry a check: `step`, `loss` (mean since the last check of what `loss` gave) and, where watched,
+        `validation_loss`.
 
     Raises
     ------
@@ -291,7 +292,7 @@ def train(
     weights = list(network.parameters())
     keep_freed_memory()
     work = operations(network, schedule.batch_size, training=True)
-    with drawing_from(network, noise), threads_for(work), flushing_denormals():
+    with drawing_from(network, noise), threads_for(work):
         for index in islice(batches(rows, schedule.batch_size, generator), state.step, total):
             learning_rate = schedule.learning_rate_at(state.step / total)
             for weight in weights:

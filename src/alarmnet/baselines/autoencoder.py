@@ -11,7 +11,7 @@ from alarmnet.baselines.neural import NeuralBaseline, normal_rows
 from alarmnet.detectors.a3 import target_schedule
 from alarmnet.preprocessing import TableEncoder
 from alarmnet.targets import TARGETS, AnyAutoencoder, ConvAutoencoder, DenseAutoencoder, TargetNetwork
-from alarmnet.training import ProgressFunction, Schedule, taken
+from alarmnet.training import ProgressFunction, Schedule, rows_at
 
 
 class AutoencoderBaseline(NeuralBaseline):
@@ -71,7 +71,7 @@ class AutoencoderBaseline(NeuralBaseline):
         training, held = self._hold_out(normal, schedule)
         self._train(
             network,
-            lambda index: network.mean_loss(taken(rows, index)),
+            lambda index: network.mean_loss(rows_at(rows, index)),
             name="autoencoder",
             over=training,
             schedule=schedule,

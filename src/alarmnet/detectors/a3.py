@@ -26,7 +26,7 @@ from alarmnet.preprocessing import TableEncoder
 from alarmnet.targets import ConvAutoencoder, DenseAutoencoder, Target, TargetNetwork
 from alarmnet.targets.dense import suggested_hidden
 from alarmnet.targets.piecewise import PiecewiseTarget
-from alarmnet.training import ProgressFunction, Schedule, TrainingContext, taken, train
+from alarmnet.training import ProgressFunction, Schedule, TrainingContext, rows_at, train
 
 VALIDATION_SHARE = 0.1
 """Share of the training rows that is held out where a schedule has patience."""
@@ -131,7 +131,7 @@ class A3Detector(BaseDetector):
     label_counts_
         Rows by label, and how many rows equal a known anomaly but are not labelled so.
     history_
-        The losses of each network's training.
+        The losses of each network's training; on training rows, a dense or convolutional target's are estimated.
     encoder_, seed_, n_features_in_, feature_names_in_
         The learned encoder, the seed, and the input as scikit-learn describes it.
 
@@ -279,7 +279,7 @@ class A3Detector(BaseDetector):
             target.to(data.rows.device)
             self.history_["target"] = train(
                 target,
-                lambda index: target.mean_loss(taken(data.rows, data.normal[index])),
+                lambda index: target.mean_loss(rows_at(data.rows, data.normal[index])),
                 name="target",
                 rows=len(data.normal),
                 schedule=self.target_schedule or target_schedule(len(data.normal)),

@@ -14,7 +14,7 @@ from alarmnet.detectors.known import KnownAnomalies
 from alarmnet.detectors.readers import Reader
 from alarmnet.generators import Generator, as_generator
 from alarmnet.layers import materialise
-from alarmnet.training import Schedule, TrainingContext, taken, train
+from alarmnet.training import Schedule, TrainingContext, rows_at, train
 
 KEPT_ACTIVATIONS = 2**28
 """Bytes of activations kept in memory during training; past it they are computed batch by batch."""
@@ -39,12 +39,12 @@ def looked_up(rows: Tensor, read: Read) -> Read:
     """Row numbers to what an alarm reads: kept where all of it fits the memory budget, else computed."""
     width = read(rows[:1]).shape[1]
     if len(rows) * width * 4 > KEPT_ACTIVATIONS:
-        return lambda index: read(taken(rows, index))
+        return lambda index: read(rows_at(rows, index))
     kept = rows.new_empty((len(rows), width))
     size = block_size(rows.shape[1:])
     for block, into in zip(torch.split(rows, size), torch.split(kept, size), strict=True):
         into.copy_(read(block))
-    return lambda index: taken(kept, index)
+    return lambda index: rows_at(kept, index)
 
 
 def speaks_above(logits: Tensor) -> float:
@@ -101,7 +101,7 @@ class AlarmTraining:
         alarm = self._built(reader, nothing.shape[1])
 
         def counterexamples(rows: Tensor) -> Tensor:
-            return read(sample(taken(data.rows, rows), draws)) if sample else nothing
+            return read(sample(rows_at(data.rows, rows), draws)) if sample else nothing
 
         def loss(index: Tensor) -> Tensor:
             rows, labels = shown[index], (index >= len(normal)).to(device, torch.float32)

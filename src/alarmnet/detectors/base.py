@@ -46,8 +46,10 @@ BLOCK = 512
 """Rows scored at once, padded to this many, so that a score never depends on a row's neighbours."""
 
 BLOCK_IMAGES = 128
+"""Images scored at once, likewise."""
+
 BLOCK_INPUTS = 2**20
-"""Images scored at once: so many, or of large ones as many as hold so many pixels."""
+"""Numbers in a block: of large images and very wide rows there are fewer at once."""
 
 ENCODED_AT_ONCE = 16_384
 """Rows encoded at once while scoring: bounds the memory a large table takes."""
@@ -67,8 +69,8 @@ Bits = NDArray[np.int64]
 def block_size(shape: tuple[int, ...]) -> int:
     """How many rows of `shape` are computed at once: the same for every call, whatever their number.
 
-    >>> block_size((122,)), block_size((3, 224, 224))
-    (512, 6)
+    >>> [block_size(shape) for shape in [(122,), (1, 28, 28), (3, 224, 224)]]
+    [512, 128, 6]
     """
     return max(1, min(BLOCK_IMAGES if len(shape) > 1 else BLOCK, BLOCK_INPUTS // math.prod(shape)))
 

@@ -25,7 +25,7 @@ from alarmnet.layers import FirstRows, materialise
 from alarmnet.preprocessing import TableEncoder
 from alarmnet.targets import StridedAutoencoder
 from alarmnet.targets.strided import StridedAutoencoderNetwork
-from alarmnet.training import ProgressFunction, Schedule, TrainingContext, taken, train
+from alarmnet.training import ProgressFunction, Schedule, TrainingContext, rows_at, train
 
 VALIDATION_SHARE = 0.1
 FEWEST_WATCHED = 10
@@ -409,7 +409,7 @@ class ConvA3Detector(BaseDetector):
 
         def loss(index: Tensor) -> Tensor:
             rows, labels = shown[index], (index >= len(data.normal)).to(device, torch.float32)
-            real = taken(data.rows, rows)
+            real = rows_at(data.rows, rows)
             parts = [real, known(real), counterexamples(real)]
             maps, errors = self._read(torch.cat(parts), reconstructed=len(real) * lowers_errors)
             return loss_of(rows, errors, labels, self._alarm(maps), [len(part) for part in parts])

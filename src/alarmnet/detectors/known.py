@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from alarmnet._random import torch_generator
-from alarmnet.training import taken
+from alarmnet.training import rows_at
 
 
 class KnownAnomalies:
@@ -26,7 +26,9 @@ class KnownAnomalies:
         """Draw."""
         if not self.count:
             return self.anomalies
-        drawn = taken(self.anomalies, torch.randint(len(self.anomalies), (self.count,), generator=self.draws))
-        partners = taken(normal, torch.randint(len(normal), (self.count,), generator=self.draws))
+        drawn = rows_at(
+            self.anomalies, torch.randint(len(self.anomalies), (self.count,), generator=self.draws)
+        )
+        partners = rows_at(normal, torch.randint(len(normal), (self.count,), generator=self.draws))
         share = self.blend * torch.rand((self.count, *[1] * (drawn.dim() - 1)), generator=self.draws)
         return torch.lerp(drawn, partners, share.to(drawn.device))

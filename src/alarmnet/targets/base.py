@@ -17,16 +17,16 @@ class TargetNetwork(nn.Module, ABC):
         """How badly the network knows rows, one number each: (B, ...) to (B,)."""
 
     def mean_loss(self, batch: Tensor) -> Tensor:
-        """What training lowers, a scalar: the mean of `row_losses`, whose value may be an estimate."""
+        """What training lowers: a scalar with the gradient of `row_losses`' mean, whose value may be estimated."""
         return self.row_losses(batch).mean()
 
     def inputs(self, batch: Tensor) -> Tensor:
         """What the network reads, and reconstructs, of a batch."""
         return batch
 
-    def run_layers(self, batch: Tensor) -> None:
+    def run_layers(self, inputs: Tensor) -> None:
         """Run as far as the last of `layers`; here to the end."""
-        self(batch)
+        self(inputs)
 
     def reconstruction(self, output: Tensor) -> Tensor | None:
         """What the network put out, on the scale of its `inputs`; None where the target is no autoencoder."""

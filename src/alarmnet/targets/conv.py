@@ -56,16 +56,16 @@ class ConvAutoencoderNetwork(TargetNetwork):
         output: Tensor = self.output(self.hidden(batch))
         return output[..., : self.height, : self.width]
 
-    def run_layers(self, batch: Tensor) -> None:
+    def run_layers(self, inputs: Tensor) -> None:
         """Without the last up-sampling and the output layer."""
-        self.hidden[:-1](batch)
+        self.hidden[:-1](inputs)
 
     def row_losses(self, batch: Tensor) -> Tensor:
         """Binary cross-entropy, one number a row."""
         return reconstruction_losses(self(batch), batch, "cross-entropy")
 
     def mean_loss(self, batch: Tensor) -> Tensor:
-        """Mean of the cross-entropies."""
+        """Mean of the cross-entropies, whose value is that of one row in eight."""
         return mean_reconstruction_loss(self(batch), batch, "cross-entropy")
 
     def reconstruction(self, output: Tensor) -> Tensor:

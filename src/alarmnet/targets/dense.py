@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
 from alarmnet._validation import check_choice, check_real, check_sizes
@@ -34,17 +35,20 @@ class _MeanCrossEntropy(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, output: Tensor, batch: Tensor) -> Tensor:
-        ctx.differences = output.sigmoid().sub_(batch)
-        return reconstruction_losses(output[::8], batch[::8], "cross-entropy").mean()
+        ctx.save_for_backward(output.sigmoid().sub_(batch))
+        value = reconstruction_losses(output[::8], batch[::8], "cross-entropy").mean()
+        return value + 0 * output.sum()  # not finite where any row is not
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
-        rows, inputs = len(ctx.differences), ctx.differences[0].numel()
-        return ctx.differences.mul_(gradients[0] / rows / inputs), None
+        (differences,) = ctx.saved_tensors
+        rows, inputs = len(differences), differences[0].numel()
+        return differences.mul_(gradients[0] / rows / inputs), None
 
 
 def mean_reconstruction_loss(output: Tensor, batch: Tensor, loss: ReconstructionLoss) -> Tensor:
-    """What training lowers, a scalar, of what `reconstruction_losses` takes."""
+    """What training lowers, of what `reconstruction_losses` takes; a cross-entropy's value is estimated."""
     if loss == "cross-entropy":
         return _MeanCrossEntropy.apply(output, batch)  # type: ignore[no-untyped-call,no-any-return]
     return reconstruction_losses(output, batch, loss).mean()
@@ -91,16 +95,16 @@ class DenseAutoencoderNetwork(TargetNetwork):
         output: Tensor = self.output(self.dropout(self.hidden(batch)))
         return output
 
-    def run_layers(self, batch: Tensor) -> None:
+    def run_layers(self, inputs: Tensor) -> None:
         """Without the output layer."""
-        self.hidden(batch)
+        self.hidden(inputs)
 
     def row_losses(self, batch: Tensor) -> Tensor:
         """Reconstruction loss, one number a row."""
         return reconstruction_losses(self(batch), batch, self.loss)
 
     def mean_loss(self, batch: Tensor) -> Tensor:
-        """Mean of the reconstruction losses."""
+        """Mean of the reconstruction losses; a cross-entropy's value is that of one row in eight."""
         return mean_reconstruction_loss(self(batch), batch, self.loss)
 
     def reconstruction(self, output: Tensor) -> Tensor:

@@ -28,9 +28,9 @@ class PiecewiseTarget(TargetNetwork):
         """Reconstruct a batch that is cut."""
         return self.network(inputs)  # type: ignore[no-any-return]
 
-    def run_layers(self, batch: Tensor) -> None:
+    def run_layers(self, inputs: Tensor) -> None:
         """Run the other target's."""
-        self.network.run_layers(batch)
+        self.network.run_layers(inputs)
 
     def row_losses(self, batch: Tensor) -> Tensor:
         """Those of the other target."""
