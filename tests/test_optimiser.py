@@ -12,9 +12,8 @@ from alarmnet.optimiser import AdamW
 
 
 def network() -> nn.Sequential:
-    built = nn.Sequential(
-        nn.Linear(7, 33), nn.ReLU(), nn.Linear(33, 5), nn.Linear(2, 2)
-    )  # the last is not used
+    unused = nn.Linear(2, 2)
+    built = nn.Sequential(nn.Linear(7, 33), nn.ReLU(), nn.Linear(33, 5), unused)
     generator = torch.Generator().manual_seed(0)
     for weight in built.parameters():
         nn.init.normal_(weight, generator=generator)

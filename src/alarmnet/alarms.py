@@ -13,7 +13,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from alarmnet._validation import MOST_LAYERS, check_real, check_sizes
-from alarmnet.layers import FlatMaps, SeededDropout, count_operations
+from alarmnet.layers import SeededDropout, count_operations
+from alarmnet.layouts import FlatMaps
 
 LARGEST_MAP = 4
 """A convolutional alarm averages maps larger than this a side, so that its last layer stays small."""

@@ -1,13 +1,13 @@
-"""Building blocks: dropout and weights that draw from a given generator, and maps laid out channels last."""
+"""Building blocks whose chance is seeded: dropout and initial weights that draw from a given generator."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.autograd.function import once_differentiable
 from torch.utils.flop_counter import FlopCounterMode
+
+from alarmnet.layouts import lay_out
 
 
 class SeededDropout(nn.Module):
@@ -42,43 +42,6 @@ class SeededDropout(nn.Module):
         return mask.bernoulli_(1 - self.rate, generator=self.generator)
 
 
-class FlatMaps(nn.Module):
-    """Flattens maps that are laid out channels last; their gradient is laid out so too, which is faster.
-
-    Shapes
-    ------
-    Input: (B, C, H, W). Output: (B, C * H * W).
-    """
-
-    def forward(self, maps: Tensor) -> Tensor:
-        """Flatten."""
-        if maps.requires_grad:
-            maps.register_hook(_channels_last)  # type: ignore[no-untyped-call]
-        return maps.flatten(1)
-
-
-def _channels_last(gradient: Tensor) -> Tensor:
-    return gradient.contiguous(memory_format=torch.channels_last)
-
-
-class FirstRows(torch.autograd.Function):
-    """The first of some rows, with a gradient laid out as these are, where slicing has one that is not."""
-
-    @staticmethod
-    def forward(ctx: Any, rows: Tensor, count: int) -> Tensor:
-        """Take them."""
-        ctx.save_for_backward(rows)
-        return rows[:count]
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
-        """Zero for the other rows."""
-        all_rows = torch.zeros_like(*ctx.saved_tensors)
-        all_rows[: len(gradients[0])] = gradients[0]
-        return all_rows, None
-
-
 @contextmanager
 def drawing_from(network: nn.Module, generator: torch.Generator | None) -> Iterator[None]:
     """Let every part of the network that draws (dropout, variational codes) draw from one generator."""
@@ -107,13 +70,6 @@ def materialise(network: nn.Module, generator: torch.Generator) -> None:
         if isinstance(layer, nn.BatchNorm1d | nn.BatchNorm2d):
             layer.reset_parameters()
     lay_out(network)
-
-
-def lay_out(network: nn.Module) -> None:
-    """Lay the weights of convolutions out channels last, where they are not."""
-    for layer in network.modules():
-        if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d):
-            layer.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
 def count_operations(network: nn.Module, shape: tuple[int, ...]) -> int:

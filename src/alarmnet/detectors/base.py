@@ -34,7 +34,7 @@ from alarmnet.errors import (
     TrainingDivergedError,
     rows_counted_from,
 )
-from alarmnet.layers import lay_out
+from alarmnet.layouts import lay_out
 from alarmnet.persistence import write_file
 from alarmnet.preprocessing import ImageScaler, TableEncoder
 from alarmnet.progress import progress_for

@@ -21,7 +21,8 @@ from alarmnet.detectors.base import MEASURED_BY, BaseDetector, TrainingData, blo
 from alarmnet.detectors.input_alarms import InputAlarms
 from alarmnet.detectors.known import KnownAnomalies
 from alarmnet.generators import GaussianNoise, Generator, as_generator
-from alarmnet.layers import FirstRows, materialise
+from alarmnet.layers import materialise
+from alarmnet.layouts import FirstRows
 from alarmnet.preprocessing import TableEncoder
 from alarmnet.targets import StridedAutoencoder
 from alarmnet.targets.strided import StridedAutoencoderNetwork
