@@ -135,6 +135,7 @@ ALARMS: dict[str, tuple[Reader, ...]] = {
     "no linear alarm": (_first, replace(_hidden, share=1.0)),
     "no hidden layer on inputs": (_first, replace(_linear, share=1.0)),
     "labels not doubted": (_first, replace(_linear, doubts=False), replace(_hidden, doubts=False)),
+    "as with few": tuple(replace(reader, eases=False) for reader in READERS["both"]),
     "odds not bounded": (replace(_first, bounded=False, share=0.25), _linear, _hidden),
 }
 """Other alarms than the defaults'."""

@@ -46,7 +46,7 @@ PROGRAM = (sys.executable, "-c", "from alarmnet.cli import main; main()")
 def _short_training() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(a3, "target_schedule", lambda rows: SHORT)
-        patch.setattr(Reader, "schedule_for", lambda self, rows: SHORT)
+        patch.setattr(Reader, "schedule_for", lambda self, rows, known: SHORT)
         yield
 
 
@@ -478,7 +478,7 @@ def test_50_options_out_of_range_are_refused(
 
 def test_51_training_that_diverges_is_an_error(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     wild = Schedule(steps=30, learning_rate=1e30)
-    monkeypatch.setattr(Reader, "schedule_for", lambda self, rows: wild)
+    monkeypatch.setattr(Reader, "schedule_for", lambda self, rows, known: wild)
     desk.write(table()).refused(
         "fit", "Error: the loss of the alarm network is no longer finite", "lower its"
     )

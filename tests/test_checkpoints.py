@@ -321,7 +321,7 @@ def run(*arguments: object, code: int = 0) -> Result:
 def table(tmp_path: Path, rows: Rows, labels: Rows, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The rows as a file, and training that is short."""
     monkeypatch.setattr(a3, "target_schedule", lambda rows: WATCHED)
-    monkeypatch.setattr(Reader, "schedule_for", lambda self, rows: WATCHED)
+    monkeypatch.setattr(Reader, "schedule_for", lambda self, rows, known: WATCHED)
     path = tmp_path / "train.csv"
     pd.DataFrame(rows, columns=list("abcde")).assign(label=labels).to_csv(path, index=False)
     return path

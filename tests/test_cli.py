@@ -55,7 +55,7 @@ def table(rows: int = 150, *, seed: int = 0) -> pd.DataFrame:
 def _short_training() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(a3, "target_schedule", lambda rows: SHORT)
-        patch.setattr(Reader, "schedule_for", lambda self, rows: SHORT)
+        patch.setattr(Reader, "schedule_for", lambda self, rows, known: SHORT)
         patch.setattr(conv_a3, "joint_schedule", lambda rows, shape: SHORT)
         yield
 

@@ -63,7 +63,7 @@ def labels() -> pd.DataFrame:
 def _short_training() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(a3, "target_schedule", lambda rows: SHORT)
-        patch.setattr(Reader, "schedule_for", lambda self, rows: SHORT)
+        patch.setattr(Reader, "schedule_for", lambda self, rows, known: SHORT)
         patch.setattr(conv_a3, "joint_schedule", lambda rows, shape: SHORT)
         yield
 

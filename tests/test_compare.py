@@ -121,7 +121,7 @@ def unchanged_process() -> Iterator[None]:
 @pytest.mark.usefixtures("unchanged_process")
 def test_a_process_sends_its_memory_and_its_folds(table: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(a3, "target_schedule", lambda rows: SHORT)
-    monkeypatch.setattr(Reader, "schedule_for", lambda self, rows: SHORT)
+    monkeypatch.setattr(Reader, "schedule_for", lambda self, rows, known: SHORT)
     receiving, sending = multiprocessing.Pipe(duplex=False)
     measured._work(task(table, method="a3"), sending)
     sending.close()

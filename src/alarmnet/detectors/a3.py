@@ -90,7 +90,8 @@ class A3Detector(BaseDetector):
         The weight of the mean of 1 - score over the rows, which favours alarms (section 6); 0 in the paper's runs.
     target_schedule, alarm_schedule
         How long and how fast the networks train. None: the target by the number of rows, an alarm on activations
-        600 steps, those on inputs 800, with weights driven to zero.
+        600 steps, those on inputs 800, with weights driven to zero; with more than 25 known anomalies the one
+        with a hidden layer up to four times as long, and the less driven to zero.
     encoder
         A `TableEncoder` with settings of your own; it is copied, then learns on training rows only.
     alarm_rate

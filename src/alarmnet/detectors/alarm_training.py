@@ -19,9 +19,6 @@ from alarmnet.training import Schedule, TrainingContext, rows_at, train
 KEPT_ACTIVATIONS = 2**28
 """Bytes of activations kept in memory during training; past it they are computed batch by batch."""
 
-KNOWN_AT_ONCE = 32
-"""Known anomalies a step, where they count by a weight of their own."""
-
 SPEAKS_AT = 0.999
 """The share of normal rows that a row must outscore before a bounded alarm gives it even odds."""
 
@@ -82,7 +79,8 @@ class AlarmTraining:
         data, seed, name = self.data, self.seed, reader.name
         device = data.rows.device
         kept = looked_up(data.rows, read)
-        schedule = self.schedule or reader.schedule_for(len(data.normal))
+        labelled = len(data.known) + len(data.validation_known)
+        schedule = self.schedule or reader.schedule_for(len(data.normal), labelled)
         normal, known, watched = self._parts(watch=bool(schedule.patience))
         sample = None
         if reader.hears_noise and self.generated_weight:
@@ -94,7 +92,7 @@ class AlarmTraining:
         nothing = kept(normal[:0])
         picked = KnownAnomalies(
             kept(known) if balanced else nothing,
-            count=KNOWN_AT_ONCE,
+            count=reader.known_at_once,
             blend=self.blend if reader.blends else 0.0,
             seed=seed,
         )

@@ -28,6 +28,12 @@ PATIENCE = 5
 MOST_SHOWN = 600
 """How often a row is shown to an alarm that watches held-out rows, at most."""
 
+FEW = 25
+"""Known anomalies that sparsity keeps from being learned by heart; from more of them an alarm may learn more."""
+
+LONGEST = 4
+"""How many times as long an alarm learns from many known anomalies as from a few, at most."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Reader:
@@ -43,10 +49,15 @@ class Reader:
         What its odds count beside other alarms', and whether they are bounded there.
     hears_noise
         Whether it learns from counterexamples.
+    known_at_once
+        Known anomalies a step, where they count by a weight of their own.
     blends
         Whether known anomalies are blended with normal rows for it.
     doubts
         Whether rows that nobody has labelled may be anomalies.
+    eases
+        Whether sparsity holds it back less, and it trains longer, by as much as there are more known anomalies than
+        a few.
     """
 
     name: str
@@ -56,19 +67,26 @@ class Reader:
     share: float = 1.0
     bounded: bool = False
     hears_noise: bool = False
+    known_at_once: int = 32
     blends: bool = True
     doubts: bool = False
+    eases: bool = False
 
-    def schedule_for(self, rows: int) -> Schedule:
-        """Few rows are not shown over and over to an alarm without sparsity.
+    def schedule_for(self, rows: int, known: int) -> Schedule:
+        """Few rows are not shown over and over to an alarm without sparsity, and many anomalies not too briefly.
 
-        >>> [READERS["activations"][0].schedule_for(rows).steps for rows in (20, 50, 1_000_000)]
+        >>> [READERS["activations"][0].schedule_for(rows, known=5).steps for rows in (20, 50, 1_000_000)]
         [150, 234, 600]
+        >>> [READERS["both"][2].schedule_for(10_000, known).steps for known in (5, 25, 50, 1_000)]
+        [800, 800, 1600, 3200]
         """
-        steps, batch = self.schedule.steps, self.schedule.batch_size
-        if self.schedule.sparsity or steps is None:
+        steps, batch, sparsity = self.schedule.steps, self.schedule.batch_size, self.schedule.sparsity
+        if steps is None:
             return self.schedule
-        return replace(self.schedule, steps=round(min(steps, max(150, MOST_SHOWN * rows / batch))))
+        if not sparsity:
+            return replace(self.schedule, steps=round(min(steps, max(150, MOST_SHOWN * rows / batch))))
+        more = max(1.0, known / FEW) if self.eases else 1.0
+        return replace(self.schedule, steps=round(steps * min(more, LONGEST)), sparsity=sparsity / more)
 
 
 _ON_ACTIVATIONS = Reader(
@@ -95,8 +113,10 @@ _ON_INPUTS = (
         shape=DenseAlarm(hidden=(64,), dropout=0.5),
         schedule=Schedule(steps=800, batch_size=128, learning_rate=1e-3, decay=True, sparsity=0.4),
         share=0.5,
+        known_at_once=128,
         blends=False,
         doubts=True,
+        eases=True,
     ),
 )
 READERS: dict[Reads, tuple[Reader, ...]] = {
