@@ -3,6 +3,7 @@
     python -m benchmarks.few_labels --out benchmarks/results/few_labels.jsonl [--methods NAME ...]
     python -m benchmarks.few_labels --out benchmarks/results/few_labels.jsonl --table
     python -m benchmarks.few_labels --part validation --out FILE
+    python -m benchmarks.few_labels --known 100 --out benchmarks/results/many_labels.jsonl
 
 Of each half of a table (`few_label_tables`) a seed draws at most 2,000 normal rows and a tenth as many anomalies.
 The other anomalies are removed from training, or left in as unlabelled. `--part validation` learns from one half of
@@ -37,6 +38,8 @@ from benchmarks.few_label_tables import TABLES, Halves
 
 NORMAL_ROWS = 2_000
 BUDGETS = ("5", "25", "5 %")
+MANY = "100"
+"""Beyond a few: as many as there are, where there are not so many."""
 OTHERS = ("removed", "unlabelled")
 """What becomes of the anomalies that nobody knows."""
 
@@ -224,7 +227,7 @@ class Scores:
         """The committed ones."""
         done = finished(path)
         tables = [name for name in TABLES if any(name == key[1] for key in done)]
-        budgets = [known for known in BUDGETS if any(known == key[2] for key in done)]
+        budgets = [known for known in (*BUDGETS, MANY) if any(known == key[2] for key in done)]
         settings = [*itertools.product(tables, budgets, OTHERS)]
         whole = {
             (method, seed)
