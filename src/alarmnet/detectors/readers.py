@@ -1,5 +1,6 @@
 """The alarms that an A3 detector trains: what each reads, and how it learns where the user says nothing."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -56,8 +57,8 @@ class Reader:
     doubts
         Whether rows that nobody has labelled may be anomalies.
     eases
-        Whether sparsity holds it back less, and it trains longer, by as much as there are more known anomalies than
-        a few.
+        Whether sparsity holds it back less by as much as there are more known anomalies than a few, and it trains
+        longer by the square root of that.
     """
 
     name: str
@@ -77,7 +78,7 @@ class Reader:
 
         >>> [READERS["activations"][0].schedule_for(rows, known=5).steps for rows in (20, 50, 1_000_000)]
         [150, 234, 600]
-        >>> [READERS["both"][2].schedule_for(10_000, known).steps for known in (5, 25, 50, 1_000)]
+        >>> [READERS["both"][2].schedule_for(10_000, known).steps for known in (5, 25, 100, 1_000)]
         [800, 800, 1600, 3200]
         """
         steps, batch, sparsity = self.schedule.steps, self.schedule.batch_size, self.schedule.sparsity
@@ -86,7 +87,8 @@ class Reader:
         if not sparsity:
             return replace(self.schedule, steps=round(min(steps, max(150, MOST_SHOWN * rows / batch))))
         more = max(1.0, known / FEW) if self.eases else 1.0
-        return replace(self.schedule, steps=round(steps * min(more, LONGEST)), sparsity=sparsity / more)
+        longer = min(math.sqrt(more), LONGEST)
+        return replace(self.schedule, steps=round(steps * longer), sparsity=sparsity / more)
 
 
 _ON_ACTIVATIONS = Reader(
