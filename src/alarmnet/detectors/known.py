@@ -29,6 +29,8 @@ class KnownAnomalies:
         drawn = rows_at(
             self.anomalies, torch.randint(len(self.anomalies), (self.count,), generator=self.draws)
         )
-        partners = rows_at(normal, torch.randint(len(normal), (self.count,), generator=self.draws))
+        partners = torch.randint(len(normal), (self.count,), generator=self.draws)
         share = self.blend * torch.rand((self.count, *[1] * (drawn.dim() - 1)), generator=self.draws)
-        return torch.lerp(drawn, partners, share.to(drawn.device))
+        if not self.blend:
+            return drawn
+        return torch.lerp(drawn, rows_at(normal, partners), share.to(drawn.device))
