@@ -18,10 +18,12 @@ import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import torch
@@ -30,6 +32,7 @@ from experiments.provenance import provenance
 from alarmnet import A3Detector, AlarmnetWarning, ConvA3Detector, Schedule
 from alarmnet.detectors import BaseDetector
 from alarmnet.detectors.base import block_size
+from alarmnet.detectors.readers import Reader
 from alarmnet.training import Progress
 from benchmarks.products import Products, processor_clock, seconds_of, set_threads
 
@@ -39,8 +42,8 @@ Make = Callable[[Schedule], BaseDetector]
 
 
 def a3(schedule: Schedule) -> A3Detector:
-    """The defaults."""
-    return A3Detector(target_schedule=schedule, alarm_schedule=schedule, random_state=0)
+    """The defaults, whose alarms have their own schedules."""
+    return A3Detector(target_schedule=schedule, random_state=0)
 
 
 def published(schedule: Schedule) -> A3Detector:
@@ -70,18 +73,30 @@ def data_of(shape: tuple[int, ...], rows: int = ROWS) -> tuple[np.ndarray, np.nd
     return X, (np.arange(rows) % 100 == 0).astype(int)
 
 
+@contextmanager
+def alarms_as_long_as(schedule: Schedule) -> Iterator[None]:
+    """Let alarms that have schedules of their own take as many steps, and else train as these say."""
+
+    def schedule_for(reader: Reader, _rows: int, _known: int) -> Schedule:
+        return replace(reader.schedule, steps=schedule.steps, patience=None)
+
+    with patch.object(Reader, "schedule_for", schedule_for):
+        yield
+
+
 def recorded(make: Make, X: np.ndarray, y: np.ndarray, batch_size: int) -> dict[str, Products]:
-    """The products of the second of two steps, by the name of what is trained; not of what has another schedule."""
+    """The products of the second of two steps, by the name of what is trained."""
     found: dict[str, Products] = {}
-    with Products() as products:
+    schedule = Schedule(steps=2, batch_size=batch_size)
+    with alarms_as_long_as(schedule), Products() as products:
 
         def note(state: Progress) -> None:
-            if state.step == state.steps == 2:
+            if state.step == state.steps:
                 found[state.network] = step = Products()
                 step.calls, step.threads = products.calls, products.threads
             products.calls = []
 
-        make(Schedule(steps=2, batch_size=batch_size)).set_params(verbose=note).fit(X, y)
+        make(schedule).set_params(verbose=note).fit(X, y)
     return found
 
 
@@ -111,7 +126,8 @@ def step_ratios(make: Make, shape: tuple[int, ...], batch_size: int) -> Iterator
         began = processor_clock()
 
     schedule = Schedule(steps=TURNS * STEPS_A_TURN, batch_size=batch_size)
-    make(schedule).set_params(verbose=note).fit(X, y)
+    with alarms_as_long_as(schedule):
+        make(schedule).set_params(verbose=note).fit(X, y)
     for name, found in turns.items():
         step, *floors = np.median(found[1:], axis=0)  # the first turn has what comes before a training
         what = {"what": f"{name} step", "threads": products[name].threads}
@@ -134,7 +150,9 @@ def _gpu_share(products: Products, step: float) -> dict[str, float]:
 def scoring_ratio(make: Make, shape: tuple[int, ...], batch_size: int) -> Iterator[dict[str, Any]]:
     """Scoring 4,096 rows at once, from the rows and from encoded rows, and the bare products."""
     X, y = data_of(shape)
-    detector = make(Schedule(steps=2, batch_size=batch_size)).fit(X, y)
+    schedule = Schedule(steps=2, batch_size=batch_size)
+    with alarms_as_long_as(schedule):
+        detector = make(schedule).fit(X, y)
     X = X[:4096]
     matrix = detector.encoder_.transform(X)
     with Products() as products:
@@ -238,7 +256,12 @@ def neighbour_part() -> Iterator[dict[str, Any]]:
     """Fitting in 200 steps, alone and beside a neighbour, five times in turn."""
     X, y = data_of((NSL_KDD_COLUMNS,), rows=2048)
     for name, make, batch_size in (("A3, defaults", a3, 128), ("A3, paper's networks", published, 256)):
-        fit = partial(make(Schedule(steps=100, batch_size=batch_size)).fit, X, y)
+        schedule = Schedule(steps=100, batch_size=batch_size)
+
+        def fit(make: Make = make, schedule: Schedule = schedule) -> None:
+            with alarms_as_long_as(schedule):
+                make(schedule).fit(X, y)
+
         for forced in (False, True):
             alone, beside = [], []
             for _ in range(5):
