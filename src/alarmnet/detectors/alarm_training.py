@@ -91,7 +91,8 @@ class AlarmTraining:
         shown = normal if balanced else torch.cat([normal, known])
         nothing = kept(normal[:0])
         picked = KnownAnomalies(
-            kept(known) if balanced else nothing,
+            known if balanced else known[:0],
+            kept,
             count=reader.known_at_once,
             blend=self.blend if reader.blends else 0.0,
             seed=seed,

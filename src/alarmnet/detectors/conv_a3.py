@@ -3,6 +3,7 @@
 import copy
 import math
 from collections.abc import Callable, Mapping
+from functools import partial
 from os import PathLike
 from typing import Any, ClassVar, Literal, Self, get_args
 
@@ -381,7 +382,8 @@ class ConvA3Detector(BaseDetector):
         schedule = self._schedule(len(shown), data.rows.shape[1:])
         nothing = data.rows[:0]
         known = KnownAnomalies(
-            data.rows[data.known] if balanced else nothing,
+            data.known if balanced else data.known[:0],
+            partial(rows_at, data.rows),
             count=schedule.batch_size,
             blend=self.blend,
             seed=seed,

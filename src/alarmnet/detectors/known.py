@@ -1,5 +1,7 @@
 """Known anomalies, drawn anew for each training step."""
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
@@ -12,23 +14,25 @@ class KnownAnomalies:
 
     Shapes
     ------
-    `anomalies` (K, ...) and the normal rows (B, ...) to min(K, `count`) anomalies, each blended with a normal
-    row, of which it takes a share between 0 and `blend`.
+    The anomalies' row `numbers` (K,), which `read` turns into (K, ...), and the normal rows (B, ...) to min(K,
+    `count`) anomalies, each blended with a normal row, of which it takes a share between 0 and `blend`.
     """
 
-    def __init__(self, anomalies: Tensor, *, count: int, blend: float, seed: int) -> None:
-        self.anomalies = anomalies
-        self.count = min(len(anomalies), count)
+    def __init__(
+        self, numbers: Tensor, read: Callable[[Tensor], Tensor], *, count: int, blend: float, seed: int
+    ) -> None:
+        self.numbers = numbers
+        self.read = read
+        self.count = min(len(numbers), count)
         self.blend = blend
         self.draws = torch_generator(seed, "known anomalies")
 
     def __call__(self, normal: Tensor) -> Tensor:
         """Draw."""
         if not self.count:
-            return self.anomalies
-        drawn = rows_at(
-            self.anomalies, torch.randint(len(self.anomalies), (self.count,), generator=self.draws)
-        )
+            return normal[:0]
+        chosen = torch.randint(len(self.numbers), (self.count,), generator=self.draws)
+        drawn = self.read(self.numbers[chosen])
         partners = torch.randint(len(normal), (self.count,), generator=self.draws)
         share = self.blend * torch.rand((self.count, *[1] * (drawn.dim() - 1)), generator=self.draws)
         if not self.blend:
