@@ -53,6 +53,11 @@ def tables() -> dict[str, tuple[str, Iterable[str]]]:
             choose_defaults.table(RESULTS / "defaults.jsonl", choose_defaults.COMMITTED),
         ),
         "few labels": ("few-labels.md", few_labels.table(RESULTS / "few_labels.jsonl")),
+        "many labels": ("few-labels.md", few_labels.table(RESULTS / "many_labels.jsonl")),
+        "many labels, validation": (
+            "defaults.md",
+            few_labels.table(RESULTS / "many_labels_validation.jsonl"),
+        ),
         "few labels, in short": ("../README.md", few_labels.short_table(RESULTS / "few_labels.jsonl")),
         "A3's rows, in short": ("../README.md", in_short.in_short(in_short.A3)),
         "E2E-ConvA3's rows, in short": ("../README.md", in_short.in_short(in_short.CONV_A3)),

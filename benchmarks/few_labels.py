@@ -138,7 +138,7 @@ ALARMS: dict[str, tuple[Reader, ...]] = {
     "no linear alarm": (_first, replace(_hidden, share=1.0)),
     "no hidden layer on inputs": (_first, replace(_linear, share=1.0)),
     "labels not doubted": (_first, replace(_linear, doubts=False), replace(_hidden, doubts=False)),
-    "as with few": tuple(replace(reader, eases=False) for reader in READERS["both"]),
+    "as with few": tuple(replace(reader, eases=False, known_at_once=32) for reader in READERS["both"]),
     "odds not bounded": (replace(_first, bounded=False, share=0.25), _linear, _hidden),
 }
 """Other alarms than the defaults'."""
@@ -256,15 +256,17 @@ def table(path: Path) -> Iterator[str]:
     """Mean AP and mean rank over the seeds that every method has run whole, then mean AP by table."""
     found = Scores.of(path)
     for title, values in (("mean AP", found.ap), ("mean rank", found.ranks)):
-        yield (
-            f"| {title} | all | "
-            + " | ".join(f"{known} known" for known in found.budgets)
-            + " | "
-            + (" | ".join(f"others {others}" for others in OTHERS) + " |")
-        )
-        yield "|---" * (2 + len(found.budgets) + len(OTHERS)) + "|"
+        budgets = found.budgets if len(found.budgets) > 1 else []
+        headings = [
+            title,
+            "all",
+            *(f"{known} known" for known in budgets),
+            *(f"others {rest}" for rest in OTHERS),
+        ]
+        yield f"| {' | '.join(headings)} |"
+        yield "|---" * len(headings) + "|"
         for method, ours in zip(found.methods, values, strict=True):
-            parts = [ours, *np.moveaxis(ours, 1, 0), *np.moveaxis(ours, 2, 0)]
+            parts = [ours, *np.moveaxis(ours, 1, 0)[: len(budgets)], *np.moveaxis(ours, 2, 0)]
             cells = [_interval(part.reshape(len(found.tables), -1, len(found.seeds))) for part in parts]
             yield f"| {method} | " + " | ".join(cells) + " |"
         yield ""

@@ -32,7 +32,7 @@ from experiments.provenance import provenance
 from alarmnet import A3Detector, AlarmnetWarning, ConvA3Detector, Schedule
 from alarmnet.detectors import BaseDetector
 from alarmnet.detectors.base import block_size
-from alarmnet.detectors.readers import Reader
+from alarmnet.detectors.readers import READERS
 from alarmnet.training import Progress
 from benchmarks.products import Products, processor_clock, seconds_of, set_threads
 
@@ -75,12 +75,17 @@ def data_of(shape: tuple[int, ...], rows: int = ROWS) -> tuple[np.ndarray, np.nd
 
 @contextmanager
 def alarms_as_long_as(schedule: Schedule) -> Iterator[None]:
-    """Let alarms that have schedules of their own take as many steps, and else train as these say."""
-
-    def schedule_for(reader: Reader, _rows: int, _known: int) -> Schedule:
-        return replace(reader.schedule, steps=schedule.steps, patience=None)
-
-    with patch.object(Reader, "schedule_for", schedule_for):
+    """Let alarms that have schedules of their own take as many steps, watching nothing, and train alike else."""
+    alike = {
+        reads: tuple(
+            replace(
+                reader, eases=False, schedule=replace(reader.schedule, steps=schedule.steps, patience=None)
+            )
+            for reader in readers
+        )
+        for reads, readers in READERS.items()
+    }
+    with patch.dict(READERS, alike):
         yield
 
 
@@ -253,7 +258,7 @@ def every_core(wanted: bool) -> Iterator[None]:
 
 
 def neighbour_part() -> Iterator[dict[str, Any]]:
-    """Fitting in 200 steps, alone and beside a neighbour, five times in turn."""
+    """Fitting in 100 steps of each network, alone and beside a neighbour, five times in turn."""
     X, y = data_of((NSL_KDD_COLUMNS,), rows=2048)
     for name, make, batch_size in (("A3, defaults", a3, 128), ("A3, paper's networks", published, 256)):
         schedule = Schedule(steps=100, batch_size=batch_size)

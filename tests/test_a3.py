@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
-from torch import nn
+from torch import Tensor, nn
 
 from alarmnet import (
     A3Detector,
@@ -25,6 +25,7 @@ from alarmnet import (
 )
 from alarmnet.alarms import DenseAlarmNetwork
 from alarmnet.detectors.base import TrainingData
+from alarmnet.detectors.known import KnownAnomalies
 from alarmnet.targets.piecewise import PiecewiseTarget
 from alarmnet.training import train
 
@@ -245,7 +246,17 @@ def test_alarms_that_watch_nothing_learn_from_the_rows_that_others_hold_out(
     assert shown["alarm"] == shown["second alarm"] == shown["third alarm"] == len(data.normal) + held
 
 
-def test_only_the_third_alarm_learns_more_from_many_known_anomalies(rows: Floats) -> None:
+def test_only_the_third_alarm_learns_more_from_many_known_anomalies(
+    rows: Floats, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown = []
+
+    class Counted(KnownAnomalies):
+        def __call__(self, normal: Tensor) -> Tensor:
+            shown.append(len(drawn := super().__call__(normal)))
+            return drawn
+
+    monkeypatch.setattr("alarmnet.detectors.alarm_training.KnownAnomalies", Counted)
     two = Schedule(steps=2, batch_size=32)
     trained = {}
     for known in (25, 100):
@@ -256,7 +267,10 @@ def test_only_the_third_alarm_learns_more_from_many_known_anomalies(rows: Floats
         trained[known] = (*steps, (hidden == 0).mean())
     assert trained[25][:2] == (800, 800)
     assert trained[100][:2] == (800, 1600)
-    assert trained[100][2] < trained[25][2]
+    assert trained[100][2] < trained[25][2] / 2
+    assert set(shown[: 2 * 800]) == {25}
+    assert set(shown[2 * 800 : 3 * 800]) == {32}
+    assert set(shown[3 * 800 :]) == {100}
 
 
 def test_refitting_with_the_same_labels_changes_nothing(

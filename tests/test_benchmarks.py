@@ -12,8 +12,6 @@ from benchmarks import few_label_tables, few_labels, size, speed
 from benchmarks.products import Products
 from torch import nn
 
-from alarmnet import A3Detector, DenseAlarm, Schedule
-
 
 def test_products_are_recorded_forward_and_backward_and_repeated() -> None:
     network = nn.Sequential(nn.Linear(3, 5), nn.ReLU(), nn.Linear(5, 1))
@@ -27,13 +25,8 @@ def test_products_are_recorded_forward_and_backward_and_repeated() -> None:
 
 
 def test_one_step_of_each_network_is_recorded() -> None:
-    X, y = speed.data_of((6,), rows=300)
-
-    def make(schedule: Schedule) -> A3Detector:
-        alarm = DenseAlarm(hidden=(4,))
-        return A3Detector(alarm=alarm, target_schedule=schedule, alarm_schedule=schedule, alarm_rate=0.1)
-
-    products = speed.recorded(make, X, y, 64)
+    X, y = speed.data_of((6,), rows=700)
+    products = speed.recorded(speed.a3, X, y, 64)
     assert list(products) == ["target", "alarm", "second alarm", "third alarm"]
     # eight layers forward, as many gradients of weights, and of all inputs but the first
     assert len(products["target"].calls) == 8 + 8 + 7

@@ -91,7 +91,7 @@ class A3Detector(BaseDetector):
     target_schedule, alarm_schedule
         How long and how fast the networks train. None: the target by the number of rows, an alarm on activations
         600 steps, those on inputs 800, with weights driven to zero; with more than 25 known anomalies the one
-        with a hidden layer up to four times as long, and the less driven to zero.
+        with a hidden layer up to four times as long, and driven to zero less, the more there are.
     encoder
         A `TableEncoder` with settings of your own; it is copied, then learns on training rows only.
     alarm_rate

@@ -74,7 +74,9 @@ class Reader:
     eases: bool = False
 
     def schedule_for(self, rows: int, known: int) -> Schedule:
-        """Few rows are not shown over and over to an alarm without sparsity, and many anomalies not too briefly.
+        """Few rows are not shown over and over to an alarm without sparsity, nor many anomalies too briefly.
+
+        `rows` are the normal ones that it learns from, `known` all that are labelled anomalous, held out or not.
 
         >>> [READERS["activations"][0].schedule_for(rows, known=5).steps for rows in (20, 50, 1_000_000)]
         [150, 234, 600]
