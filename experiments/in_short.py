@@ -68,6 +68,8 @@ CONV_A3 = Short(
     paper=("E2E-ConvA3, published", "gamma 10"),
     methods={
         "`ConvA3Detector.as_published(alarm_weight=10)`": "gamma_10",
+        "`ConvA3Detector()`": "defaults",
+        "`A3Detector()`": "a3",
         "NN classifier": "neural_classifier",
         "gradient boosting": "gradient_boosting",
     },
