@@ -89,7 +89,6 @@ class AlarmTraining:
         draws = torch_generator(seed, "generated anomalies", device)
         balanced = self.known_weight is not None
         shown = normal if balanced else torch.cat([normal, known])
-        nothing = kept(normal[:0])
         picked = KnownAnomalies(
             known if balanced else known[:0],
             kept,
@@ -97,16 +96,15 @@ class AlarmTraining:
             blend=self.blend if reader.blends else 0.0,
             seed=seed,
         )
-        alarm = self._built(reader, nothing.shape[1])
-
-        def counterexamples(rows: Tensor) -> Tensor:
-            return read(sample(rows_at(data.rows, rows), draws)) if sample else nothing
+        alarm = self._built(reader, kept(normal[:0]).shape[1])
 
         def loss(index: Tensor) -> Tensor:
             rows, labels = shown[index], (index >= len(normal)).to(device, torch.float32)
-            real = kept(rows)
-            heard = (real, picked(real), counterexamples(rows))
-            logits = alarm(torch.cat(heard)).split([len(part) for part in heard])
+            heard = picked(rows)
+            if sample:
+                heard = torch.cat([heard, read(sample(rows_at(data.rows, rows), draws))])
+            sizes = [len(rows), picked.count, len(heard) - len(rows) - picked.count]
+            logits = alarm(heard).split(sizes)
             doubted = data.unlabelled[rows].to(device) if reader.doubts else None
             return self._loss(logits[0], labels, *logits[1:], doubted=doubted)
 

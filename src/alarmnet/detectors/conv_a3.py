@@ -412,10 +412,13 @@ class ConvA3Detector(BaseDetector):
 
         def loss(index: Tensor) -> Tensor:
             rows, labels = shown[index], (index >= len(data.normal)).to(device, torch.float32)
-            real = rows_at(data.rows, rows)
-            parts = [real, known(real), counterexamples(real)]
-            maps, errors = self._read(torch.cat(parts), reconstructed=len(real) * lowers_errors)
-            return loss_of(rows, errors, labels, self._alarm(maps), [len(part) for part in parts])
+            read = known(rows)
+            generated = counterexamples(read[: len(rows)])
+            if len(generated):
+                read = torch.cat([read, generated])
+            maps, errors = self._read(read, reconstructed=len(rows) * lowers_errors)
+            sizes = [len(rows), known.count, len(generated)]
+            return loss_of(rows, errors, labels, self._alarm(maps), sizes)
 
         held = (
             data.validation_normal if balanced else torch.cat([data.validation_normal, data.validation_known])

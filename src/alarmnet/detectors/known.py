@@ -1,7 +1,6 @@
 """Known anomalies, drawn anew for each training step."""
 
 from collections.abc import Callable
-from functools import partial
 
 import torch
 from torch import Tensor
@@ -11,33 +10,32 @@ from alarmnet.training import rows_at
 
 
 class KnownAnomalies:
-    """Anomalies that count by a weight of their own, however few; called with normal rows, gives some of them.
+    """Anomalies that count by a weight of their own, however few; called with a batch, puts some of them behind it.
 
     Shapes
     ------
-    The anomalies' row `numbers` (K,), on the CPU, which `read` turns into (K, ...), and the normal rows (B, ...) to
-    min(K, `count`) anomalies, each blended with a normal row, of which it takes a share between 0 and `blend`.
+    Takes numbers of normal rows (B,); `numbers` are the anomalies' (K,), and all are on the CPU. Gives what `read`
+    makes of the rows, then of min(K, `count`) anomalies: (B + so many, ...). Each anomaly is blended with one of
+    the rows, of which it takes a share between 0 and `blend`.
     """
 
     def __init__(
         self, numbers: Tensor, read: Callable[[Tensor], Tensor], *, count: int, blend: float, seed: int
     ) -> None:
-        if len(numbers) <= count:
-            numbers, read = torch.arange(len(numbers)), partial(rows_at, read(numbers))  # once, not each step
         self.numbers = numbers
         self.read = read
         self.count = min(len(numbers), count)
         self.blend = blend
         self.draws = torch_generator(seed, "known anomalies")
 
-    def __call__(self, normal: Tensor) -> Tensor:
-        """Draw."""
+    def __call__(self, rows: Tensor) -> Tensor:
+        """Draw, and read all at once."""
         if not self.count:
-            return normal[:0]
+            return self.read(rows)
         chosen = torch.randint(len(self.numbers), (self.count,), generator=self.draws)
-        drawn = self.read(self.numbers[chosen])
-        partners = torch.randint(len(normal), (self.count,), generator=self.draws)
-        share = self.blend * torch.rand((self.count, *[1] * (drawn.dim() - 1)), generator=self.draws)
-        if not self.blend:  # by the same draws
-            return drawn
-        return torch.lerp(drawn, rows_at(normal, partners), share.to(drawn.device))
+        together = self.read(torch.cat([rows, self.numbers[chosen]]))
+        partners = torch.randint(len(rows), (self.count,), generator=self.draws)
+        share = self.blend * torch.rand((self.count, *[1] * (together.dim() - 1)), generator=self.draws)
+        if self.blend:
+            together[len(rows) :].lerp_(rows_at(together, partners), share.to(together.device))
+        return together
