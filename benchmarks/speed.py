@@ -229,10 +229,14 @@ def methods_part() -> Iterator[dict[str, Any]]:
         yield {"method": name, "fit_seconds": fit, "score_seconds": score, **ratios}
 
 
+NEIGHBOUR = "import os; parent = os.getppid()\nwhile os.getppid() == parent: sum(range(100_000))"
+"""Computes until whoever started it has ended, in whatever way."""
+
+
 @contextmanager
 def busy_neighbour() -> Iterator[None]:
     """A process that holds a core."""
-    process = subprocess.Popen([sys.executable, "-c", "while True: pass"])
+    process = subprocess.Popen([sys.executable, "-c", NEIGHBOUR])
     try:
         time.sleep(0.2)
         yield
@@ -257,23 +261,35 @@ def every_core(wanted: bool) -> Iterator[None]:
             os.environ["OMP_NUM_THREADS"] = before
 
 
-def neighbour_part() -> Iterator[dict[str, Any]]:
-    """Fitting in 100 steps of each network, alone and beside a neighbour, five times in turn."""
+def _tasks() -> Iterator[tuple[str, Callable[[], object]]]:
+    """Fitting in 100 steps of each network, and scoring ten times what was fitted on."""
     X, y = data_of((NSL_KDD_COLUMNS,), rows=2048)
     for name, make, batch_size in (("A3, defaults", a3, 128), ("A3, paper's networks", published, 256)):
         schedule = Schedule(steps=100, batch_size=batch_size)
+        detector = make(schedule)
 
-        def fit(make: Make = make, schedule: Schedule = schedule) -> None:
+        def fit(detector: BaseDetector = detector, schedule: Schedule = schedule) -> None:
             with alarms_as_long_as(schedule):
-                make(schedule).fit(X, y)
+                detector.fit(X, y)
 
+        def score(detector: BaseDetector = detector) -> None:
+            for _ in range(10):
+                detector.logits(X)
+
+        yield f"{name}: fitting", fit
+        yield f"{name}: scoring", score
+
+
+def neighbour_part() -> Iterator[dict[str, Any]]:
+    """The tasks alone and beside a neighbour, five times in turn."""
+    for name, task in _tasks():
         for forced in (False, True):
             alone, beside = [], []
             for _ in range(5):
                 with every_core(forced):
-                    alone.append(seconds_of(fit, time.perf_counter))
+                    alone.append(seconds_of(task, time.perf_counter))
                     with busy_neighbour():
-                        beside.append(seconds_of(fit, time.perf_counter))
+                        beside.append(seconds_of(task, time.perf_counter))
             found = {"alone_seconds": statistics.median(alone), "beside_seconds": statistics.median(beside)}
             threads = "every core, asked for" if forced else "alarmnet's choice"
             ratio = found["beside_seconds"] / found["alone_seconds"]

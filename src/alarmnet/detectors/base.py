@@ -521,14 +521,15 @@ class BaseDetector(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[misc]
         """First row and result of one padded block of encoded rows after the other."""
         device = self._device()
         size = block_size(matrix.shape[1:])
-        block = torch.zeros((size, *matrix.shape[1:]), device=device)
+        block = torch.empty((size, *matrix.shape[1:]), device=device)
         for network in self._networks().values():
             lay_out(network.to(device))
         work = sum(operations(network, size, training=False) for network in self._networks().values())
         for start in range(0, len(matrix), size):
             rows = torch.from_numpy(matrix[start : start + size])
-            block[: len(rows)].copy_(rows)
             with torch.inference_mode(), threads_for(work):
+                block[: len(rows)].copy_(rows)
+                block[len(rows) :].zero_()
                 found = compute(block)[: len(rows)].cpu().numpy()
             yield start, found
 
