@@ -4,7 +4,7 @@ import copy
 import math
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from os import PathLike
 from typing import Any, ClassVar, Literal, Self
@@ -377,7 +377,7 @@ class BaseDetector(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[misc]
             return made[:, : block.shape[1]]  # of the inputs, without their pieces
 
         matrix = self.encoder_.transform(X)
-        return np.concatenate([made for _, made in self._by_block(matrix, reconstruct)])
+        return self._by_block(matrix, reconstruct)
 
     @property
     def input_names_(self) -> list[str]:
@@ -495,10 +495,7 @@ class BaseDetector(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[misc]
 
     def _matrix_logits(self, matrix: Matrix) -> Scores:
         """Encoded rows (N, ...) to logits (N,), in padded blocks of one size."""
-        logits = np.empty(len(matrix))
-        for start, found in self._by_block(matrix, self._block_logits):
-            logits[start : start + len(found)] = found
-        return logits
+        return self._by_block(matrix, self._block_logits).astype(np.float64)
 
     def _row_errors(self, rows: Tensor, numbers: Tensor) -> Tensor:
         """What the target's training lowers, of the rows of these numbers (N,), a block of memory at a time."""
@@ -515,23 +512,21 @@ class BaseDetector(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[misc]
             )
         return logits
 
-    def _by_block(
-        self, matrix: Matrix, compute: Callable[[Tensor], Tensor]
-    ) -> Iterator[tuple[int, NDArray[Any]]]:
-        """First row and result of one padded block of encoded rows after the other."""
+    def _by_block(self, matrix: Matrix, compute: Callable[[Tensor], Tensor]) -> NDArray[Any]:
+        """What is computed of encoded rows (N, ...), in padded blocks of one size: (N, ...)."""
         device = self._device()
         size = block_size(matrix.shape[1:])
         block = torch.empty((size, *matrix.shape[1:]), device=device)
         for network in self._networks().values():
             lay_out(network.to(device))
         work = sum(operations(network, size, training=False) for network in self._networks().values())
-        for start in range(0, len(matrix), size):
-            rows = torch.from_numpy(matrix[start : start + size])
-            with torch.inference_mode(), threads_for(work):
+        found = []
+        with torch.inference_mode(), threads_for(work):
+            for rows in torch.split(torch.from_numpy(matrix), size):
                 block[: len(rows)].copy_(rows)
                 block[len(rows) :].zero_()
-                found = compute(block)[: len(rows)].cpu().numpy()
-            yield start, found
+                found.append(compute(block)[: len(rows)].cpu().numpy())
+        return np.concatenate(found)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
