@@ -261,23 +261,24 @@ def every_core(wanted: bool) -> Iterator[None]:
             os.environ["OMP_NUM_THREADS"] = before
 
 
+def _fit(detector: BaseDetector, schedule: Schedule, X: np.ndarray, y: np.ndarray) -> None:
+    with alarms_as_long_as(schedule):
+        detector.fit(X, y)
+
+
+def _score_ten_times(detector: BaseDetector, X: np.ndarray) -> None:
+    for _ in range(10):
+        detector.logits(X)
+
+
 def _tasks() -> Iterator[tuple[str, Callable[[], object]]]:
     """Fitting in 100 steps of each network, and scoring ten times what was fitted on."""
     X, y = data_of((NSL_KDD_COLUMNS,), rows=2048)
     for name, make, batch_size in (("A3, defaults", a3, 128), ("A3, paper's networks", published, 256)):
         schedule = Schedule(steps=100, batch_size=batch_size)
         detector = make(schedule)
-
-        def fit(detector: BaseDetector = detector, schedule: Schedule = schedule) -> None:
-            with alarms_as_long_as(schedule):
-                detector.fit(X, y)
-
-        def score(detector: BaseDetector = detector) -> None:
-            for _ in range(10):
-                detector.logits(X)
-
-        yield f"{name}: fitting", fit
-        yield f"{name}: scoring", score
+        yield f"{name}: fitting", partial(_fit, detector, schedule, X, y)
+        yield f"{name}: scoring", partial(_score_ten_times, detector, X)
 
 
 def neighbour_part() -> Iterator[dict[str, Any]]:

@@ -34,6 +34,7 @@ class KnownAnomalies:
             return self.read(rows)
         chosen = torch.randint(len(self.numbers), (self.count,), generator=self.draws)
         together = self.read(torch.cat([rows, self.numbers[chosen]]))
+        # drawn without a blend too, so that blending changes no other draw
         partners = torch.randint(len(rows), (self.count,), generator=self.draws)
         share = self.blend * torch.rand((self.count, *[1] * (together.dim() - 1)), generator=self.draws)
         if self.blend:
