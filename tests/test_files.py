@@ -284,7 +284,6 @@ HOSTILE: dict[str, tuple[Callable[[Contents], Any], str]] = {
         "calibration rows do not fit the encoder",
     ),
     "fewer rows than scores": (array(ROWS, lambda rows: rows[1:]), "calibration"),
-    "another threshold": (manifest("threshold", 99.0), "threshold does not follow"),
     "noise of text": (parameter("generator", {"recipe": "GaussianNoise", "mean": "x"}), "'mean' parameter"),
     "a schedule of text": (
         parameter("generator", {"recipe": "VaeAnomalies", "schedule": "x"}),
@@ -328,7 +327,7 @@ HOSTILE: dict[str, tuple[Callable[[Contents], Any], str]] = {
 def alarms_on_images(contents: Contents) -> None:
     """A model of images with arrays of alarms on a table's columns."""
     manifest, arrays = contents
-    manifest.update(encoder=ImageScaler().fit(np.zeros((2, 8, 8))).to_dict(), threshold=0.0)
+    manifest.update(encoder=ImageScaler().fit(np.zeros((2, 8, 8))).to_dict())
     for name in (KNOTS, "encoder.positions"):
         arrays.pop(name)
     images = np.zeros((9, 1, 8, 8), dtype=np.float32)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from alarmnet import AlarmnetWarning
-from alarmnet.thresholds import Threshold, conformal_p_values, conformal_threshold
+from alarmnet.thresholds import ROUNDING, Threshold, conformal_p_values, conformal_threshold, highest
 
 SCORES = st.lists(st.integers(-3, 3).map(float), min_size=4, max_size=15)
 
@@ -27,7 +27,9 @@ SCORES = st.lists(st.integers(-3, 3).map(float), min_size=4, max_size=15)
     ],
 )
 def test_by_hand(n: int, rate: float, expected: Threshold) -> None:
-    assert conformal_threshold(np.arange(float(n)), rate) == expected
+    found = conformal_threshold(np.arange(float(n)), rate)
+    assert found.held == expected.held
+    assert found.value == pytest.approx(expected.value + ROUNDING * (1 + expected.value))
 
 
 def test_too_few_rows_warn_and_hold_what_they_can() -> None:
@@ -35,7 +37,7 @@ def test_too_few_rows_warn_and_hold_what_they_can() -> None:
         AlarmnetWarning, match=r"9 calibration rows cannot hold an alarm rate of 0\.05: .* is 0\.1,"
     ):
         threshold = conformal_threshold(np.arange(9.0), 0.05)
-    assert threshold == Threshold(8.0, 0.1)
+    assert threshold == Threshold(8 + 9 * ROUNDING, 0.1)
 
 
 @given(SCORES, st.floats(0.3, 0.95))
@@ -79,3 +81,52 @@ def test_a_higher_rate_never_raises_the_threshold(calibration: list[float]) -> N
     found = [conformal_threshold(np.array(calibration), rate) for rate in np.linspace(0.25, 0.95, 15)]
     assert (np.diff([threshold.value for threshold in found]) <= 0).all()
     assert (np.diff([threshold.held for threshold in found]) >= 0).all()
+
+
+CLOSE = st.lists(
+    st.tuples(st.integers(-3, 3), st.floats(-2.5, 2.5)).map(lambda pair: pair[0] + pair[1] * ROUNDING),
+    min_size=1,
+    max_size=15,
+)
+"""Scores of which some lie about as far apart as rounding."""
+
+
+@given(CLOSE.map(sorted), st.floats(-0.99, 0.99), st.floats(0.05, 0.95))
+@settings(max_examples=200, deadline=None)
+@pytest.mark.filterwarnings("ignore:.*cannot hold an alarm rate")
+def test_rounding_of_calibration_rows_moves_no_alarm_and_no_p_value(
+    calibration: list[float], share: float, rate: float
+) -> None:
+    """The same rows on another processor, which rounds sums another way."""
+    normal = np.array(calibration)
+    elsewhere = normal + share * ROUNDING * (1 + np.abs(normal))
+    threshold = conformal_threshold(normal, rate).value
+    np.testing.assert_array_equal(elsewhere > threshold, normal > threshold)
+    np.testing.assert_array_equal(conformal_p_values(normal, elsewhere), conformal_p_values(normal, normal))
+
+
+@given(CLOSE.map(sorted), CLOSE, st.floats(0.05, 0.95))
+@settings(max_examples=200, deadline=None)
+@pytest.mark.filterwarnings("ignore:.*cannot hold an alarm rate")
+def test_with_close_scores_p_values_still_agree_with_alarms(
+    calibration: list[float], scores: list[float], rate: float
+) -> None:
+    normal, rows = np.array(calibration), np.array(scores)
+    threshold = conformal_threshold(normal, rate)
+    np.testing.assert_array_equal(
+        rows > threshold.value, conformal_p_values(normal, rows) <= threshold.held * (1 + 1e-12)
+    )
+
+
+@given(st.lists(st.sampled_from([-1.0, 0.0, 2.0, 5.0, np.nan]), min_size=1, max_size=12), st.integers(1, 14))
+def test_the_highest_are_the_same_however_sums_are_rounded(scores: list[float], count: int) -> None:
+    """Equal rows are chosen in their order, also where rounding made their scores differ."""
+    exact = np.array(scores)
+    noise = np.random.default_rng(len(scores)).uniform(-0.4, 0.4, len(scores))
+    rounded = exact + noise * ROUNDING * (1 + np.abs(exact))
+    chosen = highest(exact, count)
+    np.testing.assert_array_equal(highest(rounded, count), chosen)
+    assert chosen.sum() == min(count, np.count_nonzero(~np.isnan(exact)))
+    if chosen.any() and not chosen.all():
+        left = exact[~chosen & ~np.isnan(exact)]
+        assert not len(left) or left.max() <= exact[chosen].min()

@@ -29,8 +29,12 @@ import safetensors.numpy
 from alarmnet._atomic import atomic_path, open_regular
 from alarmnet.errors import InputError, ModelFileError
 
-FORMAT_VERSION = 2
-"""The format this version writes, and the newest that it reads. In format 2 detectors keep quantiles as arrays."""
+FORMAT_VERSION = 3
+"""The format this version writes, and the newest that it reads.
+
+Since format 2 detectors keep quantiles as arrays; since format 3 the threshold is not stored, but follows from the
+calibration scores.
+"""
 
 _MAGIC = b"ALARMNET"
 _HEADER = struct.Struct("<8sIQQ")

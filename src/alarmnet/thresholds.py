@@ -10,6 +10,27 @@ from numpy.typing import NDArray
 from alarmnet.errors import AlarmnetWarning
 
 Scores = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+
+ROUNDING = 2.0**-15
+"""Scores of one row differ by less than this share of 1 + |score| between processors; a tenth was measured."""
+
+
+def _rounding(scores: Scores) -> Scores:
+    return np.asarray(ROUNDING * (1 + np.abs(scores)))
+
+
+def _levels(calibration: Scores) -> Scores:
+    """For each calibration score (N,) the level above which a row lies beyond it, whatever the processor.
+
+    A row that equals a calibration row may score a little higher or lower than that did, where sums are rounded
+    otherwise. So a level lies above its score by more than rounding, and scores that rounding cannot tell apart
+    share the level of the highest.
+    """
+    margin = _rounding(calibration)
+    last_of_group = np.append(np.diff(calibration) > margin[1:] + margin[:-1], True)
+    tops = np.flatnonzero(last_of_group)
+    return np.asarray((calibration + margin)[tops[np.searchsorted(tops, np.arange(len(calibration)))]])
 
 
 @dataclass(frozen=True)
@@ -25,7 +46,8 @@ def conformal_threshold(calibration: Scores, rate: float) -> Threshold:
 
     With n held-out normal scores and k = floor(rate * (n + 1)), a fresh normal score exceeds the k-th largest
     of them with probability at most k / (n + 1). Where n is too small for the rate, the largest score is taken
-    and a warning says what is held instead.
+    and a warning says what is held instead. The threshold lies above that score by `ROUNDING`, so that rows which
+    equal it raise no alarm on any processor.
 
     Parameters
     ----------
@@ -34,8 +56,9 @@ def conformal_threshold(calibration: Scores, rate: float) -> Threshold:
 
     Examples
     --------
-    >>> conformal_threshold(np.arange(99.0), 0.05)
-    Threshold(value=94.0, held=0.05)
+    >>> threshold = conformal_threshold(np.arange(99.0), 0.05)
+    >>> 94 < threshold.value < 94.01, threshold.held
+    (True, 0.05)
     """
     n = len(calibration)
     k = min(math.floor(rate * (n + 1) * (1 + 1e-12)), n)
@@ -48,15 +71,34 @@ def conformal_threshold(calibration: Scores, rate: float) -> Threshold:
             stacklevel=3,
         )
         k = 1
-    return Threshold(float(calibration[n - k]), k / (n + 1))
+    return Threshold(float(_levels(calibration)[n - k]), k / (n + 1))
 
 
 def conformal_p_values(calibration: Scores, scores: Scores) -> Scores:
     """The share of normal rows that would score as high: low is anomalous, in [1 / (n + 1), 1].
 
+    It is at most the rate that a threshold holds exactly where the score lies above that threshold.
+
     >>> conformal_p_values(np.array([1.0, 2.0, 3.0]), np.array([2.5, 9.0, 0.0]))
     array([0.5 , 0.25, 1.  ])
     """
     n = len(calibration)
-    at_least = n - np.searchsorted(calibration, scores, side="left")
+    at_least = n - np.searchsorted(_levels(calibration), scores, side="left")
     return (1.0 + at_least) / (n + 1)
+
+
+def highest(scores: Scores, count: int) -> Bools:
+    """Mark the `count` highest scores (N,), never NaN; of scores that rounding cannot tell apart, the earliest.
+
+    >>> highest(np.array([1.0, 3.0, np.nan, 2.0, 2.0 + 1e-9]), 2)
+    array([False,  True, False,  True, False])
+    """
+    present = ~np.isnan(scores)
+    if count >= np.count_nonzero(present):
+        return present
+    last = np.partition(scores[present], -count)[-count]
+    margin = _rounding(last)
+    marked = np.asarray(scores > last + margin)
+    level = np.flatnonzero(np.abs(scores - last) <= margin)
+    marked[level[: count - np.count_nonzero(marked)]] = True
+    return marked

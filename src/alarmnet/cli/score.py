@@ -34,7 +34,7 @@ from alarmnet.cli.terminal import (
 from alarmnet.detectors import BaseDetector
 from alarmnet.errors import rows_counted_from
 from alarmnet.preprocessing import EncodingSummary, ImageScaler, TableEncoder
-from alarmnet.thresholds import conformal_p_values
+from alarmnet.thresholds import conformal_p_values, highest
 
 Floats = NDArray[np.float64]
 PARTS = "all files; `alarmnet score --on-bad-row flag` scores the others"
@@ -115,12 +115,9 @@ def _over_threshold(
 
 
 def _highest(batches: Iterable[Scored], budget: int) -> Iterator[tuple[Scored, NDArray[np.bool_]]]:
-    """Alarms for the `budget` highest rows of all batches, the earlier one of equal rows first."""
+    """Alarms for the `budget` highest rows of all batches, the earlier one of nearly equal scores first."""
     kept = list(batches)
-    logits = np.concatenate([scored.logits for scored in kept])
-    chosen = np.argsort(-logits, kind="stable")[:budget]  # NaN comes last
-    alarms = np.zeros(len(logits), dtype=bool)
-    alarms[chosen] = ~np.isnan(logits[chosen])
+    alarms = highest(np.concatenate([scored.logits for scored in kept]), budget)
     start = 0
     for scored in kept:
         stop = start + len(scored.logits)
@@ -183,7 +180,7 @@ def _say(facts: dict[str, Any]) -> None:
     "--budget",
     type=click.IntRange(min=1),
     metavar="N",
-    help="Alarm for the N highest-scored rows of all files instead; the earlier one of equal rows first. "
+    help="Alarm for the N highest-scored rows of all files instead; the earlier one of nearly equal scores first. "
     "Scores and ids are then held in memory, rows are not.",
 )
 @click.option(

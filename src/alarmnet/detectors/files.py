@@ -62,7 +62,6 @@ def manifest_of(detector: "BaseDetector") -> dict[str, Any]:
         "parameters": {name: to_json(_plain(value)) for name, value in parameters.items()},
         "encoder": encoder,
         "classes": [_plain(label) for label in detector.classes_],
-        "threshold": detector.threshold_,
         "learned": {name: getattr(detector, name) for name in LEARNED},
     }
 
@@ -186,8 +185,6 @@ def _restore_learned(
     detector.calibration_scores_ = scores
     detector._calibration_matrix = arrays["calibration.rows"]
     detector._set_threshold()
-    if detector.threshold_ != manifest["threshold"]:
-        raise ValueError("the threshold does not follow from the calibration scores")
 
 
 def _restore_networks(detector: "BaseDetector", arrays: Mapping[str, NDArray[Any]]) -> None:
