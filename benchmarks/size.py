@@ -85,14 +85,16 @@ def fit(folder: Path, rows: int, _model_rows: int) -> dict[str, Any]:
 
 def score(folder: Path, rows: int, model_rows: int) -> dict[str, Any]:
     """Time and memory of scoring, and the time of the bare matrix products."""
+    import torch
+
     from alarmnet import load
-    from alarmnet.detectors.base import block_size
+    from alarmnet.blocks import block_size
     from benchmarks.products import Products, seconds_of
 
     model, data = folder / f"{model_rows}.model", folder / f"{rows}.parquet"
     detector = load(model)
     with Products() as products:
-        detector._matrix_logits(detector._calibration_matrix[:1])
+        detector._stored_logits(detector._calibration_rows().only(torch.tensor([0])))
     products()
     floors = [seconds_of(products) for _ in range(20)]
     seconds = command("score", model, data, "--quiet", "--out", folder / "scores.parquet")

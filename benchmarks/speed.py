@@ -30,8 +30,8 @@ import torch
 from experiments.provenance import provenance
 
 from alarmnet import A3Detector, AlarmnetWarning, ConvA3Detector, Schedule
+from alarmnet.blocks import block_size
 from alarmnet.detectors import BaseDetector
-from alarmnet.detectors.base import block_size
 from alarmnet.detectors.readers import READERS
 from alarmnet.training import Progress
 from benchmarks.products import Products, processor_clock, seconds_of, set_threads
@@ -159,13 +159,13 @@ def scoring_ratio(make: Make, shape: tuple[int, ...], batch_size: int) -> Iterat
     with alarms_as_long_as(schedule):
         detector = make(schedule).fit(X, y)
     X = X[:4096]
-    matrix = detector.encoder_.transform(X)
+    rows = detector.encoder_.store(X, torch.device("cpu"))
     with Products() as products:
-        detector._matrix_logits(matrix[:1])
-    blocks = len(matrix) / block_size(matrix.shape[1:])
+        detector._stored_logits(rows.only(torch.tensor([0])))
+    blocks = len(rows) / block_size(rows.shape)
     calls: dict[str, Callable[[], object]] = {
         "scoring 4,096 rows": lambda: detector.logits(X),
-        "the same, already encoded": lambda: detector._matrix_logits(matrix),
+        "the same, already encoded": lambda: detector._stored_logits(rows),
     }
     turns = [[*map(seconds_of, calls.values()), *floors_of(products)] for _ in range(TURNS + 1)]
     *scored, cold, warm = np.median(turns[1:], axis=0)

@@ -12,6 +12,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from alarmnet import VaeAnomalies
+from alarmnet.row_store import TensorRows
 from experiments.data import rows_of
 from experiments.tables import load_table
 
@@ -23,7 +24,7 @@ SPREADS = (1.0, 5.0, 20.0)
 def counterexamples(images: np.ndarray, spread: float, *, seed: int) -> np.ndarray:
     """What the VAE, trained on (N, H, W), makes of the first images: (SHOWN, H, W)."""
     rows = torch.from_numpy(images.astype(np.float32) / 255).unsqueeze(1)
-    sample = VaeAnomalies(spread=spread).sampler(rows, seed=seed)
+    sample = VaeAnomalies(spread=spread).sampler(TensorRows(rows), seed=seed)
     return sample(rows[:SHOWN], torch.Generator().manual_seed(seed)).squeeze(1).numpy()
 
 

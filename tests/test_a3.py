@@ -24,7 +24,7 @@ from alarmnet import (
     VariationalAutoencoder,
 )
 from alarmnet.alarms import DenseAlarmNetwork
-from alarmnet.detectors.base import TrainingData
+from alarmnet.detectors.data import TrainingData
 from alarmnet.detectors.known import KnownAnomalies
 from alarmnet.targets.piecewise import PiecewiseTarget
 from alarmnet.training import train
@@ -102,7 +102,7 @@ def test_alarms_on_inputs_doubt_rows_that_nobody_labelled(small: Make, rows: Flo
     data = detector.seen
     for number, name in enumerate(("second alarm", "third alarm"), start=1):
         alarm = detector._alarm.alarms[number]
-        logits = alarm(data.rows).numpy(force=True).astype(np.float64)
+        logits = alarm(data.rows.all()).numpy(force=True).astype(np.float64)
         losses, doubted = surprise(logits[data.normal], 0), data.unlabelled[data.normal].numpy()
         assert 0 < doubted.mean() < 1
         losses[doubted] = 2 * (1 - np.exp(-losses[doubted] / 2))

@@ -21,8 +21,8 @@ from alarmnet import (
 )
 from alarmnet.alarms import alarm_loss
 from alarmnet.detectors import conv_a3
-from alarmnet.detectors.base import TrainingData
 from alarmnet.detectors.conv_a3 import ErrorScale
+from alarmnet.detectors.data import TrainingData
 from alarmnet.persistence import read_file, write_file
 from alarmnet.training import Progress, train
 
@@ -79,9 +79,9 @@ def test_the_joint_loss(conv: Any, rows: Floats, labels: Floats, known_weight: f
     evaluate_only(detector)
     detector.fit(rows, one)
     data = detector.seen
-    errors = detector._target.row_losses(data.rows).detach().numpy().astype(np.float64)
+    errors = detector._target.row_losses(data.rows.all()).detach().numpy().astype(np.float64)
     logits = detector.decision_scores_
-    generated = detector._block_logits(torch.full((1, *data.rows.shape[1:]), 2.0)).detach().numpy()
+    generated = detector._block_logits(torch.full((1, *data.rows.shape), 2.0)).detach().numpy()
     normal, known = data.normal.numpy(), data.known.numpy()
     if known_weight is None:
         count = len(normal) + len(known)

@@ -21,8 +21,9 @@ from alarmnet import (
     TrainingDivergedError,
 )
 from alarmnet._rows import row_keys
+from alarmnet.blocks import BLOCK
 from alarmnet.detectors import DETECTORS, BaseDetector
-from alarmnet.detectors.base import BLOCK, TrainingData
+from alarmnet.detectors.data import TrainingData
 from alarmnet.training import Progress
 
 Make = Any  # conftest's Maker

@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 import numpy as np
 from scipy.special import ndtri
+from torch import Tensor
 
 from alarmnet._frames import FLOAT32_LIMIT, Cells, Float32s, Floats
 
@@ -61,6 +62,10 @@ class LinearScale:
     def __call__(self, values: Floats) -> Floats:
         """Scale (N,) finite numbers."""
         return np.clip((values - self.shift) / self.scale, -LARGEST_OUTPUT, LARGEST_OUTPUT)
+
+    def of_tensor(self, values: Tensor) -> Tensor:
+        """Scale finite doubles of any shape, in place, to the same bits."""
+        return values.sub_(self.shift).div_(self.scale).clamp_(-LARGEST_OUTPUT, LARGEST_OUTPUT)
 
 
 @dataclass(frozen=True)

@@ -4,12 +4,14 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Self
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from sklearn.exceptions import NotFittedError
 
 from alarmnet._columns import LinearScale
 from alarmnet._frames import FLOAT32_LIMIT, Float32s, as_array, check_rows, rows_phrase
 from alarmnet.errors import InputError, InputTypeError
+from alarmnet.row_store import ImageRows
 
 SMALLEST_IMAGE = 8
 IMAGE_BLOCK = 256
@@ -118,6 +120,14 @@ class ImageScaler:
             For another shape than that of the training images, for bytes where training had at most 1, and for
             pixels that are not finite.
         """
+        images = self._checked(X)
+        output = np.empty(images.shape, dtype=np.float32)
+        for rows, block in _blocks(images):
+            output[rows] = self._scale(block)
+        return output
+
+    def _checked(self, X: Any) -> NDArray[Any]:
+        """Images of the training images' shape and range."""
         self._check_fitted()
         images = _as_images(X)
         check_rows(len(images), at_least=1, shape=np.shape(X))
@@ -133,10 +143,15 @@ class ImageScaler:
                 f"{self.high_:g}: scale them as those were (for instance divide by 255).",
                 code="image_range",
             )
-        output = np.empty(images.shape, dtype=np.float32)
-        for rows, block in _blocks(images):
-            output[rows] = self._scale(block)
-        return output
+        return images
+
+    def store(self, X: Any, device: torch.device) -> ImageRows:
+        """Keep images as they came, to be scaled when they are taken; refuses what `transform` refuses."""
+        images = self._checked(X)
+        if images.dtype.kind == "f":
+            for _ in _blocks(images):
+                pass  # refuses bad pixels
+        return ImageRows(images, self._scale, device)
 
     def fit_transform(self, X: Any) -> Float32s:
         """`fit`, then `transform` of the same images."""

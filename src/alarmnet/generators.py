@@ -13,8 +13,9 @@ from alarmnet._random import SEED_LIMIT, torch_generator
 from alarmnet._validation import check_real, check_sizes, check_type, check_whole
 from alarmnet.errors import InputError
 from alarmnet.layers import materialise
+from alarmnet.row_store import RowStore
 from alarmnet.targets.vae import VariationalAutoencoder
-from alarmnet.training import ALONE, Schedule, TrainingContext, rows_at, train
+from alarmnet.training import ALONE, Schedule, TrainingContext, train
 
 Sampler = Callable[[Tensor, torch.Generator], Tensor]
 """A batch of encoded rows and a generator to draw from, to as many counterexamples of the same shape."""
@@ -24,16 +25,10 @@ class Generator(ABC):
     """A recipe for counterexamples: a small value that prints, compares and is written into model files."""
 
     kind: ClassVar[str]
-    learns: ClassVar[bool] = True
-    """Whether it wants the training rows, which are then copied; else it is given none."""
 
     @abstractmethod
-    def sampler(self, rows: Tensor, *, seed: int, context: TrainingContext = ALONE) -> Sampler:
-        """Learn from the normal training rows what is needed, and return the function that draws."""
-
-    def sampler_for(self, rows: Tensor, normal: Tensor, *, seed: int, context: TrainingContext) -> Sampler:
-        """Give the function that draws, for the rows numbered in `normal`."""
-        return self.sampler(rows[normal if self.learns else normal[:0]], seed=seed, context=context)
+    def sampler(self, rows: RowStore, *, seed: int, context: TrainingContext = ALONE) -> Sampler:
+        """Learn what is needed from the normal training rows, and return the function that draws."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,13 +39,12 @@ class GaussianNoise(Generator):
 
     Examples
     --------
-    >>> sample = GaussianNoise().sampler(torch.zeros(10, 3), seed=0)
+    >>> sample = GaussianNoise().sampler(TensorRows(torch.zeros(10, 3)), seed=0)
     >>> sample(torch.zeros(4, 3), torch.Generator().manual_seed(0)).shape
     torch.Size([4, 3])
     """
 
     kind: ClassVar[str] = "gaussian"
-    learns: ClassVar[bool] = False
     mean: float = 0.5
     deviation: float = 1.0
 
@@ -58,7 +52,7 @@ class GaussianNoise(Generator):
         check_real(self, "mean", self.mean, -math.inf)
         check_real(self, "deviation", self.deviation, 0)
 
-    def sampler(self, rows: Tensor, *, seed: int, context: TrainingContext = ALONE) -> Sampler:
+    def sampler(self, rows: RowStore, *, seed: int, context: TrainingContext = ALONE) -> Sampler:
         """Return the function that draws; nothing is learned."""
         return lambda batch, generator: torch.empty_like(batch).normal_(
             self.mean, self.deviation, generator=generator
@@ -71,20 +65,19 @@ class UniformNoise(Generator):
 
     Examples
     --------
-    >>> sample = UniformNoise().sampler(torch.zeros(10, 3), seed=0)
+    >>> sample = UniformNoise().sampler(TensorRows(torch.zeros(10, 3)), seed=0)
     >>> bool(sample(torch.zeros(4, 3), torch.Generator().manual_seed(0)).max() < 1)
     True
     """
 
     kind: ClassVar[str] = "uniform"
-    learns: ClassVar[bool] = False
     low: float = 0.0
     high: float = 1.0
 
     def __post_init__(self) -> None:
         check_real(self, "low", self.low, -math.inf, self.high)
 
-    def sampler(self, rows: Tensor, *, seed: int, context: TrainingContext = ALONE) -> Sampler:
+    def sampler(self, rows: RowStore, *, seed: int, context: TrainingContext = ALONE) -> Sampler:
         """Return the function that draws; nothing is learned."""
         return lambda batch, generator: torch.empty_like(batch).uniform_(
             self.low, self.high, generator=generator
@@ -101,7 +94,7 @@ class ColumnSwap(Generator):
 
     Examples
     --------
-    >>> sample = ColumnSwap().sampler(torch.arange(6.0).reshape(3, 2), seed=0)
+    >>> sample = ColumnSwap().sampler(TensorRows(torch.arange(6.0).reshape(3, 2)), seed=0)
     >>> sample(torch.zeros(4, 2), torch.Generator().manual_seed(0)).shape
     torch.Size([4, 2])
     """
@@ -114,9 +107,9 @@ class ColumnSwap(Generator):
         check_real(self, "high", self.high, 0, 1, open_ends=False)
         check_real(self, "low", self.low, 0, self.high, open_ends=False)
 
-    def sampler(self, rows: Tensor, *, seed: int, context: TrainingContext = ALONE) -> Sampler:
+    def sampler(self, rows: RowStore, *, seed: int, context: TrainingContext = ALONE) -> Sampler:
         """Keep the training rows to draw from."""
-        columns = rows.flatten(1)
+        columns = rows.all().flatten(1)
 
         def sample(batch: Tensor, generator: torch.Generator) -> Tensor:
             flat = batch.flatten(1)
@@ -143,7 +136,7 @@ class VaeAnomalies(Generator):
     Examples
     --------
     >>> small = VaeAnomalies(hidden=(8,), code=2, schedule=Schedule(steps=2))
-    >>> sample = small.sampler(torch.rand(10, 3), seed=0)
+    >>> sample = small.sampler(TensorRows(torch.rand(10, 3)), seed=0)
     >>> sample(torch.zeros(4, 3), torch.Generator().manual_seed(0)).shape
     torch.Size([4, 3])
     """
@@ -160,14 +153,14 @@ class VaeAnomalies(Generator):
         check_real(self, "spread", self.spread, 0, open_ends=False)
         check_type(self, "schedule", self.schedule, Schedule)
 
-    def sampler(self, rows: Tensor, *, seed: int, context: TrainingContext = ALONE) -> Sampler:
+    def sampler(self, rows: RowStore, *, seed: int, context: TrainingContext = ALONE) -> Sampler:
         """Train the autoencoder on the rows and return the function that decodes improbable codes."""
-        network = VariationalAutoencoder(hidden=self.hidden, code=self.code).build(tuple(rows.shape[1:]))
+        network = VariationalAutoencoder(hidden=self.hidden, code=self.code).build(rows.shape)
         materialise(network, torch_generator(seed, "vae weights"))
         network.to(rows.device)
         train(
             network,
-            lambda index: network.mean_loss(rows_at(rows, index)),
+            lambda index: network.mean_loss(rows.take(index)),
             name="generator",
             rows=len(rows),
             schedule=self.schedule,
@@ -192,18 +185,17 @@ class CallableGenerator(Generator):
 
     Examples
     --------
-    >>> sample = CallableGenerator(lambda batch: 1 - batch).sampler(torch.zeros(10, 3), seed=0)
+    >>> sample = CallableGenerator(lambda batch: 1 - batch).sampler(TensorRows(torch.zeros(10, 3)), seed=0)
     >>> sample(torch.zeros(2, 3), torch.Generator()).sum().item()
     6.0
     """
 
     kind: ClassVar[str] = "callable"
-    learns: ClassVar[bool] = False
 
     def __init__(self, function: Callable[[Tensor], Tensor]) -> None:
         self.function = function
 
-    def sampler(self, rows: Tensor, *, seed: int, context: TrainingContext = ALONE) -> Sampler:
+    def sampler(self, rows: RowStore, *, seed: int, context: TrainingContext = ALONE) -> Sampler:
         """Wrap the function with a check of what it returns."""
 
         def sample(batch: Tensor, generator: torch.Generator) -> Tensor:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, Self, get_args
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from sklearn.exceptions import NotFittedError
 
@@ -39,6 +40,7 @@ from alarmnet._frames import (
 from alarmnet._images import ImageScaler
 from alarmnet._validation import check_choice, check_whole, warn_of_inexact_integers
 from alarmnet.errors import AlarmnetWarning, InputError, InputTypeError
+from alarmnet.row_store import TensorRows
 
 __all__ = ["EncodingSummary", "ImageScaler", "TableEncoder", "UnseenCategories", "encoder_from_dict"]
 
@@ -231,6 +233,10 @@ class TableEncoder:
         if inexact:
             warn_of_inexact_integers(quoted(inexact))
         return output
+
+    def store(self, X: Any, device: torch.device) -> TensorRows:
+        """Encode a table as `transform` does, and keep the rows on a device."""
+        return TensorRows(torch.from_numpy(self.transform(X)).to(device))
 
     def fit_transform(self, X: Any) -> Float32s:
         """`fit`, then `transform` of the same table."""

@@ -10,8 +10,9 @@ from alarmnet.baselines.base import RandomState
 from alarmnet.baselines.neural import NeuralBaseline, normal_rows
 from alarmnet.detectors.a3 import target_schedule
 from alarmnet.preprocessing import TableEncoder
+from alarmnet.row_store import rows_at
 from alarmnet.targets import TARGETS, AnyAutoencoder, ConvAutoencoder, DenseAutoencoder, TargetNetwork
-from alarmnet.training import ProgressFunction, Schedule, rows_at
+from alarmnet.training import ProgressFunction, Schedule
 
 
 class AutoencoderBaseline(NeuralBaseline):

@@ -14,7 +14,8 @@ from alarmnet._rows import Index, draw
 from alarmnet._threads import operations, threads_for
 from alarmnet._validation import Labels, check_type
 from alarmnet.baselines.base import Baseline, Matrix, Scores
-from alarmnet.detectors.base import block_size, chosen_device
+from alarmnet.blocks import block_size
+from alarmnet.detectors.base import chosen_device
 from alarmnet.layers import materialise
 from alarmnet.layouts import lay_out
 from alarmnet.progress import progress_for

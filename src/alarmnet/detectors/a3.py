@@ -16,7 +16,8 @@ from alarmnet._validation import check_choice, check_real, check_type
 from alarmnet.activations import flattened, in_order, recording
 from alarmnet.alarms import AlarmNetworks, DenseAlarm
 from alarmnet.detectors.alarm_training import AlarmTraining
-from alarmnet.detectors.base import MEASURED_BY, BaseDetector, TrainingData, check_anomalies
+from alarmnet.detectors.base import BaseDetector
+from alarmnet.detectors.data import MEASURED_BY, TrainingData
 from alarmnet.detectors.readers import PARTS_READ, PATIENCE, READERS, Part, Reads, side_by_side
 from alarmnet.errors import InputError, ModelFileError
 from alarmnet.generators import GaussianNoise, Generator
@@ -26,7 +27,7 @@ from alarmnet.preprocessing import TableEncoder
 from alarmnet.targets import ConvAutoencoder, DenseAutoencoder, Target, TargetNetwork
 from alarmnet.targets.dense import suggested_hidden
 from alarmnet.targets.piecewise import PiecewiseTarget
-from alarmnet.training import ProgressFunction, Schedule, TrainingContext, rows_at, train
+from alarmnet.training import ProgressFunction, Schedule, TrainingContext, train
 
 VALIDATION_SHARE = 0.1
 """Share of the training rows that is held out where a schedule has patience."""
@@ -271,16 +272,16 @@ class A3Detector(BaseDetector):
 
     def _fit_networks(self, data: TrainingData, context: TrainingContext) -> None:
         self._check_anomalies(data)
-        shape = tuple(data.rows.shape[1:])
+        shape = data.rows.shape
         cut = self.target is None and len(shape) == 1
-        pieces = Pieces.learned_from(data.rows[data.usual(MEASURED_BY)]) if cut else None
+        pieces = Pieces.learned_from(data.rows.take(data.usual(MEASURED_BY))) if cut else None
         self._target = target = self._build_target(shape, pieces)
         if target.trainable:
             materialise(getattr(target, "network", target), torch_generator(self.seed_, "target weights"))
             target.to(data.rows.device)
             self.history_["target"] = train(
                 target,
-                lambda index: target.mean_loss(rows_at(data.rows, data.normal[index])),
+                lambda index: target.mean_loss(data.rows.take(data.normal[index])),
                 name="target",
                 rows=len(data.normal),
                 schedule=self.target_schedule or target_schedule(len(data.normal)),
@@ -300,7 +301,7 @@ class A3Detector(BaseDetector):
                 'reads="inputs" learns from known anomalies alone, and no row is labelled anomalous: label some, '
                 'or take reads="both"'
             )
-        check_anomalies(data.known, self.generated_weight)
+        data.check_anomalies(self.generated_weight)
 
     def _fit_alarm(self, data: TrainingData, context: TrainingContext) -> None:
         self._check_anomalies(data)

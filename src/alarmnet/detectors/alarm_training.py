@@ -1,6 +1,6 @@
 """How the alarms of a fitted target are trained, but for what each reads."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,12 +9,14 @@ from torch import Tensor, nn
 
 from alarmnet._random import torch_generator
 from alarmnet.alarms import DenseAlarm, DenseAlarmNetwork, alarm_loss
-from alarmnet.detectors.base import MEASURED_BY, TrainingData, block_size
-from alarmnet.detectors.known import KnownAnomalies
+from alarmnet.blocks import block_size
+from alarmnet.detectors.data import MEASURED_BY, TrainingData
+from alarmnet.detectors.lesson import Lesson
 from alarmnet.detectors.readers import Reader
 from alarmnet.generators import Generator, as_generator
 from alarmnet.layers import materialise
-from alarmnet.training import Schedule, TrainingContext, rows_at, train
+from alarmnet.row_store import RowStore, rows_at
+from alarmnet.training import Schedule, TrainingContext, train
 
 KEPT_ACTIVATIONS = 2**28
 """Bytes of activations kept in memory during training; past it they are computed batch by batch."""
@@ -26,20 +28,18 @@ Read = Callable[[Tensor], Tensor]
 """Rows (B, ...) to what an alarm reads of them, (B, A)."""
 
 
-def alarm_logits(alarm: nn.Module, read: Read, rows: Tensor, numbers: Tensor) -> Tensor:
-    """An alarm's logits (N,) of the rows of these numbers (N,), a block of memory at a time."""
-    blocks = torch.split(numbers, block_size(rows.shape[1:]))
-    return torch.cat([alarm(read(rows[block])) for block in blocks])
+def alarm_logits(alarm: nn.Module, read: Read, blocks: Iterable[Tensor]) -> Tensor:
+    """An alarm's logits (N,) of rows that come in blocks."""
+    return torch.cat([alarm(read(block)) for block in blocks])
 
 
-def looked_up(rows: Tensor, read: Read) -> Read:
+def looked_up(rows: RowStore, read: Read) -> Read:
     """Row numbers to what an alarm reads: kept where all of it fits the memory budget, else computed."""
-    width = read(rows[:1]).shape[1]
+    width = read(rows.take(torch.tensor([0]))).shape[1]
     if len(rows) * width * 4 > KEPT_ACTIVATIONS:
-        return lambda index: read(rows_at(rows, index))
-    kept = rows.new_empty((len(rows), width))
-    size = block_size(rows.shape[1:])
-    for block, into in zip(torch.split(rows, size), torch.split(kept, size), strict=True):
+        return lambda index: read(rows.take(index))
+    kept = torch.empty((len(rows), width), device=rows.device)
+    for block, into in zip(rows.blocks(), torch.split(kept, block_size(rows.shape)), strict=True):
         into.copy_(read(block))
     return lambda index: rows_at(kept, index)
 
@@ -76,82 +76,94 @@ class AlarmTraining:
 
     def train(self, reader: Reader, read: Read) -> tuple[DenseAlarmNetwork, list[dict[str, float]]]:
         """Train one alarm on what it reads."""
-        data, seed, name = self.data, self.seed, reader.name
-        device = data.rows.device
-        kept = looked_up(data.rows, read)
-        labelled = len(data.known) + len(data.validation_known)
-        schedule = self.schedule or reader.schedule_for(len(data.normal), labelled)
-        normal, known, watched = self._parts(watch=bool(schedule.patience))
-        sample = None
-        if reader.hears_noise and self.generated_weight:
-            recipe = as_generator(self.generator)
-            sample = recipe.sampler_for(data.rows, normal, seed=seed, context=self.context)
-        draws = torch_generator(seed, "generated anomalies", device)
-        balanced = self.known_weight is not None
-        shown = normal if balanced else torch.cat([normal, known])
-        picked = KnownAnomalies(
-            known if balanced else known[:0],
-            kept,
-            count=reader.known_at_once,
-            blend=self.blend if reader.blends else 0.0,
-            seed=seed,
+        data, name = self.data, reader.name
+        schedule = self.schedule or reader.schedule_for(
+            len(data.normal), len(data.known) + len(data.validation_known)
         )
-        alarm = self._built(reader, kept(normal[:0]).shape[1])
-
-        def loss(index: Tensor) -> Tensor:
-            rows, labels = shown[index], (index >= len(normal)).to(device, torch.float32)
-            heard = picked(rows)
-            if sample:
-                heard = torch.cat([heard, read(sample(rows_at(data.rows, rows), draws))])
-            sizes = [len(rows), picked.count, len(heard) - len(rows) - picked.count]
-            logits = alarm(heard).split(sizes)
-            doubted = data.unlabelled[rows].to(device) if reader.doubts else None
-            return self._loss(logits[0], labels, *logits[1:], doubted=doubted)
-
-        held_generated = sample(data.rows[watched], draws) if sample and len(watched) else data.rows[:0]
-        all_generated = torch.arange(len(held_generated))
-
-        def validation_loss() -> Tensor:
-            real = alarm_logits(alarm, read, data.rows, watched)
-            known = alarm_logits(alarm, read, data.rows, data.validation_known)
-            generated = alarm_logits(alarm, read, held_generated, all_generated)
-            return self._loss(real, torch.zeros(len(real), device=device), known, generated)
-
+        loss = AlarmLoss(self, reader, read, watches=bool(schedule.patience))
         history = train(
-            alarm,
+            loss.alarm,
             loss,
             name=name,
-            rows=len(shown),
+            rows=len(loss.lesson),
             schedule=schedule,
-            generator=torch_generator(seed, f"{name} batches"),
-            noise=torch_generator(seed, f"{name} noise", device),
-            draws=(draws, picked.draws),
-            validation_loss=validation_loss if len(watched) else None,
+            generator=torch_generator(self.seed, f"{name} batches"),
+            noise=torch_generator(self.seed, f"{name} noise", data.rows.device),
+            draws=loss.lesson.draws,
+            validation_loss=loss.held_out if len(loss.watched) else None,
             context=self.context,
         )
-        return alarm, history
+        return loss.alarm, history
 
     def bound(self, alarm: DenseAlarmNetwork, read: Read) -> None:
         """Shift an alarm whose odds are bounded, so that it says nothing of usual rows."""
         with torch.no_grad():
-            logits = alarm_logits(alarm, read, self.data.rows, self.data.usual(MEASURED_BY))
+            logits = alarm_logits(alarm, read, self.data.rows.blocks(self.data.usual(MEASURED_BY)))
         alarm.output.bias.data -= speaks_above(logits)
 
-    def _parts(self, *, watch: bool) -> tuple[Tensor, Tensor, Tensor]:
-        """Numbers of the normal rows, the known anomalies, and the held-out rows that are watched, if any are."""
-        data = self.data
-        if watch:
-            return data.normal, data.known, data.validation_normal
-        normal, known = (data.normal, data.validation_normal), (data.known, data.validation_known)
-        return torch.cat(normal), torch.cat(known), data.validation_normal[:0]
 
-    def _built(self, reader: Reader, width: int) -> DenseAlarmNetwork:
+class AlarmLoss:
+    """What one alarm of a fitted target lowers: called with a batch's places (B,), a scalar.
+
+    Parameters
+    ----------
+    training, reader, read
+        What it learns from, which alarm it is, and what it reads of rows.
+    watches
+        Whether held-out rows say when to stop; else they are learned from too.
+    """
+
+    def __init__(self, training: AlarmTraining, reader: Reader, read: Read, *, watches: bool) -> None:
+        self._training, self._reader, self._read = training, reader, read
+        self._data = data = training.data
+        kept = looked_up(data.rows, read)
+        normal, known, self.watched = _parts(data, watches=watches)
+        hears = reader.hears_noise and training.generated_weight
+        self.lesson = Lesson(
+            data,
+            normal,
+            known,
+            read=kept,
+            known_at_once=reader.known_at_once,
+            blend=training.blend if reader.blends else 0.0,
+            weighted=training.known_weight is not None,
+            generator=as_generator(training.generator) if hears else None,
+            seed=training.seed,
+            context=training.context,
+        )
+        self.alarm = self._built(kept(normal[:0]).shape[1])
+        self._held_generated = self.lesson.counterexamples(data.rows.take(self.watched))
+
+    def __call__(self, index: Tensor) -> Tensor:
+        """The loss of a batch."""
+        rows, labels = self.lesson.rows(index)
+        heard = self.lesson.known(rows)
+        beside = len(heard)
+        if self._reader.hears_noise:
+            generated = self.lesson.counterexamples(self._data.rows.take(rows))
+            if len(generated):
+                heard = torch.cat([heard, self._read(generated)])
+        sizes = [len(rows), beside - len(rows), len(heard) - beside]
+        real, known, generated = self.alarm(heard).split(sizes)
+        doubted = self._data.unlabelled[rows].to(real.device) if self._reader.doubts else None
+        return self._loss(real, labels, known, generated, doubted=doubted)
+
+    def held_out(self) -> Tensor:
+        """The loss on the rows that are watched."""
+        data = self._data
+        watched, known = data.rows.blocks(self.watched), data.rows.blocks(data.validation_known)
+        generated = torch.split(self._held_generated, block_size(data.rows.shape))
+        real, *others = (alarm_logits(self.alarm, self._read, part) for part in (watched, known, generated))
+        return self._loss(real, torch.zeros_like(real), *others)
+
+    def _built(self, width: int) -> DenseAlarmNetwork:
         """An alarm with its first weights."""
-        alarm = (self.shape or reader.shape).build(width)
-        materialise(alarm, torch_generator(self.seed, f"{reader.name} weights"))
+        training, reader = self._training, self._reader
+        alarm = (training.shape or reader.shape).build(width)
+        materialise(alarm, torch_generator(training.seed, f"{reader.name} weights"))
         if not alarm.hidden:
             nn.init.zeros_(alarm.output.weight)
-        return alarm.to(self.data.rows.device)
+        return alarm.to(self._data.rows.device)
 
     def _loss(
         self,
@@ -162,16 +174,24 @@ class AlarmTraining:
         *,
         doubted: Tensor | None = None,
     ) -> Tensor:
-        """An alarm's loss on logits: of rows with their labels, of known anomalies and of counterexamples."""
+        training = self._training
         loss = alarm_loss(
             real,
             labels,
             known,
             generated,
-            known_weight=self.known_weight or 1.0,
-            generated_weight=self.generated_weight,
+            known_weight=training.known_weight or 1.0,
+            generated_weight=training.generated_weight,
             doubted=doubted,
         )
-        if self.shift_weight:
-            loss = loss + self.shift_weight * (1 - real.sigmoid()).mean()
+        if training.shift_weight:
+            loss = loss + training.shift_weight * (1 - real.sigmoid()).mean()
         return loss
+
+
+def _parts(data: TrainingData, *, watches: bool) -> tuple[Tensor, Tensor, Tensor]:
+    """Numbers of the normal rows, the known anomalies, and the held-out rows that are watched, if any are."""
+    if watches:
+        return data.normal, data.known, data.validation_normal
+    normal, known = (data.normal, data.validation_normal), (data.known, data.validation_known)
+    return torch.cat(normal), torch.cat(known), data.validation_normal[:0]

@@ -5,7 +5,6 @@ import math
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from os import PathLike
 from typing import Any, ClassVar, Literal, Self
 
@@ -23,7 +22,9 @@ from alarmnet._random import numpy_generator, resolve_seed
 from alarmnet._rows import Index, draw, matched_once, row_keys, take
 from alarmnet._threads import operations, threads_for
 from alarmnet._validation import Labels, check_choice, check_random_state, check_real, check_type, read_labels
+from alarmnet.blocks import block_size
 from alarmnet.checkpoints import Checkpoint, kept_seed, open_checkpoint
+from alarmnet.detectors.data import TrainingData
 from alarmnet.detectors.files import arrays_of, manifest_of
 from alarmnet.detectors.identity import training_identity
 from alarmnet.deviations import NormalProfile
@@ -38,18 +39,10 @@ from alarmnet.layouts import lay_out
 from alarmnet.persistence import write_file
 from alarmnet.preprocessing import ImageScaler, TableEncoder
 from alarmnet.progress import progress_for
+from alarmnet.row_store import RowStore, TensorRows
 from alarmnet.targets import TargetNetwork
 from alarmnet.thresholds import Scores, conformal_p_values, conformal_threshold
 from alarmnet.training import ProgressFunction, TrainingContext
-
-BLOCK = 512
-"""Rows scored at once, padded to this many, so that a score never depends on a row's neighbours."""
-
-BLOCK_IMAGES = 128
-"""Images scored at once, likewise."""
-
-BLOCK_INPUTS = 2**20
-"""Numbers in a block: of large images and very wide rows there are fewer at once."""
 
 ENCODED_AT_ONCE = 16_384
 """Rows encoded at once while scoring: bounds the memory a large table takes."""
@@ -58,21 +51,9 @@ CALIBRATION_ROWS = 10_000
 VALIDATION_ROWS = 5_000
 """More held-out rows than this cost time and model size and change little."""
 
-MEASURED_BY = 100_000
-"""Normal rows that quantiles are taken of, at most."""
-
 Encoder = TableEncoder | ImageScaler
 Matrix = NDArray[np.float32]
 Bits = NDArray[np.int64]
-
-
-def block_size(shape: tuple[int, ...]) -> int:
-    """How many rows of `shape` are computed at once: the same for every call, whatever their number.
-
-    >>> [block_size(shape) for shape in [(122,), (1, 28, 28), (3, 224, 224)]]
-    [512, 128, 6]
-    """
-    return max(1, min(BLOCK_IMAGES if len(shape) > 1 else BLOCK, BLOCK_INPUTS // math.prod(shape)))
 
 
 def _indexable(X: Any) -> Any:
@@ -92,13 +73,9 @@ def _fitted(encoder: Encoder, X: Any, training: Index) -> Encoder:
     raise fault
 
 
-def check_anomalies(known: Tensor, generated_weight: float) -> None:
-    """Refuse to train an alarm that would see no anomaly, known or generated."""
-    if not generated_weight and not len(known):
-        raise InputError(
-            "nothing anomalous to learn from: no row is labelled anomalous and generated_weight is 0",
-            code="no_anomalies",
-        )
+def _keys(rows: RowStore) -> NDArray[np.uint64]:
+    """One hash a row (N,)."""
+    return np.concatenate([row_keys(block.numpy(force=True)) for block in rows.blocks()])
 
 
 def chosen_device(owner: object, device: str) -> torch.device:
@@ -113,22 +90,6 @@ def chosen_device(owner: object, device: str) -> torch.device:
             f"Got {device!r} instead.",
             code="invalid_parameter",
         ) from error
-
-
-@dataclass(frozen=True)
-class TrainingData:
-    """Encoded rows (N, ...) on the device, the row numbers that serve for what, and whether each is unlabelled."""
-
-    rows: Tensor
-    normal: Tensor
-    known: Tensor
-    validation_normal: Tensor
-    validation_known: Tensor
-    unlabelled: Tensor
-
-    def usual(self, most: int) -> Tensor:
-        """So many of the normal rows' numbers at most, evenly spaced: enough to say what is usual."""
-        return self.normal[:: math.ceil(len(self.normal) / most)]
 
 
 class BaseDetector(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[misc]
@@ -221,22 +182,22 @@ class BaseDetector(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[misc]
         labels = read_labels(y, rows=n_rows, anomaly_label=self.anomaly_label)
         calibration, training, validation = self._shares(labels)
         self.encoder_: Encoder = _fitted(encoder, X, training)
-        matrix = self.encoder_.transform(X)
+        rows = self.encoder_.store(X, self._device())
         self._set_input_names()
         self.classes_ = labels.classes
         self.notes_: dict[str, Any] = {}
         self.calibration_is_labelled_ = bool(labels.normal.any())
-        self._calibration_matrix = matrix[calibration]
+        self._calibration_matrix = rows.take(torch.from_numpy(calibration)).numpy(force=True)
         self.history_: dict[str, list[dict[str, float]]] = {}
-        self._count(matrix, labels)
-        self._build(matrix.shape[1:])
-        data = self._training_data(matrix, labels, training, validation)
+        self._count(rows, labels)
+        self._build(rows.shape)
+        data = self._training_data(rows, labels, training, validation)
         self._checkpoint = None
         with progress_for(self.verbose) as progress, threads_for(math.inf):
             if self.checkpoint is not None:
                 self._checkpoint = open_checkpoint(self.checkpoint, training_identity(self, data))
             self._fit_networks(data, TrainingContext(progress, self._checkpoint))
-        self._finish(matrix, labels)
+        self._finish(rows)
         return self
 
     def refit_alarm(self, X: Any, y: Any) -> Self:
@@ -260,9 +221,9 @@ class BaseDetector(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[misc]
         return self
 
     def _refit_alarm(self, X: Any, y: Any) -> None:
-        matrix = self.encoder_.transform(X)
-        labels = read_labels(y, rows=len(matrix), anomaly_label=self.anomaly_label)
-        keys, calibration_keys = row_keys(matrix), row_keys(self._calibration_matrix)
+        rows = self.encoder_.store(X, self._device())
+        labels = read_labels(y, rows=len(rows), anomaly_label=self.anomaly_label)
+        keys, calibration_keys = _keys(rows), row_keys(self._calibration_matrix)
         still_normal = ~np.isin(calibration_keys, keys[labels.anomalous])
         if not still_normal.any():
             raise InputError("every calibration row is labelled anomalous now: fit the detector anew")
@@ -275,12 +236,12 @@ class BaseDetector(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[misc]
             )
         self._calibration_matrix = self._calibration_matrix[still_normal]
         training, validation = self._hold_out(others, np.flatnonzero(labels.anomalous), "refit")
-        self._count(matrix, labels)
+        self._count(rows, labels)
         lay_out(self._target.to(self._device()))
-        data = self._training_data(matrix, labels, training, validation)
+        data = self._training_data(rows, labels, training, validation)
         with progress_for(self.verbose) as progress, threads_for(math.inf):
             self._fit_alarm(data, TrainingContext(progress))
-        self._finish(matrix, labels)
+        self._finish(rows)
 
     def set_alarm_rate(self, alarm_rate: float) -> Self:
         """Change the share of normal rows that may raise an alarm, without training.
@@ -334,7 +295,7 @@ class BaseDetector(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[misc]
         check_is_fitted(self)
         n_rows, X = row_count(X), _indexable(X)
         if n_rows <= ENCODED_AT_ONCE:
-            return self._finite_logits(self.encoder_.transform(X))
+            return self._finite_logits(self.encoder_.store(X, self._device()))
         starts = range(0, n_rows, ENCODED_AT_ONCE)
         return np.concatenate(
             [self._part_logits(X, start, min(start + ENCODED_AT_ONCE, n_rows)) for start in starts]
@@ -376,8 +337,7 @@ class BaseDetector(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[misc]
                 raise InputError("the target network is no autoencoder", code="no_reconstruction")
             return made[:, : block.shape[1]]  # of the inputs, without their pieces
 
-        matrix = self.encoder_.transform(X)
-        return self._by_block(matrix, reconstruct)
+        return self._by_block(self.encoder_.store(X, self._device()), reconstruct)
 
     @property
     def input_names_(self) -> list[str]:
@@ -446,20 +406,19 @@ class BaseDetector(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[misc]
         held_known, known = draw(known, int(share * len(known)), generator)
         return np.concatenate([others, known]), np.concatenate([held_others, held_known])
 
-    def _training_data(self, matrix: Matrix, labels: Labels, training: Index, held: Index) -> TrainingData:
+    def _training_data(self, rows: RowStore, labels: Labels, training: Index, held: Index) -> TrainingData:
         anomalous = labels.anomalous
         parts = (training[~anomalous[training]], training[anomalous[training]])
         held_parts = (held[~anomalous[held]], held[anomalous[held]])
-        rows = torch.from_numpy(matrix).to(self._device())
         numbers = parts + held_parts
         return TrainingData(rows, *map(torch.from_numpy, (*numbers, labels.unlabelled)))
 
     def _device(self) -> torch.device:
         return chosen_device(self, self.device)
 
-    def _count(self, matrix: Matrix, labels: Labels) -> None:
+    def _count(self, rows: RowStore, labels: Labels) -> None:
         """Count the labels, and warn of rows that teach nothing or the opposite."""
-        keys = row_keys(matrix)
+        keys = _keys(rows)
         contradictory = int(np.isin(keys[~labels.anomalous], keys[labels.anomalous]).sum())
         self.label_counts_ = {**labels.counts(), "contradictory": contradictory}
         if contradictory:
@@ -471,10 +430,10 @@ class BaseDetector(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[misc]
         if (keys == keys[0]).all():
             warnings.warn("all rows are equal: every score will be the same", AlarmnetWarning, stacklevel=3)
 
-    def _finish(self, matrix: Matrix, labels: Labels) -> None:
+    def _finish(self, rows: RowStore) -> None:
         """Calibrate on the rows set aside, and score the training rows."""
-        scores = np.sort(self._matrix_logits(self._calibration_matrix))
-        self.decision_scores_ = self._matrix_logits(matrix)
+        scores = np.sort(self._stored_logits(self._calibration_rows()))
+        self.decision_scores_ = self._stored_logits(rows)
         if not (np.isfinite(scores).all() and np.isfinite(self.decision_scores_).all()):
             raise TrainingDivergedError(
                 "the last training step left weights that give no finite score; lower the learning rate"
@@ -491,20 +450,22 @@ class BaseDetector(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[misc]
 
     def _part_logits(self, X: Any, start: int, stop: int) -> Scores:
         with rows_counted_from(start, of="X"):
-            return self._finite_logits(self.encoder_.transform(take(X, slice(start, stop))))
+            return self._finite_logits(self.encoder_.store(take(X, slice(start, stop)), self._device()))
 
-    def _matrix_logits(self, matrix: Matrix) -> Scores:
+    def _calibration_rows(self) -> RowStore:
+        return TensorRows(torch.from_numpy(self._calibration_matrix).to(self._device()))
+
+    def _stored_logits(self, rows: RowStore) -> Scores:
         """Encoded rows (N, ...) to logits (N,), in padded blocks of one size."""
-        return self._by_block(matrix, self._block_logits).astype(np.float64)
+        return self._by_block(rows, self._block_logits).astype(np.float64)
 
-    def _row_errors(self, rows: Tensor, numbers: Tensor) -> Tensor:
+    def _row_errors(self, rows: RowStore, numbers: Tensor) -> Tensor:
         """What the target's training lowers, of the rows of these numbers (N,), a block of memory at a time."""
         with torch.no_grad():
-            blocks = torch.split(numbers, block_size(rows.shape[1:]))
-            return torch.cat([self._target.row_losses(rows[block]) for block in blocks])
+            return torch.cat([self._target.row_losses(block) for block in rows.blocks(numbers)])
 
-    def _finite_logits(self, matrix: Matrix) -> Scores:
-        logits = self._matrix_logits(matrix)
+    def _finite_logits(self, rows: RowStore) -> Scores:
+        logits = self._stored_logits(rows)
         if not np.isfinite(logits).all():
             raise ModelFileError(
                 "the model gives no finite score: the weights in its file are damaged or hostile; take another "
@@ -512,20 +473,19 @@ class BaseDetector(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[misc]
             )
         return logits
 
-    def _by_block(self, matrix: Matrix, compute: Callable[[Tensor], Tensor]) -> NDArray[Any]:
+    def _by_block(self, rows: RowStore, compute: Callable[[Tensor], Tensor]) -> NDArray[Any]:
         """What is computed of encoded rows (N, ...), in padded blocks of one size: (N, ...)."""
-        device = self._device()
-        size = block_size(matrix.shape[1:])
-        block = torch.empty((size, *matrix.shape[1:]), device=device)
+        size = block_size(rows.shape)
+        block = torch.empty((size, *rows.shape), device=rows.device)
         for network in self._networks().values():
-            lay_out(network.to(device))
+            lay_out(network.to(rows.device))
         work = sum(operations(network, size, training=False) for network in self._networks().values())
         found = []
         with torch.inference_mode(), threads_for(work):
-            for rows in torch.split(torch.from_numpy(matrix), size):
-                block[: len(rows)].copy_(rows)
-                block[len(rows) :].zero_()
-                found.append(compute(block)[: len(rows)].cpu().numpy())
+            for part in rows.blocks():
+                block[: len(part)].copy_(part)
+                block[len(part) :].zero_()
+                found.append(compute(block)[: len(part)].cpu().numpy())
         return np.concatenate(found)
 
     def __sklearn_tags__(self) -> Any:

@@ -3,7 +3,6 @@
 import copy
 import math
 from collections.abc import Callable, Mapping
-from functools import partial
 from os import PathLike
 from typing import Any, ClassVar, Literal, Self, get_args
 
@@ -16,22 +15,23 @@ from torch import Tensor, nn
 from alarmnet._random import torch_generator
 from alarmnet._validation import check_choice, check_real, check_type
 from alarmnet.activations import recording, stacked
-from alarmnet.alarms import ConvAlarm, ConvAlarmNetwork, alarm_loss
+from alarmnet.alarms import ConvAlarm, ConvAlarmNetwork
 from alarmnet.detectors.alarm_training import AlarmTraining, speaks_above
-from alarmnet.detectors.base import MEASURED_BY, BaseDetector, TrainingData, block_size, check_anomalies
+from alarmnet.detectors.base import BaseDetector
+from alarmnet.detectors.data import MEASURED_BY, TrainingData
 from alarmnet.detectors.input_alarms import InputAlarms
-from alarmnet.detectors.known import KnownAnomalies
+from alarmnet.detectors.joint_loss import JointLoss, JointWeights
+from alarmnet.detectors.lesson import Lesson
 from alarmnet.generators import GaussianNoise, Generator, as_generator
 from alarmnet.layers import materialise
 from alarmnet.layouts import FirstRows
 from alarmnet.preprocessing import TableEncoder
+from alarmnet.row_store import RowStore
 from alarmnet.targets import StridedAutoencoder
 from alarmnet.targets.strided import StridedAutoencoderNetwork
-from alarmnet.training import ProgressFunction, Schedule, TrainingContext, rows_at, train
+from alarmnet.training import ProgressFunction, Schedule, TrainingContext, train
 
 VALIDATION_SHARE = 0.1
-FEWEST_WATCHED = 10
-"""Known images held out that say when to stop: fewer would end training before the target can reconstruct."""
 SCALED_BY = 5_000
 """Normal training rows whose errors say what a usual error is."""
 
@@ -287,7 +287,7 @@ class ConvA3Detector(BaseDetector):
         check_choice(self, "scored_by", scored_by, SCORES)
         new = copy.copy(self)
         new.scored_by = scored_by
-        self.calibration_scores_ = np.sort(new._finite_logits(self._calibration_matrix))
+        self.calibration_scores_ = np.sort(new._finite_logits(self._calibration_rows()))
         self.scored_by = scored_by
         for name in ("decision_scores_", "labels_"):
             self.__dict__.pop(name, None)
@@ -340,7 +340,7 @@ class ConvA3Detector(BaseDetector):
     def _fit_networks(self, data: TrainingData, context: TrainingContext) -> None:
         materialise(self._target, torch_generator(self.seed_, "target weights"))
         networks = nn.ModuleDict({"target": self._target, "alarm": self._alarm})
-        self._train(networks, data, context, name="joint", lowers_errors=True)
+        self._train(networks, data, context, name="joint", alarm_weight=self.alarm_weight)
         self._target.requires_grad_(False)
         errors = self._row_errors(data.rows, data.usual(SCALED_BY))
         self._errors.to(data.rows.device).learn(errors)
@@ -348,19 +348,19 @@ class ConvA3Detector(BaseDetector):
 
     def _fit_alarm(self, data: TrainingData, context: TrainingContext) -> None:
         self._alarm = self._build_alarm()
-        self._train(self._alarm, data, context, name="alarm", lowers_errors=False)
+        self._train(self._alarm, data, context, name="alarm", alarm_weight=None)
         self._fit_input_alarms(data, context)
 
     def _fit_input_alarms(self, data: TrainingData, context: TrainingContext) -> None:
         self._inputs = None
-        if not (self.input_alarms and data.rows.dim() == 2 and len(data.known)):
+        if not (self.input_alarms and len(data.rows.shape) == 1 and len(data.known)):
             return
         training = AlarmTraining(data=data, seed=self.seed_, context=context, known_weight=self.known_weight)
         inputs = InputAlarms.trained(training, self.history_)
-        blocks = torch.split(data.usual(MEASURED_BY), block_size(data.rows.shape[1:]))
+        usual = data.usual(MEASURED_BY)
         for scored_by, above in zip(ALARMED, inputs.above, strict=True):
             with torch.no_grad():
-                logits = [self._own_logits(data.rows[block], scored_by) for block in blocks]
+                logits = [self._own_logits(block, scored_by) for block in data.rows.blocks(usual)]
             above.fill_(speaks_above(torch.cat(logits)))
         self._inputs = inputs
 
@@ -371,92 +371,51 @@ class ConvA3Detector(BaseDetector):
         context: TrainingContext,
         *,
         name: str,
-        lowers_errors: bool,
+        alarm_weight: float | None,
     ) -> None:
         device, seed = data.rows.device, self.seed_
         generated_weight = self._generated_weight(data)
         materialise(self._alarm, torch_generator(seed, "alarm weights"))
         network.to(device)
-        balanced = self.known_weight is not None
-        shown = data.normal if balanced else torch.cat([data.normal, data.known])
-        schedule = self._schedule(len(shown), data.rows.shape[1:])
-        nothing = data.rows[:0]
-        known = KnownAnomalies(
-            data.known if balanced else data.known[:0],
-            partial(rows_at, data.rows),
-            count=schedule.batch_size,
-            blend=self.blend,
-            seed=seed,
-        )
+        weighted = self.known_weight is not None
+        shown = len(data.normal) + (0 if weighted else len(data.known))
+        schedule = self._schedule(shown, data.rows.shape)
         generator = as_generator(self.generator or self._default_generator(data.rows))
-        sample = (
-            generator.sampler_for(data.rows, data.normal, seed=seed, context=context)
-            if generated_weight
-            else None
+        lesson = Lesson(
+            data,
+            data.normal,
+            data.known,
+            read=data.rows.take,
+            known_at_once=schedule.batch_size,
+            blend=self.blend,
+            weighted=weighted,
+            generator=generator if generated_weight else None,
+            seed=seed,
+            context=context,
         )
-        draws = torch_generator(seed, "generated anomalies", device)
-
-        def counterexamples(rows: Tensor) -> Tensor:
-            return sample(rows, draws) if sample and len(rows) else nothing
-
-        def loss_of(rows: Tensor, errors: Tensor, labels: Tensor, logits: Tensor, sizes: list[int]) -> Tensor:
-            alarm = alarm_loss(
-                logits[: sizes[0]],
-                labels,
-                *torch.split(logits[sizes[0] :], sizes[1:]),
-                known_weight=self.known_weight or 1.0,
-                generated_weight=generated_weight,
-                doubted=data.unlabelled[rows].to(device) if balanced else None,
-            )
-            return (errors * (1 - labels)).mean() + self.alarm_weight * alarm if lowers_errors else alarm
-
-        def loss(index: Tensor) -> Tensor:
-            rows, labels = shown[index], (index >= len(data.normal)).to(device, torch.float32)
-            read = known(rows)
-            generated = counterexamples(read[: len(rows)])
-            if len(generated):
-                read = torch.cat([read, generated])
-            maps, errors = self._read(read, reconstructed=len(rows) * lowers_errors)
-            sizes = [len(rows), known.count, len(generated)]
-            return loss_of(rows, errors, labels, self._alarm(maps), sizes)
-
-        held = (
-            data.validation_normal if balanced else torch.cat([data.validation_normal, data.validation_known])
-        )
-        held_labels = (torch.arange(len(held)) >= len(data.validation_normal)).to(device, torch.float32)
-        held_known = data.validation_known if len(data.validation_known) else data.known
-        if data.rows.dim() > 2 and len(held_known) < FEWEST_WATCHED:
-            held_known = held_known[:0]
-        held_rows = data.rows[held]
-        others = [data.rows[held_known] if balanced else nothing, counterexamples(held_rows)]
-
-        def validation_loss() -> Tensor:
-            logits, errors = self._read_blocks(held_rows, reconstructed=lowers_errors)
-            more, _ = self._read_blocks(torch.cat(others), reconstructed=False)
-            sizes = [len(rows) for rows in (held, *others)]
-            return loss_of(held, errors, held_labels, torch.cat([logits, more]), sizes)
-
+        weights = JointWeights(alarm=alarm_weight, known=self.known_weight, generated=generated_weight)
+        loss = JointLoss(self._read, self._alarm, data, lesson, weights)
         self.history_[name] = train(
             network,
             loss,
             name=name,
-            rows=len(shown),
+            rows=len(lesson),
             schedule=schedule,
             generator=torch_generator(seed, f"{name} batches"),
             noise=torch_generator(seed, f"{name} noise", device),
-            draws=(draws, known.draws),
-            validation_loss=validation_loss if len(held) else None,
+            draws=lesson.draws,
+            validation_loss=loss.held_out if len(loss.watched) else None,
             context=context,
         )
 
     @staticmethod
-    def _default_generator(rows: Tensor) -> Generator:
-        return GaussianNoise(mean=0.0, deviation=2.0) if rows.dim() == 2 else GaussianNoise()
+    def _default_generator(rows: RowStore) -> Generator:
+        return GaussianNoise(mean=0.0, deviation=2.0) if len(rows.shape) == 1 else GaussianNoise()
 
     def _generated_weight(self, data: TrainingData) -> float:
         if self.generated_weight is None:
             return 0.0 if len(data.known) else 1.0
-        check_anomalies(data.known, self.generated_weight)
+        data.check_anomalies(self.generated_weight)
         return self.generated_weight
 
     def _read(self, batch: Tensor, *, reconstructed: int) -> tuple[Tensor, Tensor]:
@@ -473,12 +432,6 @@ class ConvA3Detector(BaseDetector):
             return maps, maps.new_zeros(0)
         first: Tensor = FirstRows.apply(codes, reconstructed)  # type: ignore[no-untyped-call]
         return maps, target.losses(first, batch[:reconstructed])
-
-    def _read_blocks(self, rows: Tensor, *, reconstructed: bool) -> tuple[Tensor, Tensor]:
-        """Logits of the alarm, and errors where they are wanted, a block at a time."""
-        blocks = torch.split(rows, block_size(rows.shape[1:]))
-        read = [self._read(block, reconstructed=len(block) * reconstructed) for block in blocks]
-        return torch.cat([self._alarm(maps) for maps, _ in read]), torch.cat([errors for _, errors in read])
 
     def _own_logits(self, block: Tensor, scored_by: ScoreKind) -> Tensor:
         """Without the alarms on inputs."""

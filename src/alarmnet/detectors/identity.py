@@ -2,6 +2,7 @@
 
 import functools
 import hashlib
+from collections.abc import Iterable
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,13 +15,14 @@ from alarmnet.checkpoints import Identity
 from alarmnet.recipes import to_json
 
 if TYPE_CHECKING:
-    from alarmnet.detectors.base import BaseDetector, TrainingData
+    from alarmnet.detectors.base import BaseDetector
+    from alarmnet.detectors.data import TrainingData
 
 APART = ("checkpoint", "device", "random_state", "verbose")
 """Parameters that change no model, or that stand in the settings as what they led to."""
 
 
-def _digest_of(*tensors: Tensor) -> str:
+def _digest_of(tensors: Iterable[Tensor]) -> str:
     digest = hashlib.sha256()
     for tensor in tensors:
         digest.update(f"{tensor.dtype} {tuple(tensor.shape)}".encode())
@@ -52,8 +54,8 @@ def training_identity(detector: "BaseDetector", data: "TrainingData") -> Identit
     roles = (data.normal, data.known, data.validation_normal, data.validation_known, data.unlabelled)
     digests = {
         "code of alarmnet": _code_digest(),
-        "data": _digest_of(data.rows),
-        "labels": _digest_of(*roles),
-        "target network": _digest_of(*given),
+        "data": _digest_of(data.rows.blocks()),
+        "labels": _digest_of(roles),
+        "target network": _digest_of(given),
     }
     return Identity(settings, digests)

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from alarmnet.alarms import AlarmNetworks, log_bounded_odds
 from alarmnet.detectors.alarm_training import AlarmTraining
-from alarmnet.detectors.base import MEASURED_BY
+from alarmnet.detectors.data import MEASURED_BY
 from alarmnet.detectors.readers import READERS, side_by_side
 from alarmnet.pieces import Pieces
 
@@ -40,7 +40,7 @@ class InputAlarms(nn.Module):
     def trained(cls, training: AlarmTraining, history: dict[str, list[dict[str, float]]]) -> Self:
         """Train them on known anomalies; what their losses were is put into `history`."""
         data = training.data
-        pieces = Pieces.learned_from(data.rows[data.usual(MEASURED_BY)]).to(data.rows.device)
+        pieces = Pieces.learned_from(data.rows.take(data.usual(MEASURED_BY))).to(data.rows.device)
         alarms = []
         for reader in READERS["inputs"]:
             alarm, history[reader.name] = training.train(reader, pieces)

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from alarmnet._random import torch_generator
-from alarmnet.training import rows_at
+from alarmnet.row_store import rows_at
 
 
 class KnownAnomalies:

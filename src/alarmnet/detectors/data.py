@@ -1,0 +1,36 @@
+"""Encoded rows, and which of them serve for what."""
+
+import math
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from alarmnet.errors import InputError
+from alarmnet.row_store import RowStore
+
+MEASURED_BY = 100_000
+"""Normal rows that quantiles are taken of, at most."""
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """Encoded rows, the row numbers that serve for what, and whether each is unlabelled (N,)."""
+
+    rows: RowStore
+    normal: Tensor
+    known: Tensor
+    validation_normal: Tensor
+    validation_known: Tensor
+    unlabelled: Tensor
+
+    def usual(self, most: int) -> Tensor:
+        """So many of the normal rows' numbers at most, evenly spaced: enough to say what is usual."""
+        return self.normal[:: math.ceil(len(self.normal) / most)]
+
+    def check_anomalies(self, generated_weight: float) -> None:
+        """Refuse to train an alarm that would see no anomaly, known or generated."""
+        if not generated_weight and not len(self.known):
+            raise InputError(
+                "nothing anomalous to learn from: no row is labelled anomalous and generated_weight is 0",
+                code="no_anomalies",
+            )

@@ -1,0 +1,102 @@
+"""What E2E-ConvA3 lowers: reconstruction errors and the alarm's errors, together or the alarm's alone."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from alarmnet.alarms import alarm_loss
+from alarmnet.blocks import block_size
+from alarmnet.detectors.data import TrainingData
+from alarmnet.detectors.lesson import Lesson
+
+FEWEST_WATCHED = 10
+"""Known images held out that say when to stop: fewer would end training before the target can reconstruct."""
+
+Read = Callable[..., tuple[Tensor, Tensor]]
+"""Rows (B, ...) to the maps that the alarm reads of them, and the errors of the first `reconstructed` rows."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class JointWeights:
+    """What the parts of the loss count; `alarm` None: the target stays as it is, and the alarm's part is all."""
+
+    alarm: float | None
+    known: float | None
+    generated: float
+
+
+class JointLoss:
+    """The loss of E2E-ConvA3 (section 3.3): called with a batch's places (B,), a scalar.
+
+    Parameters
+    ----------
+    read, alarm
+        The two networks: what the alarm reads, and the alarm.
+    data, lesson
+        The rows, and the batches of them.
+    weights
+        Of the parts.
+    """
+
+    def __init__(
+        self, read: Read, alarm: nn.Module, data: TrainingData, lesson: Lesson, weights: JointWeights
+    ) -> None:
+        self._read, self._alarm, self._data = read, alarm, data
+        self._lesson, self._weights = lesson, weights
+        normal, known = data.validation_normal, data.validation_known
+        self.watched = normal if weights.known is not None else torch.cat([normal, known])
+        self._labels = (torch.arange(len(self.watched)) >= len(normal)).to(data.rows.device, torch.float32)
+        self._held = data.rows.take(self.watched)
+        self._others = (self._held_known(), lesson.counterexamples(self._held))
+
+    def __call__(self, index: Tensor) -> Tensor:
+        """The loss of a batch."""
+        rows, labels = self._lesson.rows(index)
+        read = self._lesson.known(rows)
+        beside = len(read)
+        generated = self._lesson.counterexamples(read[: len(rows)])
+        if len(generated):
+            read = torch.cat([read, generated])
+        lowers_errors = self._weights.alarm is not None
+        maps, errors = self._read(read, reconstructed=len(rows) * lowers_errors)
+        sizes = [len(rows), beside - len(rows), len(read) - beside]
+        return self._loss(rows, errors, labels, self._alarm(maps).split(sizes))
+
+    def held_out(self) -> Tensor:
+        """The loss on the rows that are watched."""
+        real, errors = self._blocks(self._held, reconstructed=self._weights.alarm is not None)
+        others, _ = self._blocks(torch.cat(self._others), reconstructed=False)
+        parts = (real, *torch.split(others, [len(rows) for rows in self._others]))
+        return self._loss(self.watched, errors, self._labels, parts)
+
+    def _held_known(self) -> Tensor:
+        """Known anomalies to watch beside normal rows, where they have a weight of their own."""
+        data = self._data
+        known = data.validation_known if len(data.validation_known) else data.known
+        few_images = len(data.rows.shape) > 1 and len(known) < FEWEST_WATCHED
+        return data.rows.take(known[:0] if few_images or self._weights.known is None else known)
+
+    def _blocks(self, rows: Tensor, *, reconstructed: bool) -> tuple[Tensor, Tensor]:
+        """The alarm's logits, and errors where they are wanted, a block at a time."""
+        blocks = torch.split(rows, block_size(rows.shape[1:]))
+        read = [self._read(block, reconstructed=len(block) * reconstructed) for block in blocks]
+        return torch.cat([self._alarm(maps) for maps, _ in read]), torch.cat([errors for _, errors in read])
+
+    def _loss(self, rows: Tensor, errors: Tensor, labels: Tensor, logits: tuple[Tensor, ...]) -> Tensor:
+        weights = self._weights
+        real, known, generated = logits
+        doubted = self._data.unlabelled[rows].to(real.device) if weights.known is not None else None
+        alarm = alarm_loss(
+            real,
+            labels,
+            known,
+            generated,
+            known_weight=weights.known or 1.0,
+            generated_weight=weights.generated,
+            doubted=doubted,
+        )
+        if weights.alarm is None:
+            return alarm
+        return (errors * (1 - labels)).mean() + weights.alarm * alarm
