@@ -221,7 +221,7 @@ def test_hardly_a_normal_row_has_even_odds_of_the_first_alarm(
     small: Make, rows: Floats, labels: Floats
 ) -> None:
     detector = small(kind=Recording).fit(rows, labels)
-    normal = detector._read(detector.seen.rows[detector.seen.normal], ("activations",))
+    normal = detector._read(detector.seen.rows.take(detector.seen.normal), ("activations",))
     first = detector._alarm.alarms[0]
     logits = first(normal).numpy(force=True)
     assert np.quantile(logits, 0.999) == pytest.approx(0, abs=1e-5)
@@ -256,7 +256,7 @@ def test_only_the_third_alarm_learns_more_from_many_known_anomalies(
             shown.append(len(together := super().__call__(rows)) - len(rows))
             return together
 
-    monkeypatch.setattr("alarmnet.detectors.alarm_training.KnownAnomalies", Counted)
+    monkeypatch.setattr("alarmnet.detectors.lesson.KnownAnomalies", Counted)
     two = Schedule(steps=2, batch_size=32)
     trained = {}
     for known in (25, 100):

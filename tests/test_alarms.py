@@ -10,6 +10,7 @@ from torch.nn import functional
 
 from alarmnet import ConvAlarm, DenseAlarm
 from alarmnet.alarms import AlarmNetworks, DenseAlarmNetwork, alarm_loss
+from alarmnet.formats.alarms import MeanAlarms
 from alarmnet.layers import materialise
 
 
@@ -29,6 +30,9 @@ def test_the_papers_alarm_is_the_default() -> None:
     assert all(weight.is_meta for weight in network.parameters())
 
 
+NONE = torch.zeros(2, dtype=torch.int64)
+
+
 def test_one_logit_a_row() -> None:
     network = built(DenseAlarm(hidden=(8, 4)), 6)
     batch = torch.rand(5, 6)
@@ -38,7 +42,7 @@ def test_one_logit_a_row() -> None:
 
 def test_alarms_side_by_side_read_the_first_numbers_and_add_their_odds() -> None:
     narrow, wide = built(DenseAlarm(hidden=(8, 4)), 3), built(DenseAlarm(hidden=(8, 4)), 6)
-    pair = AlarmNetworks([narrow, wide], torch.tensor([0.5, 2.0]))
+    pair = AlarmNetworks([narrow, wide], torch.tensor([0.5, 2.0]), NONE, NONE)
     batch = torch.rand(5, 6)
     torch.testing.assert_close(pair(batch), torch.stack([narrow(batch[:, :3]), wide(batch)]))
     odds = 0.5 * narrow(batch[:, :3]).exp() + 2 * wide(batch).exp()
@@ -72,7 +76,7 @@ def test_without_shares_scores_are_averaged() -> None:
     narrow, wide = built(DenseAlarm(hidden=(8, 4)), 3), built(DenseAlarm(hidden=(8, 4)), 6)
     batch = torch.rand(5, 6)
     score = (narrow(batch[:, :3]).sigmoid() + wide(batch).sigmoid()) / 2
-    torch.testing.assert_close(AlarmNetworks([narrow, wide], None).logits(batch).sigmoid(), score)
+    torch.testing.assert_close(MeanAlarms([narrow, wide]).logits(batch).sigmoid(), score)
 
 
 @pytest.mark.parametrize(
@@ -80,7 +84,8 @@ def test_without_shares_scores_are_averaged() -> None:
     [(None, [200.7, 0.0, -200.7]), (torch.ones(2), [300.0, 200.0, -200.0])],
 )
 def test_very_sure_alarms_have_a_finite_logit(shares: torch.Tensor | None, expected: list[float]) -> None:
-    pair = AlarmNetworks([DenseAlarm(hidden=(1,)).build(3)], shares)
+    alarms = [DenseAlarm(hidden=(1,)).build(3)] * 2
+    pair = MeanAlarms(alarms) if shares is None else AlarmNetworks(alarms, shares, NONE, NONE)
     pair.forward = lambda features: features  # type: ignore[method-assign]
     logits = pair.logits(torch.tensor([[200.0, 200.0, -200.0], [300.0, -300.0, -300.0]]))
     torch.testing.assert_close(logits, torch.tensor(expected), atol=0.1, rtol=0)

@@ -69,7 +69,7 @@ def interrupt(monkeypatch: pytest.MonkeyPatch) -> Callable[[int | None], None]:
 
 def same(first: BaseDetector, second: BaseDetector) -> bool:
     """Whether two fitted detectors are equal bit for bit."""
-    pairs = arrays_of(first), arrays_of(second)
+    pairs = arrays_of(first.fitted_state()), arrays_of(second.fitted_state())
     assert list(pairs[0]) == list(pairs[1])
     equal = [pairs[0][name].tobytes() == pairs[1][name].tobytes() for name in pairs[0]]
     return all(equal) and first.history_ == second.history_ and first.threshold_ == second.threshold_

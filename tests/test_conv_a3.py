@@ -20,7 +20,7 @@ from alarmnet import (
     load,
 )
 from alarmnet.alarms import alarm_loss
-from alarmnet.detectors import conv_a3
+from alarmnet.detectors import joint_loss
 from alarmnet.detectors.conv_a3 import ErrorScale
 from alarmnet.detectors.data import TrainingData
 from alarmnet.persistence import read_file, write_file
@@ -249,7 +249,7 @@ def test_a_handful_of_held_out_known_images_ends_no_training(
             seen.add(len(known))
         return alarm_loss(real, labels, known, *rest, **options)
 
-    monkeypatch.setattr(conv_a3, "alarm_loss", spy)
+    monkeypatch.setattr(joint_loss, "alarm_loss", spy)
     rows = np.random.default_rng(0).random((300, *shape)).astype(np.float32)
     watching = Schedule(steps=20, batch_size=64, patience=5)
     conv(schedule=watching, alarm_rate=0.2).fit(rows, np.repeat([0, 1], [300 - known, known]))

@@ -298,7 +298,7 @@ HOSTILE: dict[str, tuple[Callable[[Contents], Any], str]] = {
     ),
     "label counts of text": (learned("label_counts_", {"normal": "many"}), "label counts"),
     "history without steps": (learned("history_", {"target": [{}]}), "history is damaged"),
-    "notes of another type": (learned("notes_", []), "what was learned is of another type"),
+    "notes of another type": (learned("notes_", []), "notes are of another type"),
     "numbers beyond float32": (
         lambda contents: contents[0]["encoder"]["columns"][0].update(high=1e300),
         "a stored column is damaged: numbers",
@@ -320,7 +320,7 @@ HOSTILE: dict[str, tuple[Callable[[Contents], Any], str]] = {
         "column names are too long",
     ),
     "a missing seed": (lambda contents: contents[0]["learned"].pop("seed_"), "KeyError: 'seed_'"),
-    "a seed of text": (learned("seed_", "x"), "seed_"),
+    "a seed of text": (learned("seed_", "x"), "seed is 'x'"),
 }
 
 
@@ -347,7 +347,7 @@ CONVOLUTIONAL: dict[str, tuple[Callable[[Contents], Any], str]] = {
     "alarms on inputs of images": (alarms_on_images, "alarms on inputs, and the rows are images"),
     "a quantile missing": (array(KNOTS, lambda knots: knots[:-1]), "the encoder's knots are"),
     "a quantile too many": (array(KNOTS, lambda knots: np.append(knots, 9.0)), "the encoder's knots are"),
-    "no quantiles": (lambda contents: contents[1].pop(KNOTS), "TypeError"),
+    "no quantiles": (lambda contents: contents[1].pop(KNOTS), "ValueError"),
     "quantiles out of order": (array(KNOTS, lambda knots: knots[::-1]), "quantile order"),
     "quantiles of text": (
         lambda contents: contents[0]["encoder"]["columns"][0]["scale"].update(knots="many"),

@@ -4,9 +4,8 @@ import itertools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any
 
-import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
@@ -89,50 +88,32 @@ class AlarmNetworks(nn.Module):
     alarms
         The networks.
     shares
-        What each alarm's odds count in those of all together, (alarms,). None takes the mean of the scores, as
-        files do that were written before there were shares.
+        What each alarm's odds count in those of all together, (alarms,).
     starts
-        The number of a row that each alarm reads first, (alarms,); None: all begin with the first.
+        The number of a row that each alarm reads first, (alarms,).
     bounded
-        1 for alarms whose odds count at most their share, however sure they are, (alarms,); None: no alarm's.
+        1 for alarms whose odds count at most their share, however sure they are, else 0, (alarms,).
 
     Shapes
     ------
     Input: (B, A). Output: (alarms, B), a logit an alarm.
     """
 
-    shares: Tensor | None
-    starts: Tensor | None
-    bounded: Tensor | None
+    shares: Tensor
+    starts: Tensor
+    bounded: Tensor
 
     def __init__(
-        self,
-        alarms: Sequence[DenseAlarmNetwork],
-        shares: Tensor | None,
-        starts: Tensor | None = None,
-        bounded: Tensor | None = None,
+        self, alarms: Sequence[DenseAlarmNetwork], shares: Tensor, starts: Tensor, bounded: Tensor
     ) -> None:
         super().__init__()
         self.alarms = nn.ModuleList(alarms)
         self.register_buffer("shares", shares)
         self.register_buffer("starts", starts)
         self.register_buffer("bounded", bounded)
-        first = [0] * len(alarms) if starts is None else starts.tolist()
-        self.spans = [(start, start + alarm.width) for start, alarm in zip(first, alarms, strict=True)]
+        places = zip(starts.tolist(), alarms, strict=True)
+        self.spans = [(start, start + alarm.width) for start, alarm in places]
         self.width = max(end for _, end in self.spans)
-
-    @classmethod
-    def stored(cls, arrays: Mapping[str, NDArray[Any]], prefix: str, shape: "DenseAlarm | None") -> Self:
-        """As a model file holds them. Before alarms had places and bounds, all began at the first number."""
-        each = f"{prefix}alarms."
-        count = len({name.removeprefix(each).split(".")[0] for name in arrays if name.startswith(each)})
-        alarms = [_stored_alarm(shape, arrays, f"{each}{place}.") for place in range(count)]
-        shares, starts = arrays.get(f"{prefix}shares"), arrays.get(f"{prefix}starts")
-        if starts is None:
-            return cls(alarms, None if shares is None else torch.ones(count))
-        if starts.shape != (count,) or starts.dtype != np.int64 or (starts < 0).any():
-            raise ValueError("alarms begin at numbers that are not there")
-        return cls(alarms, torch.ones(count), torch.from_numpy(starts.copy()), torch.ones(count))
 
     def forward(self, features: Tensor) -> Tensor:
         """Score a batch with each alarm."""
@@ -145,11 +126,7 @@ class AlarmNetworks(nn.Module):
         Odds are summed: one alarm that is sure is enough, and one that is not takes nothing away.
         """
         each: Tensor = self(features)
-        if self.shares is None:
-            yes, no = functional.logsigmoid(each), functional.logsigmoid(-each)
-            return yes.logsumexp(0) - no.logsumexp(0)
-        if self.bounded is not None:
-            each = torch.where(self.bounded[:, None] > 0, log_bounded_odds(each), each)
+        each = torch.where(self.bounded[:, None] > 0, log_bounded_odds(each), each)
         return (each + self.shares.log()[:, None]).logsumexp(0)
 
 
@@ -191,7 +168,7 @@ class DenseAlarm:
         return DenseAlarmNetwork(width, tuple(self.hidden), self.dropout)
 
 
-def _stored_alarm(
+def stored_alarm(
     shape: DenseAlarm | None, arrays: Mapping[str, NDArray[Any]], prefix: str
 ) -> DenseAlarmNetwork:
     """Of the shape asked for, else of the one that a model file holds: the default's may change."""

@@ -1,13 +1,18 @@
 """Building blocks whose chance is seeded: dropout and initial weights that draw from a given generator."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from alarmnet.layouts import lay_out
+
+POSITIVE = ("running_var", "deviation")
+"""Endings of weights that are divided by, or by the root of."""
 
 
 class SeededDropout(nn.Module):
@@ -70,6 +75,28 @@ def materialise(network: nn.Module, generator: torch.Generator) -> None:
         if isinstance(layer, nn.BatchNorm1d | nn.BatchNorm2d):
             layer.reset_parameters()
     lay_out(network)
+
+
+def load_weights(network: nn.Module, prefix: str, weights: Mapping[str, NDArray[Any]]) -> None:
+    """Give a network built without memory copies of the weights whose names begin so, ready to score.
+
+    Raises
+    ------
+    ValueError, RuntimeError
+        Weights are missing, too many, of another shape or type, or are divided by and not positive.
+    """
+    own = {
+        name.removeprefix(prefix): torch.from_numpy(array.copy())
+        for name, array in weights.items()
+        if name.startswith(prefix)
+    }
+    for name, built in network.state_dict().items():
+        if name in own and own[name].dtype != built.dtype:
+            raise ValueError(f"{prefix}{name} holds {own[name].dtype}, not {built.dtype}")
+        if name.endswith(POSITIVE) and name in own and not (own[name] > 0).all():
+            raise ValueError(f"{prefix}{name} holds numbers that are not positive")
+    network.load_state_dict(own, assign=True)
+    network.requires_grad_(False).eval()
 
 
 def count_operations(network: nn.Module, shape: tuple[int, ...]) -> int:

@@ -5,8 +5,7 @@ from os import PathLike
 from alarmnet.detectors.a3 import A3Detector
 from alarmnet.detectors.base import BaseDetector
 from alarmnet.detectors.conv_a3 import ConvA3Detector
-from alarmnet.detectors.files import restore
-from alarmnet.persistence import read_file
+from alarmnet.detectors.files import as_model_file_errors, read_state
 from alarmnet.targets import Target
 
 DETECTORS: dict[str, type[BaseDetector]] = {kind.method: kind for kind in (A3Detector, ConvA3Detector)}
@@ -39,8 +38,9 @@ def load(path: str | PathLike[str], *, target: Target | None = None) -> BaseDete
     >>> detector.p_value(rows)  # doctest: +SKIP
     array([0.73, 0.0004, 0.21])
     """
-    manifest, arrays = read_file(path)
-    return restore(path, manifest, arrays, detectors=DETECTORS, target=target)
+    state = read_state(path, target=target)
+    with as_model_file_errors(path):
+        return DETECTORS[state.method].from_state(state)
 
 
 __all__ = ["DETECTORS", "A3Detector", "BaseDetector", "ConvA3Detector", "load"]

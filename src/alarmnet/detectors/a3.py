@@ -20,6 +20,7 @@ from alarmnet.detectors.base import BaseDetector
 from alarmnet.detectors.data import MEASURED_BY, TrainingData
 from alarmnet.detectors.readers import PARTS_READ, PATIENCE, READERS, Part, Reads, side_by_side
 from alarmnet.errors import InputError, ModelFileError
+from alarmnet.formats import stored_alarms
 from alarmnet.generators import GaussianNoise, Generator
 from alarmnet.layers import materialise
 from alarmnet.pieces import Pieces
@@ -261,7 +262,7 @@ class A3Detector(BaseDetector):
             pieces = Pieces.stored(stored, PIECES, shape[0])
         self._target = self._build_target(shape, pieces)
         if stored is not None:
-            self._alarm = AlarmNetworks.stored(stored, "alarm.", self.alarm)
+            self._alarm = stored_alarms(stored, "alarm.", self.alarm)
 
     def _build_target(self, shape: tuple[int, ...], pieces: Pieces | None) -> TargetNetwork:
         if pieces is None:
@@ -350,7 +351,7 @@ class A3Detector(BaseDetector):
             return PARTS_READ[self.reads]
         if len(self._alarm.alarms) == 1:
             return PARTS_READ["activations"]
-        return PARTS_READ["everything" if self._alarm.starts is None else "both"]  # as older files do
+        return PARTS_READ["both" if self._alarm.starts.any() else "everything"]  # as older files do
 
     def _block_logits(self, block: Tensor) -> Tensor:
         features = self._read(block, self._parts_read)

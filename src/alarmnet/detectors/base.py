@@ -23,10 +23,11 @@ from alarmnet._rows import Index, draw, matched_once, row_keys, take
 from alarmnet._threads import operations, threads_for
 from alarmnet._validation import Labels, check_choice, check_random_state, check_real, check_type, read_labels
 from alarmnet.blocks import block_size
-from alarmnet.checkpoints import Checkpoint, kept_seed, open_checkpoint
+from alarmnet.checkpoints import Checkpoint, Identity, kept_seed, open_checkpoint
 from alarmnet.detectors.data import TrainingData
-from alarmnet.detectors.files import arrays_of, manifest_of
+from alarmnet.detectors.files import write_state
 from alarmnet.detectors.identity import training_identity
+from alarmnet.detectors.state import Encoder, FittedState, Matrix
 from alarmnet.deviations import NormalProfile
 from alarmnet.errors import (
     AlarmnetWarning,
@@ -35,8 +36,8 @@ from alarmnet.errors import (
     TrainingDivergedError,
     rows_counted_from,
 )
+from alarmnet.layers import load_weights
 from alarmnet.layouts import lay_out
-from alarmnet.persistence import write_file
 from alarmnet.preprocessing import ImageScaler, TableEncoder
 from alarmnet.progress import progress_for
 from alarmnet.row_store import RowStore, TensorRows
@@ -51,8 +52,6 @@ CALIBRATION_ROWS = 10_000
 VALIDATION_ROWS = 5_000
 """More held-out rows than this cost time and model size and change little."""
 
-Encoder = TableEncoder | ImageScaler
-Matrix = NDArray[np.float32]
 Bits = NDArray[np.int64]
 
 
@@ -195,7 +194,7 @@ class BaseDetector(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[misc]
         self._checkpoint = None
         with progress_for(self.verbose) as progress, threads_for(math.inf):
             if self.checkpoint is not None:
-                self._checkpoint = open_checkpoint(self.checkpoint, training_identity(self, data))
+                self._checkpoint = open_checkpoint(self.checkpoint, self._identity(data))
             self._fit_networks(data, TrainingContext(progress, self._checkpoint))
         self._finish(rows)
         return self
@@ -263,10 +262,52 @@ class BaseDetector(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[misc]
         training is removed then.
         """
         check_is_fitted(self)
-        write_file(path, manifest_of(self), arrays_of(self))
+        write_state(path, self.fitted_state())
         if self._checkpoint is not None:
             self._checkpoint.remove()
             self._checkpoint = None
+
+    def fitted_state(self) -> FittedState:
+        """Everything learned as plain values; `from_state` makes the detector again."""
+        check_is_fitted(self)
+        return FittedState(
+            method=self.method,
+            parameters=self.get_params(deep=False),
+            encoder=self.encoder_,
+            weights={
+                f"{name}.{weight}": tensor.numpy(force=True)
+                for name, network in self._networks().items()
+                for weight, tensor in network.state_dict().items()
+            },
+            classes=self.classes_,
+            calibration_rows=self._calibration_matrix,
+            calibration_scores=self.calibration_scores_,
+            calibration_is_labelled=self.calibration_is_labelled_,
+            seed=self.seed_,
+            label_counts=self.label_counts_,
+            history=self.history_,
+            notes=self.notes_,
+        )
+
+    @classmethod
+    def from_state(cls, state: FittedState) -> Self:
+        """Make a fitted detector; raises ValueError, LookupError or RuntimeError where the state does not fit."""
+        detector = cls(**state.parameters)
+        detector._check_shared_parameters()
+        detector._check_parameters()
+        detector.encoder_ = state.encoder
+        detector._set_input_names()
+        detector.classes_, detector.seed_ = state.classes, state.seed
+        detector.label_counts_, detector.history_ = state.label_counts, state.history
+        detector.notes_ = state.notes
+        detector.calibration_is_labelled_ = state.calibration_is_labelled
+        detector._calibration_matrix = state.calibration_rows
+        detector.calibration_scores_ = state.calibration_scores
+        detector._set_threshold()
+        detector._build(state.shape, state.weights)
+        for name, network in detector._networks().items():
+            load_weights(network, f"{name}.", state.weights)
+        return detector
 
     # Scoring
 
@@ -370,6 +411,12 @@ class BaseDetector(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[misc]
         if isinstance(self.encoder_, ImageScaler):
             raise InputError("images have no columns to compare")
         return NormalProfile(self._calibration_matrix, self.encoder_.source_columns_)
+
+    def _identity(self, data: TrainingData) -> Identity:
+        """What this training depends on."""
+        given = () if self._target.trainable else self._target.state_dict().values()
+        parameters = self.get_params(deep=False)
+        return training_identity(self.method, parameters, self.seed_, data, given=given)
 
     def _kept_seed(self) -> int | None:
         return None if self.checkpoint is None else kept_seed(self.checkpoint)

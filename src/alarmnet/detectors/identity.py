@@ -2,21 +2,18 @@
 
 import functools
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from alarmnet.checkpoints import Identity
+from alarmnet.detectors.data import TrainingData
 from alarmnet.recipes import to_json
-
-if TYPE_CHECKING:
-    from alarmnet.detectors.base import BaseDetector
-    from alarmnet.detectors.data import TrainingData
 
 APART = ("checkpoint", "device", "random_state", "verbose")
 """Parameters that change no model, or that stand in the settings as what they led to."""
@@ -39,18 +36,18 @@ def _code_digest() -> str:
     return digest.hexdigest()
 
 
-def training_identity(detector: "BaseDetector", data: "TrainingData") -> Identity:
-    """Versions, seed, parameters; digests of code, rows, what each serves for, and a target that came trained."""
-    parameters: dict[str, Any] = detector.get_params(deep=False)
+def training_identity(
+    method: str, parameters: Mapping[str, Any], seed: int, data: TrainingData, *, given: Iterable[Tensor]
+) -> Identity:
+    """Versions, seed, parameters; digests of code, rows, what each serves for, and a target's `given` weights."""
     settings = {
         **{package: version(package) for package in ("alarmnet", "torch")},
-        "method": detector.method,
+        "method": method,
         "device": data.rows.device.type,
         "number of threads": torch.get_num_threads(),
-        "seed": detector.seed_,
+        "seed": seed,
         **{name: to_json(value) for name, value in parameters.items() if name not in APART},
     }
-    given = () if detector._target.trainable else detector._target.state_dict().values()
     roles = (data.normal, data.known, data.validation_normal, data.validation_known, data.unlabelled)
     digests = {
         "code of alarmnet": _code_digest(),

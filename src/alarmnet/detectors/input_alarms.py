@@ -12,6 +12,7 @@ from alarmnet.alarms import AlarmNetworks, log_bounded_odds
 from alarmnet.detectors.alarm_training import AlarmTraining
 from alarmnet.detectors.data import MEASURED_BY
 from alarmnet.detectors.readers import READERS, side_by_side
+from alarmnet.formats import stored_alarms
 from alarmnet.pieces import Pieces
 
 SHARE = READERS["activations"][0].share
@@ -51,7 +52,7 @@ class InputAlarms(nn.Module):
     def stored(cls, arrays: Mapping[str, NDArray[Any]], prefix: str, inputs: int) -> Self:
         """As a model file holds them, for so many inputs."""
         pieces = Pieces.stored(arrays, f"{prefix}pieces.", inputs)
-        alarms = AlarmNetworks.stored(arrays, f"{prefix}alarms.", shape=None)
+        alarms = stored_alarms(arrays, f"{prefix}alarms.", shape=None)
         if any(end - start != inputs + len(pieces) for start, end in alarms.spans):
             raise ValueError("the alarms on inputs read other inputs")
         return cls(pieces, alarms)

@@ -134,12 +134,10 @@ READERS: dict[Reads, tuple[Reader, ...]] = {
 
 def side_by_side(readers: Sequence[Reader], alarms: Sequence[DenseAlarmNetwork]) -> AlarmNetworks:
     """Alarms as their readers say, on what they read together: activations first."""
-    if len(alarms) == 1:
-        return AlarmNetworks(alarms, torch.ones(1))
     widths = {reader.reads: alarm.width for reader, alarm in zip(readers, alarms, strict=True)}
     return AlarmNetworks(
         alarms,
-        torch.tensor([reader.share for reader in readers]),
+        torch.tensor([reader.share if len(alarms) > 1 else 1.0 for reader in readers]),
         torch.tensor([widths.get("activations", 0) * (reader.reads == "inputs") for reader in readers]),
-        torch.tensor([float(reader.bounded) for reader in readers]),
+        torch.tensor([float(reader.bounded and len(alarms) > 1) for reader in readers]),
     )

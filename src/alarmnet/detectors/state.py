@@ -1,0 +1,95 @@
+"""All that a fitted detector is, as plain values."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from alarmnet.preprocessing import ImageScaler, TableEncoder
+from alarmnet.thresholds import Scores
+
+Encoder = TableEncoder | ImageScaler
+Matrix = NDArray[np.float32]
+
+LARGEST_LABEL = 4096
+"""Bytes of a class's label, which every prediction repeats."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FittedState:
+    """What a detector has learned: a model file holds it, and a detector is made from it again.
+
+    Parameters
+    ----------
+    method, parameters
+        Which detector, and what its constructor takes.
+    encoder
+        Rows to what networks read.
+    weights
+        Of the networks, by the name of network and weight.
+    classes
+        What the user calls normal and anomaly, (2,).
+    calibration_rows, calibration_scores
+        The encoded rows that calibrate (N, ...), and their logits, ascending (N,).
+    calibration_is_labelled
+        Whether these rows were labelled normal.
+    seed, label_counts, history, notes
+        As the detector's attributes of these names describe them.
+
+    Raises
+    ------
+    ValueError, TypeError
+        Values that no fit leads to, such as a damaged file may hold.
+    """
+
+    method: str
+    parameters: Mapping[str, Any]
+    encoder: Encoder
+    weights: Mapping[str, NDArray[Any]]
+    classes: NDArray[Any]
+    calibration_rows: Matrix
+    calibration_scores: Scores
+    calibration_is_labelled: bool
+    seed: int
+    label_counts: dict[str, int]
+    history: dict[str, list[dict[str, float]]]
+    notes: dict[str, Any]
+
+    def __post_init__(self) -> None:
+        self._check_classes()
+        self._check_calibration()
+        if type(self.seed) is not int or self.seed < 0:
+            raise ValueError(f"seed is {self.seed!r}")
+        if not isinstance(self.notes, dict):
+            raise TypeError("notes are of another type")
+        if not all(type(count) is int for count in self.label_counts.values()):
+            raise ValueError("label counts are not whole numbers")
+        for checks in self.history.values():
+            for check in checks:
+                if not {"step", "loss"} <= check.keys() or not all(map(math.isfinite, check.values())):
+                    raise ValueError("the history is damaged")
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of one encoded row."""
+        encoder = self.encoder
+        return encoder.shape_ if isinstance(encoder, ImageScaler) else (len(encoder.output_names_),)
+
+    def _check_classes(self) -> None:
+        classes = self.classes
+        if classes.shape != (2,) or classes.dtype.kind not in "biufU" or classes[0] == classes[1]:
+            raise ValueError("classes are not two labels")
+        if classes.itemsize > LARGEST_LABEL:
+            raise ValueError("the labels of the classes are too long")
+
+    def _check_calibration(self) -> None:
+        scores, rows = self.calibration_scores, self.calibration_rows
+        if scores.ndim != 1 or not len(scores) or scores.dtype != np.float64 or (np.diff(scores) < 0).any():
+            raise ValueError("calibration scores are not in order")
+        if rows.shape != (len(scores), *self.shape) or rows.dtype != np.float32:
+            raise ValueError("calibration rows do not fit the encoder")
+        if type(self.calibration_is_labelled) is not bool:
+            raise ValueError("whether the calibration rows were labelled is not said")
