@@ -10,6 +10,7 @@ from sklearn.utils import _safe_indexing
 from alarmnet._frames import Frame
 
 Index = NDArray[np.intp]
+Keys = NDArray[np.uint64]
 
 
 def take(X: Any, rows: Index | slice) -> Any:
@@ -27,7 +28,7 @@ def draw(pool: Index, count: int, generator: np.random.Generator) -> tuple[Index
     return np.sort(shuffled[:count]), np.sort(shuffled[count:])
 
 
-def row_keys(matrix: NDArray[np.float32]) -> NDArray[np.uint64]:
+def row_keys(matrix: NDArray[np.float32]) -> Keys:
     """One hash a row, (N, ...) to (N,): equal rows have equal keys, wherever they stand."""
     words = np.ascontiguousarray(matrix.reshape(len(matrix), -1), dtype=np.float32).view(np.uint32)
     keys = np.full(len(words), 14695981039346656037, dtype=np.uint64)  # FNV-1a, word by word
@@ -37,7 +38,7 @@ def row_keys(matrix: NDArray[np.float32]) -> NDArray[np.uint64]:
     return keys
 
 
-def matched_once(keys: NDArray[np.uint64], others: NDArray[np.uint64]) -> NDArray[np.bool_]:
+def matched_once(keys: Keys, others: Keys) -> NDArray[np.bool_]:
     """Marks the rows that `others` holds too, each of `others` marking one row at most.
 
     >>> matched_once(np.array([5, 5, 7], np.uint64), np.array([5, 9], np.uint64))

@@ -9,13 +9,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from alarmnet._devices import chosen_device
 from alarmnet._random import numpy_generator, torch_generator
 from alarmnet._rows import Index, draw
 from alarmnet._threads import operations, threads_for
 from alarmnet._validation import Labels, check_type
 from alarmnet.baselines.base import Baseline, Matrix, Scores
 from alarmnet.blocks import block_size
-from alarmnet.detectors.base import chosen_device
 from alarmnet.layers import materialise
 from alarmnet.layouts import lay_out
 from alarmnet.progress import progress_for

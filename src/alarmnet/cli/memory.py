@@ -10,8 +10,8 @@ import pyarrow as pa
 
 from alarmnet.detectors.a3 import WIDEST
 from alarmnet.detectors.alarm_training import KEPT_ACTIVATIONS
-from alarmnet.detectors.base import VALIDATION_ROWS
 from alarmnet.detectors.readers import READERS
+from alarmnet.detectors.roles import VALIDATION_ROWS
 from alarmnet.errors import InputError
 from alarmnet.pieces import SHARES
 from alarmnet.preprocessing import TableEncoder

@@ -12,21 +12,23 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy.sparse import issparse
-from scipy.special import expit
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
+from alarmnet._devices import chosen_device
 from alarmnet._frames import Frame, as_array, read_frame, row_count
-from alarmnet._random import numpy_generator, resolve_seed
-from alarmnet._rows import Index, draw, matched_once, row_keys, take
+from alarmnet._random import resolve_seed
+from alarmnet._rows import Index, row_keys, take
 from alarmnet._threads import operations, threads_for
 from alarmnet._validation import Labels, check_choice, check_random_state, check_real, check_type, read_labels
 from alarmnet.blocks import block_size
 from alarmnet.checkpoints import Checkpoint, Identity, kept_seed, open_checkpoint
+from alarmnet.detectors.calibration import Calibrated
 from alarmnet.detectors.data import TrainingData
 from alarmnet.detectors.files import write_state
 from alarmnet.detectors.identity import training_identity
+from alarmnet.detectors.roles import Roles, calibration_rows, held_out, refit_rows, taken_as_normal
 from alarmnet.detectors.state import Encoder, FittedState, Matrix
 from alarmnet.deviations import NormalProfile
 from alarmnet.errors import (
@@ -42,17 +44,11 @@ from alarmnet.preprocessing import ImageScaler, TableEncoder
 from alarmnet.progress import progress_for
 from alarmnet.row_store import RowStore, TensorRows
 from alarmnet.targets import TargetNetwork
-from alarmnet.thresholds import Scores, conformal_p_values, conformal_threshold
+from alarmnet.thresholds import Scores
 from alarmnet.training import ProgressFunction, TrainingContext
 
 ENCODED_AT_ONCE = 16_384
 """Rows encoded at once while scoring: bounds the memory a large table takes."""
-
-CALIBRATION_ROWS = 10_000
-VALIDATION_ROWS = 5_000
-"""More held-out rows than this cost time and model size and change little."""
-
-Bits = NDArray[np.int64]
 
 
 def _indexable(X: Any) -> Any:
@@ -77,21 +73,7 @@ def _keys(rows: RowStore) -> NDArray[np.uint64]:
     return np.concatenate([row_keys(block.numpy(force=True)) for block in rows.blocks()])
 
 
-def chosen_device(owner: object, device: str) -> torch.device:
-    """A device by its name; `"auto"` is a GPU where there is one."""
-    try:
-        if device == "auto":
-            return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        return torch.device(device)
-    except (RuntimeError, TypeError) as error:
-        raise InputError(
-            f"The 'device' parameter of {type(owner).__name__} must be 'auto' or PyTorch's name for a device. "
-            f"Got {device!r} instead.",
-            code="invalid_parameter",
-        ) from error
-
-
-class BaseDetector(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[misc]
+class BaseDetector(Calibrated, ClassifierMixin, BaseEstimator, ABC):  # type: ignore[misc]
     """A detector as scikit-learn's classifier of two classes, 0 normal and 1 anomaly.
 
     To add one: its parameters (those below and its own, described in its docstring) and the methods under "What
@@ -179,8 +161,11 @@ class BaseDetector(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[misc]
             encoder.fit(X)  # which refuses it, and says why
         X = _indexable(X) if images else read_frame(X)
         labels = read_labels(y, rows=n_rows, anomaly_label=self.anomaly_label)
-        calibration, training, validation = self._shares(labels)
-        self.encoder_: Encoder = _fitted(encoder, X, training)
+        normal, known = taken_as_normal(labels, self.unlabelled), np.flatnonzero(labels.anomalous)
+        calibration = calibration_rows(labels, normal, self.calibration_share, seed=self.seed_, owner=self)
+        free = np.setdiff1d(normal, calibration, assume_unique=True)
+        roles = held_out(free, known, self._validation_share(), seed=self.seed_, purpose="fit")
+        self.encoder_: Encoder = _fitted(encoder, X, roles.training)
         rows = self.encoder_.store(X, self._device())
         self._set_input_names()
         self.classes_ = labels.classes
@@ -190,7 +175,7 @@ class BaseDetector(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[misc]
         self.history_: dict[str, list[dict[str, float]]] = {}
         self._count(rows, labels)
         self._build(rows.shape)
-        data = self._training_data(rows, labels, training, validation)
+        data = self._training_data(rows, labels, roles)
         self._checkpoint = None
         with progress_for(self.verbose) as progress, threads_for(math.inf):
             if self.checkpoint is not None:
@@ -222,37 +207,16 @@ class BaseDetector(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[misc]
     def _refit_alarm(self, X: Any, y: Any) -> None:
         rows = self.encoder_.store(X, self._device())
         labels = read_labels(y, rows=len(rows), anomaly_label=self.anomaly_label)
-        keys, calibration_keys = _keys(rows), row_keys(self._calibration_matrix)
-        still_normal = ~np.isin(calibration_keys, keys[labels.anomalous])
-        if not still_normal.any():
-            raise InputError("every calibration row is labelled anomalous now: fit the detector anew")
-        others = self._taken_as_normal(labels)
-        others = others[~matched_once(keys[others], calibration_keys[still_normal])]
-        if not len(others):
-            raise InputError(
-                "refit_alarm needs normal rows beside the anomalies, other than those that calibrate: pass the "
-                "training table with the new labels"
-            )
+        normal, known = taken_as_normal(labels, self.unlabelled), np.flatnonzero(labels.anomalous)
+        still_normal, free = refit_rows(labels, normal, _keys(rows), row_keys(self._calibration_matrix))
         self._calibration_matrix = self._calibration_matrix[still_normal]
-        training, validation = self._hold_out(others, np.flatnonzero(labels.anomalous), "refit")
+        roles = held_out(free, known, self._validation_share(), seed=self.seed_, purpose="refit")
         self._count(rows, labels)
         lay_out(self._target.to(self._device()))
-        data = self._training_data(rows, labels, training, validation)
+        data = self._training_data(rows, labels, roles)
         with progress_for(self.verbose) as progress, threads_for(math.inf):
             self._fit_alarm(data, TrainingContext(progress))
         self._finish(rows)
-
-    def set_alarm_rate(self, alarm_rate: float) -> Self:
-        """Change the share of normal rows that may raise an alarm, without training.
-
-        The calibration rows hold any rate from 1 / (their number + 1); below it the threshold is their largest
-        score, a warning says so, and `alarm_rate_held_` has the rate that is held.
-        """
-        check_is_fitted(self)
-        check_real(self, "alarm_rate", alarm_rate, 0, 1)
-        self.alarm_rate = alarm_rate
-        self._set_threshold()
-        return self
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write the detector to one file; `alarmnet.load` reads it back.
@@ -311,23 +275,6 @@ class BaseDetector(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[misc]
 
     # Scoring
 
-    def decision_function(self, X: Any) -> Scores:
-        """How far each row lies above the alarm threshold, in logits (N,): above 0 is an alarm."""
-        return self.logits(X) - self.threshold_
-
-    def predict(self, X: Any) -> NDArray[Any]:
-        """The class of each row (N,): `classes_[1]` where it raises an alarm."""
-        alarms = self.decision_function(X) > 0
-        return self.classes_[alarms.astype(np.intp)]
-
-    def predict_proba(self, X: Any) -> Scores:
-        """The sigmoid of `decision_function` and its complement (N, 2); columns as in `classes_`.
-
-        It agrees with `predict`; it is no calibrated probability (`p_value` is).
-        """
-        alarming = expit(self.decision_function(X))
-        return np.column_stack([1 - alarming, alarming])
-
     def logits(self, X: Any) -> Scores:
         """The score of each row before the threshold is taken off (N,): high is anomalous, whatever the alarm rate.
 
@@ -341,18 +288,6 @@ class BaseDetector(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[misc]
         return np.concatenate(
             [self._part_logits(X, start, min(start + ENCODED_AT_ONCE, n_rows)) for start in starts]
         )
-
-    def anomaly_score(self, X: Any) -> Scores:
-        """The papers' y-hat (N,), in [0, 1]: high is anomalous. Independent of the alarm rate."""
-        return np.asarray(expit(self.logits(X)))
-
-    def p_value(self, X: Any) -> Scores:
-        """The share of normal rows that would score as high (N,), in (0, 1]: low is anomalous.
-
-        Split-conformal, from held-out normal rows: over fresh normal rows, P(p <= a) is at most a.
-        """
-        logits = self.logits(X)
-        return conformal_p_values(self.calibration_scores_, logits)
 
     def column_deviations(self, X: Any) -> Scores:
         """How unusual each input column of each row is (N, columns), beside held-out normal rows: high is odd.
@@ -421,43 +356,9 @@ class BaseDetector(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[misc]
     def _kept_seed(self) -> int | None:
         return None if self.checkpoint is None else kept_seed(self.checkpoint)
 
-    def _taken_as_normal(self, labels: Labels) -> Index:
-        """Row numbers that training takes as normal."""
-        return np.flatnonzero(~labels.anomalous if self.unlabelled == "normal" else labels.normal)
-
-    def _shares(self, labels: Labels) -> tuple[Index, Index, Index]:
-        """Row numbers for calibration, training and validation; no row is in two of them."""
-        pool = np.flatnonzero(labels.normal if labels.normal.any() else labels.unlabelled)
-        others = self._taken_as_normal(labels)
-        if len(others) == 2 and not labels.anomalous.any():
-            raise InputError(
-                f"{type(self).__name__} needs three rows or more, two to learn from and one to calibrate on; got 2",
-                code="rows",
-            )
-        if len(others) < 2:
-            raise InputError(
-                f"{type(self).__name__} needs two normal or unlabelled rows, one to learn from and one to "
-                f"calibrate on; got {len(others)}",
-                code="rows",
-            )
-        count = min(max(1, round(self.calibration_share * len(pool))), CALIBRATION_ROWS, len(others) - 1)
-        calibration, _ = draw(pool, count, numpy_generator(self.seed_, "calibration rows"))
-        rest = np.setdiff1d(others, calibration, assume_unique=True)
-        return calibration, *self._hold_out(rest, np.flatnonzero(labels.anomalous), "fit")
-
-    def _hold_out(self, others: Index, known: Index, purpose: str) -> tuple[Index, Index]:
-        """Row numbers for training and for validation."""
-        share = self._validation_share()
-        generator = numpy_generator(self.seed_, f"{purpose} validation rows")
-        held_others, others = draw(others, min(int(share * len(others)), VALIDATION_ROWS), generator)
-        held_known, known = draw(known, int(share * len(known)), generator)
-        return np.concatenate([others, known]), np.concatenate([held_others, held_known])
-
-    def _training_data(self, rows: RowStore, labels: Labels, training: Index, held: Index) -> TrainingData:
+    def _training_data(self, rows: RowStore, labels: Labels, roles: Roles) -> TrainingData:
         anomalous = labels.anomalous
-        parts = (training[~anomalous[training]], training[anomalous[training]])
-        held_parts = (held[~anomalous[held]], held[anomalous[held]])
-        numbers = parts + held_parts
+        numbers = [part[kind[part]] for part in roles for kind in (~anomalous, anomalous)]
         return TrainingData(rows, *map(torch.from_numpy, (*numbers, labels.unlabelled)))
 
     def _device(self) -> torch.device:
@@ -487,13 +388,6 @@ class BaseDetector(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[misc]
             )
         self.calibration_scores_ = scores
         self._set_threshold()
-
-    def _set_threshold(self) -> None:
-        threshold = conformal_threshold(self.calibration_scores_, self.alarm_rate)
-        self.threshold_, self.alarm_rate_held_ = threshold.value, threshold.held
-        self.alarm_rate_ = float(self.alarm_rate)
-        if hasattr(self, "decision_scores_"):
-            self.labels_: Bits = (self.decision_scores_ > self.threshold_).astype(np.int64)
 
     def _part_logits(self, X: Any, start: int, stop: int) -> Scores:
         with rows_counted_from(start, of="X"):

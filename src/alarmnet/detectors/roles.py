@@ -1,0 +1,82 @@
+"""Which rows serve for what: calibration, training, validation."""
+
+from typing import Literal, NamedTuple
+
+import numpy as np
+
+from alarmnet._random import numpy_generator
+from alarmnet._rows import Index, Keys, draw, matched_once
+from alarmnet._validation import Labels
+from alarmnet.errors import InputError
+
+CALIBRATION_ROWS = 10_000
+VALIDATION_ROWS = 5_000
+"""More held-out rows than this cost time and model size and change little."""
+
+
+class Roles(NamedTuple):
+    """Row numbers in ascending order, no row in two parts: to learn from, and to watch while learning."""
+
+    training: Index
+    validation: Index
+
+
+def taken_as_normal(labels: Labels, unlabelled: Literal["normal", "ignore"]) -> Index:
+    """Numbers of the rows that training takes as normal."""
+    return np.flatnonzero(~labels.anomalous if unlabelled == "normal" else labels.normal)
+
+
+def calibration_rows(labels: Labels, normal: Index, share: float, *, seed: int, owner: object) -> Index:
+    """Draw the rows that calibrate: labelled normal where any is, else unlabelled ones.
+
+    Raises
+    ------
+    InputError
+        There are too few rows to learn from and to calibrate on.
+    """
+    pool = np.flatnonzero(labels.normal if labels.normal.any() else labels.unlabelled)
+    name = type(owner).__name__
+    if len(normal) == 2 and not labels.anomalous.any():
+        raise InputError(
+            f"{name} needs three rows or more, two to learn from and one to calibrate on; got 2",
+            code="rows",
+        )
+    if len(normal) < 2:
+        raise InputError(
+            f"{name} needs two normal or unlabelled rows, one to learn from and one to calibrate on; got "
+            f"{len(normal)}",
+            code="rows",
+        )
+    count = min(max(1, round(share * len(pool))), CALIBRATION_ROWS, len(normal) - 1)
+    chosen, _ = draw(pool, count, numpy_generator(seed, "calibration rows"))
+    return chosen
+
+
+def held_out(normal: Index, known: Index, share: float, *, seed: int, purpose: str) -> Roles:
+    """Draw the rows that say when to stop, and leave the others to learn from."""
+    generator = numpy_generator(seed, f"{purpose} validation rows")
+    held_normal, normal = draw(normal, min(int(share * len(normal)), VALIDATION_ROWS), generator)
+    held_known, known = draw(known, int(share * len(known)), generator)
+    return Roles(np.concatenate([normal, known]), np.concatenate([held_normal, held_known]))
+
+
+def refit_rows(labels: Labels, normal: Index, keys: Keys, calibration: Keys) -> tuple[Index, Index]:
+    """Which calibration rows go on calibrating under new labels, and which normal rows are free to learn from.
+
+    `keys` are those of the new table's rows, `calibration` those of the rows that calibrate.
+
+    Raises
+    ------
+    InputError
+        No calibration row, or no other normal row, is left.
+    """
+    still_normal = np.flatnonzero(~np.isin(calibration, keys[labels.anomalous]))
+    if not len(still_normal):
+        raise InputError("every calibration row is labelled anomalous now: fit the detector anew")
+    free = normal[~matched_once(keys[normal], calibration[still_normal])]
+    if not len(free):
+        raise InputError(
+            "refit_alarm needs normal rows beside the anomalies, other than those that calibrate: pass the "
+            "training table with the new labels"
+        )
+    return still_normal, free
