@@ -23,6 +23,7 @@ from torch import Tensor, nn
 
 from alarmnet import AlarmnetWarning, ConvA3Detector, Schedule
 from alarmnet._threads import threads_for
+from alarmnet.detectors.conv_a3_scorer import read_maps
 
 ROWS, BATCH = 1024, 128
 SHAPES: dict[str, tuple[int, ...]] = {
@@ -55,13 +56,13 @@ def trained(shape: tuple[int, ...]) -> ConvA3Detector:
 def convolutions_of(detector: ConvA3Detector, shape: tuple[int, ...]) -> list[tuple[nn.Module, Tensor]]:
     """Every convolution of a step, with what it is given: as many anomalies as normal rows."""
     seen: list[tuple[nn.Module, Tensor]] = []
-    networks = nn.ModuleList([detector._target, detector._alarm]).train()
+    networks = nn.ModuleList([detector._scorer.target, detector._scorer.alarm]).train()
     for layer in networks.modules():
         if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d):
             layer.register_forward_hook(lambda layer, given, _: seen.append((layer, given[0].detach())))
     batch = torch.rand(2 * BATCH, *shape, device=next(networks.parameters()).device)
-    maps, _ = detector._read(batch, reconstructed=BATCH)
-    detector._alarm(maps)
+    maps, _ = read_maps(detector._scorer.target, batch, "encoder", reconstructed=BATCH)
+    detector._scorer.alarm(maps)
     return seen
 
 

@@ -24,6 +24,7 @@ from alarmnet import (
     VariationalAutoencoder,
 )
 from alarmnet.alarms import DenseAlarmNetwork
+from alarmnet.detectors.a3_scorer import read_parts
 from alarmnet.detectors.data import TrainingData
 from alarmnet.detectors.known import KnownAnomalies
 from alarmnet.targets.piecewise import PiecewiseTarget
@@ -66,7 +67,7 @@ def one_step(
     logits = {
         "normal": detector.decision_scores_[data.normal],
         "known": detector.decision_scores_[data.known],
-        "generated": detector._block_logits(generated).detach().numpy().astype(np.float64),
+        "generated": detector._scorer(generated).detach().numpy().astype(np.float64),
     }
     return detector.history_["alarm"][0]["loss"], logits
 
@@ -101,7 +102,7 @@ def test_alarms_on_inputs_doubt_rows_that_nobody_labelled(small: Make, rows: Flo
     detector.fit(rows, one)
     data = detector.seen
     for number, name in enumerate(("second alarm", "third alarm"), start=1):
-        alarm = detector._alarm.alarms[number]
+        alarm = detector._scorer.alarm.alarms[number]
         logits = alarm(data.rows.all()).numpy(force=True).astype(np.float64)
         losses, doubted = surprise(logits[data.normal], 0), data.unlabelled[data.normal].numpy()
         assert 0 < doubted.mean() < 1
@@ -189,15 +190,15 @@ def test_the_default_target_reads_pieces_and_two_alarms_read_its_inputs_sparsely
     rows: Floats, labels: Floats
 ) -> None:
     detector = A3Detector(alarm_rate=0.1, random_state=0).fit(rows, labels)
-    assert isinstance(detector._target, PiecewiseTarget)
-    inputs = rows.shape[1] + len(detector._target.pieces)
+    assert isinstance(detector._scorer.target, PiecewiseTarget)
+    inputs = rows.shape[1] + len(detector._scorer.target.pieces)
     assert inputs > rows.shape[1]
-    on_activations, linear, hidden = detector._alarm.alarms
+    on_activations, linear, hidden = detector._scorer.alarm.alarms
     assert isinstance(on_activations, DenseAlarmNetwork)
     assert isinstance(linear, DenseAlarmNetwork)
     assert isinstance(hidden, DenseAlarmNetwork)
     read = on_activations.width
-    assert detector._alarm.spans == [(0, read), (read, read + inputs), (read, read + inputs)]
+    assert detector._scorer.alarm.spans == [(0, read), (read, read + inputs), (read, read + inputs)]
     assert not linear.hidden
     weights = dict(hidden.named_parameters())
     for weight in (linear.output.weight, weights["hidden.linear1.weight"]):
@@ -209,7 +210,7 @@ def test_the_default_target_reads_pieces_and_two_alarms_read_its_inputs_sparsely
 def test_without_known_anomalies_one_alarm_is_trained(small: Make, rows: Floats) -> None:
     detector = small().fit(rows)
     assert list(detector.history_) == ["target", "alarm"]
-    assert len(detector._alarm.alarms) == 1
+    assert len(detector._scorer.alarm.alarms) == 1
 
 
 def test_alarms_on_inputs_alone_want_known_anomalies(small: Make, rows: Floats) -> None:
@@ -221,8 +222,10 @@ def test_hardly_a_normal_row_has_even_odds_of_the_first_alarm(
     small: Make, rows: Floats, labels: Floats
 ) -> None:
     detector = small(kind=Recording).fit(rows, labels)
-    normal = detector._read(detector.seen.rows.take(detector.seen.normal), ("activations",))
-    first = detector._alarm.alarms[0]
+    normal = read_parts(
+        detector._scorer.target, detector.seen.rows.take(detector.seen.normal), ("activations",)
+    )
+    first = detector._scorer.alarm.alarms[0]
     logits = first(normal).numpy(force=True)
     assert np.quantile(logits, 0.999) == pytest.approx(0, abs=1e-5)
 
@@ -262,7 +265,7 @@ def test_only_the_third_alarm_learns_more_from_many_known_anomalies(
     for known in (25, 100):
         detector = A3Detector(reads="inputs", target_schedule=two, alarm_rate=0.1, random_state=0)
         detector.fit(rows, np.arange(len(rows)) < known)
-        hidden = detector._alarm.state_dict()["alarms.1.hidden.linear1.weight"].numpy(force=True)
+        hidden = detector._scorer.alarm.state_dict()["alarms.1.hidden.linear1.weight"].numpy(force=True)
         steps = [detector.history_[f"{name} alarm"][-1]["step"] for name in ("second", "third")]
         trained[known] = (*steps, (hidden == 0).mean())
     assert trained[25][:2] == (800, 800)

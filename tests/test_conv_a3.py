@@ -21,7 +21,7 @@ from alarmnet import (
 )
 from alarmnet.alarms import alarm_loss
 from alarmnet.detectors import joint_loss
-from alarmnet.detectors.conv_a3 import ErrorScale
+from alarmnet.detectors.conv_a3_scorer import ErrorScale
 from alarmnet.detectors.data import TrainingData
 from alarmnet.persistence import read_file, write_file
 from alarmnet.training import Progress, train
@@ -79,9 +79,9 @@ def test_the_joint_loss(conv: Any, rows: Floats, labels: Floats, known_weight: f
     evaluate_only(detector)
     detector.fit(rows, one)
     data = detector.seen
-    errors = detector._target.row_losses(data.rows.all()).detach().numpy().astype(np.float64)
+    errors = detector._scorer.target.row_losses(data.rows.all()).detach().numpy().astype(np.float64)
     logits = detector.decision_scores_
-    generated = detector._block_logits(torch.full((1, *data.rows.shape), 2.0)).detach().numpy()
+    generated = detector._scorer(torch.full((1, *data.rows.shape), 2.0)).detach().numpy()
     normal, known = data.normal.numpy(), data.known.numpy()
     if known_weight is None:
         count = len(normal) + len(known)
@@ -100,13 +100,13 @@ def test_the_joint_loss(conv: Any, rows: Floats, labels: Floats, known_weight: f
 
 def evaluate_only(detector: ConvA3Detector) -> None:
     """Let its networks stay in evaluation mode, whatever is asked."""
-    build = detector._build
+    build = detector._scorer_of
 
-    def built(*arguments: Any) -> None:
-        build(*arguments)
-        for network in (detector._target, detector._alarm):
-            for part in network.modules():
-                setattr(part, "train", lambda mode=True, part=part: part)  # noqa: B010
+    def built(*arguments: Any) -> Any:
+        scorer = build(*arguments)
+        for part in scorer.modules():
+            setattr(part, "train", lambda mode=True, part=part: part)  # noqa: B010
+        return scorer
 
     setattr(detector, "_build", built)  # noqa: B010
 
@@ -120,14 +120,15 @@ def test_anomalies_do_not_teach_the_reconstruction(conv: Any, rows: Floats, labe
 
 def test_information_flows_into_the_encoder(conv: Any, rows: Floats, labels: Floats) -> None:
     one, other = (
-        conv(alarm_weight=weight).fit(rows, labels)._target.encoder.conv1.weight for weight in (0.1, 10.0)
+        conv(alarm_weight=weight).fit(rows, labels)._scorer.target.encoder.conv1.weight
+        for weight in (0.1, 10.0)
     )
     assert not torch.allclose(one, other, atol=1e-3)
 
 
 def test_the_alarm_reads_the_encoder_or_both(conv: Any, rows: Floats) -> None:
-    assert conv().fit(rows)._maps_shape == (16, 1, 2)
-    assert conv(reads="both").fit(rows)._maps_shape == (24, 1, 2)
+    assert conv().fit(rows)._scorer.alarm.hidden.conv1.in_channels == 16
+    assert conv(reads="both").fit(rows)._scorer.alarm.hidden.conv1.in_channels == 24
 
 
 def test_three_scores(conv: Any, rows: Floats, labels: Floats) -> None:
@@ -215,13 +216,13 @@ def test_alarms_on_inputs_add_their_odds_to_bounded_ones(conv: Any, rows: Floats
     alone = conv().fit(rows, labels)
     detector = conv(Recording, input_alarms=True).fit(rows, labels)
     assert list(detector.history_) == ["joint", "second alarm", "third alarm"]
-    matrix = torch.from_numpy(detector.encoder_.transform(rows))
+    matrix, inputs = torch.from_numpy(detector.encoder_.transform(rows)), detector._scorer.inputs
     for score in ("alarm", "combined"):
         own = alone.set_score(score).logits(rows)
         usual = own[detector.seen.normal.numpy()]
         odds = np.logaddexp(0, own - np.quantile(usual, 0.999))
         with torch.no_grad():
-            others = detector._inputs.alarms(detector._inputs.pieces(matrix)).double().exp().mean(0).numpy()
+            others = inputs.alarms(inputs.pieces(matrix)).double().exp().mean(0).numpy()
         expected = np.log(10 * odds / (1 + odds) + others)
         np.testing.assert_allclose(detector.set_score(score).logits(rows), expected, rtol=1e-3, atol=1e-4)
     errors = detector.set_score("reconstruction").logits(rows)

@@ -241,8 +241,8 @@ def test_refitting_keeps_the_target_and_the_encoder(
     more = labels.copy()
     more[calibration_rows(trained, rows)[:3]] = 1
     again = refitted(trained, rows, more)
-    for name, weight in trained._target.state_dict().items():
-        assert torch.equal(again._target.state_dict()[name], weight)
+    for name, weight in trained._scorer.target.state_dict().items():
+        assert torch.equal(again._scorer.target.state_dict()[name], weight)
     assert again.encoder_.to_dict() == trained.encoder_.to_dict()
     assert again.label_counts_["anomaly"] == 13
     assert len(again.labels_) == len(rows)

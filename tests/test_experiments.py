@@ -35,7 +35,6 @@ from experiments.results import Job, Result
 from experiments.tables import PaperTable, Row, load_table
 
 from alarmnet import A3Detector, ConvAutoencoder, DenseAutoencoder, Schedule, VaeAnomalies
-from alarmnet.activations import recording
 from alarmnet.datasets import A3_SCENARIOS, DATASETS, DatasetInfo, Images, Table, dataset_info
 from alarmnet.detectors import identity
 
@@ -300,9 +299,7 @@ def test_the_digit_classifier_learns_and_shows_its_hidden_relus() -> None:
     batch = torch.from_numpy(images[[0, 59]]).unsqueeze(1).float() / 255
     network = target.build((1, 28, 28))
     assert network(batch).argmax(dim=1).tolist() == [0, 1]
-    with recording(network, network.layers) as outputs:
-        network(batch)
-    assert sum(part[0].numel() for part in outputs.values()) == 32 * 26 * 26 + 64 * 24 * 24 + 128
+    assert sum(part[0].numel() for part in network.activations(batch)) == 32 * 26 * 26 + 64 * 24 * 24 + 128
 
 
 # Running

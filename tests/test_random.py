@@ -75,7 +75,7 @@ def test_no_global_random_state_changes(
 
 
 def weights(detector: A3Detector) -> list[torch.Tensor]:
-    return [weight for network in detector._networks().values() for weight in network.parameters()]
+    return [*detector._scorer.parameters()]
 
 
 def test_one_seed_gives_one_model_bit_for_bit(
@@ -83,11 +83,8 @@ def test_one_seed_gives_one_model_bit_for_bit(
 ) -> None:
     torch.manual_seed(99)
     again, other = (small(random_state=seed).fit(rows, labels) for seed in (0, 1))
-    for name, network in again._networks().items():
-        pairs = zip(
-            network.state_dict().values(), fitted._networks()[name].state_dict().values(), strict=True
-        )
-        assert all(torch.equal(*pair) for pair in pairs)
+    pairs = zip(again._scorer.state_dict().values(), fitted._scorer.state_dict().values(), strict=True)
+    assert all(torch.equal(*pair) for pair in pairs)
     np.testing.assert_array_equal(again.decision_scores_, fitted.decision_scores_)
     assert again.threshold_ == fitted.threshold_
     assert not any(map(torch.equal, weights(other), weights(fitted)))

@@ -158,7 +158,7 @@ def test_the_variational_strided_loss_adds_the_codes_divergence() -> None:
     network = built(StridedAutoencoder(code_weight=0.5, channels=(4,)), (1, 8, 8))
     assert isinstance(network, StridedAutoencoderNetwork)
     batch = batch_of(3, 1, 8, 8)
-    mean, log_variance = network.encode(batch).chunk(2, dim=1)
+    mean, log_variance = network.encode(batch)[0].chunk(2, dim=1)
     divergence = kl_divergence(Normal(mean, (0.5 * log_variance).exp()), Normal(0.0, 1.0)).sum((1, 2, 3))
     errors = (network(batch) - batch).square().mean((1, 2, 3))
     torch.testing.assert_close(network.row_losses(batch), errors + 0.5 * divergence / 64)

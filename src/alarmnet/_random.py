@@ -4,7 +4,10 @@ Every use of chance names its purpose ("target weights", "alarm batches"), so th
 the others.
 """
 
+import threading
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
 import torch
@@ -34,6 +37,21 @@ def _entropy(seed: int, purpose: str) -> np.random.SeedSequence:
 def numpy_generator(seed: int, purpose: str) -> np.random.Generator:
     """A NumPy generator of its own for one purpose."""
     return np.random.default_rng(_entropy(seed, purpose))
+
+
+_GLOBAL = threading.RLock()
+
+
+@contextmanager
+def global_random_state(device: torch.device, seed: int | None = None) -> Iterator[None]:
+    """Run code that is not ours and may draw from PyTorch's global state, which is as before afterwards.
+
+    One thread at a time: with two, either's draws would be the other's.
+    """
+    with _GLOBAL, torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        if seed is not None:
+            torch.manual_seed(seed)
+        yield
 
 
 def torch_generator(seed: int, purpose: str, device: torch.device | str = "cpu") -> torch.Generator:

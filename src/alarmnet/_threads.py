@@ -1,6 +1,7 @@
 """How many threads a network's steps are worth."""
 
 import os
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -37,25 +38,53 @@ def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _most_threads() -> int:
+def _most_threads(own: int) -> int:
     """The caller's own number, but one fewer where that is every core and nobody asked for it.
 
     Threads that wait for each other by spinning take eight times as long as one thread where another process holds
     one of their cores (measured). `OMP_WAIT_POLICY=PASSIVE` lets them sleep, and must be set before torch is
     imported: the command line does.
     """
-    threads = torch.get_num_threads()
-    if CHOSEN_BY & os.environ.keys() or threads < _cores():
-        return threads
-    return max(1, threads - 1)
+    if CHOSEN_BY & os.environ.keys() or own < _cores():
+        return own
+    return max(1, own - 1)
+
+
+class _Entered(threading.local):
+    """Whether this Python thread has chosen a number of threads before."""
+
+    once = False
+
+
+_LOCK = threading.Lock()
+_ENTERED = _Entered()
+_ACTIVE: list[int] = []
+"""The callers' own numbers of threads, one for each choice that is in force."""
+
+
+def _own_setting() -> int:
+    """What the caller has set.
+
+    A Python thread begins with the number that was set last in any thread. That may be a choice made here for
+    another thread: then it is what the caller of that one has.
+    """
+    first, _ENTERED.once = not _ENTERED.once, True
+    return _ACTIVE[0] if first and _ACTIVE else torch.get_num_threads()
 
 
 @contextmanager
 def threads_for(work: float) -> Iterator[None]:
-    """One thread while the work is small, else as many as is wise; the caller's setting again afterwards."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1 if work < WORTH_SHARING else _most_threads())
+    """One thread while the work is small, else as many as is wise; the caller's setting again afterwards.
+
+    PyTorch keeps the number for each Python thread, so that several may choose at once.
+    """
+    with _LOCK:
+        before = _own_setting()
+        _ACTIVE.append(before)
+        torch.set_num_threads(1 if work < WORTH_SHARING else _most_threads(before))
     try:
         yield
     finally:
-        torch.set_num_threads(before)
+        with _LOCK:
+            torch.set_num_threads(before)
+            _ACTIVE.remove(before)

@@ -9,7 +9,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from alarmnet._random import SEED_LIMIT, torch_generator
+from alarmnet._random import SEED_LIMIT, global_random_state, torch_generator
 from alarmnet._validation import check_real, check_sizes, check_type, check_whole
 from alarmnet.errors import InputError
 from alarmnet.layers import materialise
@@ -39,6 +39,7 @@ class GaussianNoise(Generator):
 
     Examples
     --------
+    >>> from alarmnet.row_store import TensorRows
     >>> sample = GaussianNoise().sampler(TensorRows(torch.zeros(10, 3)), seed=0)
     >>> sample(torch.zeros(4, 3), torch.Generator().manual_seed(0)).shape
     torch.Size([4, 3])
@@ -65,6 +66,7 @@ class UniformNoise(Generator):
 
     Examples
     --------
+    >>> from alarmnet.row_store import TensorRows
     >>> sample = UniformNoise().sampler(TensorRows(torch.zeros(10, 3)), seed=0)
     >>> bool(sample(torch.zeros(4, 3), torch.Generator().manual_seed(0)).max() < 1)
     True
@@ -94,6 +96,7 @@ class ColumnSwap(Generator):
 
     Examples
     --------
+    >>> from alarmnet.row_store import TensorRows
     >>> sample = ColumnSwap().sampler(TensorRows(torch.arange(6.0).reshape(3, 2)), seed=0)
     >>> sample(torch.zeros(4, 2), torch.Generator().manual_seed(0)).shape
     torch.Size([4, 2])
@@ -135,6 +138,7 @@ class VaeAnomalies(Generator):
 
     Examples
     --------
+    >>> from alarmnet.row_store import TensorRows
     >>> small = VaeAnomalies(hidden=(8,), code=2, schedule=Schedule(steps=2))
     >>> sample = small.sampler(TensorRows(torch.rand(10, 3)), seed=0)
     >>> sample(torch.zeros(4, 3), torch.Generator().manual_seed(0)).shape
@@ -185,6 +189,7 @@ class CallableGenerator(Generator):
 
     Examples
     --------
+    >>> from alarmnet.row_store import TensorRows
     >>> sample = CallableGenerator(lambda batch: 1 - batch).sampler(TensorRows(torch.zeros(10, 3)), seed=0)
     >>> sample(torch.zeros(2, 3), torch.Generator()).sum().item()
     6.0
@@ -199,10 +204,8 @@ class CallableGenerator(Generator):
         """Wrap the function with a check of what it returns."""
 
         def sample(batch: Tensor, generator: torch.Generator) -> Tensor:
-            with torch.random.fork_rng(devices=[batch.device] if batch.is_cuda else []):
-                torch.manual_seed(
-                    int(torch.randint(SEED_LIMIT, (), generator=generator, device=batch.device))
-                )
+            seed = int(torch.randint(SEED_LIMIT, (), generator=generator, device=batch.device))
+            with global_random_state(batch.device, seed):
                 made = self.function(batch)
             if not isinstance(made, Tensor) or made.shape != batch.shape:
                 got = tuple(made.shape) if isinstance(made, Tensor) else type(made).__name__

@@ -77,26 +77,22 @@ def materialise(network: nn.Module, generator: torch.Generator) -> None:
     lay_out(network)
 
 
-def load_weights(network: nn.Module, prefix: str, weights: Mapping[str, NDArray[Any]]) -> None:
-    """Give a network built without memory copies of the weights whose names begin so, ready to score.
+def load_weights(network: nn.Module, weights: Mapping[str, NDArray[Any]]) -> None:
+    """Give a network built without memory copies of its weights, by name, ready to score.
 
     Raises
     ------
     ValueError, RuntimeError
         Weights are missing, too many, of another shape or type, or are divided by and not positive.
     """
-    own = {
-        name.removeprefix(prefix): torch.from_numpy(array.copy())
-        for name, array in weights.items()
-        if name.startswith(prefix)
-    }
+    own = {name: torch.from_numpy(array.copy()) for name, array in weights.items()}
     for name, built in network.state_dict().items():
         if name in own and own[name].dtype != built.dtype:
-            raise ValueError(f"{prefix}{name} holds {own[name].dtype}, not {built.dtype}")
+            raise ValueError(f"{name} holds {own[name].dtype}, not {built.dtype}")
         if name.endswith(POSITIVE) and name in own and not (own[name] > 0).all():
-            raise ValueError(f"{prefix}{name} holds numbers that are not positive")
+            raise ValueError(f"{name} holds numbers that are not positive")
     network.load_state_dict(own, assign=True)
-    network.requires_grad_(False).eval()
+    lay_out(network.requires_grad_(False).eval())
 
 
 def count_operations(network: nn.Module, shape: tuple[int, ...]) -> int:

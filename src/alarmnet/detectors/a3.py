@@ -1,7 +1,7 @@
 """A3: an alarm network reads the hidden activations of a frozen target (A3, section 3)."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from functools import partial
 from os import PathLike
 from typing import Any, ClassVar, Literal, Self
@@ -9,17 +9,17 @@ from typing import Any, ClassVar, Literal, Self
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
 from alarmnet._random import torch_generator
 from alarmnet._validation import check_choice, check_real, check_type
-from alarmnet.activations import flattened, in_order, recording
-from alarmnet.alarms import AlarmNetworks, DenseAlarm
+from alarmnet.alarms import DenseAlarm
+from alarmnet.detectors.a3_scorer import A3Scorer, read_parts
 from alarmnet.detectors.alarm_training import AlarmTraining
 from alarmnet.detectors.base import BaseDetector
 from alarmnet.detectors.data import MEASURED_BY, TrainingData
-from alarmnet.detectors.readers import PARTS_READ, PATIENCE, READERS, Part, Reads, side_by_side
-from alarmnet.errors import InputError, ModelFileError
+from alarmnet.detectors.readers import PARTS_READ, PATIENCE, READERS, Reads, side_by_side
+from alarmnet.errors import InputError
 from alarmnet.formats import stored_alarms
 from alarmnet.generators import GaussianNoise, Generator
 from alarmnet.layers import materialise
@@ -151,8 +151,7 @@ class A3Detector(BaseDetector):
     """
 
     method: ClassVar[str] = "a3"
-    _target: TargetNetwork
-    _alarm: AlarmNetworks
+    _scorer: A3Scorer
 
     def __init__(
         self,
@@ -253,48 +252,55 @@ class A3Detector(BaseDetector):
     def _default_encoder(self) -> TableEncoder:
         return TableEncoder(scaling="minmax")
 
-    def _networks(self) -> dict[str, nn.Module]:
-        return {"target": self._target, "alarm": self._alarm}
+    def _build_scorer(self, shape: tuple[int, ...], weights: Mapping[str, NDArray[Any]]) -> A3Scorer:
+        cut = f"{PIECES}columns" in weights
+        pieces = Pieces.stored(weights, PIECES, shape[0]) if cut else None
+        target = self._target_for(shape, pieces)
+        alarm = stored_alarms(weights, "alarm.", self.alarm)
+        parts = PARTS_READ[self.reads]
+        if self.reads == "both" and not alarm.starts.any():
+            parts = PARTS_READ["activations" if len(alarm.alarms) == 1 else "everything"]
+        return A3Scorer(target, alarm, parts)
 
-    def _build(self, shape: tuple[int, ...], stored: Mapping[str, NDArray[Any]] | None = None) -> None:
-        pieces = None
-        if stored is not None and f"{PIECES}columns" in stored:
-            pieces = Pieces.stored(stored, PIECES, shape[0])
-        self._target = self._build_target(shape, pieces)
-        if stored is not None:
-            self._alarm = stored_alarms(stored, "alarm.", self.alarm)
+    def _build_target(self, data: TrainingData) -> TargetNetwork:
+        cut = self.target is None and len(data.rows.shape) == 1
+        pieces = Pieces.learned_from(data.rows.take(data.usual(MEASURED_BY))) if cut else None
+        return self._target_for(data.rows.shape, pieces)
 
-    def _build_target(self, shape: tuple[int, ...], pieces: Pieces | None) -> TargetNetwork:
+    def _target_for(self, shape: tuple[int, ...], pieces: Pieces | None) -> TargetNetwork:
         if pieces is None:
             recipe = self.target or (DenseAutoencoder() if len(shape) == 1 else ConvAutoencoder())
             return recipe.build(shape)
         hidden = suggested_hidden(min(shape[0] + len(pieces), WIDEST))
         return PiecewiseTarget(pieces, DenseAutoencoder(hidden=hidden).build((shape[0] + len(pieces),)))
 
-    def _fit_networks(self, data: TrainingData, context: TrainingContext) -> None:
+    def _fit_scorer(self, target: TargetNetwork, data: TrainingData, context: TrainingContext) -> A3Scorer:
         self._check_anomalies(data)
-        shape = data.rows.shape
-        cut = self.target is None and len(shape) == 1
-        pieces = Pieces.learned_from(data.rows.take(data.usual(MEASURED_BY))) if cut else None
-        self._target = target = self._build_target(shape, pieces)
         if target.trainable:
-            materialise(getattr(target, "network", target), torch_generator(self.seed_, "target weights"))
-            target.to(data.rows.device)
-            self.history_["target"] = train(
-                target,
-                lambda index: target.mean_loss(data.rows.take(data.normal[index])),
-                name="target",
-                rows=len(data.normal),
-                schedule=self.target_schedule or target_schedule(len(data.normal)),
-                generator=torch_generator(self.seed_, "target batches"),
-                noise=torch_generator(self.seed_, "target noise", data.rows.device),
-                validation_loss=(lambda: self._row_errors(data.rows, data.validation_normal).mean())
-                if len(data.validation_normal)
-                else None,
-                context=context,
-            )
+            self._train_target(target, data, context)
         target.to(data.rows.device).requires_grad_(False).eval()
-        self._fit_alarm(data, context)
+        return self._with_alarms(target, data, context)
+
+    def _refit_scorer(self, data: TrainingData, context: TrainingContext) -> A3Scorer:
+        self._check_anomalies(data)
+        return self._with_alarms(self._scorer.target, data, context)
+
+    def _train_target(self, target: TargetNetwork, data: TrainingData, context: TrainingContext) -> None:
+        materialise(getattr(target, "network", target), torch_generator(self.seed_, "target weights"))
+        target.to(data.rows.device)
+        self.history_["target"] = train(
+            target,
+            lambda index: target.mean_loss(data.rows.take(data.normal[index])),
+            name="target",
+            rows=len(data.normal),
+            schedule=self.target_schedule or target_schedule(len(data.normal)),
+            generator=torch_generator(self.seed_, "target batches"),
+            noise=torch_generator(self.seed_, "target noise", data.rows.device),
+            validation_loss=(lambda: data.errors_of(target, data.validation_normal).mean())
+            if len(data.validation_normal)
+            else None,
+            context=context,
+        )
 
     def _check_anomalies(self, data: TrainingData) -> None:
         if self.reads == "inputs" and not len(data.known):
@@ -304,8 +310,7 @@ class A3Detector(BaseDetector):
             )
         data.check_anomalies(self.generated_weight)
 
-    def _fit_alarm(self, data: TrainingData, context: TrainingContext) -> None:
-        self._check_anomalies(data)
+    def _with_alarms(self, target: TargetNetwork, data: TrainingData, context: TrainingContext) -> A3Scorer:
         training = AlarmTraining(
             data=data,
             seed=self.seed_,
@@ -321,43 +326,10 @@ class A3Detector(BaseDetector):
         readers = [reader for reader in READERS[self.reads] if reader.hears_noise or len(data.known)]
         alarms = []
         for reader in readers:
-            read = partial(self._read, parts=PARTS_READ[reader.reads])
+            read = torch.no_grad()(partial(read_parts, target, parts=PARTS_READ[reader.reads]))
             alarm, self.history_[reader.name] = training.train(reader, read)
             if reader.bounded and len(readers) > 1:
                 training.bound(alarm, read)
             alarms.append(alarm)
-        self._alarm = side_by_side(readers, alarms)
-
-    def _read(self, batch: Tensor, parts: Sequence[Part]) -> Tensor:
-        """What alarms read of (B, ...), (B, A), one part after the other."""
-        with torch.no_grad():
-            inputs = self._target.inputs(batch)
-            if parts == ("inputs",):
-                return inputs.flatten(1)
-            found = {"inputs": [inputs]}
-            with recording(self._target, self._target.layers) as outputs:
-                if "residuals" in parts:
-                    made = self._target.reconstruction(self._target(inputs))
-                    found["residuals"] = [] if made is None else [inputs - made]
-                else:
-                    self._target.run_layers(inputs)
-            found["activations"] = in_order(outputs, self._target.layers)
-            return flattened([numbers for part in parts for numbers in found[part]])
-
-    @property
-    def _parts_read(self) -> tuple[Part, ...]:
-        """What the alarms that there are read."""
-        if self.reads != "both":
-            return PARTS_READ[self.reads]
-        if len(self._alarm.alarms) == 1:
-            return PARTS_READ["activations"]
-        return PARTS_READ["both" if self._alarm.starts.any() else "everything"]  # as older files do
-
-    def _block_logits(self, block: Tensor) -> Tensor:
-        features = self._read(block, self._parts_read)
-        if features.shape[1] != self._alarm.width:
-            raise ModelFileError(
-                f"the model's alarms read {self._alarm.width} numbers a row, but its target gives "
-                f"{features.shape[1]}: its file is damaged or hostile; take another file, or fit it anew"
-            )
-        return self._alarm.logits(features)
+        together = self.reads if len(alarms) > 1 else readers[0].reads
+        return A3Scorer(target, side_by_side(readers, alarms), PARTS_READ[together])

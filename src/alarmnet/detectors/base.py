@@ -4,7 +4,7 @@ import copy
 import math
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from os import PathLike
 from typing import Any, ClassVar, Literal, Self
 
@@ -14,21 +14,21 @@ from numpy.typing import NDArray
 from scipy.sparse import issparse
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
-from torch import Tensor, nn
+from torch import Tensor
 
 from alarmnet._devices import chosen_device
 from alarmnet._frames import Frame, as_array, read_frame, row_count
 from alarmnet._random import resolve_seed
 from alarmnet._rows import Index, row_keys, take
-from alarmnet._threads import operations, threads_for
+from alarmnet._threads import threads_for
 from alarmnet._validation import Labels, check_choice, check_random_state, check_real, check_type, read_labels
-from alarmnet.blocks import block_size
 from alarmnet.checkpoints import Checkpoint, Identity, kept_seed, open_checkpoint
 from alarmnet.detectors.calibration import Calibrated
 from alarmnet.detectors.data import TrainingData
 from alarmnet.detectors.files import write_state
 from alarmnet.detectors.identity import training_identity
 from alarmnet.detectors.roles import Roles, calibration_rows, held_out, refit_rows, taken_as_normal
+from alarmnet.detectors.scorer import Scorer, by_block, place
 from alarmnet.detectors.state import Encoder, FittedState, Matrix
 from alarmnet.deviations import NormalProfile
 from alarmnet.errors import (
@@ -39,7 +39,6 @@ from alarmnet.errors import (
     rows_counted_from,
 )
 from alarmnet.layers import load_weights
-from alarmnet.layouts import lay_out
 from alarmnet.preprocessing import ImageScaler, TableEncoder
 from alarmnet.progress import progress_for
 from alarmnet.row_store import RowStore, TensorRows
@@ -89,7 +88,7 @@ class BaseDetector(Calibrated, ClassifierMixin, BaseEstimator, ABC):  # type: ig
     random_state: int | np.random.RandomState | np.random.Generator | None
     verbose: bool | ProgressFunction
     checkpoint: str | PathLike[str] | None
-    _target: TargetNetwork
+    _scorer: Scorer
     _checkpoint: Checkpoint | None = None
 
     # What a detector adds
@@ -109,27 +108,20 @@ class BaseDetector(Calibrated, ClassifierMixin, BaseEstimator, ABC):  # type: ig
         """The encoder for tables where the user gives none."""
 
     @abstractmethod
-    def _networks(self) -> dict[str, nn.Module]:
-        """The networks by the name that their weights have in a model file."""
+    def _build_scorer(self, shape: tuple[int, ...], weights: Mapping[str, NDArray[Any]]) -> Scorer:
+        """Make the scorer for rows of `shape` that a model file's weights fit, without memory for them."""
 
     @abstractmethod
-    def _build(self, shape: tuple[int, ...], stored: Mapping[str, NDArray[Any]] | None = None) -> None:
-        """Make the networks for rows of `shape`, without memory for weights.
-
-        Networks whose size only training knows are made where a file's arrays are `stored`.
-        """
+    def _build_target(self, data: TrainingData) -> TargetNetwork:
+        """Make the target for rows to learn from, without memory for weights."""
 
     @abstractmethod
-    def _fit_networks(self, data: TrainingData, context: TrainingContext) -> None:
+    def _fit_scorer(self, target: TargetNetwork, data: TrainingData, context: TrainingContext) -> Scorer:
         """Train everything."""
 
     @abstractmethod
-    def _fit_alarm(self, data: TrainingData, context: TrainingContext) -> None:
-        """Train the alarm alone."""
-
-    @abstractmethod
-    def _block_logits(self, block: Tensor) -> Tensor:
-        """Encoded rows (B, ...) to one logit a row (B,)."""
+    def _refit_scorer(self, data: TrainingData, context: TrainingContext) -> Scorer:
+        """Train a new alarm for the target that there is, and leave the scorer that there is as it was."""
 
     # Learning
 
@@ -174,13 +166,13 @@ class BaseDetector(Calibrated, ClassifierMixin, BaseEstimator, ABC):  # type: ig
         self._calibration_matrix = rows.take(torch.from_numpy(calibration)).numpy(force=True)
         self.history_: dict[str, list[dict[str, float]]] = {}
         self._count(rows, labels)
-        self._build(rows.shape)
         data = self._training_data(rows, labels, roles)
+        target = self._build_target(data)
         self._checkpoint = None
         with progress_for(self.verbose) as progress, threads_for(math.inf):
             if self.checkpoint is not None:
-                self._checkpoint = open_checkpoint(self.checkpoint, self._identity(data))
-            self._fit_networks(data, TrainingContext(progress, self._checkpoint))
+                self._checkpoint = open_checkpoint(self.checkpoint, self._identity(data, target))
+            self._scorer = self._fit_scorer(target, data, TrainingContext(progress, self._checkpoint))
         self._finish(rows)
         return self
 
@@ -212,10 +204,10 @@ class BaseDetector(Calibrated, ClassifierMixin, BaseEstimator, ABC):  # type: ig
         self._calibration_matrix = self._calibration_matrix[still_normal]
         roles = held_out(free, known, self._validation_share(), seed=self.seed_, purpose="refit")
         self._count(rows, labels)
-        lay_out(self._target.to(self._device()))
+        place(self._scorer, self._device())
         data = self._training_data(rows, labels, roles)
         with progress_for(self.verbose) as progress, threads_for(math.inf):
-            self._fit_alarm(data, TrainingContext(progress))
+            self._scorer = self._refit_scorer(data, TrainingContext(progress))
         self._finish(rows)
 
     def save(self, path: str | PathLike[str]) -> None:
@@ -238,11 +230,7 @@ class BaseDetector(Calibrated, ClassifierMixin, BaseEstimator, ABC):  # type: ig
             method=self.method,
             parameters=self.get_params(deep=False),
             encoder=self.encoder_,
-            weights={
-                f"{name}.{weight}": tensor.numpy(force=True)
-                for name, network in self._networks().items()
-                for weight, tensor in network.state_dict().items()
-            },
+            weights={name: tensor.numpy(force=True) for name, tensor in self._scorer.state_dict().items()},
             classes=self.classes_,
             calibration_rows=self._calibration_matrix,
             calibration_scores=self.calibration_scores_,
@@ -268,9 +256,8 @@ class BaseDetector(Calibrated, ClassifierMixin, BaseEstimator, ABC):  # type: ig
         detector._calibration_matrix = state.calibration_rows
         detector.calibration_scores_ = state.calibration_scores
         detector._set_threshold()
-        detector._build(state.shape, state.weights)
-        for name, network in detector._networks().items():
-            load_weights(network, f"{name}.", state.weights)
+        detector._scorer = detector._build_scorer(state.shape, state.weights)
+        load_weights(detector._scorer, state.weights)
         return detector
 
     # Scoring
@@ -308,12 +295,12 @@ class BaseDetector(Calibrated, ClassifierMixin, BaseEstimator, ABC):  # type: ig
         check_is_fitted(self)
 
         def reconstruct(block: Tensor) -> Tensor:
-            made = self._target.reconstruction(self._target(self._target.inputs(block)))
+            made = self._scorer.reconstructed(block)
             if made is None:
                 raise InputError("the target network is no autoencoder", code="no_reconstruction")
-            return made[:, : block.shape[1]]  # of the inputs, without their pieces
+            return made
 
-        return self._by_block(self.encoder_.store(X, self._device()), reconstruct)
+        return by_block(self._scorer, reconstruct, self.encoder_.store(X, self._device()))
 
     @property
     def input_names_(self) -> list[str]:
@@ -347,9 +334,9 @@ class BaseDetector(Calibrated, ClassifierMixin, BaseEstimator, ABC):  # type: ig
             raise InputError("images have no columns to compare")
         return NormalProfile(self._calibration_matrix, self.encoder_.source_columns_)
 
-    def _identity(self, data: TrainingData) -> Identity:
+    def _identity(self, data: TrainingData, target: TargetNetwork) -> Identity:
         """What this training depends on."""
-        given = () if self._target.trainable else self._target.state_dict().values()
+        given = () if target.trainable else target.state_dict().values()
         parameters = self.get_params(deep=False)
         return training_identity(self.method, parameters, self.seed_, data, given=given)
 
@@ -397,13 +384,8 @@ class BaseDetector(Calibrated, ClassifierMixin, BaseEstimator, ABC):  # type: ig
         return TensorRows(torch.from_numpy(self._calibration_matrix).to(self._device()))
 
     def _stored_logits(self, rows: RowStore) -> Scores:
-        """Encoded rows (N, ...) to logits (N,), in padded blocks of one size."""
-        return self._by_block(rows, self._block_logits).astype(np.float64)
-
-    def _row_errors(self, rows: RowStore, numbers: Tensor) -> Tensor:
-        """What the target's training lowers, of the rows of these numbers (N,), a block of memory at a time."""
-        with torch.no_grad():
-            return torch.cat([self._target.row_losses(block) for block in rows.blocks(numbers)])
+        """Encoded rows (N, ...) to logits (N,)."""
+        return by_block(self._scorer, self._scorer, rows).astype(np.float64)
 
     def _finite_logits(self, rows: RowStore) -> Scores:
         logits = self._stored_logits(rows)
@@ -413,21 +395,6 @@ class BaseDetector(Calibrated, ClassifierMixin, BaseEstimator, ABC):  # type: ig
                 "file, or fit it anew"
             )
         return logits
-
-    def _by_block(self, rows: RowStore, compute: Callable[[Tensor], Tensor]) -> NDArray[Any]:
-        """What is computed of encoded rows (N, ...), in padded blocks of one size: (N, ...)."""
-        size = block_size(rows.shape)
-        block = torch.empty((size, *rows.shape), device=rows.device)
-        for network in self._networks().values():
-            lay_out(network.to(rows.device))
-        work = sum(operations(network, size, training=False) for network in self._networks().values())
-        found = []
-        with torch.inference_mode(), threads_for(work):
-            for part in rows.blocks():
-                block[: len(part)].copy_(part)
-                block[len(part) :].zero_()
-                found.append(compute(block)[: len(part)].cpu().numpy())
-        return np.concatenate(found)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

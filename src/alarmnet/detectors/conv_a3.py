@@ -3,8 +3,9 @@
 import copy
 import math
 from collections.abc import Callable, Mapping
+from functools import partial
 from os import PathLike
-from typing import Any, ClassVar, Literal, Self, get_args
+from typing import Any, ClassVar, Literal, Self, cast
 
 import numpy as np
 import torch
@@ -14,32 +15,33 @@ from torch import Tensor, nn
 
 from alarmnet._random import torch_generator
 from alarmnet._validation import check_choice, check_real, check_type
-from alarmnet.activations import recording, stacked
-from alarmnet.alarms import ConvAlarm, ConvAlarmNetwork
+from alarmnet.alarms import ConvAlarm
 from alarmnet.detectors.alarm_training import AlarmTraining, speaks_above
 from alarmnet.detectors.base import BaseDetector
+from alarmnet.detectors.conv_a3_scorer import (
+    ALARMED,
+    SCORES,
+    ConvA3Scorer,
+    ErrorScale,
+    ReadHalf,
+    ScoreKind,
+    read_maps,
+)
 from alarmnet.detectors.data import MEASURED_BY, TrainingData
 from alarmnet.detectors.input_alarms import InputAlarms
 from alarmnet.detectors.joint_loss import JointLoss, JointWeights
 from alarmnet.detectors.lesson import Lesson
 from alarmnet.generators import GaussianNoise, Generator, as_generator
 from alarmnet.layers import materialise
-from alarmnet.layouts import FirstRows
 from alarmnet.preprocessing import TableEncoder
 from alarmnet.row_store import RowStore
-from alarmnet.targets import StridedAutoencoder
+from alarmnet.targets import StridedAutoencoder, TargetNetwork
 from alarmnet.targets.strided import StridedAutoencoderNetwork
 from alarmnet.training import ProgressFunction, Schedule, TrainingContext, train
 
 VALIDATION_SHARE = 0.1
 SCALED_BY = 5_000
 """Normal training rows whose errors say what a usual error is."""
-
-Reads = Literal["encoder", "both"]
-ScoreKind = Literal["alarm", "reconstruction", "combined"]
-SCORES: tuple[ScoreKind, ...] = get_args(ScoreKind)
-ALARMED: tuple[ScoreKind, ...] = ("alarm", "combined")
-"""The scores that alarms have a part in."""
 
 INPUTS = "inputs."
 
@@ -63,36 +65,6 @@ def joint_schedule(rows: int, shape: tuple[int, ...]) -> Schedule:
         weight_decay=1.0,
         patience=5,
     )
-
-
-class ErrorScale(nn.Module):
-    """How far a row's reconstruction error lies above those of normal rows, in their standard deviations of log.
-
-    Shapes
-    ------
-    Input and output: (B,).
-    """
-
-    mean: Tensor
-    deviation: Tensor
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.register_buffer("mean", torch.zeros(()))
-        self.register_buffer("deviation", torch.ones(()))
-
-    def learn(self, errors: Tensor) -> None:
-        """Take what is usual from the errors of normal rows."""
-        logs = self._logs(errors)
-        self.mean, self.deviation = logs.mean(), logs.std(correction=0).clamp(min=1e-3)
-
-    def forward(self, errors: Tensor) -> Tensor:
-        """Scale errors."""
-        return (self._logs(errors) - self.mean) / self.deviation
-
-    @staticmethod
-    def _logs(errors: Tensor) -> Tensor:
-        return errors.clamp(min=1e-12).log()
 
 
 class ConvA3Detector(BaseDetector):
@@ -198,17 +170,14 @@ class ConvA3Detector(BaseDetector):
     """
 
     method: ClassVar[str] = "conv-a3"
-    _target: StridedAutoencoderNetwork
-    _alarm: ConvAlarmNetwork
-    _errors: ErrorScale
-    _inputs: InputAlarms | None
+    _scorer: ConvA3Scorer
 
     def __init__(
         self,
         *,
         target: StridedAutoencoder | None = None,
         alarm: ConvAlarm | None = None,
-        reads: Reads = "encoder",
+        reads: ReadHalf = "encoder",
         scored_by: ScoreKind = "combined",
         alarm_weight: float = 1.0,
         generator: Generator | Callable[[Tensor], Tensor] | None = None,
@@ -286,9 +255,10 @@ class ConvA3Detector(BaseDetector):
         check_is_fitted(self)
         check_choice(self, "scored_by", scored_by, SCORES)
         new = copy.copy(self)
-        new.scored_by = scored_by
+        new._scorer = copy.copy(self._scorer)
+        new._scorer.scored_by = scored_by
         self.calibration_scores_ = np.sort(new._finite_logits(self._calibration_rows()))
-        self.scored_by = scored_by
+        self.scored_by, self._scorer = scored_by, new._scorer
         for name in ("decision_scores_", "labels_"):
             self.__dict__.pop(name, None)
         self._set_threshold()
@@ -315,57 +285,75 @@ class ConvA3Detector(BaseDetector):
     def _default_encoder(self) -> TableEncoder:
         return TableEncoder(scaling="quantile-normal")
 
-    def _networks(self) -> dict[str, nn.Module]:
-        own: dict[str, nn.Module] = {"target": self._target, "alarm": self._alarm, "errors": self._errors}
-        return own if self._inputs is None else own | {"inputs": self._inputs}
-
-    def _build(self, shape: tuple[int, ...], stored: Mapping[str, NDArray[Any]] | None = None) -> None:
-        self._target = (self.target or StridedAutoencoder()).build(shape)
-        maps, _ = self._read(torch.empty((1, *shape), device="meta"), reconstructed=1)
-        self._maps_shape = tuple(maps.shape[1:])
-        self._alarm = self._build_alarm()
-        self._errors = ErrorScale()
-        self._inputs = None
-        if stored is not None and f"{INPUTS}pieces.columns" in stored:
+    def _build_scorer(self, shape: tuple[int, ...], weights: Mapping[str, NDArray[Any]]) -> ConvA3Scorer:
+        inputs = None
+        if f"{INPUTS}pieces.columns" in weights:
             if len(shape) != 1:
                 raise ValueError("there are alarms on inputs, and the rows are images")
-            self._inputs = InputAlarms.stored(stored, INPUTS, shape[0])
+            inputs = InputAlarms.stored(weights, INPUTS, shape[0])
+        return self._scorer_of(self._target_for(shape), shape, inputs)
 
-    def _build_alarm(self) -> ConvAlarmNetwork:
-        return (self.alarm or ConvAlarm()).build(self._maps_shape)
+    def _build_target(self, data: TrainingData) -> StridedAutoencoderNetwork:
+        return self._target_for(data.rows.shape)
+
+    def _target_for(self, shape: tuple[int, ...]) -> StridedAutoencoderNetwork:
+        return (self.target or StridedAutoencoder()).build(shape)
+
+    def _scorer_of(
+        self,
+        target: StridedAutoencoderNetwork,
+        shape: tuple[int, ...],
+        inputs: InputAlarms | None = None,
+        errors: ErrorScale | None = None,
+    ) -> ConvA3Scorer:
+        """A target with a new alarm, which has no memory for weights yet."""
+        some = torch.empty((1, *shape), device="meta")
+        maps, _ = read_maps(self._target_for(shape), some, self.reads, reconstructed=0)
+        alarm = (self.alarm or ConvAlarm()).build(tuple(maps.shape[1:]))
+        return ConvA3Scorer(
+            target, alarm, errors or ErrorScale(), inputs, reads=self.reads, scored_by=self.scored_by
+        )
 
     def _schedule(self, rows: int, shape: tuple[int, ...]) -> Schedule:
         return self.schedule or joint_schedule(rows, shape)
 
-    def _fit_networks(self, data: TrainingData, context: TrainingContext) -> None:
-        materialise(self._target, torch_generator(self.seed_, "target weights"))
-        networks = nn.ModuleDict({"target": self._target, "alarm": self._alarm})
-        self._train(networks, data, context, name="joint", alarm_weight=self.alarm_weight)
-        self._target.requires_grad_(False)
-        errors = self._row_errors(data.rows, data.usual(SCALED_BY))
-        self._errors.to(data.rows.device).learn(errors)
-        self._fit_input_alarms(data, context)
+    def _fit_scorer(
+        self, target: TargetNetwork, data: TrainingData, context: TrainingContext
+    ) -> ConvA3Scorer:
+        target = cast(StridedAutoencoderNetwork, target)
+        scorer = self._scorer_of(target, data.rows.shape)
+        materialise(target, torch_generator(self.seed_, "target weights"))
+        networks = nn.ModuleDict({"target": target, "alarm": scorer.alarm})
+        self._train(scorer, networks, data, context, name="joint", alarm_weight=self.alarm_weight)
+        target.requires_grad_(False)
+        errors = data.errors_of(target, data.usual(SCALED_BY))
+        scorer.errors.to(data.rows.device).learn(errors)
+        return self._with_input_alarms(scorer, data, context)
 
-    def _fit_alarm(self, data: TrainingData, context: TrainingContext) -> None:
-        self._alarm = self._build_alarm()
-        self._train(self._alarm, data, context, name="alarm", alarm_weight=None)
-        self._fit_input_alarms(data, context)
+    def _refit_scorer(self, data: TrainingData, context: TrainingContext) -> ConvA3Scorer:
+        before = self._scorer
+        scorer = self._scorer_of(before.target, data.rows.shape, errors=before.errors)
+        self._train(scorer, scorer.alarm, data, context, name="alarm", alarm_weight=None)
+        return self._with_input_alarms(scorer, data, context)
 
-    def _fit_input_alarms(self, data: TrainingData, context: TrainingContext) -> None:
-        self._inputs = None
+    def _with_input_alarms(
+        self, scorer: ConvA3Scorer, data: TrainingData, context: TrainingContext
+    ) -> ConvA3Scorer:
         if not (self.input_alarms and len(data.rows.shape) == 1 and len(data.known)):
-            return
+            return scorer
         training = AlarmTraining(data=data, seed=self.seed_, context=context, known_weight=self.known_weight)
         inputs = InputAlarms.trained(training, self.history_)
         usual = data.usual(MEASURED_BY)
         for scored_by, above in zip(ALARMED, inputs.above, strict=True):
             with torch.no_grad():
-                logits = [self._own_logits(block, scored_by) for block in data.rows.blocks(usual)]
+                logits = [scorer.own_logits(block, scored_by) for block in data.rows.blocks(usual)]
             above.fill_(speaks_above(torch.cat(logits)))
-        self._inputs = inputs
+        scorer.inputs = inputs
+        return scorer
 
     def _train(
         self,
+        scorer: ConvA3Scorer,
         network: nn.Module,
         data: TrainingData,
         context: TrainingContext,
@@ -375,7 +363,7 @@ class ConvA3Detector(BaseDetector):
     ) -> None:
         device, seed = data.rows.device, self.seed_
         generated_weight = self._generated_weight(data)
-        materialise(self._alarm, torch_generator(seed, "alarm weights"))
+        materialise(scorer.alarm, torch_generator(seed, "alarm weights"))
         network.to(device)
         weighted = self.known_weight is not None
         shown = len(data.normal) + (0 if weighted else len(data.known))
@@ -394,7 +382,8 @@ class ConvA3Detector(BaseDetector):
             context=context,
         )
         weights = JointWeights(alarm=alarm_weight, known=self.known_weight, generated=generated_weight)
-        loss = JointLoss(self._read, self._alarm, data, lesson, weights)
+        read = partial(read_maps, scorer.target, reads=scorer.reads)
+        loss = JointLoss(read, scorer.alarm, data, lesson, weights)
         self.history_[name] = train(
             network,
             loss,
@@ -417,33 +406,3 @@ class ConvA3Detector(BaseDetector):
             return 0.0 if len(data.known) else 1.0
         data.check_anomalies(self.generated_weight)
         return self.generated_weight
-
-    def _read(self, batch: Tensor, *, reconstructed: int) -> tuple[Tensor, Tensor]:
-        """What the alarm reads of rows (B, ...), and the errors of the first `reconstructed` of them."""
-        target = self._target
-        if self.reads == "both":
-            with recording(target, target.layers) as outputs:
-                errors = target.row_losses(batch)
-            return stacked(outputs, target.layers), errors[:reconstructed]
-        with recording(target, target.encoder_layers) as outputs:
-            codes = target.encode(batch)
-        maps = stacked(outputs, target.encoder_layers)
-        if not reconstructed:
-            return maps, maps.new_zeros(0)
-        first: Tensor = FirstRows.apply(codes, reconstructed)  # type: ignore[no-untyped-call]
-        return maps, target.losses(first, batch[:reconstructed])
-
-    def _own_logits(self, block: Tensor, scored_by: ScoreKind) -> Tensor:
-        """Without the alarms on inputs."""
-        maps, errors = self._read(block, reconstructed=len(block) * (scored_by != "alarm"))
-        if scored_by == "alarm":
-            return self._alarm(maps)  # type: ignore[no-any-return]
-        scaled: Tensor = self._errors(errors)
-        return scaled if scored_by == "reconstruction" else scaled + self._alarm(maps)
-
-    def _block_logits(self, block: Tensor) -> Tensor:
-        logits = self._own_logits(block, self.scored_by)
-        if self._inputs is None or self.scored_by not in ALARMED:
-            return logits
-        above = self._inputs.above[ALARMED.index(self.scored_by)]
-        return self._inputs(block, logits - above)  # type: ignore[no-any-return]

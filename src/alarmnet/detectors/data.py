@@ -3,10 +3,12 @@
 import math
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 from alarmnet.errors import InputError
 from alarmnet.row_store import RowStore
+from alarmnet.targets import TargetNetwork
 
 MEASURED_BY = 100_000
 """Normal rows that quantiles are taken of, at most."""
@@ -26,6 +28,11 @@ class TrainingData:
     def usual(self, most: int) -> Tensor:
         """So many of the normal rows' numbers at most, evenly spaced: enough to say what is usual."""
         return self.normal[:: math.ceil(len(self.normal) / most)]
+
+    def errors_of(self, target: TargetNetwork, numbers: Tensor) -> Tensor:
+        """What the target's training lowers, of the rows of these numbers (N,), a block at a time."""
+        with torch.no_grad():
+            return torch.cat([target.row_losses(block) for block in self.rows.blocks(numbers)])
 
     def check_anomalies(self, generated_weight: float) -> None:
         """Refuse to train an alarm that would see no anomaly, known or generated."""

@@ -7,7 +7,10 @@ from torch import Tensor, nn
 
 
 class TargetNetwork(nn.Module, ABC):
-    """A built target: forward gives the `inputs` of a batch to (B, ...), `layers` names what the alarm reads."""
+    """A built target: forward gives the `inputs` of a batch to (B, ...), `layers` names what the alarm reads.
+
+    Reading keeps nothing on the network, so that many threads may read at once.
+    """
 
     layers: tuple[str, ...]
     trainable: bool = True
@@ -24,9 +27,13 @@ class TargetNetwork(nn.Module, ABC):
         """What the network reads, and reconstructs, of a batch."""
         return batch
 
-    def run_layers(self, inputs: Tensor) -> None:
-        """Run as far as the last of `layers`; here to the end."""
-        self(inputs)
+    @abstractmethod
+    def read(self, inputs: Tensor) -> tuple[list[Tensor], Tensor]:
+        """Run the network on `inputs`: what `layers` put out, in their order, and the network's output."""
+
+    def activations(self, inputs: Tensor) -> list[Tensor]:
+        """What `layers` put out, for those who want no output; the network need run no further."""
+        return self.read(inputs)[0]
 
     def reconstruction(self, output: Tensor) -> Tensor | None:
         """What the network put out, on the scale of its `inputs`; None where the target is no autoencoder."""

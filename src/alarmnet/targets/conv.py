@@ -6,6 +6,7 @@ from typing import ClassVar
 from torch import Tensor, nn
 
 from alarmnet._validation import check_real
+from alarmnet.activations import names_within, run_through
 from alarmnet.errors import InputError
 from alarmnet.layers import SeededDropout
 from alarmnet.targets.base import Target, TargetNetwork
@@ -53,12 +54,25 @@ class ConvAutoencoderNetwork(TargetNetwork):
 
     def forward(self, batch: Tensor) -> Tensor:
         """Reconstruct a batch."""
-        output: Tensor = self.output(self.hidden(batch))
+        return self._cropped(self.hidden(batch))
+
+    def read(self, inputs: Tensor) -> tuple[list[Tensor], Tensor]:
+        """The hidden ReLUs' outputs, and the network's."""
+        last, found = run_through(self.hidden.named_children(), inputs, self._read)
+        return found, self._cropped(last)
+
+    def activations(self, inputs: Tensor) -> list[Tensor]:
+        """Without the last up-sampling and the output layer."""
+        *steps, _up = self.hidden.named_children()
+        return run_through(steps, inputs, self._read)[1]
+
+    def _cropped(self, hidden: Tensor) -> Tensor:
+        output: Tensor = self.output(hidden)
         return output[..., : self.height, : self.width]
 
-    def run_layers(self, inputs: Tensor) -> None:
-        """Without the last up-sampling and the output layer."""
-        self.hidden[:-1](inputs)
+    @property
+    def _read(self) -> list[str]:
+        return names_within("hidden", self.layers)
 
     def row_losses(self, batch: Tensor) -> Tensor:
         """Binary cross-entropy, one number a row."""

@@ -11,6 +11,7 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
 from alarmnet._validation import check_choice, check_real, check_sizes
+from alarmnet.activations import names_within, run_through
 from alarmnet.errors import InputError
 from alarmnet.layers import SeededDropout
 from alarmnet.targets.base import Target, TargetNetwork
@@ -95,9 +96,17 @@ class DenseAutoencoderNetwork(TargetNetwork):
         output: Tensor = self.output(self.dropout(self.hidden(batch)))
         return output
 
-    def run_layers(self, inputs: Tensor) -> None:
+    def read(self, inputs: Tensor) -> tuple[list[Tensor], Tensor]:
+        """The hidden ReLUs' outputs, and the network's."""
+        last, found = self._run_hidden(inputs)
+        return found, self.output(self.dropout(last))
+
+    def activations(self, inputs: Tensor) -> list[Tensor]:
         """Without the output layer."""
-        self.hidden(inputs)
+        return self._run_hidden(inputs)[1]
+
+    def _run_hidden(self, inputs: Tensor) -> tuple[Tensor, list[Tensor]]:
+        return run_through(self.hidden.named_children(), inputs, names_within("hidden", self.layers))
 
     def row_losses(self, batch: Tensor) -> Tensor:
         """Reconstruction loss, one number a row."""

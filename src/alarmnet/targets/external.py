@@ -1,18 +1,51 @@
 """A network the user already has, read as it is: a trained classifier, for instance (A3, experiment 3)."""
 
 import copy
+import threading
 from collections.abc import Sequence
 from typing import ClassVar
 
-import torch
 from torch import Tensor, nn
 
+from alarmnet._random import global_random_state
 from alarmnet.errors import InputError
 from alarmnet.targets.base import Target, TargetNetwork
 
 
+class _Record(threading.local):
+    """What hooks of this thread note: outputs by layer, and how often each had been written to."""
+
+    outputs: dict[str, tuple[Tensor, int]] | None = None
+
+
+_RECORD = _Record()
+
+
+class _Noting:
+    """A hook that notes what a layer puts out, for the thread that reads."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __call__(self, _module: nn.Module, _inputs: object, output: object) -> None:
+        if _RECORD.outputs is None:
+            return
+        if not isinstance(output, Tensor):
+            raise InputError(f"layer {self.name!r} puts out {type(output).__name__}; alarmnet reads tensors")
+        _RECORD.outputs[self.name] = output, _version(output)
+
+
+def _version(tensor: Tensor) -> int:
+    """How often a tensor has been written to; in inference mode nobody counts."""
+    return 0 if tensor.is_inference() else tensor._version
+
+
 class ExternalTargetNetwork(TargetNetwork):
-    """Wraps the user's module; it is never trained and always runs in evaluation mode."""
+    """Wraps a copy of the user's module; it is never trained and always runs in evaluation mode.
+
+    Hooks stay on the copy for good, and note something only for a thread that is reading: hooks that came and went
+    with each reading would show one thread the rows of another.
+    """
 
     trainable = False
 
@@ -20,6 +53,14 @@ class ExternalTargetNetwork(TargetNetwork):
         super().__init__()
         self.module = module
         self.layers = tuple(f"module.{name}" for name in layers)
+        named = dict(module.named_modules())
+        for name in layers:
+            if name not in named:
+                known = ", ".join(key for key in named if key)
+                raise InputError(
+                    f"the target has no layer {name!r}; its layers are: {known}", code="unknown_layer"
+                )
+            named[name].register_forward_hook(_Noting(name))
 
     def train(self, mode: bool = True) -> "ExternalTargetNetwork":
         """Stay in evaluation mode, whatever is asked."""
@@ -27,9 +68,35 @@ class ExternalTargetNetwork(TargetNetwork):
 
     def forward(self, batch: Tensor) -> Tensor:
         """Run the user's module without touching the global random state."""
-        with torch.random.fork_rng(devices=[batch.device] if batch.is_cuda else []):
+        with global_random_state(batch.device):
             output: Tensor = self.module(batch)
         return output
+
+    def read(self, inputs: Tensor) -> tuple[list[Tensor], Tensor]:
+        """The named layers' outputs, and the module's.
+
+        Raises
+        ------
+        InputError
+            A layer never ran, or put out no tensor, or one that a later layer has overwritten, as far as PyTorch
+            keeps count.
+        """
+        noted: dict[str, tuple[Tensor, int]] = {}
+        _RECORD.outputs = noted
+        try:
+            output = self(inputs)
+        finally:
+            _RECORD.outputs = None
+        names = [name.removeprefix("module.") for name in self.layers]
+        if unread := [name for name in names if name not in noted]:
+            raise InputError(f"the target's forward pass never ran the layer(s) {', '.join(unread)}")
+        overwritten = [name for name in names if _version(noted[name][0]) != noted[name][1]]
+        if overwritten:
+            raise InputError(
+                f"what layer {overwritten[0]!r} puts out is overwritten by a layer that works in place; read that "
+                "layer"
+            )
+        return [noted[name][0] for name in names], output
 
     def row_losses(self, batch: Tensor) -> Tensor:
         """Refuse: the module comes trained."""
@@ -42,7 +109,7 @@ class ExternalTarget(Target):
     Parameters
     ----------
     module
-        Takes the encoded rows, (B, F) or (B, C, H, W) float32 in about [0, 1]. Its weights are read, never
+        Takes the encoded rows, (B, F) or (B, C, H, W) float32 in about [0, 1]. A copy of it is read, and never
         changed.
     layers
         Names as `module.named_modules()` gives them; usually the hidden ReLUs.

@@ -28,9 +28,13 @@ class PiecewiseTarget(TargetNetwork):
         """Reconstruct a batch that is cut."""
         return self.network(inputs)  # type: ignore[no-any-return]
 
-    def run_layers(self, inputs: Tensor) -> None:
-        """Run the other target's."""
-        self.network.run_layers(inputs)
+    def read(self, inputs: Tensor) -> tuple[list[Tensor], Tensor]:
+        """Those of the other target."""
+        return self.network.read(inputs)
+
+    def activations(self, inputs: Tensor) -> list[Tensor]:
+        """Those of the other target."""
+        return self.network.activations(inputs)
 
     def row_losses(self, batch: Tensor) -> Tensor:
         """Those of the other target."""

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from alarmnet._validation import check_real, check_sizes
+from alarmnet.activations import names_within, run_through
 from alarmnet.errors import InputError
 from alarmnet.layers import count_operations
 from alarmnet.targets.base import Target, TargetNetwork
@@ -89,34 +90,47 @@ class StridedAutoencoderNetwork(TargetNetwork):
         self.layers = self.encoder_layers + self.decoder_layers
         self.operations_a_row = count_operations(self.eval(), shape)
 
-    def encode(self, batch: Tensor) -> Tensor:
-        """Rows (B, ...) to codes; where variational, means and log-variances one behind the other."""
-        features: Tensor = self.encoder(batch)
-        if self.code_weight is None:
-            return features
-        mean, log_variance = self.codes(features).chunk(2, dim=1)
-        return torch.cat([mean, log_variance.clamp(-LARGEST_LOG, LARGEST_LOG)], dim=1)
+    def encode(self, batch: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """Rows (B, ...) to codes, and what `encoder_layers` put out on the way.
 
-    def decode(self, codes: Tensor) -> Tensor:
-        """Codes to rows (B, ...); from a drawn code while training, where variational."""
+        Where variational, codes are means and log-variances, one behind the other.
+        """
+        read = names_within("encoder", self.encoder_layers)
+        features, found = run_through(self.encoder.named_children(), batch, read)
+        if self.code_weight is None:
+            return features, found
+        mean, log_variance = self.codes(features).chunk(2, dim=1)
+        return torch.cat([mean, log_variance.clamp(-LARGEST_LOG, LARGEST_LOG)], dim=1), found
+
+    def decode(self, codes: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """Codes to rows (B, ...), and what `decoder_layers` put out on the way.
+
+        Where variational, from a drawn code while training.
+        """
         if self.code_weight is not None:
             codes, log_variance = codes.chunk(2, dim=1)
             if self.training:
                 noise = torch.empty_like(codes).normal_(generator=self.generator)
                 codes = codes + noise * (0.5 * log_variance).exp()
-        output: Tensor = self.decoder(codes)
-        return output
+        read = names_within("decoder", self.decoder_layers)
+        return run_through(self.decoder.named_children(), codes, read)
 
     def forward(self, batch: Tensor) -> Tensor:
         """Reconstruct a batch."""
-        return self.decode(self.encode(batch))
+        return self.decode(self.encode(batch)[0])[0]
 
-    def losses(self, codes: Tensor, batch: Tensor) -> Tensor:
-        """What `encode` made of a batch, and the batch, to squared errors (B,), a mean over inputs.
+    def read(self, inputs: Tensor) -> tuple[list[Tensor], Tensor]:
+        """The ReLUs' outputs on both ways, and the network's."""
+        codes, first = self.encode(inputs)
+        output, second = self.decode(codes)
+        return [*first, *second], output
+
+    def losses(self, output: Tensor, codes: Tensor, batch: Tensor) -> Tensor:
+        """What `decode` and `encode` made of a batch, and the batch, to squared errors (B,), a mean over inputs.
 
         Where variational, with the codes' divergence from a normal distribution, weighted.
         """
-        errors = functional.mse_loss(self.decode(codes), batch, reduction="none").flatten(1).mean(1)
+        errors = functional.mse_loss(output, batch, reduction="none").flatten(1).mean(1)
         if self.code_weight is None:
             return errors
         mean, log_variance = codes.flatten(1).chunk(2, dim=1)
@@ -125,7 +139,9 @@ class StridedAutoencoderNetwork(TargetNetwork):
 
     def row_losses(self, batch: Tensor) -> Tensor:
         """Squared error, one number a row."""
-        return self.losses(self.encode(batch), batch)
+        codes, _ = self.encode(batch)
+        output, _ = self.decode(codes)
+        return self.losses(output, codes, batch)
 
     def reconstruction(self, output: Tensor) -> Tensor:
         """The network's output, which is on the scale of the inputs."""

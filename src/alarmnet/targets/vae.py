@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from alarmnet._validation import check_sizes, check_whole
+from alarmnet.activations import names_within, run_through
 from alarmnet.targets.base import Target, TargetNetwork
 from alarmnet.targets.dense import reconstruction_losses
 
@@ -56,6 +57,13 @@ class VariationalAutoencoderNetwork(TargetNetwork):
     def forward(self, batch: Tensor) -> Tensor:
         """Reconstruct from the mean code."""
         return self.decode(self.encode(batch)[0])
+
+    def read(self, inputs: Tensor) -> tuple[list[Tensor], Tensor]:
+        """The ReLUs' outputs on both ways, and the network's, from the mean code."""
+        encoded, decoded = (names_within(half, self.layers) for half in ("encoder", "decoder"))
+        features, first = run_through(self.encoder.named_children(), inputs.flatten(1), encoded)
+        hidden, second = run_through(self.decoder.named_children(), self.mean(features), decoded)
+        return [*first, *second], self.output(hidden).reshape(-1, *self.shape)
 
     def row_losses(self, batch: Tensor) -> Tensor:
         """Negative evidence lower bound, per input: cross-entropy and Kullback-Leibler divergence."""

@@ -1,0 +1,53 @@
+"""How A3 scores: alarms read the target's activations, and what it reads itself."""
+
+from collections.abc import Sequence
+
+from torch import Tensor
+
+from alarmnet.activations import flattened
+from alarmnet.alarms import AlarmNetworks
+from alarmnet.detectors.readers import Part
+from alarmnet.detectors.scorer import Scorer
+from alarmnet.errors import ModelFileError
+from alarmnet.targets import TargetNetwork
+
+
+class A3Scorer(Scorer):
+    """A target and alarms on parts of it (A3, section 3).
+
+    Parameters
+    ----------
+    target, alarm
+        The networks.
+    parts
+        What the alarms read together, in order.
+    """
+
+    def __init__(self, target: TargetNetwork, alarm: AlarmNetworks, parts: Sequence[Part]) -> None:
+        super().__init__()
+        self.target, self.alarm, self.parts = target, alarm, tuple(parts)
+
+    def forward(self, batch: Tensor) -> Tensor:
+        """Score a batch."""
+        features = read_parts(self.target, batch, self.parts)
+        if features.shape[1] != self.alarm.width:
+            raise ModelFileError(
+                f"the model's alarms read {self.alarm.width} numbers a row, but its target gives "
+                f"{features.shape[1]}: its file is damaged or hostile; take another file, or fit it anew"
+            )
+        return self.alarm.logits(features)
+
+
+def read_parts(target: TargetNetwork, batch: Tensor, parts: Sequence[Part]) -> Tensor:
+    """What alarms read of rows (B, ...): (B, A), one part after the other."""
+    inputs = target.inputs(batch)
+    if tuple(parts) == ("inputs",):
+        return inputs.flatten(1)
+    found = {"inputs": [inputs]}
+    if "residuals" in parts:
+        found["activations"], output = target.read(inputs)
+        made = target.reconstruction(output)
+        found["residuals"] = [] if made is None else [inputs - made]
+    else:
+        found["activations"] = target.activations(inputs)
+    return flattened([numbers for part in parts for numbers in found[part]])

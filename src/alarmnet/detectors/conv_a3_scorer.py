@@ -1,0 +1,111 @@
+"""How E2E-ConvA3 scores: an alarm reads stacked maps, beside the reconstruction error and alarms on inputs."""
+
+from typing import Literal, get_args
+
+import torch
+from torch import Tensor, nn
+
+from alarmnet.activations import stacked
+from alarmnet.alarms import ConvAlarmNetwork
+from alarmnet.detectors.input_alarms import InputAlarms
+from alarmnet.detectors.scorer import Scorer
+from alarmnet.layouts import FirstRows
+from alarmnet.targets.strided import StridedAutoencoderNetwork
+
+ReadHalf = Literal["encoder", "both"]
+ScoreKind = Literal["alarm", "reconstruction", "combined"]
+SCORES: tuple[ScoreKind, ...] = get_args(ScoreKind)
+ALARMED: tuple[ScoreKind, ...] = ("alarm", "combined")
+"""The scores that alarms have a part in."""
+
+
+class ErrorScale(nn.Module):
+    """How far a row's reconstruction error lies above those of normal rows, in their standard deviations of log.
+
+    Shapes
+    ------
+    Input and output: (B,).
+    """
+
+    mean: Tensor
+    deviation: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(()))
+        self.register_buffer("deviation", torch.ones(()))
+
+    def learn(self, errors: Tensor) -> None:
+        """Take what is usual from the errors of normal rows."""
+        logs = self._logs(errors)
+        self.mean, self.deviation = logs.mean(), logs.std(correction=0).clamp(min=1e-3)
+
+    def forward(self, errors: Tensor) -> Tensor:
+        """Scale errors."""
+        return (self._logs(errors) - self.mean) / self.deviation
+
+    @staticmethod
+    def _logs(errors: Tensor) -> Tensor:
+        return errors.clamp(min=1e-12).log()
+
+
+class ConvA3Scorer(Scorer):
+    """A convolutional target, its alarm, and what else has a part in the score (E2E-ConvA3, section 3).
+
+    Parameters
+    ----------
+    target, alarm, errors, inputs
+        The networks; `inputs` None: there are no alarms on inputs.
+    reads, scored_by
+        As `ConvA3Detector` describes them.
+    """
+
+    target: StridedAutoencoderNetwork
+    inputs: InputAlarms | None
+
+    def __init__(
+        self,
+        target: StridedAutoencoderNetwork,
+        alarm: ConvAlarmNetwork,
+        errors: ErrorScale,
+        inputs: InputAlarms | None,
+        *,
+        reads: ReadHalf,
+        scored_by: ScoreKind,
+    ) -> None:
+        super().__init__()
+        self.target, self.alarm, self.errors, self.inputs = target, alarm, errors, inputs
+        self.reads, self.scored_by = reads, scored_by
+
+    def forward(self, batch: Tensor) -> Tensor:
+        """Score a batch."""
+        logits = self.own_logits(batch, self.scored_by)
+        if self.inputs is None or self.scored_by not in ALARMED:
+            return logits
+        above = self.inputs.above[ALARMED.index(self.scored_by)]
+        return self.inputs(batch, logits - above)  # type: ignore[no-any-return]
+
+    def own_logits(self, batch: Tensor, scored_by: ScoreKind) -> Tensor:
+        """Without the alarms on inputs."""
+        reconstructed = len(batch) if scored_by != "alarm" else 0
+        maps, errors = read_maps(self.target, batch, self.reads, reconstructed=reconstructed)
+        if scored_by == "alarm":
+            return self.alarm(maps)  # type: ignore[no-any-return]
+        scaled: Tensor = self.errors(errors)
+        return scaled if scored_by == "reconstruction" else scaled + self.alarm(maps)
+
+
+def read_maps(
+    target: StridedAutoencoderNetwork, batch: Tensor, reads: ReadHalf, *, reconstructed: int
+) -> tuple[Tensor, Tensor]:
+    """What the alarm reads of rows (B, ...), and the errors of the first `reconstructed` of them."""
+    codes, found = target.encode(batch)
+    if reads == "both":
+        output, more = target.decode(codes)
+        return stacked([*found, *more]), target.losses(output, codes, batch)[:reconstructed]
+    maps = stacked(found)
+    if not reconstructed:
+        return maps, maps.new_zeros(0)
+    first: Tensor = FirstRows.apply(codes, reconstructed)  # type: ignore[no-untyped-call]
+    output, _ = target.decode(first)
+    return maps, target.losses(output, first, batch[:reconstructed])
