@@ -108,7 +108,7 @@ def evaluate_only(detector: ConvA3Detector) -> None:
             setattr(part, "train", lambda mode=True, part=part: part)  # noqa: B010
         return scorer
 
-    setattr(detector, "_build", built)  # noqa: B010
+    setattr(detector, "_scorer_of", built)  # noqa: B010
 
 
 def test_anomalies_do_not_teach_the_reconstruction(conv: Any, rows: Floats, labels: Floats) -> None:
