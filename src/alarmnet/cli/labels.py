@@ -10,6 +10,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from alarmnet._columns import as_folded
+from alarmnet._containers import decoded
 from alarmnet._frames import quoted
 from alarmnet._validation import Labels
 from alarmnet.batches import MISSING_WORDS
@@ -32,10 +33,15 @@ def _same(cell: str, value: str) -> bool:
         return False
 
 
-def _as_text(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    if pa.types.is_dictionary(column.type):
-        column = column.cast(column.type.value_type)
-    return column.cast(pa.string())
+def _as_text(column: pa.ChunkedArray, name: str) -> pa.Array:
+    try:
+        return decoded(column).cast(pa.string())
+    except pa.ArrowNotImplementedError as error:
+        raise InputError(
+            f"column {name!r} holds {column.type}; labels are text, numbers or booleans",
+            code="column_type",
+            column=name,
+        ) from error
 
 
 @dataclass(frozen=True)
@@ -113,7 +119,7 @@ class Labelling:
         labels = [np.empty(0)]
         found: dict[str, None] = {}
         for part in parts:
-            encoded = _as_text(part).combine_chunks().dictionary_encode()
+            encoded = _as_text(part, self.label).dictionary_encode()
             cells = encoded.dictionary.to_pylist()
             indices = encoded.indices.fill_null(len(cells)).to_numpy(zero_copy_only=False)
             labels.append(np.array([*map(self.meaning, cells), np.nan])[indices])

@@ -14,6 +14,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from scipy.special import expit
 
+from alarmnet._containers import decoded
 from alarmnet._frames import quoted
 from alarmnet._rows import take
 from alarmnet.batches import write_table
@@ -133,12 +134,9 @@ def _result(
 ) -> pa.Table:
     invalid = np.isnan(scored.logits)
     tally.alarms += int(alarms.sum())
-    ids = scored.ids
-    if pa.types.is_dictionary(ids.type):
-        ids = ids.cast(ids.type.value_type)
     return pa.table(
         {
-            name: ids,
+            name: decoded(scored.ids),
             "score": pa.array(expit(scored.logits), mask=invalid),
             "p_value": pa.array(conformal_p_values(calibration, scored.logits), mask=invalid),
             "alarm": pa.array(alarms, mask=invalid),
