@@ -10,9 +10,13 @@ from typing import Any
 import narwhals as nw
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from alarmnet.errors import InputError, InputTypeError
+
+TRUTHS = {"false": "0", "true": "1"}
+"""Booleans in text, in any case, and what they are where booleans were learned from."""
 
 Rows = NDArray[np.intp]
 
@@ -33,6 +37,14 @@ def is_plain_number(kind: pa.DataType) -> bool:
 def is_date(kind: pa.DataType) -> bool:
     """Whether a type is of dates, with or without a time of day."""
     return bool(pa.types.is_timestamp(kind) or pa.types.is_date(kind))
+
+
+def truths_as_numbers(texts: Any) -> Any:
+    """Text with the words true and false, in any case, written as 1 and 0."""
+    words = pc.utf8_lower(pc.utf8_trim_whitespace(texts))
+    for word, number in TRUTHS.items():
+        texts = pc.if_else(pc.equal(words, word), pa.scalar(number, texts.type), texts)
+    return texts
 
 
 def read_column(raw: Any, rows: Rows | None, *, label: str) -> Any:

@@ -19,7 +19,16 @@ from numpy.typing import NDArray
 from scipy.sparse import issparse
 from sklearn.utils.validation import _num_samples
 
-from alarmnet._containers import decoded, is_date, is_plain_number, is_text, read_column, wrong_type
+from alarmnet._containers import (
+    TRUTHS,
+    decoded,
+    is_date,
+    is_plain_number,
+    is_text,
+    read_column,
+    truths_as_numbers,
+    wrong_type,
+)
 from alarmnet._validation import EXACT_INTEGER_LIMIT
 from alarmnet.errors import AlarmnetWarning, InputError, InputTypeError
 
@@ -453,6 +462,24 @@ _READERS: dict[Kind, Callable[[Any], Cells]] = {
     "datetime": _read_datetimes,
     "category": _read_categories,
 }
+
+
+def is_boolean(column: Any) -> bool:
+    """Whether a column (as `Frame.column` gives it) is of booleans."""
+    return bool(
+        column.dtype.kind == "b" if isinstance(column, np.ndarray) else pa.types.is_boolean(column.type)
+    )
+
+
+def with_truths_as_numbers(column: Any) -> Any:
+    """The column with the words true and false, in any case, as the numbers they are."""
+    if isinstance(column, np.ndarray):
+        if column.dtype.kind != "O":
+            return column
+        cells = [TRUTHS.get(cell.strip().lower(), cell) if isinstance(cell, str) else cell for cell in column]
+        return np.array([*cells, None], dtype=object)[:-1]
+    column = decoded(column)
+    return truths_as_numbers(column) if is_text(column.type) else column
 
 
 def read_cells(column: Any, kind: Kind) -> Cells:

@@ -30,11 +30,13 @@ from alarmnet._frames import (
     as_text,
     check_rows,
     has_inexact_integers,
+    is_boolean,
     kind_of,
     quoted,
     read_cells,
     read_frame,
     refuse_bad_cells,
+    with_truths_as_numbers,
 )
 from alarmnet._images import ImageScaler
 from alarmnet._validation import check_choice, check_whole, warn_of_inexact_integers
@@ -77,6 +79,12 @@ class EncodingSummary:
     unseen: Mapping[str, UnseenCategories]
     outside: Mapping[str, int]
     newly_missing: tuple[str, ...]
+
+
+def _cells(column: Any, learned: Column) -> Cells:
+    """Read a column as that of training."""
+    boolean = isinstance(learned, NumberColumn) and learned.boolean
+    return read_cells(with_truths_as_numbers(column) if boolean else column, learned.kind)
 
 
 def _good_cells(column: Any, *, kind: Kind, label: str) -> Cells:
@@ -145,6 +153,8 @@ class TableEncoder:
         The input column that each output column came from.
     constant_columns_
         Numeric columns with one value only.
+    boolean_columns_
+        Numeric columns of booleans, in which the words true and false are 1 and 0, in any case.
     n_features_in_, feature_names_in_
         As in scikit-learn; the second only if all columns had string names.
 
@@ -226,7 +236,9 @@ class TableEncoder:
             column = frame.column(index)
             inexact += [label] * has_inexact_integers(column)
             stop = start + len(learned.output_names(label))
-            learned.write(_good_cells(column, kind=learned.kind, label=label), output[:, start:stop])
+            cells = _cells(column, learned)
+            refuse_bad_cells(cells, column, kind=learned.kind, label=label)
+            learned.write(cells, output[:, start:stop])
             start = stop
         if inexact:
             warn_of_inexact_integers(quoted(inexact))
@@ -244,7 +256,7 @@ class TableEncoder:
         frame = self._aligned(X)
         invalid = np.zeros(frame.rows, dtype=bool)
         for index, _, column in self._encoded_columns():
-            cells = read_cells(frame.column(index), column.kind)
+            cells = _cells(frame.column(index), column)
             invalid |= cells.invalid
         return invalid
 
@@ -256,7 +268,7 @@ class TableEncoder:
         outside: dict[str, int] = {}
         newly_missing = []
         for index, label, column in self._encoded_columns():
-            cells = read_cells(frame.column(index), column.kind)
+            cells = _cells(frame.column(index), column)
             missing[label] = int(np.count_nonzero(cells.missing))
             if missing[label] and not column.missing:
                 newly_missing.append(label)
@@ -365,7 +377,7 @@ class TableEncoder:
             return CategoryColumn.learn(cells, limit=self.max_categories, fixed=fixed)
         if kind == "datetime":
             return DatetimeColumn(kind=kind, missing=present < len(column))
-        return NumberColumn.learn(cells, kind=kind, scaling=self.scaling)
+        return NumberColumn.learn(cells, kind=kind, scaling=self.scaling, boolean=is_boolean(column))
 
     def _set_learned(
         self, names: tuple[str, ...] | None, labels: Sequence[str], plan: Mapping[str, Column]
@@ -387,6 +399,9 @@ class TableEncoder:
             label
             for label, column in plan.items()
             if isinstance(column, NumberColumn) and column.low == column.high
+        )
+        self.boolean_columns_ = tuple(
+            label for label, column in plan.items() if isinstance(column, NumberColumn) and column.boolean
         )
         if names is not None:
             self.feature_names_in_ = np.array(names, dtype=object)

@@ -123,6 +123,7 @@ class TableRows:
         texts = [name for name in (label, identifier) if name]
         kinds: dict[str, ColumnKind] = dict.fromkeys([*texts, *features], "text")
         kinds |= {name: FILE_KINDS[kind] for name, kind in encoder.kinds_.items()}
+        kinds |= dict.fromkeys(encoder.boolean_columns_, "boolean")
         files = TableFiles(tables, kinds=kinds)
         if missing := [name for name in features if name not in files.columns]:
             raise InputError(
