@@ -297,6 +297,49 @@ def test_18_a_missing_column_is_refused(desk: Desk) -> None:
     )
 
 
+@pytest.mark.parametrize("there", ["Amount", "amount ", "AMOUNT", "\u200bamount", "\uff41mount"])
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_18_a_column_in_another_spelling_is_named(desk: Desk, there: str, ending: str) -> None:
+    desk.data = desk.folder / f"data.{ending}"
+    frame = table().rename(columns={"amount": there})
+    if ending == "csv":
+        desk.write(frame)
+    else:
+        frame.to_parquet(desk.data)
+    desk.refused(
+        "score",
+        f"trained with: 'amount'; {there!r} differs from 'amount' only in case, spaces or Unicode form: rename it",
+    )
+
+
+@pytest.mark.parametrize(
+    ("command", "options"),
+    [
+        ("fit", ("--label", "Class", "--anomaly", "fraud")),
+        ("fit", ("--ignore", "Class")),
+        ("score", ("--id", "Class")),
+        ("evaluate", ("--label", "Class", "--anomaly", "fraud")),
+        ("report", ("--id", "class ")),
+    ],
+)
+def test_18_an_option_that_names_a_column_in_another_spelling_is_answered_with_it(
+    desk: Desk, command: str, options: tuple[str, ...]
+) -> None:
+    desk.write(table())
+    first = [desk.data] if command == "fit" else [desk.model, desk.data]
+    ending = "csv" if command == "score" else "html"
+    out = () if command == "evaluate" else ("--out", desk.folder / f"out.{ending}")
+    said = run(command, *first, *options, *out, code=2)
+    name = options[1]
+    assert f"'class' differs from {name!r} only in case, spaces or Unicode form: rename it" in said
+
+
+def test_18_a_label_column_in_another_spelling_is_not_taken_as_a_column_too_many(desk: Desk) -> None:
+    desk.write(table().rename(columns={"class": "Class"})).refused(
+        "score", "not trained with: 'Class'; 'Class' differs from 'class' only in case"
+    )
+
+
 def test_19_an_extra_column_is_refused_unless_ignored(desk: Desk) -> None:
     desk.write(table(colour="red")).refused(
         "score", "not trained with: 'colour'; leave each out with --ignore COLUMN"

@@ -7,7 +7,6 @@ have made, since it may come from a file.
 
 import itertools
 import re
-import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -18,6 +17,7 @@ from scipy.special import ndtri
 
 from alarmnet._containers import TRUTHS
 from alarmnet._frames import FLOAT32_LIMIT, Cells, Float32s, Floats, as_text
+from alarmnet._spelling import as_folded
 
 Scaling = Literal["quantile", "minmax", "standard", "quantile-normal"]
 
@@ -314,11 +314,6 @@ def _plainly(text: str, *, numbers: bool) -> str:
     if text.strip().lower() in TRUTHS:
         return text.strip().lower()
     return re.sub(r"^([+-]?\d+)\.0+$", r"\1", text) if numbers else text
-
-
-def as_folded(text: str) -> str:
-    """Without what differs only in case, spaces or Unicode form."""
-    return "".join(unicodedata.normalize("NFKC", text).casefold().split())
 
 
 @dataclass(frozen=True)

@@ -39,6 +39,7 @@ from alarmnet._frames import (
     with_truths_as_numbers,
 )
 from alarmnet._images import ImageScaler
+from alarmnet._spelling import near_names
 from alarmnet._validation import check_choice, check_whole, warn_of_inexact_integers
 from alarmnet.errors import AlarmnetWarning, InputError, InputTypeError
 
@@ -354,7 +355,7 @@ class TableEncoder:
         if unknown:
             raise InputError(
                 f"The 'categories' parameter of TableEncoder names columns that X does not have: "
-                f"{quoted(unknown)}. X has {quoted(labels)}.",
+                f"{quoted(unknown)}. X has {quoted(labels)}{near_names(unknown, labels)}.",
                 code="unknown_column",
                 column=unknown[0],
             )
@@ -448,8 +449,8 @@ class TableEncoder:
         problem = "The feature names should match those that were passed during fit.\n"
         if missing:
             raise InputError(
-                f"{problem}Feature names seen at fit time, yet now missing: {quoted(missing)}. "
-                "Add these columns.",
+                f"{problem}Feature names seen at fit time, yet now missing: {quoted(missing)}"
+                f"{near_names(missing, extra) or '. Add these columns'}.",
                 code="missing_columns",
                 column=missing[0],
             )

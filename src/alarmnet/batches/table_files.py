@@ -8,6 +8,7 @@ from typing import Literal
 import pyarrow as pa
 
 from alarmnet._atomic import open_regular
+from alarmnet._spelling import near_names
 from alarmnet.batches.batch import Batch, rebatched
 from alarmnet.batches.cells import TYPES, ColumnKind
 from alarmnet.batches.column_names import check_same
@@ -147,7 +148,8 @@ class TableFiles:
         absent = [name for name in names if name not in self.columns]
         if absent:
             raise InputError(
-                f"{self._first.path} has no column {absent[0]!r}; it has {', '.join(self.columns)}",
+                f"{self._first.path} has no column {absent[0]!r}; it has {', '.join(self.columns)}"
+                f"{near_names(absent, self.columns)}",
                 code="missing_column",
                 column=absent[0],
             )

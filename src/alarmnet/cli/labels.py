@@ -9,9 +9,9 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from alarmnet._columns import as_folded
 from alarmnet._containers import decoded
 from alarmnet._frames import quoted
+from alarmnet._spelling import as_folded
 from alarmnet._validation import Labels
 from alarmnet.batches import MISSING_WORDS
 from alarmnet.errors import InputError

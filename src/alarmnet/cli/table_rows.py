@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from alarmnet._frames import Frame, Kind, kind_of, quoted, read_cells, read_frame
+from alarmnet._spelling import near_names
 from alarmnet.batches import ColumnKind, TableFiles
 from alarmnet.cli.labels import Floats, Labelling
 from alarmnet.cli.memory import estimated_bytes
@@ -52,7 +53,8 @@ def _usable(frame: Frame) -> Bools:
 def _features(files: TableFiles, labelling: Labelling | None, ignored: Sequence[str]) -> list[str]:
     if unknown := [name for name in ignored if name not in files.columns]:
         raise InputError(
-            f"--ignore {unknown[0]!r}: there is no such column; there are {quoted(files.columns)}",
+            f"--ignore {unknown[0]!r}: there is no such column; there are {quoted(files.columns)}"
+            f"{near_names(unknown, files.columns)}",
             code="missing_column",
             column=unknown[0],
         )
@@ -125,18 +127,20 @@ class TableRows:
         kinds |= {name: FILE_KINDS[kind] for name, kind in encoder.kinds_.items()}
         kinds |= dict.fromkeys(encoder.boolean_columns_, "boolean")
         files = TableFiles(tables, kinds=kinds)
+        notes = detector.notes_
+        known = {*features, *texts, *ignored, *notes.get("ignored", ()), notes.get("label")} - {None}
+        extra = [name for name in files.columns if name not in known]
         if missing := [name for name in features if name not in files.columns]:
             raise InputError(
-                f"{tables[0]} lacks columns that the model was trained with: {quoted(missing)}; add them",
+                f"{tables[0]} lacks columns that the model was trained with: {quoted(missing)}"
+                f"{near_names(missing, extra) or '; add them'}",
                 code="missing_columns",
                 column=missing[0],
             )
-        notes = detector.notes_
-        known = {*features, *texts, *ignored, *notes.get("ignored", ()), notes.get("label")}
-        if extra := [name for name in files.columns if name not in known]:
+        if extra:
             raise InputError(
-                f"{tables[0]} has columns that the model was not trained with: {quoted(extra)}; leave each out "
-                "with --ignore COLUMN",
+                f"{tables[0]} has columns that the model was not trained with: {quoted(extra)}"
+                f"{near_names(known.difference(files.columns), extra)}; leave each out with --ignore COLUMN",
                 code="extra_columns",
                 column=extra[0],
             )
