@@ -142,7 +142,9 @@ def test_02_and_08_infinity_is_refused(desk: Desk, cell: str) -> None:
         "`alarmnet score --on-bad-row flag` scores the others",
     )
     desk.write(table(amount=[*["1"] * 50, *[cell] * 10])).refused(
-        "fit", "contains infinity: column 'amount', rows 50, 51, 52, 53, 54 and 5 more."
+        "fit",
+        "contains infinity: column 'amount', rows 50, 51, 52, 53, 54 and 5 more. Make them missing (NaN) or "
+        "finite. `alarmnet fit --on-bad-row drop` leaves such rows out",
     )
 
 
@@ -152,7 +154,7 @@ def test_02_a_refused_row_is_numbered_over_all_files(desk: Desk) -> None:
     frame.loc[16_388, "amount"] = np.inf
     desk.data = desk.folder / "t.parquet"
     frame.to_parquet(desk.data)
-    desk.refused("score", "column 'amount', row 4. ", "(rows counted from row 16,384 of all files; ")
+    desk.refused("score", "column 'amount', row 4. ", "(rows counted from row 16,384 of all files); ")
     desk("score", "--on-bad-row", "flag", code=3)
     scores = pd.read_csv(desk.out["score"])
     assert scores["row"].tolist() == list(range(rows))
@@ -231,6 +233,28 @@ def test_08_bad_rows_are_dropped_and_counted(desk: Desk) -> None:
     assert "Dropped 2 rows: they hold infinity or numbers beyond float32." in desk(
         "fit", "--on-bad-row", "drop"
     )
+
+
+@pytest.mark.parametrize("cell", ["inf", "1e39", "text", "1,5"])
+@pytest.mark.parametrize("command", ["score", "evaluate", "report", "refit"])
+def test_08_each_command_says_what_it_can_do_about_bad_rows(desk: Desk, command: str, cell: str) -> None:
+    desk.write(amounts("1", cell))
+    out = (
+        ()
+        if command == "evaluate"
+        else ("--out", desk.folder / ("s.csv" if command == "score" else "r.html"))
+    )
+    said = run(command, desk.model, desk.data, *out, code=2)
+    scored = "`alarmnet score --on-bad-row flag` scores the others"
+    marked = "`alarmnet score --on-bad-row flag` shows which rows are such"
+    assert ((scored in said), (marked in said)) == ((command == "score"), (command != "score"))
+    desk("score", "--on-bad-row", "flag", code=3)
+
+
+def test_08_a_hint_is_given_only_where_it_helps(desk: Desk) -> None:
+    comma = table(amount=["1", "2,5", *["3"] * 58])
+    assert "--on-bad-row" not in desk.write(comma)("fit", code=2)
+    assert "--on-bad-row" not in desk.write(table().drop(columns="amount"))("score", code=2)
 
 
 def test_09_a_decimal_comma_is_refused_with_a_hint(desk: Desk) -> None:

@@ -16,7 +16,6 @@ from click.testing import CliRunner
 from alarmnet import A3Detector, Schedule
 from alarmnet.batches import TableFiles
 from alarmnet.cli import main
-from alarmnet.cli.table_rows import FILE_KINDS
 from alarmnet.errors import InputError
 from alarmnet.preprocessing import TableEncoder
 
@@ -49,11 +48,7 @@ def csv_table(frame: pd.DataFrame, folder: Path, encoder: TableEncoder | None, s
     path = folder / "table.csv"
     text = frame.to_csv(index=False)
     path.write_text(text.replace("True", spell("True")).replace("False", spell("False")))
-    kinds: Any = None
-    if encoder:
-        kinds = {name: FILE_KINDS[kind] for name, kind in encoder.kinds_.items()}
-        kinds |= dict.fromkeys(encoder.boolean_columns_, "boolean")
-    return TableFiles(path, kinds=kinds).read()
+    return TableFiles(path, kinds=encoder.file_kinds_ if encoder else None).read()
 
 
 def parquet_table(frame: pd.DataFrame, folder: Path, _: TableEncoder | None) -> Any:
@@ -93,7 +88,7 @@ def booleans(**columns: Any) -> TableEncoder:
 
 def test_words_for_true_and_false_are_booleans_where_booleans_were_learned_from_and_nowhere_else() -> None:
     flags = booleans(x=[True, False, False])
-    assert flags.boolean_columns_ == ("x",)
+    assert flags.file_kinds_ == {"x": "boolean"}
     assert flags.kinds_ == {"x": "number"}
     written = pd.DataFrame({"x": ["TRUE", " false", "0", "1.0", None]})
     assert flags.transform(written)[:4, 0].tolist() == [1.0, 0.0, 0.0, 1.0]
@@ -116,7 +111,7 @@ def test_only_columns_of_booleans_are_stored_as_such(column: dict[str, Any]) -> 
 @pytest.mark.parametrize("damage", [{"boolean": 1}, {"boolean": None}, {"high": 2.0}, {"kind": "duration"}])
 def test_a_stored_column_of_booleans_is_checked(damage: dict[str, Any]) -> None:
     state = booleans(x=[True, False, False]).to_dict()
-    assert TableEncoder.from_dict(state).boolean_columns_ == ("x",)
+    assert TableEncoder.from_dict(state).file_kinds_ == {"x": "boolean"}
     state["columns"][0] |= damage
     with pytest.raises(ValueError, match="damaged"):
         TableEncoder.from_dict(state)

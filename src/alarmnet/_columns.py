@@ -10,14 +10,23 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from scipy.special import ndtri
 
 from alarmnet._containers import TRUTHS
-from alarmnet._frames import FLOAT32_LIMIT, Cells, Float32s, Floats, as_text
+from alarmnet._frames import (
+    FLOAT32_LIMIT,
+    Cells,
+    Float32s,
+    Floats,
+    as_text,
+    read_cells,
+    with_truths_as_numbers,
+)
 from alarmnet._spelling import as_folded
+from alarmnet.batches import ColumnKind
 
 Scaling = Literal["quantile", "minmax", "standard", "quantile-normal"]
 
@@ -185,6 +194,15 @@ class NumberColumn:
             boolean=boolean,
         )
 
+    def read(self, column: Any) -> Cells:
+        """Read a column (as `Frame.column` gives it) as it was in training."""
+        return read_cells(with_truths_as_numbers(column) if self.boolean else column, self.kind)
+
+    @property
+    def file_kind(self) -> ColumnKind:
+        """What it is in a CSV file."""
+        return "boolean" if self.boolean else "number"
+
     def output_names(self, label: str) -> list[str]:
         """Names of the output columns."""
         return [label, f"{label} missing"] if self.missing else [label]
@@ -249,6 +267,12 @@ class CategoryColumn:
         kept = ranked[: min(limit, MOST_KEPT)] if fixed is None else list(fixed)
         rare = sorted(set(ranked) - set(kept))
         return cls(kind="category", missing=bool(np.any(codes < 0)), kept=kept, rare=rare)
+
+    def read(self, column: Any) -> Cells:
+        """Read a column (as `Frame.column` gives it) as it was in training."""
+        return read_cells(column, "category")
+
+    file_kind: ClassVar[ColumnKind] = "text"
 
     def output_names(self, label: str) -> list[str]:
         """Names of the output columns."""
@@ -329,6 +353,12 @@ class DatetimeColumn:
 
     def __post_init__(self) -> None:
         _require(type(self.missing) is bool, "missing")
+
+    def read(self, column: Any) -> Cells:
+        """Read a column (as `Frame.column` gives it) as it was in training."""
+        return read_cells(column, "datetime")
+
+    file_kind: ClassVar[ColumnKind] = "datetime"
 
     def output_names(self, label: str) -> list[str]:
         """Names of the output columns."""

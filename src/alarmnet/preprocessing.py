@@ -36,11 +36,11 @@ from alarmnet._frames import (
     read_cells,
     read_frame,
     refuse_bad_cells,
-    with_truths_as_numbers,
 )
 from alarmnet._images import ImageScaler
 from alarmnet._spelling import near_names
 from alarmnet._validation import check_choice, check_whole, warn_of_inexact_integers
+from alarmnet.batches import ColumnKind
 from alarmnet.errors import AlarmnetWarning, InputError, InputTypeError
 
 __all__ = ["EncodingSummary", "ImageScaler", "TableEncoder", "UnseenCategories", "encoder_from_dict"]
@@ -82,15 +82,9 @@ class EncodingSummary:
     newly_missing: tuple[str, ...]
 
 
-def _cells(column: Any, learned: Column) -> Cells:
-    """Read a column as that of training."""
-    boolean = isinstance(learned, NumberColumn) and learned.boolean
-    return read_cells(with_truths_as_numbers(column) if boolean else column, learned.kind)
-
-
-def _good_cells(column: Any, *, kind: Kind, label: str) -> Cells:
-    cells = read_cells(column, kind)
-    refuse_bad_cells(cells, column, kind=kind, label=label)
+def _good_cells(column: Any, learned: Column, label: str) -> Cells:
+    cells = learned.read(column)
+    refuse_bad_cells(cells, column, kind=learned.kind, label=label)
     return cells
 
 
@@ -150,12 +144,13 @@ class TableEncoder:
         Input column to the reason why it is not encoded.
     output_names_
         Names of the F output columns, such as ``"service=http"``, ``"bytes"``, ``"bytes missing"``.
+    file_kinds_
+        Input column to what it is in a CSV file: ``"number"``, ``"boolean"`` (a number, or true or false),
+        ``"datetime"`` (ISO 8601) or ``"text"``.
     source_columns_
         The input column that each output column came from.
     constant_columns_
         Numeric columns with one value only.
-    boolean_columns_
-        Numeric columns of booleans, in which the words true and false are 1 and 0, in any case.
     n_features_in_, feature_names_in_
         As in scikit-learn; the second only if all columns had string names.
 
@@ -237,9 +232,7 @@ class TableEncoder:
             column = frame.column(index)
             inexact += [label] * has_inexact_integers(column)
             stop = start + len(learned.output_names(label))
-            cells = _cells(column, learned)
-            refuse_bad_cells(cells, column, kind=learned.kind, label=label)
-            learned.write(cells, output[:, start:stop])
+            learned.write(_good_cells(column, learned, label), output[:, start:stop])
             start = stop
         if inexact:
             warn_of_inexact_integers(quoted(inexact))
@@ -257,7 +250,7 @@ class TableEncoder:
         frame = self._aligned(X)
         invalid = np.zeros(frame.rows, dtype=bool)
         for index, _, column in self._encoded_columns():
-            cells = _cells(frame.column(index), column)
+            cells = column.read(frame.column(index))
             invalid |= cells.invalid
         return invalid
 
@@ -269,7 +262,7 @@ class TableEncoder:
         outside: dict[str, int] = {}
         newly_missing = []
         for index, label, column in self._encoded_columns():
-            cells = _cells(frame.column(index), column)
+            cells = column.read(frame.column(index))
             missing[label] = int(np.count_nonzero(cells.missing))
             if missing[label] and not column.missing:
                 newly_missing.append(label)
@@ -364,7 +357,8 @@ class TableEncoder:
         """Learn one column; None leaves it out."""
         fixed = self._fixed_categories().get(label)
         kind: Kind = "category" if fixed else kind_of(column, label)
-        cells = _good_cells(column, kind=kind, label=label)
+        cells = read_cells(column, kind)
+        refuse_bad_cells(cells, column, kind=kind, label=label)
         present = int(np.count_nonzero(~cells.missing))
         if not present:
             raise InputError(
@@ -393,6 +387,7 @@ class TableEncoder:
         self.columns_ = names
         self.n_features_in_ = len(labels)
         self.kinds_: dict[str, Kind] = {label: column.kind for label, column in plan.items()}
+        self.file_kinds_: dict[str, ColumnKind] = {label: column.file_kind for label, column in plan.items()}
         self.left_out_ = {label: "a text of its own in every row" for label in labels if label not in plan}
         self.output_names_ = tuple(name for group in outputs.values() for name in group)
         self.source_columns_ = tuple(label for label, group in outputs.items() for _ in group)
@@ -400,9 +395,6 @@ class TableEncoder:
             label
             for label, column in plan.items()
             if isinstance(column, NumberColumn) and column.low == column.high
-        )
-        self.boolean_columns_ = tuple(
-            label for label, column in plan.items() if isinstance(column, NumberColumn) and column.boolean
         )
         if names is not None:
             self.feature_names_in_ = np.array(names, dtype=object)

@@ -18,6 +18,7 @@ from alarmnet._containers import decoded
 from alarmnet._frames import quoted
 from alarmnet._rows import take
 from alarmnet.batches import write_table
+from alarmnet.cli.bad_rows import SCORE, way_out
 from alarmnet.cli.rows import Rows, load_model, open_to_run
 from alarmnet.cli.terminal import (
     FLAGGED,
@@ -38,7 +39,6 @@ from alarmnet.preprocessing import EncodingSummary, ImageScaler, TableEncoder
 from alarmnet.thresholds import conformal_p_values
 
 Floats = NDArray[np.float64]
-PARTS = "all files; `alarmnet score --on-bad-row flag` scores the others"
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ def score_batches(
         logits = np.full(len(usable), np.nan)
         if usable.any():
             good = part.X if usable.all() else take(part.X, np.flatnonzero(usable))
-            with rows_counted_from(part.first_row, of=PARTS):
+            with rows_counted_from(part.first_row, of="all files"):
                 logits[usable] = detector.logits(good)
             tally.add(_summary(detector.encoder_, good))
         tally.rows += len(usable)
@@ -241,7 +241,7 @@ def score(
         detector.set_alarm_rate(alarm_rate)
     rows = open_to_run(detector, data, identifier=identifier, ignored=ignored)
     tally = Tally()
-    with row_progress(rows.n_rows, quiet=quiet) as progress:
+    with row_progress(rows.n_rows, quiet=quiet) as progress, way_out(SCORE):
         batches = score_batches(detector, rows, flag=on_bad_row == "flag", tally=tally, progress=progress)
         marked = _highest(batches, budget) if budget else _over_threshold(batches, detector.threshold_)
         calibration, name = detector.calibration_scores_, "id" if rows.has_ids else "row"

@@ -8,7 +8,7 @@ import narwhals as nw
 import numpy as np
 import pyarrow as pa
 
-from alarmnet._frames import Frame, Kind, kind_of, quoted, read_cells, read_frame
+from alarmnet._frames import Frame, kind_of, quoted, read_cells, read_frame
 from alarmnet._spelling import near_names
 from alarmnet.batches import ColumnKind, TableFiles
 from alarmnet.cli.labels import Floats, Labelling
@@ -17,13 +17,6 @@ from alarmnet.cli.part import Bools, Part, row_numbers
 from alarmnet.detectors import BaseDetector
 from alarmnet.errors import InputError
 from alarmnet.preprocessing import TableEncoder
-
-FILE_KINDS: dict[Kind, ColumnKind] = {
-    "number": "number",
-    "duration": "number",
-    "datetime": "datetime",
-    "category": "text",
-}
 
 
 class _StoredColumns(Sequence[Any]):
@@ -124,8 +117,7 @@ class TableRows:
         features = [*detector.feature_names_in_]
         texts = [name for name in (label, identifier) if name]
         kinds: dict[str, ColumnKind] = dict.fromkeys([*texts, *features], "text")
-        kinds |= {name: FILE_KINDS[kind] for name, kind in encoder.kinds_.items()}
-        kinds |= dict.fromkeys(encoder.boolean_columns_, "boolean")
+        kinds |= encoder.file_kinds_
         files = TableFiles(tables, kinds=kinds)
         notes = detector.notes_
         known = {*features, *texts, *ignored, *notes.get("ignored", ()), notes.get("label")} - {None}
