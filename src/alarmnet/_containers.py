@@ -24,17 +24,17 @@ _UNITS = {"ms": "ms", "generic": "us", "us": "us", "ns": "ns", "ps": "ns", "fs":
 """Units of NumPy's times to Arrow's; those not named become seconds."""
 
 
-def is_text(kind: pa.DataType) -> bool:
+def is_text_type(kind: pa.DataType) -> bool:
     """Whether a type is one of Arrow's for text."""
     return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind))
 
 
-def is_plain_number(kind: pa.DataType) -> bool:
+def is_number_type(kind: pa.DataType) -> bool:
     """Whether a type is of integers, floats or booleans."""
     return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind))
 
 
-def is_date(kind: pa.DataType) -> bool:
+def is_date_type(kind: pa.DataType) -> bool:
     """Whether a type is of dates, with or without a time of day."""
     return bool(pa.types.is_timestamp(kind) or pa.types.is_date(kind))
 
@@ -120,7 +120,7 @@ def _from_objects(cells: NDArray[Any]) -> Any:
 def decoded(column: Any) -> pa.Array:
     """An Arrow array in one piece of a plain type; a dictionary becomes its values."""
     column = plain(column)
-    return _decoded(column) if pa.types.is_dictionary(column.type) else column
+    return column.dictionary.take(column.indices) if pa.types.is_dictionary(column.type) else column
 
 
 def plain(column: Any) -> pa.Array:
@@ -135,7 +135,7 @@ def plain(column: Any) -> pa.Array:
         runs = np.searchsorted(column.run_ends.to_numpy(), places, side="right")
         return plain(column.values).take(pa.array(runs))
     if pa.types.is_dictionary(kind):
-        return _categories(_decoded(column))
+        return _as_categories(column.indices, decoded(column.dictionary))
     name = getattr(kind, "extension_name", None)
     if name == "arrow.bool8":
         return column.storage.cast(pa.bool_())
@@ -145,21 +145,19 @@ def plain(column: Any) -> pa.Array:
 def _joined(chunks: pa.ChunkedArray) -> pa.Array:
     if pa.types.is_string(chunks.type) and chunks.num_chunks > 1:
         chunks = chunks.cast(pa.large_string())  # together they may be longer than string's offsets can say
-    if not pa.types.is_dictionary(chunks.type):
-        pieces = [plain(chunk) for chunk in chunks.chunks] or [plain(pa.array([], chunks.type))]
-        return pieces[0] if len(pieces) == 1 else pa.concat_arrays(pieces)
-    values = [_decoded(chunk) for chunk in chunks.chunks] or [plain(pa.array([], chunks.type.value_type))]
-    return _categories(pa.concat_arrays(values))
+    pieces = chunks.chunks or [pa.nulls(0, chunks.type)]
+    if len(pieces) == 1:
+        return plain(pieces[0])
+    if pa.types.is_dictionary(chunks.type):  # each chunk may have its own
+        values = pa.concat_arrays([decoded(piece) for piece in pieces])
+        return _as_categories(pa.array(np.arange(len(values))), values)
+    return pa.concat_arrays([plain(piece) for piece in pieces])
 
 
-def _decoded(column: pa.DictionaryArray) -> pa.Array:
-    values = plain(column.dictionary).take(column.indices)
-    return _decoded(values) if pa.types.is_dictionary(values.type) else values
-
-
-def _categories(values: pa.Array) -> pa.Array:
-    """Values of a dictionary as one again; dates and what else are no categories are what they are."""
+def _as_categories(indices: pa.Array, values: pa.Array) -> pa.Array:
+    """A dictionary of what can be categories; dates and what else cannot are what they are."""
     kind = values.type
-    if not (is_text(kind) or is_plain_number(kind) or pa.types.is_decimal(kind) or pa.types.is_null(kind)):
-        return values
-    return pa.DictionaryArray.from_arrays(pa.array(np.arange(len(values))), values)
+    categories = (
+        is_text_type(kind) or is_number_type(kind) or pa.types.is_decimal(kind) or pa.types.is_null(kind)
+    )
+    return pa.DictionaryArray.from_arrays(indices, values) if categories else values.take(indices)

@@ -22,9 +22,9 @@ from sklearn.utils.validation import _num_samples
 from alarmnet._containers import (
     TRUTHS,
     decoded,
-    is_date,
-    is_plain_number,
-    is_text,
+    is_date_type,
+    is_number_type,
+    is_text_type,
     read_column,
     truths_as_numbers,
     wrong_type,
@@ -260,29 +260,30 @@ def kind_of(column: Any, label: str) -> Kind:
     kind = column.type
     if pa.types.is_dictionary(kind):
         return "category"
-    if is_text(kind):
+    if is_text_type(kind):
         return _kind_of_text(column, label)
-    if is_plain_number(kind) or pa.types.is_decimal(kind) or pa.types.is_null(kind):
+    if is_number_type(kind) or pa.types.is_decimal(kind) or pa.types.is_null(kind):
         return "number"
-    if is_date(kind):
+    if is_date_type(kind):
         return "datetime"
     if pa.types.is_duration(kind):
         return "duration"
     if column.null_count == len(column):
         return "number"
-    first = _shown(column[int(np.argmax(column.is_valid()))])
+    first = value_of(column[int(np.argmax(column.is_valid()))])
     raise wrong_type(
-        f"Column {label!r} holds {kind}, such as {first}, but float() argument must be a string or a real number.",
+        f"Column {label!r} holds {kind}, such as {first!r}, but float() argument must be a string or a real "
+        "number.",
         label,
     )
 
 
-def _shown(cell: Any) -> str:
-    """A cell for a sentence; some of Arrow's have no value in Python."""
+def value_of(cell: Any) -> Any:
+    """A cell as Python has it; as text where it has no such value, such as for a time after the year 9999."""
     try:
-        return repr(cell.as_py() if isinstance(cell, pa.Scalar) else cell)
-    except Exception:  # such as times before year 1, or in zones that are not known
-        return str(cell)
+        return cell.as_py() if isinstance(cell, pa.Scalar) else cell
+    except Exception:  # whatever the type's conversion leads to
+        return pa.repeat(cell, 1).to_string()[1:-1].strip()
 
 
 def _kind_of_text(column: Any, label: str) -> Kind:
@@ -377,14 +378,14 @@ def _read_numbers(column: Any) -> Cells:
         mixed = column.dtype.kind == "O"
         return _from_optional([_to_number(cell) for cell in column]) if mixed else _readable(column)
     column = decoded(column)
-    if is_text(column.type):
+    if is_text_type(column.type):
         return _text_to_numbers(column)
     if pa.types.is_decimal(column.type):
         # by way of text, since Arrow's own conversion of decimals is not correctly rounded
         column = column.cast(pa.string()).cast(pa.float64())
     if pa.types.is_boolean(column.type):
         column = column.cast(pa.int8())
-    if is_plain_number(column.type):
+    if is_number_type(column.type):
         return _readable(column.to_numpy(zero_copy_only=False))
     return _unreadable(column)
 
@@ -401,7 +402,7 @@ def _counted(times: NDArray[Any], unit: str) -> Floats:
 
 
 def _read_datetimes(column: Any) -> Cells:
-    if isinstance(column, np.ndarray) or not is_date(column.type):
+    if isinstance(column, np.ndarray) or not is_date_type(column.type):
         return _unreadable(column)
     return _readable(_counted(column.to_numpy(zero_copy_only=False), "ms"))
 
@@ -434,7 +435,7 @@ def _read_categories(column: Any) -> Cells:
         return _encoded(texts, unreadable)
     if not isinstance(column, np.ndarray):
         column = decoded(column)
-        if is_text(column.type):
+        if is_text_type(column.type):
             return _encoded(column.cast(pa.large_string()), np.zeros(len(column), dtype=bool))
         if pa.types.is_integer(column.type) or pa.types.is_boolean(column.type):
             return _encoded(column, np.zeros(len(column), dtype=bool))
@@ -447,7 +448,7 @@ def _read_categories(column: Any) -> Cells:
 
 
 def _is_missing(cell: object) -> bool:
-    return _is_empty(cell) or cell != cell
+    return _is_empty(cell) or (not getattr(cell, "ndim", 0) and bool(cell != cell))
 
 
 def _encoded(column: Any, unreadable: Bools) -> Cells:
@@ -479,7 +480,7 @@ def with_truths_as_numbers(column: Any) -> Any:
         cells = [TRUTHS.get(cell.strip().lower(), cell) if isinstance(cell, str) else cell for cell in column]
         return np.array([*cells, None], dtype=object)[:-1]
     column = decoded(column)
-    return truths_as_numbers(column) if is_text(column.type) else column
+    return truths_as_numbers(column) if is_text_type(column.type) else column
 
 
 def read_cells(column: Any, kind: Kind) -> Cells:
@@ -534,7 +535,7 @@ def rows_phrase(rows: NDArray[np.int64], *, what: str = "row") -> str:
 def _wrong_type(cells: Cells, column: Any, *, kind: Kind, label: str) -> InputTypeError:
     rows = np.flatnonzero(cells.unreadable)
     cell = column[int(rows[0])]
-    value = cell.as_py() if isinstance(cell, pa.Scalar) else cell
+    value = value_of(cell)
     comma = isinstance(value, str) and _all_numbers([value.replace(",", ".")])
     remedy = "Write a decimal point instead of the comma." if comma else "Give the whole column one type."
     return InputTypeError(

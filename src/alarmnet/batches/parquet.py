@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet
 
 from alarmnet._atomic import open_regular
-from alarmnet._containers import decoded, is_text
+from alarmnet._containers import decoded, is_text_type
 from alarmnet.batches.column_names import check_unique
 from alarmnet.errors import InputError
 
@@ -79,7 +79,7 @@ def _common_schema(files: Sequence[ParquetFile]) -> pa.Schema:
 def _is_usable(field: pa.Field) -> bool:
     kind = decoded(pa.schema([field]).empty_table()[0]).type
     is_number = pa.types.is_primitive(kind) or pa.types.is_decimal(kind)
-    return bool(is_text(kind) or is_number or pa.types.is_null(kind))
+    return bool(is_text_type(kind) or is_number or pa.types.is_null(kind))
 
 
 class ParquetTable:

@@ -64,8 +64,9 @@ class TableFiles:
     paths
         One file or several, all CSV or all Parquet; the order of columns may differ, the first file's counts.
     kinds
-        What CSV columns are, for those that are known, such as from training. The others are found out by a
-        pass over all files before the first batch.
+        What CSV columns are, for those that are known, such as from training: one of those above, or
+        ``"boolean"``, a number (float64) that may be written as true or false, in any case. The others are found
+        out by a pass over all files before the first batch.
 
     Attributes
     ----------
