@@ -255,6 +255,10 @@ def test_08_a_hint_is_given_only_where_it_helps(desk: Desk) -> None:
     comma = table(amount=["1", "2,5", *["3"] * 58])
     assert "--on-bad-row" not in desk.write(comma)("fit", code=2)
     assert "--on-bad-row" not in desk.write(table().drop(columns="amount"))("score", code=2)
+    desk.data = desk.folder / "t.parquet"
+    times = pa.array(range(ROWS), pa.time64("us"))
+    pq.write_table(pa.Table.from_pandas(table()).append_column("at", times), desk.data)
+    assert "--on-bad-row" not in desk("fit", code=2)
 
 
 def test_09_a_decimal_comma_is_refused_with_a_hint(desk: Desk) -> None:

@@ -319,6 +319,20 @@ def test_equal_values_are_equal_bits_whatever_the_type(
         assert reading(pa.table({"x": plain, "n": range(N)})) == found
 
 
+@pytest.mark.parametrize("kind", [pa.string(), pa.float16()], ids=str)
+def test_chunks_with_dictionaries_of_their_own_are_their_values(kind: pa.DataType) -> None:
+    halves = [[str(n) for n in range(first, first + 100)] * 2 for first in (0, 100)]
+    cells = [
+        arrow_array([np.float16(n) if pa.types.is_float16(kind) else n for n in half], kind)
+        for half in halves
+    ]
+    chunks = pa.chunked_array(
+        [pa.DictionaryArray.from_arrays(pa.array([*range(100)] * 2, pa.int8()), half[:100]) for half in cells]
+    )
+    expected = pa.array([text for half in halves for text in half]).dictionary_encode()
+    assert reading(pa.table({"x": chunks})) == reading(pa.table({"x": expected}))
+
+
 @pytest.mark.parametrize("kind", [pl.Object, pl.Int128, pl.UInt128])
 def test_columns_of_polars_that_arrow_has_no_type_for_are_their_values(kind: Any) -> None:
     numbers = [row % 5 * 10**9 for row in range(N)]

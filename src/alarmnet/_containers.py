@@ -81,8 +81,9 @@ def _taken(raw: Any, rows: Rows) -> Any:
 
 
 def _canonical(raw: Any) -> Any:
-    if isinstance(raw, pa.Array | pa.ChunkedArray):
-        return plain(raw)
+    native = raw.to_native() if isinstance(raw, nw.Series) else raw
+    if isinstance(native, pa.Array | pa.ChunkedArray):
+        return plain(native)
     if isinstance(raw, nw.Series):
         return _from_series(raw)
     kind = raw.dtype.kind

@@ -33,17 +33,6 @@ def _same(cell: str, value: str) -> bool:
         return False
 
 
-def _as_text(column: pa.ChunkedArray, name: str) -> pa.Array:
-    try:
-        return decoded(column).cast(pa.string())
-    except pa.ArrowNotImplementedError as error:
-        raise InputError(
-            f"column {name!r} holds {column.type}; labels are text, numbers or booleans",
-            code="column_type",
-            column=name,
-        ) from error
-
-
 @dataclass(frozen=True)
 class Labelling:
     """Which column holds labels, and which of its values mean what.
@@ -119,7 +108,7 @@ class Labelling:
         labels = [np.empty(0)]
         found: dict[str, None] = {}
         for part in parts:
-            encoded = _as_text(part, self.label).dictionary_encode()
+            encoded = decoded(part).cast(pa.string()).dictionary_encode()
             cells = encoded.dictionary.to_pylist()
             indices = encoded.indices.fill_null(len(cells)).to_numpy(zero_copy_only=False)
             labels.append(np.array([*map(self.meaning, cells), np.nan])[indices])
