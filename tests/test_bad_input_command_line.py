@@ -142,7 +142,9 @@ def test_02_and_08_infinity_is_refused(desk: Desk, cell: str) -> None:
         "`alarmnet score --on-bad-row flag` scores the others",
     )
     desk.write(table(amount=[*["1"] * 50, *[cell] * 10])).refused(
-        "fit", "contains infinity: column 'amount', rows 50, 51, 52, 53, 54 and 5 more."
+        "fit",
+        "contains infinity: column 'amount', rows 50, 51, 52, 53, 54 and 5 more. Make them missing (NaN) or "
+        "finite. `alarmnet fit --on-bad-row drop` leaves such rows out",
     )
 
 
@@ -152,7 +154,7 @@ def test_02_a_refused_row_is_numbered_over_all_files(desk: Desk) -> None:
     frame.loc[16_388, "amount"] = np.inf
     desk.data = desk.folder / "t.parquet"
     frame.to_parquet(desk.data)
-    desk.refused("score", "column 'amount', row 4. ", "(rows counted from row 16,384 of all files; ")
+    desk.refused("score", "column 'amount', row 4. ", "(rows counted from row 16,384 of all files); ")
     desk("score", "--on-bad-row", "flag", code=3)
     scores = pd.read_csv(desk.out["score"])
     assert scores["row"].tolist() == list(range(rows))
@@ -233,6 +235,32 @@ def test_08_bad_rows_are_dropped_and_counted(desk: Desk) -> None:
     )
 
 
+@pytest.mark.parametrize("cell", ["inf", "1e39", "text", "1,5"])
+@pytest.mark.parametrize("command", ["score", "evaluate", "report", "refit"])
+def test_08_each_command_says_what_it_can_do_about_bad_rows(desk: Desk, command: str, cell: str) -> None:
+    desk.write(amounts("1", cell))
+    out = (
+        ()
+        if command == "evaluate"
+        else ("--out", desk.folder / ("s.csv" if command == "score" else "r.html"))
+    )
+    said = run(command, desk.model, desk.data, *out, code=2)
+    scored = "`alarmnet score --on-bad-row flag` scores the others"
+    marked = "`alarmnet score --on-bad-row flag` shows which rows are such"
+    assert ((scored in said), (marked in said)) == ((command == "score"), (command != "score"))
+    desk("score", "--on-bad-row", "flag", code=3)
+
+
+def test_08_a_hint_is_given_only_where_it_helps(desk: Desk) -> None:
+    comma = table(amount=["1", "2,5", *["3"] * 58])
+    assert "--on-bad-row" not in desk.write(comma)("fit", code=2)
+    assert "--on-bad-row" not in desk.write(table().drop(columns="amount"))("score", code=2)
+    desk.data = desk.folder / "t.parquet"
+    times = pa.array(range(ROWS), pa.time64("us"))
+    pq.write_table(pa.Table.from_pandas(table()).append_column("at", times), desk.data)
+    assert "--on-bad-row" not in desk("fit", code=2)
+
+
 def test_09_a_decimal_comma_is_refused_with_a_hint(desk: Desk) -> None:
     hint = f"{desk.data} line 3, column 'amount': '2,5' has a comma in a number; write 2.5 instead of 2,5"
     desk.write(table(amount=["1", "2,5", *["3"] * 58])).refused("fit", hint)
@@ -294,6 +322,49 @@ def test_17_an_identifier_is_left_out_and_named(desk: Desk) -> None:
 def test_18_a_missing_column_is_refused(desk: Desk) -> None:
     desk.write(table().drop(columns="amount")).refused(
         "score", "data.csv lacks columns that the model was trained with: 'amount'; add them"
+    )
+
+
+@pytest.mark.parametrize("there", ["Amount", "amount ", "AMOUNT", "\u200bamount", "\uff41mount"])
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_18_a_column_in_another_spelling_is_named(desk: Desk, there: str, ending: str) -> None:
+    desk.data = desk.folder / f"data.{ending}"
+    frame = table().rename(columns={"amount": there})
+    if ending == "csv":
+        desk.write(frame)
+    else:
+        frame.to_parquet(desk.data)
+    desk.refused(
+        "score",
+        f"trained with: 'amount'; {there!r} differs from 'amount' only in case, spaces or Unicode form: rename it",
+    )
+
+
+@pytest.mark.parametrize(
+    ("command", "options"),
+    [
+        ("fit", ("--label", "Class", "--anomaly", "fraud")),
+        ("fit", ("--ignore", "Class")),
+        ("score", ("--id", "Class")),
+        ("evaluate", ("--label", "Class", "--anomaly", "fraud")),
+        ("report", ("--id", "class ")),
+    ],
+)
+def test_18_an_option_that_names_a_column_in_another_spelling_is_answered_with_it(
+    desk: Desk, command: str, options: tuple[str, ...]
+) -> None:
+    desk.write(table())
+    first = [desk.data] if command == "fit" else [desk.model, desk.data]
+    ending = "csv" if command == "score" else "html"
+    out = () if command == "evaluate" else ("--out", desk.folder / f"out.{ending}")
+    said = run(command, *first, *options, *out, code=2)
+    name = options[1]
+    assert f"'class' differs from {name!r} only in case, spaces or Unicode form: rename it" in said
+
+
+def test_18_a_label_column_in_another_spelling_is_not_taken_as_a_column_too_many(desk: Desk) -> None:
+    desk.write(table().rename(columns={"class": "Class"})).refused(
+        "score", "not trained with: 'Class'; 'Class' differs from 'class' only in case"
     )
 
 

@@ -272,6 +272,15 @@ def test_18_a_missing_column_is_refused(detector: A3Detector) -> None:
     assert "Feature names seen at fit time, yet now missing: 'service'. Add these columns." in sentence
 
 
+def test_18_a_column_in_another_spelling_is_named(fit: Fit, detector: A3Detector) -> None:
+    respelled = table().rename(columns={"service": "Service ", "amount": "\ufeffamount"})
+    sentence = refused(detector.predict, respelled, code="missing_columns", column="amount")
+    assert "'\\ufeffamount' differs from 'amount', 'Service ' differs from 'service' only in case" in sentence
+    assert sentence.endswith("rename them.")
+    twins = fit(table().assign(Amount=1.0))
+    assert "Add these columns." in refused(twins.predict, table(), code="missing_columns", column="Amount")
+
+
 def test_19_an_extra_column_is_refused_unless_ignored(fit: Fit, detector: A3Detector) -> None:
     more = table(extra=1, other=2)
     sentence = refused(detector.predict, more, code="extra_columns", column="extra")

@@ -146,7 +146,9 @@ def test_an_unreadable_image_is_refused_or_flagged(made: Path, tmp_path: Path) -
     (new / "b" / "04.png").write_bytes((new / "b" / "04.png").read_bytes()[:-40])
     Image.new("L", (8, 8)).save(new / "c" / "05.png")
     arguments = ("score", made / "model", new, "--out", tmp_path / "s.csv")
-    assert f"{new}/b/04.png is a damaged or truncated image" in run(*arguments, code=2).stderr
+    said = run(*arguments, code=2).stderr
+    assert f"{new}/b/04.png is a damaged or truncated image" in said
+    assert "or remove it; `alarmnet score --on-bad-row flag` scores the others" in said
     assert not (tmp_path / "s.csv").exists()
     assert facts(*arguments, "--on-bad-row", "flag", code=3)["invalid"] == 2
     scores = pd.read_csv(tmp_path / "s.csv").set_index("id")
@@ -170,7 +172,9 @@ def test_fit_drops_unreadable_images_with_their_labels(made: Path, tmp_path: Pat
         "--out",
         tmp_path / "m",
     )
-    assert "b/00.png is neither a PNG nor a JPEG image" in run(*arguments, code=2).stderr
+    said = run(*arguments, code=2).stderr
+    assert "b/00.png is neither a PNG nor a JPEG image" in said
+    assert "`alarmnet fit --on-bad-row drop` leaves such rows out" in said
     found = facts(*arguments, "--on-bad-row", "drop")
     assert (found["rows"], found["dropped"]) == (77, 3)
     assert found["labels"] == {"anomaly": 5, "normal": 63, "unlabelled": 9}
@@ -184,7 +188,10 @@ def test_bad_pixels_are_numbered_over_all_files(made: Path, tmp_path: Path) -> N
     arguments = (tmp_path / "a.npy", tmp_path / "b.npy", "--out", tmp_path / "s.csv")
     refused = run("score", made / "model", *arguments, code=2)
     assert "Input X contains NaN: image 3. " in refused.stderr
-    assert "(rows counted from row 80 of all files;" in refused.stderr
+    assert (
+        "(rows counted from row 80 of all files); `alarmnet score --on-bad-row flag` scores the others"
+        in refused.stderr
+    )
     run("score", made / "model", *arguments, "--on-bad-row", "flag", code=3)
     assert np.flatnonzero(pd.read_csv(tmp_path / "s.csv")["status"] == "invalid").tolist() == [83]
 

@@ -6,17 +6,28 @@ have made, since it may come from a file.
 """
 
 import itertools
-import unicodedata
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from scipy.special import ndtri
 from torch import Tensor
 
-from alarmnet._frames import FLOAT32_LIMIT, Cells, Float32s, Floats
+from alarmnet._containers import TRUTHS
+from alarmnet._frames import (
+    FLOAT32_LIMIT,
+    Cells,
+    Float32s,
+    Floats,
+    as_text,
+    read_cells,
+    with_truths_as_numbers,
+)
+from alarmnet._spelling import as_folded
+from alarmnet.batches import ColumnKind
 
 Scaling = Literal["quantile", "minmax", "standard", "quantile-normal"]
 
@@ -153,7 +164,10 @@ SCALINGS: dict[Scaling, Callable[[Floats], Scale]] = {
 
 @dataclass(frozen=True)
 class NumberColumn:
-    """A number or a duration: scaled, the median where missing, an indicator if training had missing ones."""
+    """A number or a duration: scaled, the median where missing, an indicator if training had missing ones.
+
+    A `boolean` one held booleans in training, so that the words true and false are numbers in it.
+    """
 
     kind: Literal["number", "duration"]
     missing: bool
@@ -161,13 +175,18 @@ class NumberColumn:
     high: float
     median: float
     scale: Scale
+    boolean: bool = False
 
     def __post_init__(self) -> None:
         _require(type(self.missing) is bool and _are_numbers(self.low, self.high, self.median), "numbers")
         _require(self.low <= self.median <= self.high, "training range")
+        possible = self.kind == "number" and {self.low, self.high} <= {0.0, 1.0}
+        _require(self.boolean is False or (self.boolean is True and possible), "booleans")
 
     @classmethod
-    def learn(cls, cells: Cells, *, kind: Literal["number", "duration"], scaling: Scaling) -> "NumberColumn":
+    def learn(
+        cls, cells: Cells, *, kind: Literal["number", "duration"], scaling: Scaling, boolean: bool = False
+    ) -> "NumberColumn":
         """Learn from training cells, at least one of them not missing."""
         present = cells.values[~np.isnan(cells.values)]
         return cls(
@@ -177,7 +196,17 @@ class NumberColumn:
             high=float(present.max()),
             median=float(np.median(present)),
             scale=SCALINGS[scaling](present),
+            boolean=boolean,
         )
+
+    def read(self, column: Any) -> Cells:
+        """Read a column (as `Frame.column` gives it) as it was in training."""
+        return read_cells(with_truths_as_numbers(column) if self.boolean else column, self.kind)
+
+    @property
+    def file_kind(self) -> ColumnKind:
+        """What it is in a CSV file."""
+        return "boolean" if self.boolean else "number"
 
     def output_names(self, label: str) -> list[str]:
         """Names of the output columns."""
@@ -197,7 +226,10 @@ class NumberColumn:
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready values, for `column_from_dict`."""
         form = next(name for name, scale in _SCALES.items() if type(self.scale) is scale)
-        return asdict(self) | {"scale": {"form": form} | asdict(self.scale)}
+        state = asdict(self) | {"scale": {"form": form} | asdict(self.scale)}
+        if not self.boolean:
+            del state["boolean"]  # which files of earlier releases do not have
+        return state
 
     @classmethod
     def from_dict(cls, state: Mapping[str, Any]) -> "NumberColumn":
@@ -241,6 +273,12 @@ class CategoryColumn:
         rare = sorted(set(ranked) - set(kept))
         return cls(kind="category", missing=bool(np.any(codes < 0)), kept=kept, rare=rare)
 
+    def read(self, column: Any) -> Cells:
+        """Read a column (as `Frame.column` gives it) as it was in training."""
+        return read_cells(column, "category")
+
+    file_kind: ClassVar[ColumnKind] = "text"
+
     def output_names(self, label: str) -> list[str]:
         """Names of the output columns."""
         extra = [f"{label} other"] * bool(self.rare) + [f"{label} missing"] * self.missing
@@ -250,7 +288,7 @@ class CategoryColumn:
         """Encode (N,) cells into ``output`` (N, categories), which holds zeros."""
         position = {text: index for index, text in enumerate(self.kept)}
         other = len(self.kept) if self.rare else -1
-        positions = [position.get(text, other) for text in cells.texts]
+        positions = [position.get(text, other) for text in self._as_known(cells.texts)]
         missing = output.shape[1] - 1 if self.missing else -1
         # code -1, a missing cell, reads the last entry
         chosen = np.array([*positions, missing])[cells.values]
@@ -261,7 +299,22 @@ class CategoryColumn:
         """Texts that training did not have, and how many cells hold each."""
         known = {*self.kept, *self.rare}
         counts = np.bincount(cells.values[cells.values >= 0], minlength=len(cells.texts)).tolist()
-        return {text: n for text, n in zip(cells.texts, counts, strict=True) if n and text not in known}
+        read = zip(cells.texts, self._as_known(cells.texts), counts, strict=True)
+        return {text: n for text, as_known, n in read if n and as_known not in known}
+
+    def _as_known(self, texts: Sequence[str]) -> list[str]:
+        """Texts as training wrote them, where they are another writing of one and only one of these."""
+        known = {*self.kept, *self.rare}
+        if known.issuperset(texts):
+            return [*texts]
+        numbers = all(map(_is_plain_number, known))
+        written: dict[str, str] = {}
+        for text in known:
+            plain = _plainly(text, numbers=numbers)
+            written[plain] = text if plain not in written else ""
+        return [
+            text if text in known else written.get(_plainly(text, numbers=numbers)) or text for text in texts
+        ]
 
     def near_matches(self, texts: Sequence[str]) -> dict[str, str]:
         """Map texts to the known category that differs only in case, spaces or Unicode form."""
@@ -278,9 +331,18 @@ class CategoryColumn:
         return cls(**state)
 
 
-def as_folded(text: str) -> str:
-    """Without what differs only in case, spaces or Unicode form."""
-    return "".join(unicodedata.normalize("NFKC", text).casefold().split())
+def _is_plain_number(text: str) -> bool:
+    try:
+        return as_text(float(text)) == text
+    except (OverflowError, ValueError):
+        return False
+
+
+def _plainly(text: str, *, numbers: bool) -> str:
+    """True and false in lower case; where categories are numbers, whole ones without ".0"."""
+    if text.strip().lower() in TRUTHS:
+        return text.strip().lower()
+    return re.sub(r"^([+-]?\d+)\.0+$", r"\1", text) if numbers else text
 
 
 @dataclass(frozen=True)
@@ -296,6 +358,12 @@ class DatetimeColumn:
 
     def __post_init__(self) -> None:
         _require(type(self.missing) is bool, "missing")
+
+    def read(self, column: Any) -> Cells:
+        """Read a column (as `Frame.column` gives it) as it was in training."""
+        return read_cells(column, "datetime")
+
+    file_kind: ClassVar[ColumnKind] = "datetime"
 
     def output_names(self, label: str) -> list[str]:
         """Names of the output columns."""

@@ -19,6 +19,16 @@ from numpy.typing import NDArray
 from scipy.sparse import issparse
 from sklearn.utils.validation import _num_samples
 
+from alarmnet._containers import (
+    TRUTHS,
+    decoded,
+    is_date_type,
+    is_number_type,
+    is_text_type,
+    read_column,
+    truths_as_numbers,
+    wrong_type,
+)
 from alarmnet._validation import EXACT_INTEGER_LIMIT
 from alarmnet.errors import AlarmnetWarning, InputError, InputTypeError
 
@@ -109,8 +119,7 @@ class Frame:
 
     def column(self, index: int) -> Any:
         """One column: a NumPy array of numbers, an Arrow array, or an object array of mixed types."""
-        raw = self.raw[index]
-        column = _canonical(raw if self.taken is None else raw[self.taken])
+        column = read_column(self.raw[index], self.taken, label=self.label(index))
         if isinstance(column, np.ndarray) and column.dtype.kind == "c":
             raise InputTypeError(
                 f"Complex data not supported: column {self.label(index)!r} is complex. "
@@ -237,54 +246,6 @@ def as_array(X: Any) -> NDArray[Any]:
         ) from error
 
 
-def _canonical(raw: Any) -> Any:
-    if isinstance(raw, nw.Series):
-        return _from_series(raw)
-    kind = raw.dtype.kind
-    if kind in "biufc":
-        return raw
-    if kind in "mM":
-        unit = "timedelta64[us]" if kind == "m" else "datetime64[ms]"
-        return pa.array(raw.astype(unit))
-    return _from_objects((raw.astype(str) if kind == "S" else raw).astype(object))
-
-
-def _from_series(series: nw.Series[Any]) -> Any:
-    native = series.to_native()
-    dtype = getattr(native, "dtype", None)
-    if isinstance(dtype, np.dtype):
-        return _canonical(native.to_numpy())
-    if str(dtype).startswith("Sparse"):
-        raise InputTypeError(
-            f"Column {series.name!r} is sparse, but dense data is required: use .sparse.to_dense().",
-            code="sparse",
-            column=str(series.name),
-        )
-    try:
-        return series.to_arrow()
-    except pa.ArrowException:
-        return _from_objects(np.array([*series.to_list(), None], dtype=object)[:-1])
-
-
-def _from_objects(cells: NDArray[Any]) -> Any:
-    try:
-        return pa.array(cells, from_pandas=True)
-    except (pa.ArrowException, OverflowError, UnicodeEncodeError):
-        return cells
-
-
-def _is_text(kind: pa.DataType) -> bool:
-    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind))
-
-
-def _is_plain_number(kind: pa.DataType) -> bool:
-    return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind))
-
-
-def _is_date(kind: pa.DataType) -> bool:
-    return bool(pa.types.is_timestamp(kind) or pa.types.is_date(kind))
-
-
 def _is_empty(value: object) -> bool:
     return value is None or type(value).__name__ in {"NAType", "NaTType"}
 
@@ -299,24 +260,30 @@ def kind_of(column: Any, label: str) -> Kind:
     kind = column.type
     if pa.types.is_dictionary(kind):
         return "category"
-    if _is_text(kind):
+    if is_text_type(kind):
         return _kind_of_text(column, label)
-    if _is_plain_number(kind) or pa.types.is_decimal(kind) or pa.types.is_null(kind):
+    if is_number_type(kind) or pa.types.is_decimal(kind) or pa.types.is_null(kind):
         return "number"
-    if _is_date(kind):
+    if is_date_type(kind):
         return "datetime"
     if pa.types.is_duration(kind):
         return "duration"
-    raise InputTypeError(
-        f"Column {label!r} holds {kind}, such as {_first_cell(column)!r}, but float() argument must be a "
-        "string or a real number. Pass numbers, text, dates or durations, or drop the column.",
-        code="wrong_type",
-        column=label,
+    if column.null_count == len(column):
+        return "number"
+    first = value_of(column[int(np.argmax(column.is_valid()))])
+    raise wrong_type(
+        f"Column {label!r} holds {kind}, such as {first!r}, but float() argument must be a string or a real "
+        "number.",
+        label,
     )
 
 
-def _first_cell(column: Any) -> object:
-    return column.drop_null()[0].as_py()
+def value_of(cell: Any) -> Any:
+    """A cell as Python has it; as text where it has no such value, such as for a time after the year 9999."""
+    try:
+        return cell.as_py() if isinstance(cell, pa.Scalar) else cell
+    except Exception:  # whatever the type's conversion leads to
+        return pa.repeat(cell, 1).to_string()[1:-1].strip()
 
 
 def _kind_of_text(column: Any, label: str) -> Kind:
@@ -406,42 +373,44 @@ def _codes(encoded: Any) -> NDArray[np.int64]:
     return codes
 
 
-def _decoded(column: Any) -> Any:
-    return column.cast(column.type.value_type) if pa.types.is_dictionary(column.type) else column
-
-
 def _read_numbers(column: Any) -> Cells:
     if isinstance(column, np.ndarray):
         mixed = column.dtype.kind == "O"
         return _from_optional([_to_number(cell) for cell in column]) if mixed else _readable(column)
-    column = _decoded(column)
-    if _is_text(column.type):
+    column = decoded(column)
+    if is_text_type(column.type):
         return _text_to_numbers(column)
     if pa.types.is_decimal(column.type):
         # by way of text, since Arrow's own conversion of decimals is not correctly rounded
         column = column.cast(pa.string()).cast(pa.float64())
     if pa.types.is_boolean(column.type):
         column = column.cast(pa.int8())
-    if _is_plain_number(column.type):
+    if is_number_type(column.type):
         return _readable(column.to_numpy(zero_copy_only=False))
     return _unreadable(column)
 
 
-def _counted(times: NDArray[Any]) -> Floats:
-    """Count the units of times, NaN where there is none."""
-    return np.where(np.isnat(times), np.nan, times.astype(np.int64))
+def _counted(times: NDArray[Any], unit: str) -> Floats:
+    """Count the units of times or durations, NaN where there is none."""
+    of_one = np.ones(1, f"m8[{np.datetime_data(times.dtype)[0]}]") / np.ones(1, f"m8[{unit}]")
+    rough = times.astype(np.int64) * of_one
+    long = np.abs(rough) >= 2.0**62  # more of these units than 64 bits count
+    exact = (
+        np.where(long, np.zeros_like(times), times).astype(f"{times.dtype.kind}8[{unit}]").astype(np.int64)
+    )
+    return np.where(np.isnat(times), np.nan, np.where(long, rough, exact))
 
 
 def _read_datetimes(column: Any) -> Cells:
-    if isinstance(column, np.ndarray) or not _is_date(column.type):
+    if isinstance(column, np.ndarray) or not is_date_type(column.type):
         return _unreadable(column)
-    return _readable(_counted(column.to_numpy(zero_copy_only=False).astype("datetime64[ms]")))
+    return _readable(_counted(column.to_numpy(zero_copy_only=False), "ms"))
 
 
 def _read_durations(column: Any) -> Cells:
     if isinstance(column, np.ndarray) or not pa.types.is_duration(column.type):
         return _unreadable(column)
-    return _readable(_counted(column.to_numpy(zero_copy_only=False).astype("timedelta64[us]")) / 1e6)
+    return _readable(_counted(column.to_numpy(zero_copy_only=False), "us") / 1e6)
 
 
 def as_text(value: object) -> str:
@@ -465,8 +434,8 @@ def _read_categories(column: Any) -> Cells:
         unreadable = np.array([not _storable(cell) and not _is_missing(cell) for cell in column], dtype=bool)
         return _encoded(texts, unreadable)
     if not isinstance(column, np.ndarray):
-        column = _decoded(column)
-        if _is_text(column.type):
+        column = decoded(column)
+        if is_text_type(column.type):
             return _encoded(column.cast(pa.large_string()), np.zeros(len(column), dtype=bool))
         if pa.types.is_integer(column.type) or pa.types.is_boolean(column.type):
             return _encoded(column, np.zeros(len(column), dtype=bool))
@@ -479,7 +448,7 @@ def _read_categories(column: Any) -> Cells:
 
 
 def _is_missing(cell: object) -> bool:
-    return _is_empty(cell) or cell != cell
+    return _is_empty(cell) or (not getattr(cell, "ndim", 0) and bool(cell != cell))
 
 
 def _encoded(column: Any, unreadable: Bools) -> Cells:
@@ -494,6 +463,24 @@ _READERS: dict[Kind, Callable[[Any], Cells]] = {
     "datetime": _read_datetimes,
     "category": _read_categories,
 }
+
+
+def is_boolean(column: Any) -> bool:
+    """Whether a column (as `Frame.column` gives it) is of booleans."""
+    return bool(
+        column.dtype.kind == "b" if isinstance(column, np.ndarray) else pa.types.is_boolean(column.type)
+    )
+
+
+def with_truths_as_numbers(column: Any) -> Any:
+    """The column with the words true and false, in any case, as the numbers they are."""
+    if isinstance(column, np.ndarray):
+        if column.dtype.kind != "O":
+            return column
+        cells = [TRUTHS.get(cell.strip().lower(), cell) if isinstance(cell, str) else cell for cell in column]
+        return np.array([*cells, None], dtype=object)[:-1]
+    column = decoded(column)
+    return truths_as_numbers(column) if is_text_type(column.type) else column
 
 
 def read_cells(column: Any, kind: Kind) -> Cells:
@@ -548,7 +535,7 @@ def rows_phrase(rows: NDArray[np.int64], *, what: str = "row") -> str:
 def _wrong_type(cells: Cells, column: Any, *, kind: Kind, label: str) -> InputTypeError:
     rows = np.flatnonzero(cells.unreadable)
     cell = column[int(rows[0])]
-    value = cell.as_py() if isinstance(cell, pa.Scalar) else cell
+    value = value_of(cell)
     comma = isinstance(value, str) and _all_numbers([value.replace(",", ".")])
     remedy = "Write a decimal point instead of the comma." if comma else "Give the whole column one type."
     return InputTypeError(

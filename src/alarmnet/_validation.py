@@ -129,6 +129,8 @@ class Labels:
 
 def _as_array(y: Any) -> NDArray[Any]:
     """Labels of any container as a 1-D array, missing ones as None or NaN."""
+    if hasattr(getattr(y, "dtype", None), "pyarrow_dtype"):
+        y = y.array.__arrow_array__()  # pandas does not know all of Arrow's types
     if isinstance(y, pa.Array | pa.ChunkedArray):
         y = y.to_pylist()
     elif hasattr(y, "to_numpy") and not hasattr(y, "iloc"):
@@ -177,6 +179,13 @@ def read_labels(y: Any, *, rows: int, anomaly_label: object = None) -> Labels:
     known = labels[~missing]
     if not len(known):
         raise InputError("Input y contains NaN only: no row is labelled; pass y=None", code="no_labels")
+    if known.dtype.kind == "O" and (
+        several := [label for label in known if isinstance(label, dict) or np.ndim(label)]
+    ):
+        raise InputError(
+            f"a label in y is a {type(several[0]).__name__}; labels are numbers, booleans or text",
+            code="labels",
+        )
     infinite = np.isin(known, (np.inf, -np.inf))
     if infinite.any():
         at = np.flatnonzero(~missing)[infinite]

@@ -48,7 +48,7 @@ class Pieces(nn.Module):
         shares = np.array([*SHARES, *(1 - share for share in SHARES[-2::-1])])
         columns, knots = [], []
         for place, column in enumerate(matrix.T):
-            found = np.unique(np.quantile(column, shares)).astype(np.float32)
+            found = np.unique(np.quantile(column, shares).astype(np.float32))
             if len(found) > 1 and len(np.unique(column)) > 2:
                 columns.append(np.full(len(found) - 1, place))
                 knots.append(np.stack([found[:-1], np.diff(found)]))

@@ -31,6 +31,7 @@ from alarmnet._frames import (
     as_text,
     check_rows,
     has_inexact_integers,
+    is_boolean,
     kind_of,
     quoted,
     read_cells,
@@ -38,7 +39,9 @@ from alarmnet._frames import (
     refuse_bad_cells,
 )
 from alarmnet._images import ImageScaler
+from alarmnet._spelling import near_names
 from alarmnet._validation import check_choice, check_whole, warn_of_inexact_integers
+from alarmnet.batches import ColumnKind
 from alarmnet.errors import AlarmnetWarning, InputError, InputTypeError
 from alarmnet.row_store import TensorRows
 
@@ -81,9 +84,9 @@ class EncodingSummary:
     newly_missing: tuple[str, ...]
 
 
-def _good_cells(column: Any, *, kind: Kind, label: str) -> Cells:
-    cells = read_cells(column, kind)
-    refuse_bad_cells(cells, column, kind=kind, label=label)
+def _good_cells(column: Any, learned: Column, label: str) -> Cells:
+    cells = learned.read(column)
+    refuse_bad_cells(cells, column, kind=learned.kind, label=label)
     return cells
 
 
@@ -143,6 +146,9 @@ class TableEncoder:
         Input column to the reason why it is not encoded.
     output_names_
         Names of the F output columns, such as ``"service=http"``, ``"bytes"``, ``"bytes missing"``.
+    file_kinds_
+        Input column to what it is in a CSV file: ``"number"``, ``"boolean"`` (a number, or true or false),
+        ``"datetime"`` (ISO 8601) or ``"text"``.
     source_columns_
         The input column that each output column came from.
     constant_columns_
@@ -228,7 +234,7 @@ class TableEncoder:
             column = frame.column(index)
             inexact += [label] * has_inexact_integers(column)
             stop = start + len(learned.output_names(label))
-            learned.write(_good_cells(column, kind=learned.kind, label=label), output[:, start:stop])
+            learned.write(_good_cells(column, learned, label), output[:, start:stop])
             start = stop
         if inexact:
             warn_of_inexact_integers(quoted(inexact))
@@ -250,7 +256,7 @@ class TableEncoder:
         frame = self._aligned(X)
         invalid = np.zeros(frame.rows, dtype=bool)
         for index, _, column in self._encoded_columns():
-            cells = read_cells(frame.column(index), column.kind)
+            cells = column.read(frame.column(index))
             invalid |= cells.invalid
         return invalid
 
@@ -262,7 +268,7 @@ class TableEncoder:
         outside: dict[str, int] = {}
         newly_missing = []
         for index, label, column in self._encoded_columns():
-            cells = read_cells(frame.column(index), column.kind)
+            cells = column.read(frame.column(index))
             missing[label] = int(np.count_nonzero(cells.missing))
             if missing[label] and not column.missing:
                 newly_missing.append(label)
@@ -348,7 +354,7 @@ class TableEncoder:
         if unknown:
             raise InputError(
                 f"The 'categories' parameter of TableEncoder names columns that X does not have: "
-                f"{quoted(unknown)}. X has {quoted(labels)}.",
+                f"{quoted(unknown)}. X has {quoted(labels)}{near_names(unknown, labels)}.",
                 code="unknown_column",
                 column=unknown[0],
             )
@@ -357,7 +363,8 @@ class TableEncoder:
         """Learn one column; None leaves it out."""
         fixed = self._fixed_categories().get(label)
         kind: Kind = "category" if fixed else kind_of(column, label)
-        cells = _good_cells(column, kind=kind, label=label)
+        cells = read_cells(column, kind)
+        refuse_bad_cells(cells, column, kind=kind, label=label)
         present = int(np.count_nonzero(~cells.missing))
         if not present:
             raise InputError(
@@ -371,7 +378,7 @@ class TableEncoder:
             return CategoryColumn.learn(cells, limit=self.max_categories, fixed=fixed)
         if kind == "datetime":
             return DatetimeColumn(kind=kind, missing=present < len(column))
-        return NumberColumn.learn(cells, kind=kind, scaling=self.scaling)
+        return NumberColumn.learn(cells, kind=kind, scaling=self.scaling, boolean=is_boolean(column))
 
     def _set_learned(
         self, names: tuple[str, ...] | None, labels: Sequence[str], plan: Mapping[str, Column]
@@ -386,6 +393,7 @@ class TableEncoder:
         self.columns_ = names
         self.n_features_in_ = len(labels)
         self.kinds_: dict[str, Kind] = {label: column.kind for label, column in plan.items()}
+        self.file_kinds_: dict[str, ColumnKind] = {label: column.file_kind for label, column in plan.items()}
         self.left_out_ = {label: "a text of its own in every row" for label in labels if label not in plan}
         self.output_names_ = tuple(name for group in outputs.values() for name in group)
         self.source_columns_ = tuple(label for label, group in outputs.items() for _ in group)
@@ -439,8 +447,8 @@ class TableEncoder:
         problem = "The feature names should match those that were passed during fit.\n"
         if missing:
             raise InputError(
-                f"{problem}Feature names seen at fit time, yet now missing: {quoted(missing)}. "
-                "Add these columns.",
+                f"{problem}Feature names seen at fit time, yet now missing: {quoted(missing)}"
+                f"{near_names(missing, extra) or '. Add these columns'}.",
                 code="missing_columns",
                 column=missing[0],
             )

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from alarmnet import plots
 from alarmnet._atomic import atomic_path
-from alarmnet._frames import Float32s, read_frame
+from alarmnet._frames import Float32s, read_frame, value_of
 from alarmnet._rows import Index, take
 from alarmnet._validation import Labels
 from alarmnet.errors import InputError
@@ -84,7 +84,7 @@ def _json_value(value: Any) -> bool | int | float | str | None:
     if isinstance(value, np.bool_ | np.number):
         value = value.item()
     elif isinstance(value, pa.Scalar):
-        value = str(value) if value.is_valid and pa.types.is_temporal(value.type) else value.as_py()
+        value = str(value_of(value)) if value.is_valid and pa.types.is_temporal(value.type) else value.as_py()
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if value is None or isinstance(value, bool | int | str):

@@ -8,10 +8,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from alarmnet._containers import truths_as_numbers
 from alarmnet._validation import EXACT_INTEGER_LIMIT
 from alarmnet.errors import InputError
 
-ColumnKind = Literal["number", "text", "datetime"]
+ColumnKind = Literal["number", "text", "datetime", "boolean"]
 
 MISSING_WORDS = ("", "NaN", "nan", "NA", "null", "None", "N/A")
 """What is missing in a number or datetime column of a CSV file; in a text column only the empty cell is."""
@@ -20,6 +21,7 @@ TYPES: dict[ColumnKind, pa.DataType] = {
     "number": pa.float64(),
     "datetime": pa.timestamp("us"),
     "text": pa.string(),
+    "boolean": pa.float64(),
 }
 
 Guess = Literal["number", "datetime", "decimal comma"]
@@ -65,6 +67,8 @@ def _trimmed(cells: pa.ChunkedArray) -> pa.ChunkedArray:
 
 def parse(cells: pa.ChunkedArray, kind: ColumnKind) -> tuple[pa.ChunkedArray, np.ndarray | None]:
     """Give the values, and which cells are no such value (None: all are); those are null."""
+    if kind == "boolean":
+        return parse(truths_as_numbers(cells), "number")
     if kind == "text":
         return pc.if_else(pc.equal(cells, ""), None, cells), None
     try:
@@ -123,6 +127,8 @@ def bad_cell(place: str, cell: str, *, kind: ColumnKind, column: str, rows: Sequ
         problem = "no ISO 8601 date or timestamp; write it like 2024-01-31 or 2024-01-31T12:00:00Z"
     elif re.match(_DECIMAL_COMMA, cell.strip()):
         return decimal_comma(where, cell.strip(), column=column, rows=rows)
+    elif kind == "boolean":
+        problem = "neither true nor false; correct the cell, or leave it empty if it is missing"
     else:
         problem = "not a number; correct the cell, or leave it empty if it is missing"
     return InputError(f"{where} is {problem}", code="bad_cell", column=column, rows=rows)

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
+from alarmnet._spelling import near_names
 from alarmnet.errors import InputError
 
 
@@ -25,6 +26,7 @@ def check_same(path: Path, names: Sequence[str], *, first_path: Path, first_name
     if absent or added:
         differences = [f"lacks {absent}" if absent else "", f"also has {added}" if added else ""]
         raise InputError(
-            f"{path} has other columns than {first_path}: it {' and '.join(filter(None, differences))}",
+            f"{path} has other columns than {first_path}: it {' and '.join(filter(None, differences))}"
+            f"{near_names(absent, added)}",
             code="columns_differ",
         )

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet
 
 from alarmnet._atomic import open_regular
+from alarmnet._containers import decoded, is_text_type
 from alarmnet.batches.column_names import check_unique
 from alarmnet.errors import InputError
 
@@ -75,12 +76,10 @@ def _common_schema(files: Sequence[ParquetFile]) -> pa.Schema:
     return schema
 
 
-def _is_usable(kind: pa.DataType) -> bool:
-    if pa.types.is_dictionary(kind):
-        return _is_usable(kind.value_type)
-    is_text = pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
+def _is_usable(field: pa.Field) -> bool:
+    kind = decoded(pa.schema([field]).empty_table()[0]).type
     is_number = pa.types.is_primitive(kind) or pa.types.is_decimal(kind)
-    return bool(is_text or is_number or pa.types.is_null(kind))
+    return bool(is_text_type(kind) or is_number or pa.types.is_null(kind))
 
 
 class ParquetTable:
@@ -108,7 +107,7 @@ class ParquetTable:
 
     def _check_usable(self, schema: pa.Schema) -> None:
         for field in schema:
-            if not _is_usable(field.type):
+            if not _is_usable(field):
                 raise InputError(
                     f"{self._files[0].path}: column {field.name!r} holds {field.type}, which cannot be used; "
                     "leave it out or turn it into numbers, text or dates",

@@ -8,6 +8,7 @@ from typing import Literal
 import pyarrow as pa
 
 from alarmnet._atomic import open_regular
+from alarmnet._spelling import near_names
 from alarmnet.batches.batch import Batch, rebatched
 from alarmnet.batches.cells import TYPES, ColumnKind
 from alarmnet.batches.column_names import check_same
@@ -63,8 +64,9 @@ class TableFiles:
     paths
         One file or several, all CSV or all Parquet; the order of columns may differ, the first file's counts.
     kinds
-        What CSV columns are, for those that are known, such as from training. The others are found out by a
-        pass over all files before the first batch.
+        What CSV columns are, for those that are known, such as from training: one of those above, or
+        ``"boolean"``, a number (float64) that may be written as true or false, in any case. The others are found
+        out by a pass over all files before the first batch.
 
     Attributes
     ----------
@@ -147,7 +149,8 @@ class TableFiles:
         absent = [name for name in names if name not in self.columns]
         if absent:
             raise InputError(
-                f"{self._first.path} has no column {absent[0]!r}; it has {', '.join(self.columns)}",
+                f"{self._first.path} has no column {absent[0]!r}; it has {', '.join(self.columns)}"
+                f"{near_names(absent, self.columns)}",
                 code="missing_column",
                 column=absent[0],
             )

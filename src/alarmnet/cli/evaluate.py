@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from alarmnet import metrics
+from alarmnet.cli.bad_rows import OTHERS, way_out
 from alarmnet.cli.labels import Labelling, needed
 from alarmnet.cli.rows import load_model, open_to_run
 from alarmnet.cli.score import Tally, score_batches
@@ -94,7 +95,7 @@ def evaluate(
     labelling = needed(Labelling.chosen(label, anomaly, normal, remembered=detector.notes_))
     rows = open_to_run(detector, data, label=labelling.label, labels_file=labels_file, ignored=ignored)
     labels = rows.labels(labelling, given=(*anomaly, *normal))
-    with row_progress(rows.n_rows, quiet=quiet) as progress:
+    with row_progress(rows.n_rows, quiet=quiet) as progress, way_out(OTHERS):
         batches = score_batches(detector, rows, flag=False, tally=Tally(), progress=progress)
         logits = np.concatenate([scored.logits for scored in batches])
     found = metrics.evaluate(labels, logits, budget=budget, threshold=detector.threshold_)
@@ -149,9 +150,9 @@ def report(
     if labelling and not label and not rows.has_labels(labelling):
         labelling = None
     labels = rows.labels(labelling, given=(*anomaly, *normal)) if labelling else None
-    X = rows.read()
     data_name = ", ".join(path.name for path in data)
-    made = make_report(detector, X, labels, ids=rows.ids(), data_name=data_name)
+    with way_out(OTHERS):
+        made = make_report(detector, rows.read(), labels, ids=rows.ids(), data_name=data_name)
     made.save(out)
     if as_json:
         show_facts(made.facts)

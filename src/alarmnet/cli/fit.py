@@ -14,6 +14,7 @@ import numpy as np
 from alarmnet._frames import quoted
 from alarmnet._rows import take
 from alarmnet.checkpoints import kept_steps
+from alarmnet.cli.bad_rows import FIT, OTHERS, way_out
 from alarmnet.cli.labels import Floats, Labelling, label_counts, needed
 from alarmnet.cli.memory import available_bytes, check_memory, shown_bytes
 from alarmnet.cli.rows import Rows, check_device, load_model, open_to_run, open_to_train
@@ -192,7 +193,8 @@ def fit(
     rows = open_to_train(data, labelling, labels_file=labels_file, ignored=ignored)
     labels = rows.labels(labelling, given=[*anomaly, *normal]) if labelling else None
     check_size(rows, aside=as_json)
-    X, usable = rows.to_learn(flag=on_bad_row == "drop")
+    with way_out(FIT):
+        X, usable = rows.to_learn(flag=on_bad_row == "drop")
     dropped = int((~usable).sum())
     if dropped:
         X = take(X, np.flatnonzero(usable))
@@ -209,7 +211,7 @@ def fit(
         verbose=shows_progress(quiet=quiet),
         checkpoint=checkpoint,
     )
-    with _saying_what_is_kept(checkpoint):
+    with _saying_what_is_kept(checkpoint), way_out(FIT):
         detector.fit(X, labels if counts["unlabelled"] < len(X) else None)
         detector.notes_ = {"ignored": [*ignored], **(labelling.to_dict() if labelling else {})}
         _write(detector, out, began=began, as_json=as_json, rows=len(X), dropped=dropped)
@@ -272,10 +274,10 @@ def refit(
     labelling = needed(Labelling.chosen(label, anomaly, normal, remembered=detector.notes_))
     rows = open_to_run(detector, data, label=labelling.label, labels_file=labels_file, ignored=ignored)
     labels = _refit_labels(labelling, rows, (*anomaly, *normal))
-    check_size(rows, aside=as_json)
-    say_labels(labelling, label_counts(labels, rows=len(labels)), aside=as_json)
     detector.verbose = shows_progress(quiet=quiet)
-    X, _ = rows.to_learn()
-    detector.refit_alarm(X, labels)
+    with way_out(OTHERS):
+        check_size(rows, aside=as_json)
+        say_labels(labelling, label_counts(labels, rows=len(labels)), aside=as_json)
+        detector.refit_alarm(rows.to_learn()[0], labels)
     detector.notes_ = {**detector.notes_, **labelling.to_dict()}
     _write(detector, out, began=began, as_json=as_json, rows=len(labels))

@@ -10,6 +10,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from alarmnet._frames import quoted, rows_phrase
+from alarmnet._spelling import near_names
 from alarmnet.batches import ImageFiles, TableFiles
 from alarmnet.cli.labels import Floats, Labelling
 from alarmnet.cli.memory import estimated_image_bytes
@@ -99,7 +100,8 @@ class ImageRows:
         if key not in table.columns:
             what = "their paths in the folder" if by_file else "their numbers, counted from 0"
             raise InputError(
-                f"{path} has no column {key!r}, in which it names images by {what}; it has {quoted(table.columns)}",
+                f"{path} has no column {key!r}, in which it names images by {what}; it has {quoted(table.columns)}"
+                f"{near_names([key], table.columns)}",
                 code="missing_column",
                 column=key,
             )

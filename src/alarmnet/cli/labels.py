@@ -9,8 +9,9 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from alarmnet._columns import as_folded
+from alarmnet._containers import decoded
 from alarmnet._frames import quoted
+from alarmnet._spelling import as_folded
 from alarmnet._validation import Labels
 from alarmnet.batches import MISSING_WORDS
 from alarmnet.errors import InputError
@@ -30,12 +31,6 @@ def _same(cell: str, value: str) -> bool:
         return float(cell) == float(value)
     except ValueError:
         return False
-
-
-def _as_text(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    if pa.types.is_dictionary(column.type):
-        column = column.cast(column.type.value_type)
-    return column.cast(pa.string())
 
 
 @dataclass(frozen=True)
@@ -113,7 +108,7 @@ class Labelling:
         labels = [np.empty(0)]
         found: dict[str, None] = {}
         for part in parts:
-            encoded = _as_text(part).combine_chunks().dictionary_encode()
+            encoded = decoded(part).cast(pa.string()).dictionary_encode()
             cells = encoded.dictionary.to_pylist()
             indices = encoded.indices.fill_null(len(cells)).to_numpy(zero_copy_only=False)
             labels.append(np.array([*map(self.meaning, cells), np.nan])[indices])

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from alarmnet._containers import decoded
 from alarmnet.detectors.a3 import WIDEST
 from alarmnet.detectors.alarm_training import KEPT_ACTIVATIONS
 from alarmnet.detectors.readers import READERS
@@ -31,6 +32,7 @@ def _is_text(kind: pa.DataType) -> bool:
 
 
 def _encoded_width(column: pa.ChunkedArray) -> int:
+    column = decoded(column)
     missing = int(column.null_count > 0)
     kind = column.type
     if pa.types.is_timestamp(kind) or pa.types.is_date(kind):

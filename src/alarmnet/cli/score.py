@@ -14,9 +14,11 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from scipy.special import expit
 
+from alarmnet._containers import decoded
 from alarmnet._frames import quoted
 from alarmnet._rows import take
 from alarmnet.batches import write_table
+from alarmnet.cli.bad_rows import SCORE, way_out
 from alarmnet.cli.rows import Rows, load_model, open_to_run
 from alarmnet.cli.terminal import (
     FLAGGED,
@@ -37,7 +39,6 @@ from alarmnet.preprocessing import EncodingSummary, ImageScaler, TableEncoder
 from alarmnet.thresholds import conformal_p_values, highest
 
 Floats = NDArray[np.float64]
-PARTS = "all files; `alarmnet score --on-bad-row flag` scores the others"
 
 
 @dataclass(frozen=True)
@@ -99,7 +100,7 @@ def score_batches(
         logits = np.full(len(usable), np.nan)
         if usable.any():
             good = part.X if usable.all() else take(part.X, np.flatnonzero(usable))
-            with rows_counted_from(part.first_row, of=PARTS):
+            with rows_counted_from(part.first_row, of="all files"):
                 logits[usable] = detector.logits(good)
             tally.add(_summary(detector.encoder_, good))
         tally.rows += len(usable)
@@ -130,12 +131,9 @@ def _result(
 ) -> pa.Table:
     invalid = np.isnan(scored.logits)
     tally.alarms += int(alarms.sum())
-    ids = scored.ids
-    if pa.types.is_dictionary(ids.type):
-        ids = ids.cast(ids.type.value_type)
     return pa.table(
         {
-            name: ids,
+            name: decoded(scored.ids),
             "score": pa.array(expit(scored.logits), mask=invalid),
             "p_value": pa.array(conformal_p_values(calibration, scored.logits), mask=invalid),
             "alarm": pa.array(alarms, mask=invalid),
@@ -240,7 +238,7 @@ def score(
         detector.set_alarm_rate(alarm_rate)
     rows = open_to_run(detector, data, identifier=identifier, ignored=ignored)
     tally = Tally()
-    with row_progress(rows.n_rows, quiet=quiet) as progress:
+    with row_progress(rows.n_rows, quiet=quiet) as progress, way_out(SCORE):
         batches = score_batches(detector, rows, flag=on_bad_row == "flag", tally=tally, progress=progress)
         marked = _highest(batches, budget) if budget else _over_threshold(batches, detector.threshold_)
         calibration, name = detector.calibration_scores_, "id" if rows.has_ids else "row"

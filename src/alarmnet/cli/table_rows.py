@@ -8,7 +8,8 @@ import narwhals as nw
 import numpy as np
 import pyarrow as pa
 
-from alarmnet._frames import Frame, Kind, kind_of, quoted, read_cells, read_frame
+from alarmnet._frames import Frame, kind_of, quoted, read_cells, read_frame
+from alarmnet._spelling import near_names
 from alarmnet.batches import ColumnKind, TableFiles
 from alarmnet.cli.labels import Floats, Labelling
 from alarmnet.cli.memory import estimated_bytes
@@ -16,13 +17,6 @@ from alarmnet.cli.part import Bools, Part, row_numbers
 from alarmnet.detectors import BaseDetector
 from alarmnet.errors import InputError
 from alarmnet.preprocessing import TableEncoder
-
-FILE_KINDS: dict[Kind, ColumnKind] = {
-    "number": "number",
-    "duration": "number",
-    "datetime": "datetime",
-    "category": "text",
-}
 
 
 class _StoredColumns(Sequence[Any]):
@@ -52,7 +46,8 @@ def _usable(frame: Frame) -> Bools:
 def _features(files: TableFiles, labelling: Labelling | None, ignored: Sequence[str]) -> list[str]:
     if unknown := [name for name in ignored if name not in files.columns]:
         raise InputError(
-            f"--ignore {unknown[0]!r}: there is no such column; there are {quoted(files.columns)}",
+            f"--ignore {unknown[0]!r}: there is no such column; there are {quoted(files.columns)}"
+            f"{near_names(unknown, files.columns)}",
             code="missing_column",
             column=unknown[0],
         )
@@ -122,20 +117,22 @@ class TableRows:
         features = [*detector.feature_names_in_]
         texts = [name for name in (label, identifier) if name]
         kinds: dict[str, ColumnKind] = dict.fromkeys([*texts, *features], "text")
-        kinds |= {name: FILE_KINDS[kind] for name, kind in encoder.kinds_.items()}
+        kinds |= encoder.file_kinds_
         files = TableFiles(tables, kinds=kinds)
+        notes = detector.notes_
+        known = {*features, *texts, *ignored, *notes.get("ignored", ()), notes.get("label")} - {None}
+        extra = [name for name in files.columns if name not in known]
         if missing := [name for name in features if name not in files.columns]:
             raise InputError(
-                f"{tables[0]} lacks columns that the model was trained with: {quoted(missing)}; add them",
+                f"{tables[0]} lacks columns that the model was trained with: {quoted(missing)}"
+                f"{near_names(missing, extra) or '; add them'}",
                 code="missing_columns",
                 column=missing[0],
             )
-        notes = detector.notes_
-        known = {*features, *texts, *ignored, *notes.get("ignored", ()), notes.get("label")}
-        if extra := [name for name in files.columns if name not in known]:
+        if extra:
             raise InputError(
-                f"{tables[0]} has columns that the model was not trained with: {quoted(extra)}; leave each out "
-                "with --ignore COLUMN",
+                f"{tables[0]} has columns that the model was not trained with: {quoted(extra)}"
+                f"{near_names(known.difference(files.columns), extra)}; leave each out with --ignore COLUMN",
                 code="extra_columns",
                 column=extra[0],
             )

@@ -1,0 +1,26 @@
+"""Names and categories that differ only in what is easily overlooked."""
+
+import unicodedata
+from collections.abc import Iterable
+
+_UNSEEN = dict.fromkeys(map(ord, "\ufeff\u200b"))
+"""A byte-order mark that was read as text, and a space without width."""
+
+
+def as_folded(text: str) -> str:
+    """Without what differs only in case, spaces or Unicode form."""
+    return "".join(unicodedata.normalize("NFKC", text).translate(_UNSEEN).casefold().split())
+
+
+def near_names(absent: Iterable[str], there: Iterable[str]) -> str:
+    """Say which absent names are there in another spelling, as the end of a sentence; nothing if none is.
+
+    >>> near_names(["Amount", "time"], ["amount ", "class"])
+    "; 'amount ' differs from 'Amount' only in case, spaces or Unicode form: rename it"
+    """
+    spelled = {as_folded(name): name for name in there}
+    near = [
+        f"{spelled[as_folded(name)]!r} differs from {name!r}" for name in absent if as_folded(name) in spelled
+    ]
+    ending = f"only in case, spaces or Unicode form: rename {'them' if len(near) > 1 else 'it'}"
+    return f"; {', '.join(near[:5])} {ending}" if near else ""
