@@ -7,7 +7,7 @@ either back.
 
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, Self, get_args
 
 import numpy as np
@@ -25,26 +25,27 @@ from alarmnet._columns import (
 from alarmnet._frames import (
     Cells,
     Float32s,
+    Floats,
     Frame,
     Kind,
     as_text,
     check_rows,
     has_inexact_integers,
-    kind_of,
     quoted,
-    read_cells,
     read_frame,
     refuse_bad_cells,
 )
+from alarmnet._identity import REASONS, Reason, epoch_form, why_leave_numbers, why_leave_texts
 from alarmnet._images import ImageScaler
+from alarmnet._meaning import Meaning, meaning_of, without_missing_words
 from alarmnet._validation import check_choice, check_whole, warn_of_inexact_integers
+from alarmnet.batches import ColumnKind
 from alarmnet.errors import AlarmnetWarning, InputError, InputTypeError
 
 __all__ = ["EncodingSummary", "ImageScaler", "TableEncoder", "UnseenCategories", "encoder_from_dict"]
 
 OnExtra = Literal["refuse", "ignore"]
 
-IDENTIFIER_ROWS = 20
 MOST_STORED_COLUMNS = 50_000
 MOST_LETTERS = 2**24
 """In the names of output columns, which repeat a stored column's name for each category."""
@@ -70,6 +71,7 @@ class EncodingSummary:
     ``missing`` and ``outside`` count cells by column (``outside``: numbers beyond the training range),
     ``unseen`` tells of new categories, ``newly_missing`` names the columns that have missing cells and had
     none in training.
+    ``left_out`` maps the columns that are not encoded to the reason.
     """
 
     rows: int
@@ -77,22 +79,33 @@ class EncodingSummary:
     unseen: Mapping[str, UnseenCategories]
     outside: Mapping[str, int]
     newly_missing: tuple[str, ...]
+    left_out: Mapping[str, str] = field(default_factory=dict)
 
 
-def _good_cells(column: Any, *, kind: Kind, label: str) -> Cells:
-    cells = read_cells(column, kind)
-    refuse_bad_cells(cells, column, kind=kind, label=label)
+def _good_cells(column: Any, learned: Column, label: str) -> Cells:
+    cells = learned.read(column)
+    refuse_bad_cells(cells, column, kind=learned.kind, label=label, form=learned.form_phrase)
     return cells
 
 
-def _warn_of_identifiers(labels: Sequence[str]) -> None:
-    if labels:
-        warnings.warn(
-            f"Left out, since each row has a text of its own: {quoted(labels)}. "
-            "From Python, a column named in the encoder's categories= is kept.",
-            AlarmnetWarning,
-            stacklevel=3,
-        )
+def _in_order(values: Floats, order: NDArray[np.intp] | None) -> Floats:
+    """Numbers that are there, in the order of the table."""
+    ordered = values if order is None else values[order]
+    return ordered[~np.isnan(ordered)]
+
+
+def _warn(sentence: str) -> None:
+    warnings.warn(sentence, AlarmnetWarning, stacklevel=4)
+
+
+def _said_of_left_out(reasons: Mapping[str, Reason]) -> list[str]:
+    """A line for each reason."""
+    return [
+        f"Left out, {sentence}: {quoted(labels)}. To learn from it all the same, name it in keep= of TableEncoder, or "
+        "in --keep on the command line."
+        for reason, sentence in REASONS.items()
+        if (labels := [label for label, found in reasons.items() if found == reason])
+    ]
 
 
 def _describe_unseen(found: Mapping[str, int], column: CategoryColumn) -> UnseenCategories:
@@ -130,6 +143,9 @@ class TableEncoder:
         category whatever its type, and its other values share "other" if training had any.
     on_extra
         ``"refuse"`` columns that training did not have, or ``"ignore"`` them.
+    keep
+        Columns to learn from although they look like a clock, a counter or an identity: numbers as numbers, text as
+        categories. Without it those are left out, and numbers of seconds since 1970 are read as times.
 
     Attributes
     ----------
@@ -141,6 +157,8 @@ class TableEncoder:
         Input column to the reason why it is not encoded.
     output_names_
         Names of the F output columns, such as ``"service=http"``, ``"bytes"``, ``"bytes missing"``.
+    file_kinds_
+        Input column to what it is in a CSV file: ``"number"``, ``"datetime"`` (ISO 8601) or ``"text"``.
     source_columns_
         The input column that each output column came from.
     constant_columns_
@@ -170,11 +188,13 @@ class TableEncoder:
         max_categories: int = 128,
         categories: Mapping[str, Sequence[object]] | None = None,
         on_extra: OnExtra = "refuse",
+        keep: Sequence[str] = (),
     ) -> None:
         self.scaling = scaling
         self.max_categories = max_categories
         self.categories = categories
         self.on_extra = on_extra
+        self.keep = keep
 
     def fit(self, X: Any) -> Self:
         """Learn from a table of N rows, at least two.
@@ -195,17 +215,22 @@ class TableEncoder:
                 f"Found array with 0 feature(s) (shape=({frame.rows}, 0)) while a minimum of 1 is required.",
                 code="no_columns",
             )
-        self._check_fixed(labels)
-        inexact, plan = [], {}
+        self._check_named(labels)
+        inexact, plan, order = [], {}, frame.order
+        left_out: dict[str, Reason] = {}
         for index, label in enumerate(labels):
             column = frame.column(index)
-            inexact += [label] * has_inexact_integers(column)
-            if learned := self._learn(column, label):
-                plan[label] = learned
-        self._set_learned(frame.names, labels, plan)
+            learned = self._learn(column, label, order)
+            if isinstance(learned, str):
+                left_out[label] = learned
+                continue
+            plan[label] = learned
+            inexact += [label] * (learned.kind != "datetime" and has_inexact_integers(column))
+        self._set_learned(frame.names, labels, plan, left_out)
         if inexact:
             warn_of_inexact_integers(quoted(inexact))
-        _warn_of_identifiers([*self.left_out_])
+        for sentence in _said_of_left_out(left_out):
+            _warn(sentence)
         return self
 
     def transform(self, X: Any) -> Float32s:
@@ -224,9 +249,9 @@ class TableEncoder:
         inexact, start = [], 0
         for index, label, learned in self._encoded_columns():
             column = frame.column(index)
-            inexact += [label] * has_inexact_integers(column)
+            inexact += [label] * (learned.kind != "datetime" and has_inexact_integers(column))
             stop = start + len(learned.output_names(label))
-            learned.write(_good_cells(column, kind=learned.kind, label=label), output[:, start:stop])
+            learned.write(_good_cells(column, learned, label), output[:, start:stop])
             start = stop
         if inexact:
             warn_of_inexact_integers(quoted(inexact))
@@ -244,7 +269,7 @@ class TableEncoder:
         frame = self._aligned(X)
         invalid = np.zeros(frame.rows, dtype=bool)
         for index, _, column in self._encoded_columns():
-            cells = read_cells(frame.column(index), column.kind)
+            cells = column.read(frame.column(index))
             invalid |= cells.invalid
         return invalid
 
@@ -256,7 +281,7 @@ class TableEncoder:
         outside: dict[str, int] = {}
         newly_missing = []
         for index, label, column in self._encoded_columns():
-            cells = read_cells(frame.column(index), column.kind)
+            cells = column.read(frame.column(index))
             missing[label] = int(np.count_nonzero(cells.missing))
             if missing[label] and not column.missing:
                 newly_missing.append(label)
@@ -270,6 +295,7 @@ class TableEncoder:
             unseen=unseen,
             outside={label: count for label, count in outside.items() if count},
             newly_missing=tuple(newly_missing),
+            left_out=dict(self.left_out_),
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -286,13 +312,16 @@ class TableEncoder:
             "columns": [
                 self._plan[label].to_dict() if label in self._plan else None for label in self._labels
             ],
+            **({"keep": [*self.keep]} if self.keep else {}),
+            **({"left_out": dict(self._left_out)} if set(self._left_out.values()) - {"texts"} else {}),
         }
 
     @classmethod
     def from_dict(cls, state: Mapping[str, Any]) -> Self:
         """Undo `to_dict`; raises ValueError, KeyError or TypeError if the state is damaged."""
         encoder = cls(
-            **{name: state[name] for name in ("scaling", "max_categories", "categories", "on_extra")}
+            **{name: state[name] for name in ("scaling", "max_categories", "categories", "on_extra")},
+            keep=state.get("keep", ()),
         )
         encoder._check_parameters()
         stored, names = state["columns"], state["names"]
@@ -309,7 +338,12 @@ class TableEncoder:
         }
         if sum(len(label) * count for label, count in categories.items()) > MOST_LETTERS:
             raise ValueError("the stored column names are too long")
-        encoder._set_learned(None if names is None else tuple(names), labels, plan)
+        left_out = {label: "texts" for label in labels if label not in plan} | state.get("left_out", {})
+        if not set(left_out).isdisjoint(plan) or not set(left_out) <= set(labels):
+            raise ValueError("the stored columns that were left out are none of the others")
+        if not all(reason in REASONS for reason in left_out.values()):
+            raise ValueError("a stored column is left out for no known reason")
+        encoder._set_learned(None if names is None else tuple(names), labels, plan, left_out)
         return encoder
 
     def _check_parameters(self) -> None:
@@ -322,6 +356,11 @@ class TableEncoder:
         check_choice(self, "scaling", self.scaling, get_args(Scaling))
         check_choice(self, "on_extra", self.on_extra, get_args(OnExtra))
         check_whole(self, "max_categories", self.max_categories)
+        if isinstance(self.keep, str) or not all(isinstance(name, str) for name in self.keep):
+            raise InputTypeError(
+                f"The 'keep' parameter of TableEncoder must be a list of column names. Got {self.keep!r} instead.",
+                code="invalid_parameter",
+            )
         for name, texts in self._fixed_categories().items():
             if not texts or len(set(texts)) < len(texts):
                 raise InputError(
@@ -337,21 +376,24 @@ class TableEncoder:
             for name, values in (self.categories or {}).items()
         }
 
-    def _check_fixed(self, labels: Sequence[str]) -> None:
-        unknown = sorted(set(self._fixed_categories()) - set(labels))
-        if unknown:
-            raise InputError(
-                f"The 'categories' parameter of TableEncoder names columns that X does not have: "
-                f"{quoted(unknown)}. X has {quoted(labels)}.",
-                code="unknown_column",
-                column=unknown[0],
-            )
+    def _check_named(self, labels: Sequence[str]) -> None:
+        for parameter, named in (("categories", self._fixed_categories()), ("keep", self.keep)):
+            if unknown := sorted(set(named) - set(labels)):
+                raise InputError(
+                    f"The {parameter!r} parameter of TableEncoder names columns that X does not have: "
+                    f"{quoted(unknown)}. X has {quoted(labels)}.",
+                    code="unknown_column",
+                    column=unknown[0],
+                )
 
-    def _learn(self, column: Any, label: str) -> Column | None:
-        """Learn one column; None leaves it out."""
+    def _learn(self, column: Any, label: str, order: NDArray[np.intp] | None) -> Column | Reason:
+        """Learn one column, or give the reason to leave it out."""
         fixed = self._fixed_categories().get(label)
-        kind: Kind = "category" if fixed else kind_of(column, label)
-        cells = _good_cells(column, kind=kind, label=label)
+        meaning = Meaning("category") if fixed else meaning_of(column, label)
+        cells = meaning.read(column)
+        refuse_bad_cells(cells, column, kind=meaning.kind, label=label)
+        if meaning.kind == "category":
+            cells = without_missing_words(cells, known=fixed or ())
         present = int(np.count_nonzero(~cells.missing))
         if not present:
             raise InputError(
@@ -359,28 +401,47 @@ class TableEncoder:
                 code="empty_column",
                 column=label,
             )
-        if kind == "category":
-            if not fixed and IDENTIFIER_ROWS < present == len(cells.texts):
-                return None
-            return CategoryColumn.learn(cells, limit=self.max_categories, fixed=fixed)
-        if kind == "datetime":
-            return DatetimeColumn(kind=kind, missing=present < len(column))
-        return NumberColumn.learn(cells, kind=kind, scaling=self.scaling)
+        kept = label in self.keep or fixed is not None
+        if meaning.said:
+            _warn(meaning.said)
+        missing = present < len(column)
+        if meaning.kind == "datetime":
+            return DatetimeColumn(kind="datetime", missing=missing, form=meaning.time_form)
+        if meaning.kind == "category":
+            reason = None if kept else why_leave_texts(cells, label)
+            return reason or CategoryColumn.learn(cells, limit=self.max_categories, fixed=fixed)
+        numbers = _in_order(cells.values, order)
+        plain = meaning.kind == "number" and not meaning.number_form
+        if not kept and plain and (form := epoch_form(numbers, label)):
+            _warn(
+                f"Column {label!r} is read as times, {form}. Hour and weekday are learned, the date is not."
+            )
+            return DatetimeColumn(kind="datetime", missing=missing, form=form)
+        reason = None if kept else why_leave_numbers(numbers, label)
+        return reason or NumberColumn.learn(
+            cells, kind=meaning.kind, scaling=self.scaling, form=meaning.number_form
+        )
 
     def _set_learned(
-        self, names: tuple[str, ...] | None, labels: Sequence[str], plan: Mapping[str, Column]
+        self,
+        names: tuple[str, ...] | None,
+        labels: Sequence[str],
+        plan: Mapping[str, Column],
+        left_out: Mapping[str, Reason],
     ) -> None:
         if not plan:
             raise InputError(
-                "No column is left to encode: in every one each row has a text of its own.",
+                " ".join(["No column is left to learn from.", *_said_of_left_out(left_out)]),
                 code="no_columns",
             )
+        self._left_out = dict(left_out)
         self._labels, self._known, self._plan = list(labels), frozenset(labels), dict(plan)
         outputs = {label: column.output_names(label) for label, column in plan.items()}
         self.columns_ = names
         self.n_features_in_ = len(labels)
         self.kinds_: dict[str, Kind] = {label: column.kind for label, column in plan.items()}
-        self.left_out_ = {label: "a text of its own in every row" for label in labels if label not in plan}
+        self.file_kinds_: dict[str, ColumnKind] = {label: column.file_kind for label, column in plan.items()}
+        self.left_out_ = {label: REASONS[reason] for label, reason in left_out.items()}
         self.output_names_ = tuple(name for group in outputs.values() for name in group)
         self.source_columns_ = tuple(label for label, group in outputs.items() for _ in group)
         self.constant_columns_ = tuple(

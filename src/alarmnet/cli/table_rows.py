@@ -8,7 +8,8 @@ import narwhals as nw
 import numpy as np
 import pyarrow as pa
 
-from alarmnet._frames import Frame, Kind, kind_of, quoted, read_cells, read_frame
+from alarmnet._frames import Frame, quoted, read_frame
+from alarmnet._meaning import meaning_of
 from alarmnet.batches import ColumnKind, TableFiles
 from alarmnet.cli.labels import Floats, Labelling
 from alarmnet.cli.memory import estimated_bytes
@@ -16,13 +17,6 @@ from alarmnet.cli.part import Bools, Part, row_numbers
 from alarmnet.detectors import BaseDetector
 from alarmnet.errors import InputError
 from alarmnet.preprocessing import TableEncoder
-
-FILE_KINDS: dict[Kind, ColumnKind] = {
-    "number": "number",
-    "duration": "number",
-    "datetime": "datetime",
-    "category": "text",
-}
 
 
 class _StoredColumns(Sequence[Any]):
@@ -44,18 +38,21 @@ def _usable(frame: Frame) -> Bools:
     usable = np.ones(frame.rows, dtype=bool)
     for index in range(len(frame.raw)):
         column = frame.column(index)
-        cells = read_cells(column, kind_of(column, frame.label(index)))
-        usable &= ~cells.invalid
+        usable &= ~meaning_of(column, frame.label(index)).read(column).invalid
     return usable
 
 
-def _features(files: TableFiles, labelling: Labelling | None, ignored: Sequence[str]) -> list[str]:
-    if unknown := [name for name in ignored if name not in files.columns]:
+def _check_named(option: str, named: Sequence[str], columns: Sequence[str]) -> None:
+    if unknown := [name for name in named if name not in columns]:
         raise InputError(
-            f"--ignore {unknown[0]!r}: there is no such column; there are {quoted(files.columns)}",
+            f"{option} {unknown[0]!r}: there is no such column; there are {quoted(columns)}",
             code="missing_column",
             column=unknown[0],
         )
+
+
+def _features(files: TableFiles, labelling: Labelling | None, ignored: Sequence[str]) -> list[str]:
+    _check_named("--ignore", ignored, files.columns)
     left_out = {*ignored, labelling.label if labelling else None}
     if features := [name for name in files.columns if name not in left_out]:
         return features
@@ -85,10 +82,19 @@ class TableRows:
         self._encoder = encoder
 
     @classmethod
-    def to_train(cls, tables: Sequence[Path], labelling: Labelling | None, *, ignored: Sequence[str]) -> Self:
-        """Open tables to learn from every column that is neither the labels nor ignored."""
+    def to_train(
+        cls,
+        tables: Sequence[Path],
+        labelling: Labelling | None,
+        *,
+        ignored: Sequence[str],
+        kept: Sequence[str] = (),
+    ) -> Self:
+        """Open tables to learn from every column that is neither the labels nor ignored; `kept` have to be among them."""
         files = TableFiles(tables, kinds={labelling.label: "text"} if labelling else None)
-        return cls(files, _features(files, labelling, ignored))
+        features = _features(files, labelling, ignored)
+        _check_named("--keep", kept, features)
+        return cls(files, features)
 
     @classmethod
     def to_run(
@@ -122,7 +128,7 @@ class TableRows:
         features = [*detector.feature_names_in_]
         texts = [name for name in (label, identifier) if name]
         kinds: dict[str, ColumnKind] = dict.fromkeys([*texts, *features], "text")
-        kinds |= {name: FILE_KINDS[kind] for name, kind in encoder.kinds_.items()}
+        kinds |= encoder.file_kinds_
         files = TableFiles(tables, kinds=kinds)
         if missing := [name for name in features if name not in files.columns]:
             raise InputError(

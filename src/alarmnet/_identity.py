@@ -1,0 +1,136 @@
+"""Columns that say when or which, and not how: clocks, counters and identities, which are left out by default.
+
+A model that learns them knows the training rows by heart, and finds every later row unusual.
+"""
+
+import re
+from typing import Literal
+
+import numpy as np
+
+from alarmnet._frames import Cells, Floats
+from alarmnet._times import EARLIEST, LATEST, UNITS, number_time_forms
+
+Reason = Literal["grows", "counts", "identities", "texts"]
+REASONS: dict[Reason, str] = {
+    "grows": "numbers that only grow, or only fall, with the rows",
+    "counts": "a whole number of its own in every row",
+    "identities": "ids or addresses, of many different values",
+    "texts": "a text of its own in every row",
+}
+FEWEST = 20
+"""Different values: fewer are learned, whatever they look like."""
+GROWING_SHARE = 0.1
+"""Of the rows, as many different values."""
+IDS_SHARE, ADDRESSES_SHARE, ALWAYS_MANY = 0.05, 0.01, 1000
+"""Different values by the share of rows, or by number, that are too many for a category."""
+EXPECTED_REPEATS = 10.0
+"""Pairs of equal numbers that chance would have made of as many whole numbers in their range."""
+LONGEST_SPAN = 1 / 50
+"""Times without a telling name span at most this share of the years from 1990 to 2100."""
+
+_INDEX_NAMES = ("", "index", "level_0", "row", "row_number", "rownum", "row_id", "row_names")
+_TIME_WORDS = frozenset(
+    ["ts", "time", "timestamp", "datetime", "date", "epoch", "created", "updated", "modified", "started", "ended", "start", "end", "seen", "when", "at", "day"]
+)
+_ID_WORDS = frozenset(
+    ["id", "ids", "uid", "uuid", "guid", "ip", "ipv4", "ipv6", "mac", "email", "mail", "address", "addr", "iban", "imei", "imsi", "ssn", "vin", "md5", "sha1", "sha256", "hash", "session", "token"]
+)
+_JOINED_ID = re.compile(
+    r"(?:user|client|customer|account|order|trans|transaction|merchant|member|player|device|session|card|employee|"
+    r"patient|product|record|request|unique)(?:id|uid)"
+)
+_HEX = r"[0-9A-Fa-f]"
+_ADDRESSES = re.compile(
+    r"(?:[0-9]{1,3}\.){3}[0-9]{1,3}(?:[:/][0-9]{1,5})?"
+    rf"|\[?(?:{_HEX}{{1,4}}(?::{_HEX}{{1,4}}){{7}}|(?=.*::)[0-9A-Fa-f:.]{{2,45}})(?:%\w+)?\]?(?:[:/][0-9]{{1,5}})?"
+    rf"|{_HEX}{{2}}(?:([:-]){_HEX}{{2}})(?:\1{_HEX}{{2}}){{4}}|(?:{_HEX}{{4}}\.){{2}}{_HEX}{{4}}"
+    rf"|\{{?{_HEX}{{8}}-(?:{_HEX}{{4}}-){{3}}{_HEX}{{12}}\}}?"
+    r"|[^\s@]{1,64}@[^\s@.]+(?:\.[^\s@.]+)+"
+    rf"|(?:0x)?(?=[0-9]*[A-Fa-f]){_HEX}{{16,128}}"
+)
+"""IPv4 and IPv6 (with port or network), MAC, UUID, e-mail, long hexadecimal digests."""
+
+
+def _words(label: str) -> list[str]:
+    """Give the words of a column's name.
+
+    >>> _words("customerID"), _words("Source IP"), _words("id.orig_h")
+    (['customer', 'id'], ['source', 'ip'], ['id', 'orig', 'h'])
+    """
+    parted = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", label)
+    return re.findall(r"[a-z0-9]+", parted.casefold())
+
+
+def _names_identities(label: str) -> bool:
+    words = _words(label)
+    return bool(words) and (
+        words[-1] in _ID_WORDS
+        or words[0] in ("id", "uid", "uuid")
+        or _JOINED_ID.fullmatch(words[-1]) is not None
+    )
+
+
+def _names_index(label: str) -> bool:
+    return label.casefold().strip() in _INDEX_NAMES or bool(re.fullmatch(r"Unnamed: [0-9]+", label))
+
+
+def _are_many(distinct: int, rows: int, share: float) -> bool:
+    return distinct >= min(max(FEWEST, share * rows), ALWAYS_MANY)
+
+
+def _only_grow(numbers: Floats, distinct: int) -> bool:
+    """Whether numbers in the order of the rows go one way, and many steps of it."""
+    if distinct < max(FEWEST, GROWING_SHARE * len(numbers)):
+        return False
+    steps = np.diff(numbers)
+    return bool((steps >= 0).all() or (steps <= 0).all())
+
+
+def _count(numbers: Floats, distinct: int, label: str) -> bool:
+    """Whether all are different, although chance would have repeated them."""
+    if distinct < len(numbers) or distinct < 2:
+        return False
+    room = float(numbers.max() - numbers.min()) + 1
+    return _names_index(label) or len(numbers) ** 2 / (2 * room) >= EXPECTED_REPEATS
+
+
+def why_leave_numbers(numbers: Floats, label: str) -> Reason | None:
+    """Say why numbers, none missing and in the order of the rows, are a clock, a counter or ids; None if they are not."""
+    distinct = len(np.unique(numbers))
+    if _only_grow(numbers, distinct):
+        return "grows"
+    if not (np.isfinite(numbers) & (numbers == np.floor(numbers))).all():
+        return None
+    if _count(numbers, distinct, label):
+        return "counts"
+    many = _are_many(distinct, len(numbers), IDS_SHARE)
+    return "identities" if many and _names_identities(label) else None
+
+
+def why_leave_texts(cells: Cells, label: str) -> Reason | None:
+    """Say why the texts of a column are identities; None if they are not."""
+    present = int(np.count_nonzero(~cells.missing))
+    distinct = len(cells.texts)
+    if FEWEST < present == distinct:
+        return "texts"
+    if _names_identities(label) and _are_many(distinct, present, IDS_SHARE):
+        return "identities"
+    if not _are_many(distinct, present, ADDRESSES_SHARE):
+        return None
+    addresses = sum(_ADDRESSES.fullmatch(text.strip()) is not None for text in cells.texts)
+    return "identities" if addresses >= 0.9 * distinct else None
+
+
+def epoch_form(numbers: Floats, label: str) -> str | None:
+    """Find the form by which numbers, none missing and in the order of the rows, are times; None if they are not."""
+    forms = number_time_forms(numbers)
+    if not forms or _names_identities(label):
+        return None
+    named = not _TIME_WORDS.isdisjoint(_words(label))
+    if named or (forms[0] not in UNITS and len(np.unique(numbers)) > 2):
+        return forms[0]
+    distinct = len(np.unique(numbers))
+    brief = np.ptp(numbers) <= LONGEST_SPAN * (LATEST - EARLIEST) * UNITS.get(forms[0], 0.0)
+    differ = distinct >= max(FEWEST, 0.9 * len(numbers))
+    return forms[0] if _only_grow(numbers, distinct) or (brief and differ) else None
