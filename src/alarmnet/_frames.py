@@ -118,6 +118,10 @@ class Frame:
             )
         return column
 
+    def whole(self, index: int) -> Any:
+        """One column with the rows that were not taken too: how cells are written shows in all of them."""
+        return replace(self, taken=None).column(index)
+
     @property
     def order(self) -> NDArray[np.intp] | None:
         """How to put the rows into the order that the table had; None where they are in it."""
@@ -375,7 +379,7 @@ def _unreadable(column: Any) -> Cells:
 
 
 def read_texts(column: Any, parse: Callable[[str], float | None]) -> Cells:
-    """Read a text column by a function of one cell, which gives NaN where it is missing and None where unreadable."""
+    """Read a text column by a function of one cell: NaN where it is missing, None where it is unreadable."""
     encoded = _decoded(column).cast(pa.large_string()).dictionary_encode()
     texts = encoded.dictionary.to_pylist()
     if parse is to_number and all_numbers(texts):  # the usual case, and the fast one

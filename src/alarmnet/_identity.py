@@ -13,10 +13,10 @@ from alarmnet._times import EARLIEST, LATEST, UNITS, number_time_forms
 
 Reason = Literal["grows", "counts", "identities", "texts"]
 REASONS: dict[Reason, str] = {
-    "grows": "numbers that only grow, or only fall, with the rows",
-    "counts": "a whole number of its own in every row",
-    "identities": "ids or addresses, of many different values",
-    "texts": "a text of its own in every row",
+    "grows": "the numbers only grow, or only fall, with the rows",
+    "counts": "each row has a whole number of its own",
+    "identities": "these are ids or addresses, many different ones",
+    "texts": "each row has a text of its own",
 }
 FEWEST = 20
 """Different values: fewer are learned, whatever they look like."""
@@ -29,12 +29,13 @@ EXPECTED_REPEATS = 10.0
 LONGEST_SPAN = 1 / 50
 """Times without a telling name span at most this share of the years from 1990 to 2100."""
 
-_INDEX_NAMES = ("", "index", "level_0", "row", "row_number", "rownum", "row_id", "row_names")
-_TIME_WORDS = frozenset(
-    ["ts", "time", "timestamp", "datetime", "date", "epoch", "created", "updated", "modified", "started", "ended", "start", "end", "seen", "when", "at", "day"]
+_INDEX_NAME = re.compile(r"|index|level_0|row|row[_ ]?(?:number|num|no|id|names)|unnamed: [0-9]+")
+_TIME_WORD = re.compile(
+    "ts|time|timestamp|datetime|date|epoch|created|updated|modified|started|ended|start|end|seen|when|at|day"
 )
-_ID_WORDS = frozenset(
-    ["id", "ids", "uid", "uuid", "guid", "ip", "ipv4", "ipv6", "mac", "email", "mail", "address", "addr", "iban", "imei", "imsi", "ssn", "vin", "md5", "sha1", "sha256", "hash", "session", "token"]
+_ID_WORD = re.compile(
+    "ids?|uid|uuid|guid|ip|ipv4|ipv6|mac|email|mail|address|addr|iban|imei|imsi|ssn|vin|md5|sha1|sha256|hash|session|"
+    "token"
 )
 _JOINED_ID = re.compile(
     r"(?:user|client|customer|account|order|trans|transaction|merchant|member|player|device|session|card|employee|"
@@ -65,14 +66,14 @@ def _words(label: str) -> list[str]:
 def _names_identities(label: str) -> bool:
     words = _words(label)
     return bool(words) and (
-        words[-1] in _ID_WORDS
+        _ID_WORD.fullmatch(words[-1]) is not None
         or words[0] in ("id", "uid", "uuid")
         or _JOINED_ID.fullmatch(words[-1]) is not None
     )
 
 
 def _names_index(label: str) -> bool:
-    return label.casefold().strip() in _INDEX_NAMES or bool(re.fullmatch(r"Unnamed: [0-9]+", label))
+    return _INDEX_NAME.fullmatch(label.casefold().strip()) is not None
 
 
 def _are_many(distinct: int, rows: int, share: float) -> bool:
@@ -96,7 +97,7 @@ def _count(numbers: Floats, distinct: int, label: str) -> bool:
 
 
 def why_leave_numbers(numbers: Floats, label: str) -> Reason | None:
-    """Say why numbers, none missing and in the order of the rows, are a clock, a counter or ids; None if they are not."""
+    """Say why numbers (none missing, in the order of the rows) are a clock, a counter or ids; else None."""
     distinct = len(np.unique(numbers))
     if _only_grow(numbers, distinct):
         return "grows"
@@ -123,11 +124,11 @@ def why_leave_texts(cells: Cells, label: str) -> Reason | None:
 
 
 def epoch_form(numbers: Floats, label: str) -> str | None:
-    """Find the form by which numbers, none missing and in the order of the rows, are times; None if they are not."""
+    """Find the form by which numbers (none missing, in the order of the rows) are times; else None."""
     forms = number_time_forms(numbers)
     if not forms or _names_identities(label):
         return None
-    named = not _TIME_WORDS.isdisjoint(_words(label))
+    named = any(map(_TIME_WORD.fullmatch, _words(label)))
     if named or (forms[0] not in UNITS and len(np.unique(numbers)) > 2):
         return forms[0]
     distinct = len(np.unique(numbers))

@@ -12,7 +12,7 @@ from alarmnet.errors import InputError
 
 SEPARATORS = {",": "commas", " ": "spaces", "'": "apostrophes"}
 """Of thousands."""
-_SIGNS = "$¢£¤¥֏؋৲৳฿₠-⃏＄￠￡￥￦"
+_SIGNS = "$¢£¤¥֏؋৲৳฿₠-⃏"
 _CODES = (
     "AED AUD BGN BRL CAD CHF CLP CNY COP CZK DKK EGP EUR GBP HKD HUF IDR ILS INR ISK JPY KRW KZT MXN MYR NOK NZD "
     "PEN PHP PKR PLN RON RSD RUB SAR SEK SGD THB TRY TWD UAH USD VND ZAR Kč kr zł"

@@ -48,7 +48,20 @@ _PATTERNS = {form: [re.compile(text) for text in texts] for form, texts in TEXT_
 UNDATED = ("no year", "the time of day alone")
 """Forms that do not tell the day of the week."""
 _MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
-_FULL_MONTHS = ["january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november", "december"]
+_FULL_MONTHS = [
+    "january",
+    "february",
+    "march",
+    "april",
+    "may",
+    "june",
+    "july",
+    "august",
+    "september",
+    "october",
+    "november",
+    "december",
+]
 
 UNITS = {
     "seconds since 1970": 1.0,

@@ -24,10 +24,11 @@ MISSING_WORDS = (
 """What pandas takes as missing when it reads a file, as it is written: missing in every column, unless it is one of
 a column's categories. So a file means the same however it was read."""
 
-_BESIDE_NUMBERS = frozenset(
-    ["-", "--", "---", "–", "—", "?", "??", ".", "..", "*", "#", "n.a.", "n.a", "n/d", "nd", "nil", "void", "none", "unknown", "unk", "missing", "undefined", "#div/0!", "#ref!", "#value!", "#num!", "#name?", "#null!"]
+_BESIDE_NUMBERS = (
+    "- -- --- \u2013 \u2014 ? ?? . .. * # n.a. n.a n/d nil void none unknown unk missing undefined "
+    "#div/0! #ref! #value! #num! #name? #null!"
 )
-NUMBER_WORDS = (*_BESIDE_NUMBERS, *(word.casefold() for word in MISSING_WORDS))
+NUMBER_WORDS = (*_BESIDE_NUMBERS.split(), *(word.casefold() for word in MISSING_WORDS))
 """What is missing beside numbers, dates and times, in any case and with spaces around."""
 _FOLDED = frozenset(NUMBER_WORDS)
 

@@ -31,6 +31,7 @@ from alarmnet._frames import (
     as_text,
     check_rows,
     has_inexact_integers,
+    is_text,
     quoted,
     read_frame,
     refuse_bad_cells,
@@ -38,7 +39,9 @@ from alarmnet._frames import (
 from alarmnet._identity import REASONS, Reason, epoch_form, why_leave_numbers, why_leave_texts
 from alarmnet._images import ImageScaler
 from alarmnet._meaning import Meaning, meaning_of, without_missing_words
+from alarmnet._times import read_times
 from alarmnet._validation import check_choice, check_whole, warn_of_inexact_integers
+from alarmnet._words import MISSING_WORDS
 from alarmnet.batches import ColumnKind
 from alarmnet.errors import AlarmnetWarning, InputError, InputTypeError
 
@@ -101,8 +104,8 @@ def _warn(sentence: str) -> None:
 def _said_of_left_out(reasons: Mapping[str, Reason]) -> list[str]:
     """A line for each reason."""
     return [
-        f"Left out, {sentence}: {quoted(labels)}. To learn from it all the same, name it in keep= of TableEncoder, or "
-        "in --keep on the command line."
+        f"Left out, since {sentence}: {quoted(labels)}. A column named in the encoder's keep=, or in --keep, is "
+        "learned from all the same."
         for reason, sentence in REASONS.items()
         if (labels := [label for label, found in reasons.items() if found == reason])
     ]
@@ -144,8 +147,9 @@ class TableEncoder:
     on_extra
         ``"refuse"`` columns that training did not have, or ``"ignore"`` them.
     keep
-        Columns to learn from although they look like a clock, a counter or an identity: numbers as numbers, text as
-        categories. Without it those are left out, and numbers of seconds since 1970 are read as times.
+        Columns to learn from as they stand: although they look like a clock, a counter or an identity, which are
+        left out or, as seconds since 1970, read as times; and with words such as NA, which are else missing, as
+        categories.
 
     Attributes
     ----------
@@ -219,13 +223,12 @@ class TableEncoder:
         inexact, plan, order = [], {}, frame.order
         left_out: dict[str, Reason] = {}
         for index, label in enumerate(labels):
-            column = frame.column(index)
-            learned = self._learn(column, label, order)
+            learned = self._learn(frame, index, order)
             if isinstance(learned, str):
                 left_out[label] = learned
                 continue
             plan[label] = learned
-            inexact += [label] * (learned.kind != "datetime" and has_inexact_integers(column))
+            inexact += [label] * (learned.kind != "datetime" and has_inexact_integers(frame.column(index)))
         self._set_learned(frame.names, labels, plan, left_out)
         if inexact:
             warn_of_inexact_integers(quoted(inexact))
@@ -386,14 +389,17 @@ class TableEncoder:
                     column=unknown[0],
                 )
 
-    def _learn(self, column: Any, label: str, order: NDArray[np.intp] | None) -> Column | Reason:
+    def _learn(self, frame: Frame, index: int, order: NDArray[np.intp] | None) -> Column | Reason:
         """Learn one column, or give the reason to leave it out."""
+        label, column = frame.label(index), frame.column(index)
         fixed = self._fixed_categories().get(label)
-        meaning = Meaning("category") if fixed else meaning_of(column, label)
+        kept = label in self.keep or fixed is not None
+        whole = frame.whole(index) if is_text(column) else column
+        meaning = Meaning("category") if fixed else meaning_of(whole, label)
         cells = meaning.read(column)
         refuse_bad_cells(cells, column, kind=meaning.kind, label=label)
         if meaning.kind == "category":
-            cells = without_missing_words(cells, known=fixed or ())
+            cells = without_missing_words(cells, known=MISSING_WORDS if kept else ())
         present = int(np.count_nonzero(~cells.missing))
         if not present:
             raise InputError(
@@ -401,22 +407,21 @@ class TableEncoder:
                 code="empty_column",
                 column=label,
             )
-        kept = label in self.keep or fixed is not None
         if meaning.said:
             _warn(meaning.said)
-        missing = present < len(column)
         if meaning.kind == "datetime":
-            return DatetimeColumn(kind="datetime", missing=missing, form=meaning.time_form)
+            return DatetimeColumn(kind="datetime", missing=present < len(column), form=meaning.time_form)
         if meaning.kind == "category":
             reason = None if kept else why_leave_texts(cells, label)
             return reason or CategoryColumn.learn(cells, limit=self.max_categories, fixed=fixed)
         numbers = _in_order(cells.values, order)
-        plain = meaning.kind == "number" and not meaning.number_form
-        if not kept and plain and (form := epoch_form(numbers, label)):
+        plain = not kept and meaning.number_form is None and meaning.kind == "number"
+        form = epoch_form(numbers, label) if plain else None
+        if form and not read_times(frame.whole(index), form).unreadable.any():
             _warn(
                 f"Column {label!r} is read as times, {form}. Hour and weekday are learned, the date is not."
             )
-            return DatetimeColumn(kind="datetime", missing=missing, form=form)
+            return DatetimeColumn(kind="datetime", missing=present < len(column), form=form)
         reason = None if kept else why_leave_numbers(numbers, label)
         return reason or NumberColumn.learn(
             cells, kind=meaning.kind, scaling=self.scaling, form=meaning.number_form

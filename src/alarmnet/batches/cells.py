@@ -72,8 +72,8 @@ def parse(
 ) -> tuple[pa.ChunkedArray, np.ndarray | None]:
     """Give the values, and which cells are no such value (None: all are); those are null.
 
-    While it is `guessing` what a column is, words such as ? are no numbers: a column with some is handed on as text,
-    and who learns from it finds out, and says, what they mean.
+    While it is `guessing` what a column is, words such as ? are no numbers: a column with some is handed on as
+    text, and who learns from it finds out, and says, what they mean.
     """
     if kind == "text":
         return pc.if_else(pc.equal(cells, ""), None, cells), None

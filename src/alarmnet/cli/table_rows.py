@@ -90,7 +90,7 @@ class TableRows:
         ignored: Sequence[str],
         kept: Sequence[str] = (),
     ) -> Self:
-        """Open tables to learn from every column that is neither the labels nor ignored; `kept` have to be among them."""
+        """Open tables to learn from every column that is neither the labels nor ignored; `kept` are among them."""
         files = TableFiles(tables, kinds={labelling.label: "text"} if labelling else None)
         features = _features(files, labelling, ignored)
         _check_named("--keep", kept, features)
