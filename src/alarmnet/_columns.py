@@ -169,6 +169,7 @@ class NumberColumn:
     def __post_init__(self) -> None:
         _require(type(self.missing) is bool and _are_numbers(self.low, self.high, self.median), "numbers")
         _require(self.low <= self.median <= self.high, "training range")
+        _require(self.form is None or self.kind == "number", "form of numbers")
 
     @classmethod
     def learn(

@@ -80,30 +80,28 @@ def _are_many(distinct: int, rows: int, share: float) -> bool:
     return distinct >= min(max(FEWEST, share * rows), ALWAYS_MANY)
 
 
-def _only_grow(numbers: Floats, distinct: int) -> bool:
-    """Whether numbers in the order of the rows go one way, and many steps of it."""
-    if distinct < max(FEWEST, GROWING_SHARE * len(numbers)):
-        return False
+def _only_grow(numbers: Floats) -> bool:
+    """Whether numbers in the order of the rows go one way, in many steps."""
     steps = np.diff(numbers)
-    return bool((steps >= 0).all() or (steps <= 0).all())
-
-
-def _count(numbers: Floats, distinct: int, label: str) -> bool:
-    """Whether all are different, although chance would have repeated them."""
-    if distinct < len(numbers) or distinct < 2:
+    if not ((steps >= 0).all() or (steps <= 0).all()):
         return False
+    return bool(np.count_nonzero(steps) + 1 >= max(FEWEST, GROWING_SHARE * len(numbers)))
+
+
+def _count(numbers: Floats, label: str) -> bool:
+    """Whether whole numbers, all different, would have been repeated by chance."""
     room = float(numbers.max() - numbers.min()) + 1
     return _names_index(label) or len(numbers) ** 2 / (2 * room) >= EXPECTED_REPEATS
 
 
 def why_leave_numbers(numbers: Floats, label: str) -> Reason | None:
     """Say why numbers (none missing, in the order of the rows) are a clock, a counter or ids; else None."""
-    distinct = len(np.unique(numbers))
-    if _only_grow(numbers, distinct):
+    if _only_grow(numbers):
         return "grows"
-    if not (np.isfinite(numbers) & (numbers == np.floor(numbers))).all():
+    if not (numbers == np.floor(numbers)).all():
         return None
-    if _count(numbers, distinct, label):
+    distinct = len(np.unique(numbers))
+    if 1 < distinct == len(numbers) and _count(numbers, label):
         return "counts"
     many = _are_many(distinct, len(numbers), IDS_SHARE)
     return "identities" if many and _names_identities(label) else None
@@ -128,10 +126,10 @@ def epoch_form(numbers: Floats, label: str) -> str | None:
     forms = number_time_forms(numbers)
     if not forms or _names_identities(label):
         return None
-    named = any(map(_TIME_WORD.fullmatch, _words(label)))
-    if named or (forms[0] not in UNITS and len(np.unique(numbers)) > 2):
+    if any(map(_TIME_WORD.fullmatch, _words(label))) or _only_grow(numbers):
         return forms[0]
     distinct = len(np.unique(numbers))
-    brief = np.ptp(numbers) <= LONGEST_SPAN * (LATEST - EARLIEST) * UNITS.get(forms[0], 0.0)
-    differ = distinct >= max(FEWEST, 0.9 * len(numbers))
-    return forms[0] if _only_grow(numbers, distinct) or (brief and differ) else None
+    if forms[0] not in UNITS:
+        return forms[0] if distinct > 2 else None
+    brief = np.ptp(numbers) <= LONGEST_SPAN * (LATEST - EARLIEST) * UNITS[forms[0]]
+    return forms[0] if brief and distinct >= max(FEWEST, 0.9 * len(numbers)) else None

@@ -9,13 +9,15 @@ import numpy as np
 import pyarrow as pa
 
 from alarmnet._frames import Cells, Kind, all_numbers, kind_of, quoted, read_cells, to_number
-from alarmnet._numbers import NumberForm, number_form
-from alarmnet._times import UNDATED, read_times, time_forms
+from alarmnet._numbers import NumberForm, is_dressed, number_form
+from alarmnet._times import UNDATED, is_time, read_times, time_forms
 from alarmnet._words import MISSING_WORDS, is_missing_beside_numbers
 from alarmnet.errors import AlarmnetWarning
 
 ODD_TEXTS = 0.1
-"""A text column is suspicious where at most this share of its different texts are no numbers."""
+"""A text column is suspicious where at most this share of its different texts are no numbers, or no times."""
+SAMPLE = 100
+"""Different texts that tell most columns of text from those that hold numbers or times."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,7 @@ def meaning_of(column: Any, label: str) -> Meaning:
     present = [text for text in texts if not is_missing_beside_numbers(text)]
     found = _numbers(present, label) or _times(present, label) if present else None
     if found is None:
-        _warn_of_numbers_beside_text(texts, label)
+        _warn_of_numbers_or_times(texts, label)
         return Meaning(kind)
     words = [text for text in texts if is_missing_beside_numbers(text) and text not in MISSING_WORDS]
     said = (
@@ -108,13 +110,26 @@ def without_missing_words(cells: Cells, known: Sequence[str] = ()) -> Cells:
     return replace(cells, values=codes, texts=kept)
 
 
-def _warn_of_numbers_beside_text(texts: list[str], label: str) -> None:
+def _is_number(text: str) -> bool:
+    return to_number(text) is not None or is_dressed(text)
+
+
+def _warn_of_numbers_or_times(texts: Sequence[str], label: str) -> None:
     """A single mark among a million measurements makes categories of them, which nobody means."""
-    odd = [text for text in texts if to_number(text) is None]
-    if odd and len(odd) <= ODD_TEXTS * len(texts):
-        warnings.warn(
-            f"Column {label!r} is read as text, since it holds {quoted(odd, limit=5)} beside numbers. Correct such "
-            "cells, or leave them empty, to have it read as numbers.",
-            AlarmnetWarning,
-            stacklevel=3,
+    for what, reads in (("numbers", _is_number), ("times", is_time)):
+        seen = texts[:SAMPLE]
+        if sum(map(reads, seen)) < len(seen) / 2 or all(map(is_missing_beside_numbers, seen)):
+            continue
+        odd = [text for text in texts if not reads(text)]
+        if len(odd) > ODD_TEXTS * len(texts):
+            continue
+        found = (
+            f"it holds {quoted(odd, limit=5)} beside {what}" if odd else f"it writes {what} in several ways"
         )
+        remedy = "Correct such cells, or leave them empty," if odd else "Write them in one way"
+        warnings.warn(
+            f"Column {label!r} is read as text, since {found}. {remedy} to have it read as {what}.",
+            AlarmnetWarning,
+            stacklevel=4,
+        )
+        return

@@ -69,6 +69,8 @@ def _undressed(text: str) -> _Undressed | None:
         return None
     negative = "-" in parts["sign"] + parts["inner"] + parts["behind"] or parts["open"]
     separator = parts["separator"]
+    if separator == " " and parts["sign"] == "+":
+        return None  # +48 600 100 200 is a telephone
     groups = parts["digits"].split(separator) if separator else [parts["digits"]]
     plain = ("-" if negative else "") + "".join(groups)
     return _Undressed(plain, separator, len(groups) - 1, parts["before"] or parts["after"])
@@ -104,6 +106,15 @@ class NumberForm:
         unit = {"": [], "%": ["in percent"]}.get(self.unit, [f"in {self.unit}"])
         thousands = [f"thousands separated by {SEPARATORS[self.thousands]}"] if self.thousands else []
         return ", ".join(thousands + unit) or "signs before or behind them, or brackets"
+
+
+def is_dressed(text: str) -> bool:
+    """Whether a cell is a number of any form.
+
+    >>> [is_dressed(text) for text in ("(1,234.50)", "12 %", "12 apples")]
+    [True, True, False]
+    """
+    return _undressed(text) is not None
 
 
 def _decimal_comma(text: str, label: str, *, doubt: str = "") -> InputError:

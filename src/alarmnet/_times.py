@@ -71,6 +71,7 @@ UNITS = {
 }
 """Forms of numbers, and how many are a second."""
 _DIGITS = {"digits, yyyymmdd": 8, "digits, yyyymmddhhmm": 12, "digits, yyyymmddhhmmss": 14}
+EARLIEST_DIGITS = 19_900_101
 EARLIEST, LATEST = 631_152_000.0, 4_102_444_800.0
 """1990 and 2100: seconds since 1970 beyond them are no times of records."""
 FORMS = (*TEXT_FORMS, *UNITS, *_DIGITS)
@@ -140,6 +141,11 @@ def _read_iso(column: Any) -> Cells:
     return cells if bad is None else replace(cells, unreadable=bad)
 
 
+def is_time(text: str) -> bool:
+    """Whether a cell is a date or time of any form."""
+    return any(parse_time(text, form) is not None for form in _PATTERNS)
+
+
 def _is_iso(texts: Sequence[str]) -> bool:
     return not _read_iso(pa.array(texts, type=pa.string())).unreadable.any()
 
@@ -180,6 +186,8 @@ def times_of_numbers(numbers: Floats, form: str) -> Cells:
 
 def number_time_forms(numbers: Floats) -> list[str]:
     """Give the forms by which all numbers, none of them missing, are times."""
+    if numbers.min() < EARLIEST_DIGITS:  # most columns, at once
+        return []
     return [form for form in (*UNITS, *_DIGITS) if not times_of_numbers(numbers, form).unreadable.any()]
 
 

@@ -342,8 +342,8 @@ class TableEncoder:
         if sum(len(label) * count for label, count in categories.items()) > MOST_LETTERS:
             raise ValueError("the stored column names are too long")
         left_out = {label: "texts" for label in labels if label not in plan} | state.get("left_out", {})
-        if not set(left_out).isdisjoint(plan) or not set(left_out) <= set(labels):
-            raise ValueError("the stored columns that were left out are none of the others")
+        if not set(left_out).isdisjoint(plan) or not {*left_out, *encoder.keep} <= set(labels):
+            raise ValueError("the stored columns that were left out, or kept, do not fit the stored columns")
         if not all(reason in REASONS for reason in left_out.values()):
             raise ValueError("a stored column is left out for no known reason")
         encoder._set_learned(None if names is None else tuple(names), labels, plan, left_out)
