@@ -169,8 +169,10 @@ def test_words_for_missing_beside_numbers(word: str, dress: str) -> None:
 
 
 def test_a_word_for_missing_is_said_unless_every_reader_takes_it_so() -> None:
-    learned(["1", "2", "n.a."], "In column 'amount' 'n.a.' means a missing cell.")
-    learned(["$1", "$2", "-"], r"is read as numbers: in \$, such as '\$1'. In column 'amount' '-' means")
+    learned(["1", "2", "n.a."], "A cell of 'amount' that holds 'n.a.' is missing.")
+    learned(
+        ["$1", "$2", "-"], r"is read as numbers: in \$, such as '\$1'. A cell of 'amount' that holds '-' is"
+    )
     TableEncoder().fit(frame(["1", "2", "NA", ""]))
 
 

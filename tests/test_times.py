@@ -118,7 +118,7 @@ def test_a_cell_of_another_form_is_a_bad_cell(cell: str) -> None:
 
 
 def test_a_missing_word_among_times() -> None:
-    said = "the day first.* In column 'when' '-' means a missing cell"
+    said = "the day first.* A cell of 'when' that holds '-' is missing"
     encoder = fitted(frame(["13/07/2017 08:00", "14/07/2017", "-"]), said)
     assert "when missing" in encoder.output_names_
 

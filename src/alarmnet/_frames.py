@@ -496,7 +496,7 @@ def read_cells(column: Any, kind: Kind) -> Cells:
 def refuse_bad_cells(cells: Cells, column: Any, *, kind: Kind, label: str, form: str = "") -> None:
     """Raise for cells that are infinite, beyond float32, or not of the column's kind and form."""
     if cells.unreadable.any():
-        raise _wrong_type(cells, column, held=f"{_HELD[kind]}{form}", label=label)
+        raise _wrong_type(cells, column, held=_HELD[kind], form=form, label=label)
     if kind not in ("number", "duration"):
         return
     for mask, code, fault, remedy in (
@@ -537,14 +537,15 @@ def rows_phrase(rows: NDArray[np.int64], *, what: str = "row") -> str:
     return f"{what}{'s' * (len(rows) > 1)} {', '.join(str(row) for row in rows[:5])}{more}"
 
 
-def _wrong_type(cells: Cells, column: Any, *, held: str, label: str) -> InputTypeError:
+def _wrong_type(cells: Cells, column: Any, *, held: str, form: str, label: str) -> InputTypeError:
     rows = np.flatnonzero(cells.unreadable)
     cell = column[int(rows[0])]
     value = cell.as_py() if isinstance(cell, pa.Scalar) else cell
     comma = isinstance(value, str) and all_numbers([value.replace(",", ".")])
-    remedy = "Write a decimal point instead of the comma." if comma else "Give the whole column one type."
+    whole = "Write the whole column in one way." if form else "Give the whole column one type."
+    remedy = "Write a decimal point instead of the comma." if comma else whole
     return InputTypeError(
-        f"Column {label!r} is read as {held}, but {rows_phrase(rows)} cannot be: "
+        f"Column {label!r} is read as {held}{form}, but {rows_phrase(rows)} cannot be: "
         f"the first is {value!r} ({type(value).__name__}). {remedy}",
         code="wrong_type",
         column=label,

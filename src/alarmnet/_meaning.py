@@ -70,7 +70,7 @@ def _numbers(texts: Sequence[str], label: str) -> Meaning | None:
     form = number_form(texts, label)
     if form is None:
         return None
-    example = next(text for text in texts if to_number(text) is None)
+    example = max((text for text in texts if to_number(text) is None), key=len)
     return Meaning(
         "number",
         number_form=form,
