@@ -57,7 +57,7 @@ def meaning_of(column: Any, label: str) -> Meaning:
         return Meaning(kind)
     words = [text for text in texts if is_missing_beside_numbers(text) and text not in MISSING_WORDS]
     said = (
-        f"{found.said} In column {label!r} {quoted(words, limit=5)} means a missing cell."
+        f"{found.said} A cell of {label!r} that holds {quoted(words, limit=5)} is missing."
         if words
         else found.said
     )
