@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from experiments.data import as_they_stand
 from sklearn.datasets import load_breast_cancer, load_digits
 from sklearn.ensemble import HistGradientBoostingClassifier, IsolationForest, RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
@@ -33,6 +34,7 @@ from alarmnet import (
     DenseAutoencoder,
     TableEncoder,
 )
+from alarmnet.comparison import keep_columns
 from alarmnet.datasets import (
     load_bank_marketing,
     load_census_income,
@@ -186,7 +188,7 @@ def scores(name: str, task: Task, known: int, seed: int) -> dict[str, float]:
     y = np.repeat([0, 1], [len(normal), len(labelled)])
     start = time.perf_counter()
     if name in RIVALS:
-        encoder = TableEncoder(scaling="standard")
+        encoder = TableEncoder(scaling="standard", keep=as_they_stand(X))
         model = RIVALS[name](seed)
         matrix = encoder.fit_transform(X)
         if name == "isolation forest":
@@ -194,8 +196,9 @@ def scores(name: str, task: Task, known: int, seed: int) -> dict[str, float]:
         else:
             found = model.fit(matrix, y).predict_proba(encoder.transform(task.X.take(judged)))[:, 1]
     else:
-        detector = A3Detector(random_state=seed, **SETTINGS[name]).fit(X, y)
-        found = detector.decision_function(task.X.take(judged))
+        detector = A3Detector(random_state=seed, **SETTINGS[name])
+        keep_columns(detector, as_they_stand(X))
+        found = detector.fit(X, y).decision_function(task.X.take(judged))
     truth = np.isin(judged, task.anomalous)
     return {"ap": float(average_precision_score(truth, found)), "seconds": time.perf_counter() - start}
 

@@ -24,6 +24,7 @@ from unittest.mock import patch
 
 import numpy as np
 import pyarrow as pa
+from experiments.data import as_they_stand
 from experiments.provenance import provenance
 from scipy.stats import rankdata
 from sklearn.ensemble import HistGradientBoostingClassifier, IsolationForest, RandomForestClassifier
@@ -32,6 +33,7 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 from sklearn.neural_network import MLPClassifier
 
 from alarmnet import A3Detector, AlarmnetWarning, ConvA3Detector, DenseAutoencoder, TableEncoder
+from alarmnet.comparison import keep_columns
 from alarmnet.detectors import BaseDetector
 from alarmnet.detectors.readers import READERS, Reader
 from benchmarks.few_label_tables import TABLES, Halves
@@ -83,7 +85,7 @@ def draw(halves: Halves, *, known: str, others: str, seed: int, part: str) -> Dr
 
 
 def _encoded(data: Draw) -> tuple[np.ndarray, np.ndarray]:
-    encoder = TableEncoder(scaling="standard")
+    encoder = TableEncoder(scaling="standard", keep=as_they_stand(data.X))
     return encoder.fit_transform(data.X), encoder.transform(data.judged)
 
 
@@ -149,8 +151,9 @@ def _detector(
 ) -> Callable[[Draw, int], np.ndarray]:
     def scores(data: Draw, seed: int) -> np.ndarray:
         with patch.dict(READERS, both=alarms):
-            detector = kind(random_state=seed, **parameters).fit(data.X, data.y)
-            return np.asarray(detector.decision_function(data.judged))
+            detector = kind(random_state=seed, **parameters)
+            keep_columns(detector, as_they_stand(data.X))
+            return np.asarray(detector.fit(data.X, data.y).decision_function(data.judged))
 
     return scores
 

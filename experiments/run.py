@@ -21,7 +21,7 @@ from typing import Any
 from alarmnet import AlarmnetError, AlarmnetWarning, InputError, TableEncoder
 from experiments import results
 from experiments.clock import Clock, device_name
-from experiments.data import Rows, data_hashes, rows_of
+from experiments.data import Rows, as_they_stand, data_hashes, rows_of
 from experiments.methods import METHODS, Training, settings_of
 from experiments.provenance import provenance
 from experiments.results import Job, Result
@@ -33,7 +33,9 @@ def training_of(job: Job, table: PaperTable, rows: Rows, *, device: str, folder:
     row = table.rows[job.row]
     return Training(
         rows=rows.train,
-        encoder=TableEncoder(scaling=table.scaling, categories=rows.categories),
+        encoder=TableEncoder(
+            scaling=table.scaling, categories=rows.categories, keep=as_they_stand(rows.train.X)
+        ),
         settings=row.settings,
         seed=job.seed,
         device=device,

@@ -333,7 +333,7 @@ def test_usage_that_makes_no_sense_is_refused(
 
 
 def test_a_model_of_tables_refuses_images(made: Path, tmp_path: Path) -> None:
-    pd.DataFrame({"x": np.arange(30.0)}).to_csv(tmp_path / "t.csv", index=False)
+    pd.DataFrame({"x": np.arange(30.0) % 7}).to_csv(tmp_path / "t.csv", index=False)
     run("fit", tmp_path / "t.csv", "--alarm-rate", "0.5", "--out", tmp_path / "m")
     result = run("score", tmp_path / "m", made / "train", "--out", tmp_path / "s.csv", code=2)
     assert "the model was trained on tables, but" in result.stderr

@@ -394,10 +394,10 @@ def test_labels_and_ids_in_parquet_files_are_read_or_refused(
 
 def test_a_time_that_python_has_not_is_named_all_the_same() -> None:
     far = np.array(["300000-01-01"] * N, "M8[s]")
-    encoder = TableEncoder().fit(pd.DataFrame({"x": np.arange(N)}))
+    encoder = TableEncoder().fit(pd.DataFrame({"x": np.arange(N) % 7}))
     with pytest.raises(InputError, match="9404918380800"):
         encoder.transform(pd.DataFrame({"x": far}))
-    assert reading(pd.DataFrame({"x": far, "n": range(N)})) != "wrong_type"
+    assert reading(pd.DataFrame({"x": far, "n": np.arange(N) % 7})) != "wrong_type"
 
 
 @pytest.mark.parametrize("odd", [np.array([1, 2]), pd.Series([1, 2]), [1], {"a": 1}, 1j])

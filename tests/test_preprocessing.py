@@ -251,7 +251,7 @@ def test_quantile_normal_is_the_normal_quantile() -> None:
 
 @pytest.mark.parametrize("scaling", ["quantile", "quantile-normal"])
 def test_quantile_grows_without_end_beyond_the_training_range(scaling: Scaling) -> None:
-    encoder = TableEncoder(scaling=scaling).fit(np.arange(101.0).reshape(-1, 1))
+    encoder = TableEncoder(scaling=scaling, keep=["x0"]).fit(np.arange(101.0).reshape(-1, 1))
     top, bottom = encoder.transform([[100.0], [0.0]]).ravel()
     above = encoder.transform([[101.0], [150.0], [1e6], [1e30], [FLOAT32_MAX]]).ravel()
     below = encoder.transform([[-1.0], [-50.0], [-1e6], [-1e30], [-FLOAT32_MAX]]).ravel()
@@ -371,9 +371,9 @@ def test_cells_of_a_mixed_column_that_are_not_text_are_no_categories() -> None:
 
 def test_text_in_a_numeric_column_marks_its_rows() -> None:
     encoder = TableEncoder().fit(pd.DataFrame({"n": [1, 2], "t": ["a", "b"]}))
-    later = pd.DataFrame({"n": ["1", "-", None], "t": ["a", "b", "c"]})
+    later = pd.DataFrame({"n": ["1", "x", None], "t": ["a", "b", "c"]})
     assert encoder.invalid_rows(later).tolist() == [False, True, False]
-    with pytest.raises(InputTypeError, match="row 1 cannot be: the first is '-'"):
+    with pytest.raises(InputTypeError, match="row 1 cannot be: the first is 'x'"):
         encoder.transform(later)
 
 

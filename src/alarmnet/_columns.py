@@ -26,7 +26,10 @@ from alarmnet._frames import (
     read_cells,
     with_truths_as_numbers,
 )
+from alarmnet._meaning import without_missing_words
+from alarmnet._numbers import NumberForm
 from alarmnet._spelling import as_folded
+from alarmnet._times import FORMS, MILLISECONDS_A_DAY, TEXT_FORMS, UNDATED, read_times
 from alarmnet.batches import ColumnKind
 
 Scaling = Literal["quantile", "minmax", "standard", "quantile-normal"]
@@ -37,7 +40,6 @@ LARGEST_OUTPUT = 1e6
 TAIL = 1e-7
 MOST_KEPT = 2**16
 """Categories of a column that get a column each, however many are asked for."""
-MILLISECONDS_A_DAY = 86_400_000
 
 
 def _require(condition: bool, what: str) -> None:
@@ -48,6 +50,11 @@ def _require(condition: bool, what: str) -> None:
 def _are_numbers(*numbers: object) -> bool:
     """Whether these can have come from cells, or differences of them: no cell lies beyond float32."""
     return all(isinstance(number, float) and abs(number) <= 2 * FLOAT32_LIMIT for number in numbers)
+
+
+def _plain_form_left_out(column: "NumberColumn | DatetimeColumn") -> dict[str, Any]:
+    """Its values, without a form where it has none: as files had them before there were forms."""
+    return {name: value for name, value in asdict(column).items() if name != "form" or value is not None}
 
 
 def _usable(*scales: float) -> float:
@@ -176,16 +183,24 @@ class NumberColumn:
     median: float
     scale: Scale
     boolean: bool = False
+    form: NumberForm | None = None
 
     def __post_init__(self) -> None:
         _require(type(self.missing) is bool and _are_numbers(self.low, self.high, self.median), "numbers")
         _require(self.low <= self.median <= self.high, "training range")
         possible = self.kind == "number" and {self.low, self.high} <= {0.0, 1.0}
         _require(self.boolean is False or (self.boolean is True and possible), "booleans")
+        _require(self.form is None or (self.kind == "number" and not self.boolean), "form of numbers")
 
     @classmethod
     def learn(
-        cls, cells: Cells, *, kind: Literal["number", "duration"], scaling: Scaling, boolean: bool = False
+        cls,
+        cells: Cells,
+        *,
+        kind: Literal["number", "duration"],
+        scaling: Scaling,
+        boolean: bool = False,
+        form: NumberForm | None = None,
     ) -> "NumberColumn":
         """Learn from training cells, at least one of them not missing."""
         present = cells.values[~np.isnan(cells.values)]
@@ -197,15 +212,25 @@ class NumberColumn:
             median=float(np.median(present)),
             scale=SCALINGS[scaling](present),
             boolean=boolean,
+            form=form,
         )
 
     def read(self, column: Any) -> Cells:
         """Read a column (as `Frame.column` gives it) as it was in training."""
+        if self.form:
+            return self.form.read(column)
         return read_cells(with_truths_as_numbers(column) if self.boolean else column, self.kind)
+
+    @property
+    def form_phrase(self) -> str:
+        """How cells are written, for a sentence after what they are."""
+        return f", {self.form.described()}" if self.form else ""
 
     @property
     def file_kind(self) -> ColumnKind:
         """What it is in a CSV file."""
+        if self.form:
+            return "text"
         return "boolean" if self.boolean else "number"
 
     def output_names(self, label: str) -> list[str]:
@@ -226,7 +251,7 @@ class NumberColumn:
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready values, for `column_from_dict`."""
         form = next(name for name, scale in _SCALES.items() if type(self.scale) is scale)
-        state = asdict(self) | {"scale": {"form": form} | asdict(self.scale)}
+        state = _plain_form_left_out(self) | {"scale": {"form": form} | asdict(self.scale)}
         if not self.boolean:
             del state["boolean"]  # which files of earlier releases do not have
         return state
@@ -236,7 +261,8 @@ class NumberColumn:
         """Undo `to_dict`."""
         form = dict(state["scale"])
         scale = _SCALES[form.pop("form")](**form)
-        return cls(**{**state, "scale": scale})
+        written = NumberForm(**state["form"]) if "form" in state else None
+        return cls(**{**state, "scale": scale, "form": written})
 
 
 @dataclass(frozen=True)
@@ -274,9 +300,10 @@ class CategoryColumn:
         return cls(kind="category", missing=bool(np.any(codes < 0)), kept=kept, rare=rare)
 
     def read(self, column: Any) -> Cells:
-        """Read a column (as `Frame.column` gives it) as it was in training."""
-        return read_cells(column, "category")
+        """Read a column; words that mean missing are categories only where training had them as such."""
+        return without_missing_words(read_cells(column, "category"), known=[*self.kept, *self.rare])
 
+    form_phrase: ClassVar[str] = ""
     file_kind: ClassVar[ColumnKind] = "text"
 
     def output_names(self, label: str) -> list[str]:
@@ -349,41 +376,58 @@ def _plainly(text: str, *, numbers: bool) -> str:
 class DatetimeColumn:
     """A point in time as time of day and day of week in UTC, each a sine and a cosine moved into [0, 1].
 
-    The date itself is left out: every later row would lie outside the training range. Missing is 0.5, the
-    middle of both circles, and an indicator if some were missing in training.
+    The date itself is left out: every later row would lie outside the training range. A form without a date has no
+    day of week. Missing is 0.5, the middle of both circles, and an indicator if some were missing in training.
     """
 
     kind: Literal["datetime"]
     missing: bool
+    form: str | None = None
 
     def __post_init__(self) -> None:
         _require(type(self.missing) is bool, "missing")
+        _require(self.form is None or self.form in FORMS, "form of times")
 
     def read(self, column: Any) -> Cells:
         """Read a column (as `Frame.column` gives it) as it was in training."""
-        return read_cells(column, "datetime")
+        return read_times(column, self.form)
 
-    file_kind: ClassVar[ColumnKind] = "datetime"
+    @property
+    def form_phrase(self) -> str:
+        """How cells are written, for a sentence after what they are."""
+        return f", {self.form}" if self.form else ""
+
+    @property
+    def file_kind(self) -> ColumnKind:
+        """What it is in a CSV file."""
+        if self.form is None:
+            return "datetime"
+        return "text" if self.form in TEXT_FORMS else "number"
+
+    @property
+    def _parts(self) -> tuple[str, ...]:
+        return ("time of day",) if self.form in UNDATED else ("time of day", "day of week")
 
     def output_names(self, label: str) -> list[str]:
         """Names of the output columns."""
-        parts = [f"{part} {wave}" for part in ("time of day", "day of week") for wave in ("sin", "cos")]
+        parts = [f"{part} {wave}" for part in self._parts for wave in ("sin", "cos")]
         return [f"{label} {part}" for part in parts + ["missing"] * self.missing]
 
     def write(self, cells: Cells, output: Float32s) -> None:
-        """Encode (N,) cells into ``output`` (N, 4 or 5), which holds zeros."""
+        """Encode (N,) cells into ``output`` (N, 2 to 5), which holds zeros."""
         missing = np.isnan(cells.values)
         days, milliseconds = np.divmod(np.where(missing, 0.0, cells.values), MILLISECONDS_A_DAY)
         weekday = (days + 3) % 7  # 1 January 1970 was a Thursday, and Monday is 0
-        for start, turn in ((0, milliseconds / MILLISECONDS_A_DAY), (2, weekday / 7)):
+        turns = (milliseconds / MILLISECONDS_A_DAY, weekday / 7)[: len(self._parts)]
+        for start, turn in zip((0, 2), turns, strict=False):
             output[:, start] = np.where(missing, 0.5, 0.5 + np.sin(2 * np.pi * turn) / 2)
             output[:, start + 1] = np.where(missing, 0.5, 0.5 + np.cos(2 * np.pi * turn) / 2)
         if self.missing:
-            output[:, 4] = missing
+            output[:, -1] = missing
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready values, for `column_from_dict`."""
-        return asdict(self)
+        return _plain_form_left_out(self)
 
     @classmethod
     def from_dict(cls, state: Mapping[str, Any]) -> "DatetimeColumn":

@@ -5,7 +5,6 @@ stay as they are, everything else becomes Arrow. Only an object column that Arro
 types, is read cell by cell.
 """
 
-import warnings
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -30,15 +29,14 @@ from alarmnet._containers import (
     wrong_type,
 )
 from alarmnet._validation import EXACT_INTEGER_LIMIT
-from alarmnet.errors import AlarmnetWarning, InputError, InputTypeError
+from alarmnet._words import is_missing_beside_numbers
+from alarmnet.errors import InputError, InputTypeError
 
 Kind = Literal["number", "duration", "datetime", "category"]
 Bools = NDArray[np.bool_]
 Floats = NDArray[np.float64]
 Float32s = NDArray[np.float32]
 
-ODD_TEXTS = 0.1
-"""A text column is suspicious where at most this share of its different texts are no numbers."""
 FLOAT32_LIMIT = float(np.finfo(np.float32).max)
 
 _HELD = {
@@ -128,6 +126,17 @@ class Frame:
                 column=self.label(index),
             )
         return column
+
+    def whole(self, index: int) -> Any:
+        """One column with the rows that were not taken too: how cells are written shows in all of them."""
+        return replace(self, taken=None).column(index)
+
+    @property
+    def order(self) -> NDArray[np.intp] | None:
+        """How to put the rows into the order that the table had; None where they are in it."""
+        if self.taken is None or bool(np.all(self.taken[1:] >= self.taken[:-1])):
+            return None
+        return np.argsort(self.taken, kind="stable")
 
     def select(self, indices: Sequence[int]) -> "Frame":
         """Give the same rows with the columns at ``indices``, in that order."""
@@ -246,12 +255,19 @@ def as_array(X: Any) -> NDArray[Any]:
         ) from error
 
 
+def is_text(column: Any) -> bool:
+    """Whether a column holds text alone, of category type or not."""
+    return not isinstance(column, np.ndarray) and is_text_type(
+        column.type.value_type if pa.types.is_dictionary(column.type) else column.type
+    )
+
+
 def _is_empty(value: object) -> bool:
     return value is None or type(value).__name__ in {"NAType", "NaTType"}
 
 
 def kind_of(column: Any, label: str) -> Kind:
-    """Say what a training column holds; text is read as numbers if every cell of it is one."""
+    """Say what a training column's type holds; what text means is found out from its cells (`_meaning.py`)."""
     if isinstance(column, np.ndarray):
         only_text = column.dtype.kind == "O" and all(
             isinstance(cell, str) or _is_empty(cell) for cell in column
@@ -261,7 +277,7 @@ def kind_of(column: Any, label: str) -> Kind:
     if pa.types.is_dictionary(kind):
         return "category"
     if is_text_type(kind):
-        return _kind_of_text(column, label)
+        return "category"
     if is_number_type(kind) or pa.types.is_decimal(kind) or pa.types.is_null(kind):
         return "number"
     if is_date_type(kind):
@@ -286,34 +302,8 @@ def value_of(cell: Any) -> Any:
         return pa.repeat(cell, 1).to_string()[1:-1].strip()
 
 
-def _kind_of_text(column: Any, label: str) -> Kind:
-    texts = column.unique().drop_null().to_pylist()
-    if _all_numbers(texts):
-        return "number"
-    if _all_numbers([text.replace(",", ".") for text in texts]):
-        raise InputError(
-            f"Column {label!r} writes numbers with a comma, such as {texts[0]!r}. Write them with a decimal "
-            "point and no thousands separators, or name the column in categories=.",
-            code="decimal_comma",
-            column=label,
-        )
-    _warn_of_numbers_beside_text(texts, label)
-    return "category"
-
-
-def _warn_of_numbers_beside_text(texts: list[str], label: str) -> None:
-    """A single mark among a million measurements makes categories of them, which nobody means."""
-    odd = [text for text in texts if _to_number(text) is None]
-    if len(odd) <= ODD_TEXTS * len(texts):
-        warnings.warn(
-            f"Column {label!r} is read as text, since it holds {quoted(odd, limit=5)} beside numbers. Correct such "
-            "cells, or leave them empty, to have it read as numbers.",
-            AlarmnetWarning,
-            stacklevel=3,
-        )
-
-
-def _all_numbers(texts: list[str]) -> bool:
+def all_numbers(texts: Sequence[str]) -> bool:
+    """Whether Python reads every one of these texts as a number."""
     try:
         np.array(texts, dtype=object).astype(np.float64)
     except ValueError:
@@ -321,7 +311,7 @@ def _all_numbers(texts: list[str]) -> bool:
     return True
 
 
-def _to_number(cell: Any) -> float | None:
+def to_number(cell: Any) -> float | None:
     """Give the cell as a float, None if it is not a number."""
     if _is_empty(cell):
         return float("nan")
@@ -330,7 +320,7 @@ def _to_number(cell: Any) -> float | None:
     except OverflowError:
         return float("inf")
     except (TypeError, ValueError):
-        return None
+        return float("nan") if isinstance(cell, str) and is_missing_beside_numbers(cell) else None
 
 
 def _from_optional(numbers: list[float | None]) -> Cells:
@@ -354,13 +344,14 @@ def _unreadable(column: Any) -> Cells:
     return Cells(np.full(len(column), np.nan), filled)
 
 
-def _text_to_numbers(column: Any) -> Cells:
-    encoded = column.cast(pa.large_string()).dictionary_encode()
+def read_texts(column: Any, parse: Callable[[str], float | None]) -> Cells:
+    """Read a text column by a function of one cell: NaN where it is missing, None where it is unreadable."""
+    encoded = decoded(column).cast(pa.large_string()).dictionary_encode()
     texts = encoded.dictionary.to_pylist()
-    if _all_numbers(texts):
+    if parse is to_number and all_numbers(texts):  # the usual case, and the fast one
         distinct = _readable(np.array(texts, dtype=object))
     else:
-        distinct = _from_optional([_to_number(text) for text in texts])
+        distinct = _from_optional([parse(text) for text in texts])
     codes = _codes(encoded)
     # code -1, a missing cell, reads the last entry
     return Cells(
@@ -376,10 +367,10 @@ def _codes(encoded: Any) -> NDArray[np.int64]:
 def _read_numbers(column: Any) -> Cells:
     if isinstance(column, np.ndarray):
         mixed = column.dtype.kind == "O"
-        return _from_optional([_to_number(cell) for cell in column]) if mixed else _readable(column)
+        return _from_optional([to_number(cell) for cell in column]) if mixed else _readable(column)
     column = decoded(column)
     if is_text_type(column.type):
-        return _text_to_numbers(column)
+        return read_texts(column, to_number)
     if pa.types.is_decimal(column.type):
         # by way of text, since Arrow's own conversion of decimals is not correctly rounded
         column = column.cast(pa.string()).cast(pa.float64())
@@ -488,10 +479,10 @@ def read_cells(column: Any, kind: Kind) -> Cells:
     return _READERS[kind](column)
 
 
-def refuse_bad_cells(cells: Cells, column: Any, *, kind: Kind, label: str) -> None:
-    """Raise for cells that are infinite, beyond float32, or not of the column's kind."""
+def refuse_bad_cells(cells: Cells, column: Any, *, kind: Kind, label: str, form: str = "") -> None:
+    """Raise for cells that are infinite, beyond float32, or not of the column's kind and form."""
     if cells.unreadable.any():
-        raise _wrong_type(cells, column, kind=kind, label=label)
+        raise _wrong_type(cells, column, held=_HELD[kind], form=form, label=label)
     if kind not in ("number", "duration"):
         return
     for mask, code, fault, remedy in (
@@ -532,14 +523,15 @@ def rows_phrase(rows: NDArray[np.int64], *, what: str = "row") -> str:
     return f"{what}{'s' * (len(rows) > 1)} {', '.join(str(row) for row in rows[:5])}{more}"
 
 
-def _wrong_type(cells: Cells, column: Any, *, kind: Kind, label: str) -> InputTypeError:
+def _wrong_type(cells: Cells, column: Any, *, held: str, form: str, label: str) -> InputTypeError:
     rows = np.flatnonzero(cells.unreadable)
     cell = column[int(rows[0])]
     value = value_of(cell)
-    comma = isinstance(value, str) and _all_numbers([value.replace(",", ".")])
-    remedy = "Write a decimal point instead of the comma." if comma else "Give the whole column one type."
+    comma = isinstance(value, str) and all_numbers([value.replace(",", ".")])
+    whole = "Write the whole column in one way." if form else "Give the whole column one type."
+    remedy = "Write a decimal point instead of the comma." if comma else whole
     return InputTypeError(
-        f"Column {label!r} is read as {_HELD[kind]}, but {rows_phrase(rows)} cannot be: "
+        f"Column {label!r} is read as {held}{form}, but {rows_phrase(rows)} cannot be: "
         f"the first is {value!r} ({type(value).__name__}). {remedy}",
         code="wrong_type",
         column=label,

@@ -1,6 +1,8 @@
 """Methods beside each other on rows with labels: the folds, and what a method finds in one of them."""
 
+import copy
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -56,6 +58,13 @@ def folds_of(labels: Floats, *, folds: int, seed: int) -> list[tuple[Index, Inde
     known, unlabelled = np.flatnonzero(~np.isnan(labels)), np.flatnonzero(np.isnan(labels))
     splits = StratifiedKFold(folds, shuffle=True, random_state=seed).split(known, labels[known])
     return [(np.sort(np.append(known[learned], unlabelled)), known[judged]) for learned, judged in splits]
+
+
+def keep_columns(model: BaseDetector | Baseline, kept: Sequence[str]) -> None:
+    """Have an unfitted method learn from columns that its encoder would leave out (`TableEncoder`'s ``keep``)."""
+    if kept:
+        model.encoder = copy.deepcopy(model.encoder or model._default_encoder())
+        model.encoder.keep = kept
 
 
 def judge(

@@ -7,7 +7,7 @@ either back.
 
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, Self, get_args
 
 import numpy as np
@@ -26,21 +26,25 @@ from alarmnet._columns import (
 from alarmnet._frames import (
     Cells,
     Float32s,
+    Floats,
     Frame,
     Kind,
     as_text,
     check_rows,
     has_inexact_integers,
     is_boolean,
-    kind_of,
+    is_text,
     quoted,
-    read_cells,
     read_frame,
     refuse_bad_cells,
 )
+from alarmnet._identity import REASONS, Reason, epoch_form, why_leave_numbers, why_leave_texts
 from alarmnet._images import ImageScaler
+from alarmnet._meaning import Meaning, meaning_of, without_missing_words
 from alarmnet._spelling import near_names
+from alarmnet._times import read_times
 from alarmnet._validation import check_choice, check_whole, warn_of_inexact_integers
+from alarmnet._words import MISSING_WORDS
 from alarmnet.batches import ColumnKind
 from alarmnet.errors import AlarmnetWarning, InputError, InputTypeError
 from alarmnet.row_store import TensorRows
@@ -49,7 +53,6 @@ __all__ = ["EncodingSummary", "ImageScaler", "TableEncoder", "UnseenCategories",
 
 OnExtra = Literal["refuse", "ignore"]
 
-IDENTIFIER_ROWS = 20
 MOST_STORED_COLUMNS = 50_000
 MOST_LETTERS = 2**24
 """In the names of output columns, which repeat a stored column's name for each category."""
@@ -75,6 +78,7 @@ class EncodingSummary:
     ``missing`` and ``outside`` count cells by column (``outside``: numbers beyond the training range),
     ``unseen`` tells of new categories, ``newly_missing`` names the columns that have missing cells and had
     none in training.
+    ``left_out`` maps the columns that are not encoded to the reason.
     """
 
     rows: int
@@ -82,22 +86,33 @@ class EncodingSummary:
     unseen: Mapping[str, UnseenCategories]
     outside: Mapping[str, int]
     newly_missing: tuple[str, ...]
+    left_out: Mapping[str, str] = field(default_factory=dict)
 
 
 def _good_cells(column: Any, learned: Column, label: str) -> Cells:
     cells = learned.read(column)
-    refuse_bad_cells(cells, column, kind=learned.kind, label=label)
+    refuse_bad_cells(cells, column, kind=learned.kind, label=label, form=learned.form_phrase)
     return cells
 
 
-def _warn_of_identifiers(labels: Sequence[str]) -> None:
-    if labels:
-        warnings.warn(
-            f"Left out, since each row has a text of its own: {quoted(labels)}. "
-            "From Python, a column named in the encoder's categories= is kept.",
-            AlarmnetWarning,
-            stacklevel=3,
-        )
+def _in_order(values: Floats, order: NDArray[np.intp] | None) -> Floats:
+    """Numbers that are there, in the order of the table."""
+    ordered = values if order is None else values[order]
+    return ordered[~np.isnan(ordered)]
+
+
+def _warn(sentence: str) -> None:
+    warnings.warn(sentence, AlarmnetWarning, stacklevel=4)
+
+
+def _said_of_left_out(reasons: Mapping[str, Reason]) -> list[str]:
+    """A line for each reason."""
+    return [
+        f"Left out, since {sentence}: {quoted(labels)}. A column named in the encoder's keep=, or in --keep, is "
+        "learned from all the same."
+        for reason, sentence in REASONS.items()
+        if (labels := [label for label, found in reasons.items() if found == reason])
+    ]
 
 
 def _describe_unseen(found: Mapping[str, int], column: CategoryColumn) -> UnseenCategories:
@@ -135,6 +150,10 @@ class TableEncoder:
         category whatever its type, and its other values share "other" if training had any.
     on_extra
         ``"refuse"`` columns that training did not have, or ``"ignore"`` them.
+    keep
+        Columns to learn from as they stand: although they look like a clock, a counter or an identity, which are
+        left out or, as seconds since 1970, read as times; and with words such as NA, which are else missing, as
+        categories.
 
     Attributes
     ----------
@@ -178,11 +197,13 @@ class TableEncoder:
         max_categories: int = 128,
         categories: Mapping[str, Sequence[object]] | None = None,
         on_extra: OnExtra = "refuse",
+        keep: Sequence[str] = (),
     ) -> None:
         self.scaling = scaling
         self.max_categories = max_categories
         self.categories = categories
         self.on_extra = on_extra
+        self.keep = keep
 
     def fit(self, X: Any) -> Self:
         """Learn from a table of N rows, at least two.
@@ -203,17 +224,21 @@ class TableEncoder:
                 f"Found array with 0 feature(s) (shape=({frame.rows}, 0)) while a minimum of 1 is required.",
                 code="no_columns",
             )
-        self._check_fixed(labels)
-        inexact, plan = [], {}
+        self._check_named(labels)
+        inexact, plan, order = [], {}, frame.order
+        left_out: dict[str, Reason] = {}
         for index, label in enumerate(labels):
-            column = frame.column(index)
-            inexact += [label] * has_inexact_integers(column)
-            if learned := self._learn(column, label):
-                plan[label] = learned
-        self._set_learned(frame.names, labels, plan)
+            learned = self._learn(frame, index, order)
+            if isinstance(learned, str):
+                left_out[label] = learned
+                continue
+            plan[label] = learned
+            inexact += [label] * (learned.kind != "datetime" and has_inexact_integers(frame.column(index)))
+        self._set_learned(frame.names, labels, plan, left_out)
         if inexact:
             warn_of_inexact_integers(quoted(inexact))
-        _warn_of_identifiers([*self.left_out_])
+        for sentence in _said_of_left_out(left_out):
+            _warn(sentence)
         return self
 
     def transform(self, X: Any) -> Float32s:
@@ -232,7 +257,7 @@ class TableEncoder:
         inexact, start = [], 0
         for index, label, learned in self._encoded_columns():
             column = frame.column(index)
-            inexact += [label] * has_inexact_integers(column)
+            inexact += [label] * (learned.kind != "datetime" and has_inexact_integers(column))
             stop = start + len(learned.output_names(label))
             learned.write(_good_cells(column, learned, label), output[:, start:stop])
             start = stop
@@ -282,6 +307,7 @@ class TableEncoder:
             unseen=unseen,
             outside={label: count for label, count in outside.items() if count},
             newly_missing=tuple(newly_missing),
+            left_out=dict(self.left_out_),
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -298,13 +324,16 @@ class TableEncoder:
             "columns": [
                 self._plan[label].to_dict() if label in self._plan else None for label in self._labels
             ],
+            **({"keep": [*self.keep]} if self.keep else {}),
+            **({"left_out": dict(self._left_out)} if set(self._left_out.values()) - {"texts"} else {}),
         }
 
     @classmethod
     def from_dict(cls, state: Mapping[str, Any]) -> Self:
         """Undo `to_dict`; raises ValueError, KeyError or TypeError if the state is damaged."""
         encoder = cls(
-            **{name: state[name] for name in ("scaling", "max_categories", "categories", "on_extra")}
+            **{name: state[name] for name in ("scaling", "max_categories", "categories", "on_extra")},
+            keep=state.get("keep", ()),
         )
         encoder._check_parameters()
         stored, names = state["columns"], state["names"]
@@ -321,7 +350,12 @@ class TableEncoder:
         }
         if sum(len(label) * count for label, count in categories.items()) > MOST_LETTERS:
             raise ValueError("the stored column names are too long")
-        encoder._set_learned(None if names is None else tuple(names), labels, plan)
+        left_out = {label: "texts" for label in labels if label not in plan} | state.get("left_out", {})
+        if not set(left_out).isdisjoint(plan) or not {*left_out, *encoder.keep} <= set(labels):
+            raise ValueError("the stored columns that were left out, or kept, do not fit the stored columns")
+        if not all(reason in REASONS for reason in left_out.values()):
+            raise ValueError("a stored column is left out for no known reason")
+        encoder._set_learned(None if names is None else tuple(names), labels, plan, left_out)
         return encoder
 
     def _check_parameters(self) -> None:
@@ -334,6 +368,11 @@ class TableEncoder:
         check_choice(self, "scaling", self.scaling, get_args(Scaling))
         check_choice(self, "on_extra", self.on_extra, get_args(OnExtra))
         check_whole(self, "max_categories", self.max_categories)
+        if isinstance(self.keep, str) or not all(isinstance(name, str) for name in self.keep):
+            raise InputTypeError(
+                f"The 'keep' parameter of TableEncoder must be a list of column names. Got {self.keep!r} instead.",
+                code="invalid_parameter",
+            )
         for name, texts in self._fixed_categories().items():
             if not texts or len(set(texts)) < len(texts):
                 raise InputError(
@@ -349,22 +388,27 @@ class TableEncoder:
             for name, values in (self.categories or {}).items()
         }
 
-    def _check_fixed(self, labels: Sequence[str]) -> None:
-        unknown = sorted(set(self._fixed_categories()) - set(labels))
-        if unknown:
-            raise InputError(
-                f"The 'categories' parameter of TableEncoder names columns that X does not have: "
-                f"{quoted(unknown)}. X has {quoted(labels)}{near_names(unknown, labels)}.",
-                code="unknown_column",
-                column=unknown[0],
-            )
+    def _check_named(self, labels: Sequence[str]) -> None:
+        for parameter, named in (("categories", self._fixed_categories()), ("keep", self.keep)):
+            if unknown := sorted(set(named) - set(labels)):
+                raise InputError(
+                    f"The {parameter!r} parameter of TableEncoder names columns that X does not have: "
+                    f"{quoted(unknown)}. X has {quoted(labels)}{near_names(unknown, labels)}.",
+                    code="unknown_column",
+                    column=unknown[0],
+                )
 
-    def _learn(self, column: Any, label: str) -> Column | None:
-        """Learn one column; None leaves it out."""
+    def _learn(self, frame: Frame, index: int, order: NDArray[np.intp] | None) -> Column | Reason:
+        """Learn one column, or give the reason to leave it out."""
+        label, column = frame.label(index), frame.column(index)
         fixed = self._fixed_categories().get(label)
-        kind: Kind = "category" if fixed else kind_of(column, label)
-        cells = read_cells(column, kind)
-        refuse_bad_cells(cells, column, kind=kind, label=label)
+        kept = label in self.keep or fixed is not None
+        whole = frame.whole(index) if is_text(column) else column
+        meaning = Meaning("category") if fixed else meaning_of(whole, label)
+        cells = meaning.read(column)
+        refuse_bad_cells(cells, column, kind=meaning.kind, label=label)
+        if meaning.kind == "category":
+            cells = without_missing_words(cells, known=MISSING_WORDS if kept else ())
         present = int(np.count_nonzero(~cells.missing))
         if not present:
             raise InputError(
@@ -372,29 +416,50 @@ class TableEncoder:
                 code="empty_column",
                 column=label,
             )
-        if kind == "category":
-            if not fixed and IDENTIFIER_ROWS < present == len(cells.texts):
-                return None
-            return CategoryColumn.learn(cells, limit=self.max_categories, fixed=fixed)
-        if kind == "datetime":
-            return DatetimeColumn(kind=kind, missing=present < len(column))
-        return NumberColumn.learn(cells, kind=kind, scaling=self.scaling, boolean=is_boolean(column))
+        if meaning.said:
+            _warn(meaning.said)
+        if meaning.kind == "datetime":
+            return DatetimeColumn(kind="datetime", missing=present < len(column), form=meaning.time_form)
+        if meaning.kind == "category":
+            reason = None if kept else why_leave_texts(cells, label)
+            return reason or CategoryColumn.learn(cells, limit=self.max_categories, fixed=fixed)
+        numbers = _in_order(cells.values, order)
+        plain = not kept and meaning.number_form is None and meaning.kind == "number"
+        form = epoch_form(numbers, label) if plain else None
+        if form and not read_times(frame.whole(index), form).unreadable.any():
+            _warn(
+                f"Column {label!r} is read as times, {form}. Hour and weekday are learned, the date is not."
+            )
+            return DatetimeColumn(kind="datetime", missing=present < len(column), form=form)
+        reason = None if kept else why_leave_numbers(numbers, label)
+        return reason or NumberColumn.learn(
+            cells,
+            kind=meaning.kind,
+            scaling=self.scaling,
+            boolean=is_boolean(column),
+            form=meaning.number_form,
+        )
 
     def _set_learned(
-        self, names: tuple[str, ...] | None, labels: Sequence[str], plan: Mapping[str, Column]
+        self,
+        names: tuple[str, ...] | None,
+        labels: Sequence[str],
+        plan: Mapping[str, Column],
+        left_out: Mapping[str, Reason],
     ) -> None:
         if not plan:
             raise InputError(
-                "No column is left to encode: in every one each row has a text of its own.",
+                " ".join(["No column is left to learn from.", *_said_of_left_out(left_out)]),
                 code="no_columns",
             )
+        self._left_out = dict(left_out)
         self._labels, self._known, self._plan = list(labels), frozenset(labels), dict(plan)
         outputs = {label: column.output_names(label) for label, column in plan.items()}
         self.columns_ = names
         self.n_features_in_ = len(labels)
         self.kinds_: dict[str, Kind] = {label: column.kind for label, column in plan.items()}
         self.file_kinds_: dict[str, ColumnKind] = {label: column.file_kind for label, column in plan.items()}
-        self.left_out_ = {label: "a text of its own in every row" for label in labels if label not in plan}
+        self.left_out_ = {label: REASONS[reason] for label, reason in left_out.items()}
         self.output_names_ = tuple(name for group in outputs.values() for name in group)
         self.source_columns_ = tuple(label for label, group in outputs.items() for _ in group)
         self.constant_columns_ = tuple(

@@ -180,13 +180,13 @@ def _data(
     counted = Labels(np.full(rows, np.nan) if labels is None else labels, np.array([0, 1]))
     facts = {"name": name, "rows": rows, "labels": counted.counts()}
     if _are_images(X):
-        return {**facts, "image_shape": list(X.shape[1:]), "columns": {}, "left_out": [], "cells": []}
+        return {**facts, "image_shape": list(X.shape[1:]), "columns": {}, "left_out": {}, "cells": []}
     encoder = detector.encoder_
     return {
         **facts,
         "image_shape": None,
         "columns": dict(Counter(encoder.kinds_.values())),
-        "left_out": list(encoder.left_out_),
+        "left_out": dict(encoder.left_out_),
         "cells": _cells(encoder.summarize(X), detector.input_names_),
     }
 

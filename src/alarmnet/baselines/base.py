@@ -44,6 +44,10 @@ class Baseline(BaseEstimator, ABC):  # type: ignore[misc]
     def _scores(self, rows: Matrix) -> Scores:
         """Encoded rows (B, ...) to one number a row (B,): higher is more anomalous."""
 
+    def _default_encoder(self) -> TableEncoder:
+        """The encoder for tables where the user gives none."""
+        return TableEncoder(scaling="minmax")
+
     def _check_parameters(self) -> None:
         """Refuse parameters that cannot be used."""
         check_type(self, "encoder", self.encoder, TableEncoder)
@@ -62,7 +66,7 @@ class Baseline(BaseEstimator, ABC):  # type: ignore[misc]
         self._check_parameters()
         self.seed_ = resolve_seed(self.random_state)
         images = getattr(X, "ndim", 2) in (3, 4)
-        encoder = ImageScaler() if images else copy.deepcopy(self.encoder or TableEncoder(scaling="minmax"))
+        encoder = ImageScaler() if images else copy.deepcopy(self.encoder or self._default_encoder())
         rows = encoder.fit_transform(X)
         labels = read_labels(y, rows=len(rows))
         if self.learns_from_labels and not labels.anomalous.any():

@@ -6,8 +6,9 @@ line longer than 8 MiB. Blank lines are skipped. The separator (comma, semicolon
 header has most of.
 """
 
+from alarmnet._words import MISSING_WORDS
 from alarmnet.batches.batch import Batch
-from alarmnet.batches.cells import MISSING_WORDS, ColumnKind
+from alarmnet.batches.cells import ColumnKind
 from alarmnet.batches.image_files import ImageBatch, ImageFiles, holds_images
 from alarmnet.batches.table_files import TableFiles
 from alarmnet.batches.writer import write_table

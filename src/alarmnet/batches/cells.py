@@ -10,12 +10,10 @@ import pyarrow.compute as pc
 
 from alarmnet._containers import truths_as_numbers
 from alarmnet._validation import EXACT_INTEGER_LIMIT
+from alarmnet._words import MISSING_WORDS, NUMBER_WORDS
 from alarmnet.errors import InputError
 
 ColumnKind = Literal["number", "text", "datetime", "boolean"]
-
-MISSING_WORDS = ("", "NaN", "nan", "NA", "null", "None", "N/A")
-"""What is missing in a number or datetime column of a CSV file; in a text column only the empty cell is."""
 
 TYPES: dict[ColumnKind, pa.DataType] = {
     "number": pa.float64(),
@@ -24,8 +22,8 @@ TYPES: dict[ColumnKind, pa.DataType] = {
     "boolean": pa.float64(),
 }
 
-Guess = Literal["number", "datetime", "decimal comma"]
-GUESSES: tuple[Guess, ...] = ("number", "datetime", "decimal comma")
+Guess = Literal["number", "datetime"]
+GUESSES: tuple[Guess, ...] = ("number", "datetime")
 """What a column may turn out to be before its cells are read, the first that fits them all; else text."""
 
 NUMBER = r"^[+-]?((\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|(?i:inf|infinity|nan(\([a-z0-9_]*\))?))$"
@@ -65,16 +63,28 @@ def _trimmed(cells: pa.ChunkedArray) -> pa.ChunkedArray:
     return _without_missing(pc.ascii_trim_whitespace(cells))
 
 
-def parse(cells: pa.ChunkedArray, kind: ColumnKind) -> tuple[pa.ChunkedArray, np.ndarray | None]:
-    """Give the values, and which cells are no such value (None: all are); those are null."""
+def _without_words(cells: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Leave out what means missing beside numbers too, in any case."""
+    trimmed = pc.ascii_trim_whitespace(cells)
+    return pc.if_else(pc.is_in(pc.utf8_lower(trimmed), pa.array(NUMBER_WORDS)), None, trimmed)
+
+
+def parse(
+    cells: pa.ChunkedArray, kind: ColumnKind, *, guessing: bool = False
+) -> tuple[pa.ChunkedArray, np.ndarray | None]:
+    """Give the values, and which cells are no such value (None: all are); those are null.
+
+    While it is `guessing` what a column is, words such as ? are no numbers: a column with some is handed on as
+    text, and who learns from it finds out, and says, what they mean.
+    """
     if kind == "boolean":
-        return parse(truths_as_numbers(cells), "number")
+        return parse(truths_as_numbers(cells), "number", guessing=guessing)
     if kind == "text":
         return pc.if_else(pc.equal(cells, ""), None, cells), None
     try:
         return _PARSERS[kind](_without_missing(cells)), None
     except pa.ArrowInvalid:
-        present = _trimmed(cells)
+        present = _trimmed(cells) if guessing else _without_words(cells)
         good = pc.match_substring_regex(present, _PATTERNS[kind])
         bad = pc.fill_null(pc.invert(good), False).to_numpy()
         return _PARSERS[kind](pc.if_else(good, present, None)), bad
@@ -94,10 +104,7 @@ def _are_missing(cells: pa.ChunkedArray) -> bool:
 
 
 def _can_be(cells: pa.ChunkedArray, guess: Guess) -> bool:
-    if guess == "decimal comma":
-        fits = pc.match_substring_regex(_trimmed(cells), f"{NUMBER}|{_DECIMAL_COMMA}")
-        return pc.all(fits).as_py() is not False
-    _, bad = parse(cells, guess)
+    _, bad = parse(cells, guess, guessing=True)
     return bad is None or not bad.any()
 
 

@@ -1,6 +1,5 @@
 """CSV files as one table: what each column is, found out from every cell, and the rows."""
 
-from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from functools import reduce
 
@@ -85,8 +84,5 @@ class CsvTable:
                 for name in columns:
                     guesses[name] = remaining_guesses(block.column(name), guesses[name])
         for name, left in guesses.items():
-            kind = left[0] if left else "text"
-            self._kinds[name] = "number" if kind == "decimal comma" else kind
-            if kind == "decimal comma":
-                deque(self.parts([name], refuse=True), maxlen=0)  # which finds the first and refuses it
+            self._kinds[name] = left[0] if left else "text"
         self.n_rows = rows

@@ -56,8 +56,9 @@ class TableFiles:
     - ``"datetime"`` (timestamp in UTC) if every such cell is an ISO 8601 date or timestamp;
     - ``"text"`` (string) otherwise.
 
-    Missing in number and datetime columns are the words of `MISSING_WORDS`; in a text column only the empty
-    cell is, so that ``NA`` can be a category. Missing cells are null.
+    Missing in number and datetime columns are the words of `MISSING_WORDS`, and in those of `kinds` also words such
+    as ``-``; in a text column only the empty cell is, and what its other cells mean is left to the encoder. Missing
+    cells are null.
 
     Parameters
     ----------

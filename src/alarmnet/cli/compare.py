@@ -28,6 +28,7 @@ from alarmnet.cli.terminal import (
     data_argument,
     device_option,
     ignore_option,
+    keep_option,
     label_options,
     output_options,
     show_facts,
@@ -120,6 +121,7 @@ def _check_out(out: Path, *, inputs: Sequence[Path]) -> None:
 @data_argument
 @label_options()
 @ignore_option
+@keep_option
 @click.option(
     "--methods",
     callback=_chosen,
@@ -147,6 +149,7 @@ def compare(
     anomaly: tuple[str, ...],
     normal: tuple[str, ...],
     ignored: tuple[str, ...],
+    kept: tuple[str, ...],
     methods: list[str],
     folds: int,
     seed: int,
@@ -172,7 +175,7 @@ def compare(
     if out is not None:
         _check_out(out, inputs=[*data, *([labels_file] if labels_file else [])])
     check_device(device)
-    rows = open_to_train(data, labelling, labels_file=labels_file, ignored=ignored)
+    rows = open_to_train(data, labelling, labels_file=labels_file, ignored=ignored, kept=kept)
     labels = rows.labels(labelling, given=[*anomaly, *normal])
     check_size(rows, aside=as_json)
     counts = label_counts(labels, rows=len(labels))
@@ -187,7 +190,7 @@ def compare(
             bar = progress.add_task("", total=len(methods) * folds)
             for place, method in enumerate(methods, start=1):
                 progress.update(bar, description=f"{method}, {place} of {len(methods)}")
-                task = Task(method, data, labels_file, labelling, ignored, folds, seed, device)
+                task = Task(method, data, labels_file, labelling, ignored, folds, seed, device, kept)
                 outcomes.append(run(task, on_fold=lambda: progress.advance(bar)))
     except KeyboardInterrupt:
         if not outcomes:

@@ -24,12 +24,14 @@ from alarmnet.cli.terminal import (
     data_argument,
     device_option,
     ignore_option,
+    keep_option,
     label_options,
     model_argument,
     output_options,
     show_facts,
     shows_progress,
 )
+from alarmnet.comparison import keep_columns
 from alarmnet.detectors import DETECTORS, BaseDetector
 from alarmnet.errors import InputError
 from alarmnet.preprocessing import ImageScaler, TableEncoder
@@ -63,11 +65,11 @@ def check_size(rows: Rows, *, aside: bool) -> None:
 
 def _input_facts(encoder: TableEncoder | ImageScaler) -> dict[str, Any]:
     if isinstance(encoder, ImageScaler):
-        return {"image_shape": [*encoder.shape_], "columns": {}, "left_out": [], "constant": []}
+        return {"image_shape": [*encoder.shape_], "columns": {}, "left_out": {}, "constant": []}
     return {
         "image_shape": None,
         "columns": dict(encoder.kinds_),
-        "left_out": [*encoder.left_out_],
+        "left_out": dict(encoder.left_out_),
         "constant": [*encoder.constant_columns_],
     }
 
@@ -125,6 +127,7 @@ def _saying_what_is_kept(checkpoint: Path | None) -> Iterator[None]:
 @data_argument
 @label_options()
 @ignore_option
+@keep_option
 @click.option(
     "--alarm-rate",
     type=click.FloatRange(0, 1, min_open=True, max_open=True),
@@ -162,6 +165,7 @@ def fit(
     anomaly: tuple[str, ...],
     normal: tuple[str, ...],
     ignored: tuple[str, ...],
+    kept: tuple[str, ...],
     alarm_rate: float,
     on_bad_row: Literal["reject", "drop"],
     method: str,
@@ -190,7 +194,7 @@ def fit(
     check_device(device)
     began = time.perf_counter()
     labelling = Labelling.chosen(label, anomaly, normal)
-    rows = open_to_train(data, labelling, labels_file=labels_file, ignored=ignored)
+    rows = open_to_train(data, labelling, labels_file=labels_file, ignored=ignored, kept=kept)
     labels = rows.labels(labelling, given=[*anomaly, *normal]) if labelling else None
     check_size(rows, aside=as_json)
     with way_out(FIT):
@@ -202,8 +206,8 @@ def fit(
         click.echo(f"Dropped {dropped:,} rows: {rows.unusable}.", err=as_json)
     counts = label_counts(labels, rows=len(X))
     say_labels(labelling, counts, aside=as_json)
-    if checkpoint and (kept := kept_steps(checkpoint)):
-        click.echo(f"{checkpoint} keeps earlier training: {kept}.", err=as_json)
+    if checkpoint and (earlier := kept_steps(checkpoint)):
+        click.echo(f"{checkpoint} keeps earlier training: {earlier}.", err=as_json)
     detector = DETECTORS[method](
         alarm_rate=alarm_rate,
         random_state=seed,
@@ -211,6 +215,7 @@ def fit(
         verbose=shows_progress(quiet=quiet),
         checkpoint=checkpoint,
     )
+    keep_columns(detector, kept)
     with _saying_what_is_kept(checkpoint), way_out(FIT):
         detector.fit(X, labels if counts["unlabelled"] < len(X) else None)
         detector.notes_ = {"ignored": [*ignored], **(labelling.to_dict() if labelling else {})}

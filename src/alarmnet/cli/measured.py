@@ -14,7 +14,7 @@ from typing import Any
 from alarmnet.cli.labels import Labelling
 from alarmnet.cli.memory import peak_bytes
 from alarmnet.cli.rows import open_to_train
-from alarmnet.comparison import METHODS, FoldResult, folds_of, judge
+from alarmnet.comparison import METHODS, FoldResult, folds_of, judge, keep_columns
 from alarmnet.errors import AlarmnetError, AlarmnetWarning, InputError
 
 
@@ -30,6 +30,7 @@ class Task:
     folds: int
     seed: int
     device: str
+    kept: Sequence[str] = ()
 
 
 @dataclass
@@ -47,7 +48,9 @@ def _made(task: Task) -> Any:
     kind = METHODS[task.method]
     wanted = {"random_state": task.seed, "device": task.device}
     taken = kind().get_params(deep=False)
-    return kind(**{name: value for name, value in wanted.items() if name in taken})
+    model = kind(**{name: value for name, value in wanted.items() if name in taken})
+    keep_columns(model, task.kept)
+    return model
 
 
 def _end_with_parent() -> None:

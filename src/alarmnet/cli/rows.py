@@ -50,14 +50,14 @@ def _check_options(
     *,
     label: str | None,
     labels_file: Path | None,
-    identifier: str | None,
+    identifier: str | None = None,
     ignored: Sequence[str],
+    kept: Sequence[str] = (),
 ) -> None:
     """Refuse options that make no sense for this kind of data or without each other."""
-    if images and (identifier or ignored):
-        raise click.UsageError(
-            f"{'--id' if identifier else '--ignore'} names a column, and images have none."
-        )
+    for option, named in (("--id", identifier), ("--ignore", ignored), ("--keep", kept)):
+        if images and named:
+            raise click.UsageError(f"{option} names a column, and images have none.")
     if labels_file and not images:
         raise click.UsageError(
             "--labels is for images: a table has its labels in a column, named with --label."
@@ -72,14 +72,15 @@ def open_to_train(
     *,
     labels_file: Path | None,
     ignored: Sequence[str],
+    kept: Sequence[str] = (),
 ) -> Rows:
     """Open tables, to learn from all columns but labels and ignored ones, or images."""
     images = _are_images(paths)
     label = labelling.label if labelling else None
-    _check_options(images, label=label, labels_file=labels_file, identifier=None, ignored=ignored)
+    _check_options(images, label=label, labels_file=labels_file, ignored=ignored, kept=kept)
     if images:
         return ImageRows(paths, labels_file=labels_file)
-    return TableRows.to_train(paths, labelling, ignored=ignored)
+    return TableRows.to_train(paths, labelling, ignored=ignored, kept=kept)
 
 
 def open_to_run(

@@ -8,7 +8,8 @@ import narwhals as nw
 import numpy as np
 import pyarrow as pa
 
-from alarmnet._frames import Frame, kind_of, quoted, read_cells, read_frame
+from alarmnet._frames import Frame, quoted, read_frame
+from alarmnet._meaning import meaning_of
 from alarmnet._spelling import near_names
 from alarmnet.batches import ColumnKind, TableFiles
 from alarmnet.cli.labels import Floats, Labelling
@@ -38,19 +39,22 @@ def _usable(frame: Frame) -> Bools:
     usable = np.ones(frame.rows, dtype=bool)
     for index in range(len(frame.raw)):
         column = frame.column(index)
-        cells = read_cells(column, kind_of(column, frame.label(index)))
-        usable &= ~cells.invalid
+        usable &= ~meaning_of(column, frame.label(index)).read(column).invalid
     return usable
 
 
-def _features(files: TableFiles, labelling: Labelling | None, ignored: Sequence[str]) -> list[str]:
-    if unknown := [name for name in ignored if name not in files.columns]:
+def _check_named(option: str, named: Sequence[str], columns: Sequence[str]) -> None:
+    if unknown := [name for name in named if name not in columns]:
         raise InputError(
-            f"--ignore {unknown[0]!r}: there is no such column; there are {quoted(files.columns)}"
-            f"{near_names(unknown, files.columns)}",
+            f"{option} {unknown[0]!r}: there is no such column; there are {quoted(columns)}"
+            f"{near_names(unknown, columns)}",
             code="missing_column",
             column=unknown[0],
         )
+
+
+def _features(files: TableFiles, labelling: Labelling | None, ignored: Sequence[str]) -> list[str]:
+    _check_named("--ignore", ignored, files.columns)
     left_out = {*ignored, labelling.label if labelling else None}
     if features := [name for name in files.columns if name not in left_out]:
         return features
@@ -80,10 +84,19 @@ class TableRows:
         self._encoder = encoder
 
     @classmethod
-    def to_train(cls, tables: Sequence[Path], labelling: Labelling | None, *, ignored: Sequence[str]) -> Self:
-        """Open tables to learn from every column that is neither the labels nor ignored."""
+    def to_train(
+        cls,
+        tables: Sequence[Path],
+        labelling: Labelling | None,
+        *,
+        ignored: Sequence[str],
+        kept: Sequence[str] = (),
+    ) -> Self:
+        """Open tables to learn from every column that is neither the labels nor ignored; `kept` are among them."""
         files = TableFiles(tables, kinds={labelling.label: "text"} if labelling else None)
-        return cls(files, _features(files, labelling, ignored))
+        features = _features(files, labelling, ignored)
+        _check_named("--keep", kept, features)
+        return cls(files, features)
 
     @classmethod
     def to_run(

@@ -97,6 +97,13 @@ data_argument = click.argument("data", metavar="DATA...", nargs=-1, required=Tru
 ignore_option = click.option(
     "--ignore", "ignored", metavar="COLUMN", multiple=True, help="A column to leave out; may be repeated."
 )
+keep_option = click.option(
+    "--keep",
+    "kept",
+    metavar="COLUMN",
+    multiple=True,
+    help="A column to learn from although it looks like a clock, a counter or an identity; may be repeated.",
+)
 device_option = click.option(
     "--device",
     type=click.Choice(["auto", "cpu", "cuda"]),
