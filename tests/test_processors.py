@@ -23,6 +23,7 @@ SETTINGS = (
         "DNNL_MAX_CPU_ISA": "SSE41",
         "MKL_ENABLE_INSTRUCTIONS": "SSE4_2",
         "OMP_NUM_THREADS": "2",
+        "OMP_WAIT_POLICY": "PASSIVE",
     },
 )
 """Each makes PyTorch, oneDNN and MKL compute as an older processor would."""
