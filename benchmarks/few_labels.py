@@ -20,7 +20,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
-from unittest.mock import patch
 
 import numpy as np
 import pyarrow as pa
@@ -33,9 +32,9 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 from sklearn.neural_network import MLPClassifier
 
 from alarmnet import A3Detector, AlarmnetWarning, ConvA3Detector, DenseAutoencoder, TableEncoder
+from alarmnet.alarm_specs import DEFAULT_ALARMS, AlarmSpec
 from alarmnet.comparison import keep_columns
 from alarmnet.detectors import BaseDetector
-from alarmnet.detectors.readers import READERS, Reader
 from benchmarks.few_label_tables import TABLES, Halves
 
 NORMAL_ROWS = 2_000
@@ -135,25 +134,28 @@ ABLATIONS: dict[str, dict[str, Any]] = {
 }
 """A3's defaults, each with one part left out."""
 
-_first, _linear, _hidden = READERS["both"]
-ALARMS: dict[str, tuple[Reader, ...]] = {
+_first, _linear, _hidden = DEFAULT_ALARMS["both"]
+ALARMS: dict[str, tuple[AlarmSpec, ...]] = {
     "no linear alarm": (_first, replace(_hidden, share=1.0)),
     "no hidden layer on inputs": (_first, replace(_linear, share=1.0)),
-    "labels not doubted": (_first, replace(_linear, doubts=False), replace(_hidden, doubts=False)),
-    "as with few": tuple(replace(reader, eases=False, known_at_once=32) for reader in READERS["both"]),
+    "labels not doubted": (
+        _first,
+        replace(_linear, robust_to_unlabelled=False),
+        replace(_hidden, robust_to_unlabelled=False),
+    ),
+    "as with few": tuple(
+        replace(spec, relaxes_with_labels=False, known_at_once=32) for spec in DEFAULT_ALARMS["both"]
+    ),
     "odds not bounded": (replace(_first, bounded=False, share=0.25), _linear, _hidden),
 }
 """Other alarms than the defaults'."""
 
 
-def _detector(
-    kind: type[BaseDetector], alarms: tuple[Reader, ...] = READERS["both"], **parameters: Any
-) -> Callable[[Draw, int], np.ndarray]:
+def _detector(kind: type[BaseDetector], **parameters: Any) -> Callable[[Draw, int], np.ndarray]:
     def scores(data: Draw, seed: int) -> np.ndarray:
-        with patch.dict(READERS, both=alarms):
-            detector = kind(random_state=seed, **parameters)
-            keep_columns(detector, as_they_stand(data.X))
-            return np.asarray(detector.fit(data.X, data.y).decision_function(data.judged))
+        detector = kind(random_state=seed, **parameters)
+        keep_columns(detector, as_they_stand(data.X))
+        return np.asarray(detector.fit(data.X, data.y).decision_function(data.judged))
 
     return scores
 
@@ -161,7 +163,7 @@ def _detector(
 METHODS: dict[str, Callable[[Draw, int], np.ndarray]] = {
     "A3": _detector(A3Detector),
     **{f"A3, {name}": _detector(A3Detector, **parameters) for name, parameters in ABLATIONS.items()},
-    **{f"A3, {name}": _detector(A3Detector, alarms) for name, alarms in ALARMS.items()},
+    **{f"A3, {name}": _detector(A3Detector, alarms=alarms) for name, alarms in ALARMS.items()},
     "ConvA3": _detector(ConvA3Detector),
     "ConvA3, no alarms on inputs": _detector(ConvA3Detector, input_alarms=False),
     "isolation forest": isolation_forest,

@@ -23,16 +23,15 @@ from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
-from unittest.mock import patch
 
 import numpy as np
 import torch
 from experiments.provenance import provenance
 
 from alarmnet import A3Detector, AlarmnetWarning, ConvA3Detector, Schedule
+from alarmnet.alarm_specs import DEFAULT_ALARMS, AlarmSpec, Reads
 from alarmnet.blocks import block_size
 from alarmnet.detectors import BaseDetector
-from alarmnet.detectors.readers import READERS
 from alarmnet.training import Progress
 from benchmarks.products import Products, processor_clock, seconds_of, set_threads
 
@@ -41,9 +40,21 @@ NSL_KDD_COLUMNS = 122
 Make = Callable[[Schedule], BaseDetector]
 
 
+def alike(reads: Reads, schedule: Schedule) -> tuple[AlarmSpec, ...]:
+    """The default alarms, as long as the schedule and watching nothing."""
+    return tuple(
+        replace(
+            spec,
+            relaxes_with_labels=False,
+            schedule=replace(spec.schedule, steps=schedule.steps, patience=None),
+        )
+        for spec in DEFAULT_ALARMS[reads]
+    )
+
+
 def a3(schedule: Schedule) -> A3Detector:
-    """The defaults, whose alarms have their own schedules."""
-    return A3Detector(target_schedule=schedule, random_state=0)
+    """The defaults."""
+    return A3Detector(target_schedule=schedule, alarms=alike("both", schedule), random_state=0)
 
 
 def published(schedule: Schedule) -> A3Detector:
@@ -53,7 +64,7 @@ def published(schedule: Schedule) -> A3Detector:
 
 def conv(schedule: Schedule) -> ConvA3Detector:
     """The defaults of the convolutional detector."""
-    return ConvA3Detector(schedule=schedule, random_state=0)
+    return ConvA3Detector(schedule=schedule, input_alarms=alike("inputs", schedule), random_state=0)
 
 
 CASES: dict[str, tuple[Make, tuple[int, ...], int]] = {
@@ -73,27 +84,11 @@ def data_of(shape: tuple[int, ...], rows: int = ROWS) -> tuple[np.ndarray, np.nd
     return X, (np.arange(rows) % 100 == 0).astype(int)
 
 
-@contextmanager
-def alarms_as_long_as(schedule: Schedule) -> Iterator[None]:
-    """Let alarms that have schedules of their own take as many steps, watching nothing, and train alike else."""
-    alike = {
-        reads: tuple(
-            replace(
-                reader, eases=False, schedule=replace(reader.schedule, steps=schedule.steps, patience=None)
-            )
-            for reader in readers
-        )
-        for reads, readers in READERS.items()
-    }
-    with patch.dict(READERS, alike):
-        yield
-
-
 def recorded(make: Make, X: np.ndarray, y: np.ndarray, batch_size: int) -> dict[str, Products]:
     """The products of the second of two steps, by the name of what is trained."""
     found: dict[str, Products] = {}
     schedule = Schedule(steps=2, batch_size=batch_size)
-    with alarms_as_long_as(schedule), Products() as products:
+    with Products() as products:
 
         def note(state: Progress) -> None:
             if state.step == state.steps:
@@ -131,8 +126,7 @@ def step_ratios(make: Make, shape: tuple[int, ...], batch_size: int) -> Iterator
         began = processor_clock()
 
     schedule = Schedule(steps=TURNS * STEPS_A_TURN, batch_size=batch_size)
-    with alarms_as_long_as(schedule):
-        make(schedule).set_params(verbose=note).fit(X, y)
+    make(schedule).set_params(verbose=note).fit(X, y)
     for name, found in turns.items():
         step, *floors = np.median(found[1:], axis=0)  # the first turn has what comes before a training
         what = {"what": f"{name} step", "threads": products[name].threads}
@@ -156,8 +150,7 @@ def scoring_ratio(make: Make, shape: tuple[int, ...], batch_size: int) -> Iterat
     """Scoring 4,096 rows at once, from the rows and from encoded rows, and the bare products."""
     X, y = data_of(shape)
     schedule = Schedule(steps=2, batch_size=batch_size)
-    with alarms_as_long_as(schedule):
-        detector = make(schedule).fit(X, y)
+    detector = make(schedule).fit(X, y)
     X = X[:4096]
     rows = detector.encoder_.store(X, torch.device("cpu"))
     with Products() as products:
@@ -261,11 +254,6 @@ def every_core(wanted: bool) -> Iterator[None]:
             os.environ["OMP_NUM_THREADS"] = before
 
 
-def _fit(detector: BaseDetector, schedule: Schedule, X: np.ndarray, y: np.ndarray) -> None:
-    with alarms_as_long_as(schedule):
-        detector.fit(X, y)
-
-
 def _score_ten_times(detector: BaseDetector, X: np.ndarray) -> None:
     for _ in range(10):
         detector.logits(X)
@@ -277,7 +265,7 @@ def _tasks() -> Iterator[tuple[str, Callable[[], object]]]:
     for name, make, batch_size in (("A3, defaults", a3, 128), ("A3, paper's networks", published, 256)):
         schedule = Schedule(steps=100, batch_size=batch_size)
         detector = make(schedule)
-        yield f"{name}: fitting", partial(_fit, detector, schedule, X, y)
+        yield f"{name}: fitting", partial(detector.fit, X, y)
         yield f"{name}: scoring", partial(_score_ten_times, detector, X)
 
 

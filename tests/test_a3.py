@@ -214,7 +214,7 @@ def test_without_known_anomalies_one_alarm_is_trained(small: Make, rows: Floats)
 
 
 def test_alarms_on_inputs_alone_want_known_anomalies(small: Make, rows: Floats) -> None:
-    with pytest.raises(InputError, match="learns from known anomalies alone"):
+    with pytest.raises(InputError, match="learn from known anomalies alone"):
         small(reads="inputs").fit(rows)
 
 

@@ -9,7 +9,7 @@ from torch import nn
 from torch.nn import functional
 
 from alarmnet import ConvAlarm, DenseAlarm
-from alarmnet.alarms import AlarmNetworks, DenseAlarmNetwork, alarm_loss
+from alarmnet.alarms import AlarmMixture, DenseAlarmNetwork, alarm_loss
 from alarmnet.formats.alarms import MeanAlarms
 from alarmnet.layers import materialise
 
@@ -42,7 +42,7 @@ def test_one_logit_a_row() -> None:
 
 def test_alarms_side_by_side_read_the_first_numbers_and_add_their_odds() -> None:
     narrow, wide = built(DenseAlarm(hidden=(8, 4)), 3), built(DenseAlarm(hidden=(8, 4)), 6)
-    pair = AlarmNetworks([narrow, wide], torch.tensor([0.5, 2.0]), NONE, NONE)
+    pair = AlarmMixture([narrow, wide], torch.tensor([0.5, 2.0]), NONE, NONE)
     batch = torch.rand(5, 6)
     torch.testing.assert_close(pair(batch), torch.stack([narrow(batch[:, :3]), wide(batch)]))
     odds = 0.5 * narrow(batch[:, :3]).exp() + 2 * wide(batch).exp()
@@ -51,7 +51,7 @@ def test_alarms_side_by_side_read_the_first_numbers_and_add_their_odds() -> None
 
 def test_an_alarm_reads_from_where_it_starts() -> None:
     first, second = built(DenseAlarm(hidden=(8, 4)), 3), built(DenseAlarm(hidden=()), 2)
-    pair = AlarmNetworks([first, second], torch.ones(2), torch.tensor([0, 3]), torch.zeros(2))
+    pair = AlarmMixture([first, second], torch.ones(2), torch.tensor([0, 3]), torch.zeros(2))
     assert pair.width == 5
     batch = torch.rand(4, 5)
     torch.testing.assert_close(pair(batch), torch.stack([first(batch[:, :3]), second(batch[:, 3:])]))
@@ -59,7 +59,7 @@ def test_an_alarm_reads_from_where_it_starts() -> None:
 
 def test_bounded_odds_stay_below_their_share_and_in_order() -> None:
     alarms = [DenseAlarm(hidden=(1,)).build(3), DenseAlarm(hidden=(1,)).build(3)]
-    both = AlarmNetworks(
+    both = AlarmMixture(
         alarms, torch.tensor([10.0, 1.0]), torch.zeros(2, dtype=torch.int64), torch.tensor([1.0, 0.0])
     )
     both.forward = lambda features: features  # type: ignore[method-assign]
@@ -85,7 +85,7 @@ def test_without_shares_scores_are_averaged() -> None:
 )
 def test_very_sure_alarms_have_a_finite_logit(shares: torch.Tensor | None, expected: list[float]) -> None:
     alarms = [DenseAlarm(hidden=(1,)).build(3)] * 2
-    pair = MeanAlarms(alarms) if shares is None else AlarmNetworks(alarms, shares, NONE, NONE)
+    pair = MeanAlarms(alarms) if shares is None else AlarmMixture(alarms, shares, NONE, NONE)
     pair.forward = lambda features: features  # type: ignore[method-assign]
     logits = pair.logits(torch.tensor([[200.0, 200.0, -200.0], [300.0, -300.0, -300.0]]))
     torch.testing.assert_close(logits, torch.tensor(expected), atol=0.1, rtol=0)

@@ -31,9 +31,9 @@ import pytest
 from click.testing import CliRunner
 
 import alarmnet
+from alarmnet.alarm_specs import AlarmSpec
 from alarmnet.cli import main
 from alarmnet.detectors import a3
-from alarmnet.detectors.readers import Reader
 from alarmnet.training import Schedule
 
 SHORT = Schedule(steps=3, batch_size=64, learning_rate=1e-2)
@@ -46,7 +46,7 @@ PROGRAM = (sys.executable, "-c", "from alarmnet.cli import main; main()")
 def _short_training() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(a3, "target_schedule", lambda rows: SHORT)
-        patch.setattr(Reader, "schedule_for", lambda self, rows, known: SHORT)
+        patch.setattr(AlarmSpec, "schedule_for", lambda self, rows, known: SHORT)
         yield
 
 
@@ -554,7 +554,7 @@ def test_50_options_out_of_range_are_refused(
 
 def test_51_training_that_diverges_is_an_error(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     wild = Schedule(steps=30, learning_rate=1e30)
-    monkeypatch.setattr(Reader, "schedule_for", lambda self, rows, known: wild)
+    monkeypatch.setattr(AlarmSpec, "schedule_for", lambda self, rows, known: wild)
     desk.write(table()).refused(
         "fit", "Error: the loss of the alarm network is no longer finite", "lower its"
     )

@@ -32,11 +32,11 @@ from alarmnet import (
     load,
 )
 from alarmnet._atomic import atomic_path, remove_strays
+from alarmnet.alarm_specs import AlarmSpec
 from alarmnet.checkpoints import Checkpoint, Identity, Stage, kept_steps, open_checkpoint
 from alarmnet.cli import main
 from alarmnet.detectors import BaseDetector, a3, identity
 from alarmnet.detectors.files import arrays_of
-from alarmnet.detectors.readers import Reader
 from alarmnet.persistence import read_file, write_file
 from alarmnet.training import Progress, TrainingContext, train
 
@@ -321,7 +321,7 @@ def run(*arguments: object, code: int = 0) -> Result:
 def table(tmp_path: Path, rows: Rows, labels: Rows, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The rows as a file, and training that is short."""
     monkeypatch.setattr(a3, "target_schedule", lambda rows: WATCHED)
-    monkeypatch.setattr(Reader, "schedule_for", lambda self, rows, known: WATCHED)
+    monkeypatch.setattr(AlarmSpec, "schedule_for", lambda self, rows, known: WATCHED)
     path = tmp_path / "train.csv"
     pd.DataFrame(rows, columns=list("abcde")).assign(label=labels).to_csv(path, index=False)
     return path

@@ -13,10 +13,10 @@ import pytest
 from click.testing import CliRunner, Result
 
 import alarmnet
+from alarmnet.alarm_specs import AlarmSpec
 from alarmnet.cli import COMMANDS, datasets, main, terminal
 from alarmnet.cli.labels import Labelling
 from alarmnet.detectors import DETECTORS, A3Detector, a3, conv_a3
-from alarmnet.detectors.readers import Reader
 from alarmnet.training import Schedule
 
 DOCS = Path(__file__).parents[1] / "docs" / "command-line.md"
@@ -55,7 +55,7 @@ def table(rows: int = 150, *, seed: int = 0) -> pd.DataFrame:
 def _short_training() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(a3, "target_schedule", lambda rows: SHORT)
-        patch.setattr(Reader, "schedule_for", lambda self, rows, known: SHORT)
+        patch.setattr(AlarmSpec, "schedule_for", lambda self, rows, known: SHORT)
         patch.setattr(conv_a3, "joint_schedule", lambda rows, shape: SHORT)
         yield
 

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 import alarmnet
+from alarmnet.alarm_specs import AlarmSpec
 from alarmnet.cli import main
 from alarmnet.detectors import DETECTORS, a3, conv_a3
-from alarmnet.detectors.readers import Reader
 from alarmnet.training import Schedule
 
 SHORT = Schedule(steps=20, batch_size=64, learning_rate=1e-2)
@@ -63,7 +63,7 @@ def labels() -> pd.DataFrame:
 def _short_training() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(a3, "target_schedule", lambda rows: SHORT)
-        patch.setattr(Reader, "schedule_for", lambda self, rows, known: SHORT)
+        patch.setattr(AlarmSpec, "schedule_for", lambda self, rows, known: SHORT)
         patch.setattr(conv_a3, "joint_schedule", lambda rows, shape: SHORT)
         yield
 

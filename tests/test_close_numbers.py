@@ -16,7 +16,7 @@ from alarmnet._columns import Scaling
 from alarmnet.baselines import BASELINES
 from alarmnet.detectors import load
 from alarmnet.errors import InputError
-from alarmnet.pieces import Pieces
+from alarmnet.piecewise import PiecewiseLinearEncoding
 from alarmnet.training import Schedule
 
 pytestmark = pytest.mark.filterwarnings("ignore::alarmnet.errors.AlarmnetWarning")
@@ -63,11 +63,11 @@ def test_what_is_encoded_and_cut_into_pieces_is_finite(column: Floats, scaling: 
     assert np.isfinite(encoder.transform(far)).all()
     again = TableEncoder.from_dict(encoder.to_dict())
     assert again.transform(column[:, None]).tobytes() == encoded.tobytes()
-    pieces = Pieces.learned_from(torch.from_numpy(encoded))
+    pieces = PiecewiseLinearEncoding.learned_from(torch.from_numpy(encoded))
     for rows in (encoded, encoder.transform(far)):
         assert torch.isfinite(pieces(torch.from_numpy(rows))).all()
     stored = {name: array.numpy() for name, array in pieces.state_dict().items()}
-    assert len(Pieces.stored(stored, "", 1)) == len(pieces)
+    assert len(PiecewiseLinearEncoding.stored(stored, "", 1)) == len(pieces)
 
 
 def close_columns(seed: int) -> dict[str, Floats]:

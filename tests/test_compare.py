@@ -21,13 +21,13 @@ from rich.console import Console
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from alarmnet import InputError, Schedule, TrainingDivergedError
+from alarmnet.alarm_specs import AlarmSpec
 from alarmnet.baselines import IsolationForestBaseline
 from alarmnet.cli import compare, main, measured
 from alarmnet.cli.labels import Labelling
 from alarmnet.cli.measured import Outcome, Task
 from alarmnet.comparison import METHODS, FoldResult, folds_of, judge
 from alarmnet.detectors import a3
-from alarmnet.detectors.readers import Reader
 
 ROOT = Path(__file__).parents[1]
 LABELS = ("--label", "class", "--anomaly", "fraud")
@@ -121,7 +121,7 @@ def unchanged_process() -> Iterator[None]:
 @pytest.mark.usefixtures("unchanged_process")
 def test_a_process_sends_its_memory_and_its_folds(table: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(a3, "target_schedule", lambda rows: SHORT)
-    monkeypatch.setattr(Reader, "schedule_for", lambda self, rows, known: SHORT)
+    monkeypatch.setattr(AlarmSpec, "schedule_for", lambda self, rows, known: SHORT)
     receiving, sending = multiprocessing.Pipe(duplex=False)
     measured._work(task(table, method="a3"), sending)
     sending.close()

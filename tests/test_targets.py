@@ -18,7 +18,7 @@ from alarmnet import (
 )
 from alarmnet.layers import drawing_from, materialise
 from alarmnet.targets import TARGETS, Target, TargetNetwork
-from alarmnet.targets.strided import StridedAutoencoderNetwork
+from alarmnet.targets.e2e import StridedAutoencoderNetwork
 from alarmnet.targets.vae import VariationalAutoencoderNetwork
 
 

@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from alarmnet.alarm_specs import AlarmSpec
     from alarmnet.alarms import ConvAlarm, DenseAlarm
     from alarmnet.detectors import A3Detector, ConvA3Detector, load
     from alarmnet.errors import (
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from alarmnet.training import Schedule
 
 _HOMES = {
+    "alarm_specs": ("AlarmSpec",),
     "alarms": ("ConvAlarm", "DenseAlarm"),
     "detectors": ("A3Detector", "ConvA3Detector", "load"),
     "errors": (
@@ -60,6 +62,7 @@ _HOMES = {
 
 __all__ = [
     "A3Detector",
+    "AlarmSpec",
     "AlarmnetError",
     "AlarmnetWarning",
     "ColumnSwap",

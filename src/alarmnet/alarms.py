@@ -80,7 +80,7 @@ class DenseAlarmNetwork(nn.Module):
         return logits.squeeze(1)
 
 
-class AlarmNetworks(nn.Module):
+class AlarmMixture(nn.Module):
     """Alarms side by side, each reading some numbers of a row.
 
     Parameters
@@ -128,6 +128,10 @@ class AlarmNetworks(nn.Module):
         each: Tensor = self(features)
         each = torch.where(self.bounded[:, None] > 0, log_bounded_odds(each), each)
         return (each + self.shares.log()[:, None]).logsumexp(0)
+
+    def with_bounded(self, features: Tensor, other: Tensor, *, share: float) -> Tensor:
+        """The logit of all alarms and of another one (B,), whose logits `other` (B,) count at most a share."""
+        return torch.logaddexp(self.logits(features), log_bounded_odds(other) + math.log(share))
 
 
 def log_bounded_odds(logits: Tensor) -> Tensor:

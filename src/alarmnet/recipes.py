@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from alarmnet.alarm_specs import AlarmSpec
 from alarmnet.alarms import ConvAlarm, DenseAlarm
 from alarmnet.generators import GENERATORS
 from alarmnet.targets import TARGETS
@@ -13,7 +14,7 @@ from alarmnet.training import Schedule
 
 RECIPES: dict[str, type[Any]] = {
     recipe.__name__: recipe
-    for recipe in (*TARGETS.values(), *GENERATORS.values(), DenseAlarm, ConvAlarm, Schedule)
+    for recipe in (*TARGETS.values(), *GENERATORS.values(), DenseAlarm, ConvAlarm, Schedule, AlarmSpec)
 }
 """Every value that a model file may name; nothing else is ever made from a file."""
 

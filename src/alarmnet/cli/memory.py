@@ -9,12 +9,12 @@ from pathlib import Path
 import pyarrow as pa
 
 from alarmnet._containers import decoded
+from alarmnet.alarm_specs import DEFAULT_ALARMS
 from alarmnet.detectors.a3 import WIDEST
 from alarmnet.detectors.alarm_training import KEPT_ACTIVATIONS
-from alarmnet.detectors.readers import READERS
 from alarmnet.detectors.roles import VALIDATION_ROWS
 from alarmnet.errors import InputError
-from alarmnet.pieces import SHARES
+from alarmnet.piecewise import SHARES
 from alarmnet.preprocessing import TableEncoder
 from alarmnet.targets.dense import suggested_hidden
 
@@ -49,7 +49,7 @@ def _passing_bytes(columns: Sequence[pa.ChunkedArray]) -> int:
     read = sum(_encoded_width(column) * (1 if _is_text(column.type) else 1 + pieces) for column in columns)
     first, *_ = suggested_hidden(WIDEST)
     weights = read * (
-        2 * first + sum(reader.shape.hidden[0] for reader in READERS["inputs"] if reader.shape.hidden)
+        2 * first + sum(spec.shape.hidden[0] for spec in DEFAULT_ALARMS["inputs"] if spec.shape.hidden)
     )
     return FLOAT32_BYTES * (TIMES_WEIGHTS * weights + TIMES_BATCH * read)
 

@@ -1,7 +1,7 @@
 """A3: an alarm network reads the hidden activations of a frozen target (A3, section 3)."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from os import PathLike
 from typing import Any, ClassVar, Literal, Self
@@ -13,17 +13,26 @@ from torch import Tensor
 
 from alarmnet._random import torch_generator
 from alarmnet._validation import check_choice, check_real, check_type
+from alarmnet.alarm_specs import (
+    DEFAULT_ALARMS,
+    PARTS_READ,
+    PATIENCE,
+    AlarmSpec,
+    Reads,
+    check_alarms,
+    parts_of,
+    side_by_side,
+)
 from alarmnet.alarms import DenseAlarm
 from alarmnet.detectors.a3_scorer import A3Scorer, read_parts
 from alarmnet.detectors.alarm_training import AlarmTraining
 from alarmnet.detectors.base import BaseDetector
 from alarmnet.detectors.data import MEASURED_BY, TrainingData
-from alarmnet.detectors.readers import PARTS_READ, PATIENCE, READERS, Reads, side_by_side
 from alarmnet.errors import InputError
 from alarmnet.formats import stored_alarms
 from alarmnet.generators import GaussianNoise, Generator
 from alarmnet.layers import materialise
-from alarmnet.pieces import Pieces
+from alarmnet.piecewise import PiecewiseLinearEncoding
 from alarmnet.preprocessing import TableEncoder
 from alarmnet.targets import ConvAutoencoder, DenseAutoencoder, Target, TargetNetwork
 from alarmnet.targets.dense import suggested_hidden
@@ -77,6 +86,8 @@ class A3Detector(BaseDetector):
         reads, and could not reconstruct; `"inputs"`, which the target reads, by two alarms; or `"both"`: one
         alarm on activations and two on inputs, whose odds are summed, the first's bounded. The first finds
         anomalies unlike the known ones, the others their like. Without known anomalies there is the first alone.
+    alarms
+        The alarms to train, `AlarmSpec`s; None: those that `reads` names.
     generated_weight
         The paper's lambda: the weight of the counterexamples' loss beside the normal rows'. Alarms on inputs see
         none.
@@ -160,6 +171,7 @@ class A3Detector(BaseDetector):
         generator: Generator | Callable[[Tensor], Tensor] | None = None,
         alarm: DenseAlarm | None = None,
         reads: Reads = "both",
+        alarms: Sequence[AlarmSpec] | None = None,
         generated_weight: float = 1.0,
         known_weight: float | None = 1.0,
         blend: float = 1.0,
@@ -180,6 +192,7 @@ class A3Detector(BaseDetector):
         self.generator = generator
         self.alarm = alarm
         self.reads = reads
+        self.alarms = alarms
         self.generated_weight = generated_weight
         self.known_weight = known_weight
         self.blend = blend
@@ -236,7 +249,9 @@ class A3Detector(BaseDetector):
         check_type(self, "alarm", self.alarm, DenseAlarm)
         check_type(self, "target_schedule", self.target_schedule, Schedule)
         check_type(self, "alarm_schedule", self.alarm_schedule, Schedule)
-        check_choice(self, "reads", self.reads, tuple(READERS))
+        check_choice(self, "reads", self.reads, tuple(DEFAULT_ALARMS))
+        if self.alarms is not None:
+            check_alarms(self, "alarms", self.alarms, reads=("activations", "inputs", "everything"))
         check_real(self, "generated_weight", self.generated_weight, 0, open_ends=False)
         check_real(self, "shift_weight", self.shift_weight, 0, open_ends=False)
         check_real(self, "blend", self.blend, 0, 1, open_ends=False)
@@ -245,29 +260,36 @@ class A3Detector(BaseDetector):
 
     def _validation_share(self) -> float:
         target = self.target_schedule or target_schedule(1)
-        alarms = [self.alarm_schedule or reader.schedule for reader in READERS[self.reads]]
+        alarms = [self.alarm_schedule or spec.schedule for spec in self._specs()]
         watched = any(schedule.patience for schedule in (target, *alarms))
         return VALIDATION_SHARE if watched else 0.0
+
+    def _specs(self, *, known: bool = True) -> list[AlarmSpec]:
+        """The alarms to train, where anomalies are known or not."""
+        alarms = self.alarms or DEFAULT_ALARMS[self.reads]
+        return [spec for spec in alarms if spec.uses_synthetic or known]
 
     def _default_encoder(self) -> TableEncoder:
         return TableEncoder(scaling="minmax")
 
     def _build_scorer(self, shape: tuple[int, ...], weights: Mapping[str, NDArray[Any]]) -> A3Scorer:
         cut = f"{PIECES}columns" in weights
-        pieces = Pieces.stored(weights, PIECES, shape[0]) if cut else None
+        pieces = PiecewiseLinearEncoding.stored(weights, PIECES, shape[0]) if cut else None
         target = self._target_for(shape, pieces)
         alarm = stored_alarms(weights, "alarm.", self.alarm)
-        parts = PARTS_READ[self.reads]
-        if self.reads == "both" and not alarm.starts.any():
+        parts = parts_of(self._specs(known=bool(self.label_counts_["anomaly"])))
+        if self.alarms is None and self.reads == "both" and not alarm.starts.any():
             parts = PARTS_READ["activations" if len(alarm.alarms) == 1 else "everything"]
         return A3Scorer(target, alarm, parts)
 
     def _build_target(self, data: TrainingData) -> TargetNetwork:
         cut = self.target is None and len(data.rows.shape) == 1
-        pieces = Pieces.learned_from(data.rows.take(data.usual(MEASURED_BY))) if cut else None
+        pieces = (
+            PiecewiseLinearEncoding.learned_from(data.rows.take(data.usual(MEASURED_BY))) if cut else None
+        )
         return self._target_for(data.rows.shape, pieces)
 
-    def _target_for(self, shape: tuple[int, ...], pieces: Pieces | None) -> TargetNetwork:
+    def _target_for(self, shape: tuple[int, ...], pieces: PiecewiseLinearEncoding | None) -> TargetNetwork:
         if pieces is None:
             recipe = self.target or (DenseAutoencoder() if len(shape) == 1 else ConvAutoencoder())
             return recipe.build(shape)
@@ -303,10 +325,11 @@ class A3Detector(BaseDetector):
         )
 
     def _check_anomalies(self, data: TrainingData) -> None:
-        if self.reads == "inputs" and not len(data.known):
+        if not self._specs(known=bool(len(data.known))):
             raise InputError(
-                'reads="inputs" learns from known anomalies alone, and no row is labelled anomalous: label some, '
-                'or take reads="both"'
+                "alarms on inputs learn from known anomalies alone, and no row is labelled anomalous: label some, "
+                'or take reads="both"',
+                code="no_anomalies",
             )
         data.check_anomalies(self.generated_weight)
 
@@ -323,13 +346,12 @@ class A3Detector(BaseDetector):
             shape=self.alarm,
             schedule=self.alarm_schedule,
         )
-        readers = [reader for reader in READERS[self.reads] if reader.hears_noise or len(data.known)]
+        specs = self._specs(known=bool(len(data.known)))
         alarms = []
-        for reader in readers:
-            read = torch.no_grad()(partial(read_parts, target, parts=PARTS_READ[reader.reads]))
-            alarm, self.history_[reader.name] = training.train(reader, read)
-            if reader.bounded and len(readers) > 1:
+        for spec in specs:
+            read = torch.no_grad()(partial(read_parts, target, parts=PARTS_READ[spec.reads]))
+            alarm, self.history_[spec.name] = training.train(spec, read)
+            if spec.bounded and len(specs) > 1:
                 training.bound(alarm, read)
             alarms.append(alarm)
-        together = self.reads if len(alarms) > 1 else readers[0].reads
-        return A3Scorer(target, side_by_side(readers, alarms), PARTS_READ[together])
+        return A3Scorer(target, side_by_side(specs, alarms), parts_of(specs))

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from torch import Tensor
 
 from alarmnet.activations import flattened
-from alarmnet.alarms import AlarmNetworks
-from alarmnet.detectors.readers import Part
+from alarmnet.alarm_specs import Part
+from alarmnet.alarms import AlarmMixture
 from alarmnet.detectors.scorer import Scorer
 from alarmnet.errors import ModelFileError
 from alarmnet.targets import TargetNetwork
@@ -23,7 +23,7 @@ class A3Scorer(Scorer):
         What the alarms read together, in order.
     """
 
-    def __init__(self, target: TargetNetwork, alarm: AlarmNetworks, parts: Sequence[Part]) -> None:
+    def __init__(self, target: TargetNetwork, alarm: AlarmMixture, parts: Sequence[Part]) -> None:
         super().__init__()
         self.target, self.alarm, self.parts = target, alarm, tuple(parts)
 

@@ -8,11 +8,11 @@ import torch
 from torch import Tensor, nn
 
 from alarmnet._random import torch_generator
+from alarmnet.alarm_specs import AlarmSpec
 from alarmnet.alarms import DenseAlarm, DenseAlarmNetwork, alarm_loss
 from alarmnet.blocks import block_size
 from alarmnet.detectors.data import MEASURED_BY, TrainingData
 from alarmnet.detectors.lesson import Lesson
-from alarmnet.detectors.readers import Reader
 from alarmnet.generators import Generator, as_generator
 from alarmnet.layers import materialise
 from alarmnet.row_store import RowStore, rows_at
@@ -60,7 +60,7 @@ class AlarmTraining:
     generator, generated_weight, shift_weight, known_weight, blend
         The detector's parameters, as `A3Detector` describes them.
     shape, schedule
-        The user's; None: each reader has its own.
+        The user's; None: each spec has its own.
     """
 
     data: TrainingData
@@ -74,13 +74,13 @@ class AlarmTraining:
     shape: DenseAlarm | None = None
     schedule: Schedule | None = None
 
-    def train(self, reader: Reader, read: Read) -> tuple[DenseAlarmNetwork, list[dict[str, float]]]:
+    def train(self, spec: AlarmSpec, read: Read) -> tuple[DenseAlarmNetwork, list[dict[str, float]]]:
         """Train one alarm on what it reads."""
-        data, name = self.data, reader.name
-        schedule = self.schedule or reader.schedule_for(
+        data, name = self.data, spec.name
+        schedule = self.schedule or spec.schedule_for(
             len(data.normal), len(data.known) + len(data.validation_known)
         )
-        loss = AlarmLoss(self, reader, read, watches=bool(schedule.patience))
+        loss = AlarmLoss(self, spec, read, watches=bool(schedule.patience))
         history = train(
             loss.alarm,
             loss,
@@ -107,25 +107,25 @@ class AlarmLoss:
 
     Parameters
     ----------
-    training, reader, read
+    training, spec, read
         What it learns from, which alarm it is, and what it reads of rows.
     watches
         Whether held-out rows say when to stop; else they are learned from too.
     """
 
-    def __init__(self, training: AlarmTraining, reader: Reader, read: Read, *, watches: bool) -> None:
-        self._training, self._reader, self._read = training, reader, read
+    def __init__(self, training: AlarmTraining, spec: AlarmSpec, read: Read, *, watches: bool) -> None:
+        self._training, self._spec, self._read = training, spec, read
         self._data = data = training.data
         kept = looked_up(data.rows, read)
         normal, known, self.watched = _parts(data, watches=watches)
-        hears = reader.hears_noise and training.generated_weight
+        hears = spec.uses_synthetic and training.generated_weight
         self.lesson = Lesson(
             data,
             normal,
             known,
             read=kept,
-            known_at_once=reader.known_at_once,
-            blend=training.blend if reader.blends else 0.0,
+            known_at_once=spec.known_at_once,
+            blend=training.blend if spec.blends else 0.0,
             weighted=training.known_weight is not None,
             generator=as_generator(training.generator) if hears else None,
             seed=training.seed,
@@ -139,13 +139,13 @@ class AlarmLoss:
         rows, labels = self.lesson.rows(index)
         heard = self.lesson.known(rows)
         beside = len(heard)
-        if self._reader.hears_noise:
+        if self._spec.uses_synthetic:
             generated = self.lesson.counterexamples(self._data.rows.take(rows))
             if len(generated):
                 heard = torch.cat([heard, self._read(generated)])
         sizes = [len(rows), beside - len(rows), len(heard) - beside]
         real, known, generated = self.alarm(heard).split(sizes)
-        doubted = self._data.unlabelled[rows].to(real.device) if self._reader.doubts else None
+        doubted = self._data.unlabelled[rows].to(real.device) if self._spec.robust_to_unlabelled else None
         return self._loss(real, labels, known, generated, doubted=doubted)
 
     def held_out(self) -> Tensor:
@@ -158,9 +158,9 @@ class AlarmLoss:
 
     def _built(self, width: int) -> DenseAlarmNetwork:
         """An alarm with its first weights."""
-        training, reader = self._training, self._reader
-        alarm = (training.shape or reader.shape).build(width)
-        materialise(alarm, torch_generator(training.seed, f"{reader.name} weights"))
+        training, spec = self._training, self._spec
+        alarm = (training.shape or spec.shape).build(width)
+        materialise(alarm, torch_generator(training.seed, f"{spec.name} weights"))
         if not alarm.hidden:
             nn.init.zeros_(alarm.output.weight)
         return alarm.to(self._data.rows.device)

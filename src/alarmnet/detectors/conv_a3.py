@@ -2,7 +2,7 @@
 
 import copy
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from os import PathLike
 from typing import Any, ClassVar, Literal, Self, cast
@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from alarmnet._random import torch_generator
 from alarmnet._validation import check_choice, check_real, check_type
+from alarmnet.alarm_specs import DEFAULT_ALARMS, AlarmSpec, check_alarms
 from alarmnet.alarms import ConvAlarm
 from alarmnet.detectors.alarm_training import AlarmTraining, speaks_above
 from alarmnet.detectors.base import BaseDetector
@@ -36,7 +37,7 @@ from alarmnet.layers import materialise
 from alarmnet.preprocessing import TableEncoder
 from alarmnet.row_store import RowStore
 from alarmnet.targets import StridedAutoencoder, TargetNetwork
-from alarmnet.targets.strided import StridedAutoencoderNetwork
+from alarmnet.targets.e2e import StridedAutoencoderNetwork
 from alarmnet.training import ProgressFunction, Schedule, TrainingContext, train
 
 VALIDATION_SHARE = 0.1
@@ -105,7 +106,7 @@ class ConvA3Detector(BaseDetector):
     input_alarms
         Whether, on tables with known anomalies, the alarms that `A3Detector` has on inputs learn beside, on the
         encoded columns and their pieces, as long and with as much blending as there; all alarms' odds are added,
-        those of the one on activations bounded. The paper has none.
+        those of the one on activations bounded. The paper has none. `AlarmSpec`s are trained instead of those.
     blend
         A known anomaly is shown blended with a normal row, of which it takes a share between 0 and this, drawn
         anew each time; 0 shows it as it is. It works where `known_weight` is a number, and for the alarm on
@@ -183,7 +184,7 @@ class ConvA3Detector(BaseDetector):
         generator: Generator | Callable[[Tensor], Tensor] | None = None,
         generated_weight: float | None = None,
         known_weight: float | None = 1.0,
-        input_alarms: bool = True,
+        input_alarms: bool | Sequence[AlarmSpec] = True,
         blend: float = 0.0,
         schedule: Schedule | None = None,
         encoder: TableEncoder | None = None,
@@ -269,7 +270,8 @@ class ConvA3Detector(BaseDetector):
         check_type(self, "alarm", self.alarm, ConvAlarm)
         check_type(self, "generator", self.generator, Generator, Callable)  # type: ignore[arg-type]
         check_type(self, "schedule", self.schedule, Schedule)
-        check_choice(self, "input_alarms", self.input_alarms, (True, False))
+        if not isinstance(self.input_alarms, bool):
+            check_alarms(self, "input_alarms", self.input_alarms, reads=("inputs",))
         check_choice(self, "reads", self.reads, ("encoder", "both"))
         check_choice(self, "scored_by", self.scored_by, SCORES)
         check_real(self, "alarm_weight", self.alarm_weight, 0)
@@ -342,7 +344,7 @@ class ConvA3Detector(BaseDetector):
         if not (self.input_alarms and len(data.rows.shape) == 1 and len(data.known)):
             return scorer
         training = AlarmTraining(data=data, seed=self.seed_, context=context, known_weight=self.known_weight)
-        inputs = InputAlarms.trained(training, self.history_)
+        inputs = InputAlarms.trained(training, self._input_specs(), self.history_)
         usual = data.usual(MEASURED_BY)
         for scored_by, above in zip(ALARMED, inputs.above, strict=True):
             with torch.no_grad():
@@ -396,6 +398,9 @@ class ConvA3Detector(BaseDetector):
             validation_loss=loss.held_out if len(loss.watched) else None,
             context=context,
         )
+
+    def _input_specs(self) -> Sequence[AlarmSpec]:
+        return DEFAULT_ALARMS["inputs"] if isinstance(self.input_alarms, bool) else self.input_alarms
 
     @staticmethod
     def _default_generator(rows: RowStore) -> Generator:

@@ -10,7 +10,7 @@ from alarmnet.alarms import ConvAlarmNetwork
 from alarmnet.detectors.input_alarms import InputAlarms
 from alarmnet.detectors.scorer import Scorer
 from alarmnet.layouts import FirstRows
-from alarmnet.targets.strided import StridedAutoencoderNetwork
+from alarmnet.targets.e2e import StridedAutoencoderNetwork
 
 ReadHalf = Literal["encoder", "both"]
 ScoreKind = Literal["alarm", "reconstruction", "combined"]

@@ -1,21 +1,20 @@
 """Alarms on a table's columns, beside a detector's own."""
 
-import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from alarmnet.alarms import AlarmNetworks, log_bounded_odds
+from alarmnet.alarm_specs import DEFAULT_ALARMS, AlarmSpec, side_by_side
+from alarmnet.alarms import AlarmMixture
 from alarmnet.detectors.alarm_training import AlarmTraining
 from alarmnet.detectors.data import MEASURED_BY
-from alarmnet.detectors.readers import READERS, side_by_side
 from alarmnet.formats import stored_alarms
-from alarmnet.pieces import Pieces
+from alarmnet.piecewise import PiecewiseLinearEncoding
 
-SHARE = READERS["activations"][0].share
+SHARE = DEFAULT_ALARMS["activations"][0].share
 """What the detector's own odds count, which are bounded, as A3's on activations are."""
 
 
@@ -31,27 +30,31 @@ class InputAlarms(nn.Module):
 
     above: Tensor
 
-    def __init__(self, pieces: Pieces, alarms: AlarmNetworks) -> None:
+    def __init__(self, pieces: PiecewiseLinearEncoding, alarms: AlarmMixture) -> None:
         super().__init__()
         self.pieces = pieces
         self.alarms = alarms
         self.register_buffer("above", torch.zeros(2))
 
     @classmethod
-    def trained(cls, training: AlarmTraining, history: dict[str, list[dict[str, float]]]) -> Self:
+    def trained(
+        cls, training: AlarmTraining, specs: Sequence[AlarmSpec], history: dict[str, list[dict[str, float]]]
+    ) -> Self:
         """Train them on known anomalies; what their losses were is put into `history`."""
         data = training.data
-        pieces = Pieces.learned_from(data.rows.take(data.usual(MEASURED_BY))).to(data.rows.device)
+        pieces = PiecewiseLinearEncoding.learned_from(data.rows.take(data.usual(MEASURED_BY))).to(
+            data.rows.device
+        )
         alarms = []
-        for reader in READERS["inputs"]:
-            alarm, history[reader.name] = training.train(reader, pieces)
+        for spec in specs:
+            alarm, history[spec.name] = training.train(spec, pieces)
             alarms.append(alarm)
-        return cls(pieces, side_by_side(READERS["inputs"], alarms)).to(data.rows.device).eval()
+        return cls(pieces, side_by_side(specs, alarms)).to(data.rows.device).eval()
 
     @classmethod
     def stored(cls, arrays: Mapping[str, NDArray[Any]], prefix: str, inputs: int) -> Self:
         """As a model file holds them, for so many inputs."""
-        pieces = Pieces.stored(arrays, f"{prefix}pieces.", inputs)
+        pieces = PiecewiseLinearEncoding.stored(arrays, f"{prefix}pieces.", inputs)
         alarms = stored_alarms(arrays, f"{prefix}alarms.", shape=None)
         if any(end - start != inputs + len(pieces) for start, end in alarms.spans):
             raise ValueError("the alarms on inputs read other inputs")
@@ -59,6 +62,4 @@ class InputAlarms(nn.Module):
 
     def forward(self, batch: Tensor, own: Tensor) -> Tensor:
         """Score a batch."""
-        return torch.logaddexp(
-            self.alarms.logits(self.pieces(batch)), log_bounded_odds(own) + math.log(SHARE)
-        )
+        return self.alarms.with_bounded(self.pieces(batch), own, share=SHARE)

@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from alarmnet.alarms import AlarmNetworks, DenseAlarm, DenseAlarmNetwork, stored_alarm
+from alarmnet.alarms import AlarmMixture, DenseAlarm, DenseAlarmNetwork, stored_alarm
 
 
-class MeanAlarms(AlarmNetworks):
+class MeanAlarms(AlarmMixture):
     """Alarms of which the scores' mean counts, as it did before alarms had shares."""
 
     def __init__(self, alarms: Sequence[DenseAlarmNetwork]) -> None:
@@ -28,7 +28,7 @@ class MeanAlarms(AlarmNetworks):
         return yes.logsumexp(0) - no.logsumexp(0)
 
 
-def stored_alarms(arrays: Mapping[str, NDArray[Any]], prefix: str, shape: DenseAlarm | None) -> AlarmNetworks:
+def stored_alarms(arrays: Mapping[str, NDArray[Any]], prefix: str, shape: DenseAlarm | None) -> AlarmMixture:
     """Make the alarms that a file's arrays hold, without their weights.
 
     Raises
@@ -44,4 +44,4 @@ def stored_alarms(arrays: Mapping[str, NDArray[Any]], prefix: str, shape: DenseA
     starts = arrays[f"{prefix}starts"]
     if starts.shape != (count,) or starts.dtype != np.int64 or (starts < 0).any():
         raise ValueError("alarms begin at numbers that are not there")
-    return AlarmNetworks(alarms, torch.ones(count), torch.from_numpy(starts.copy()), torch.ones(count))
+    return AlarmMixture(alarms, torch.ones(count), torch.from_numpy(starts.copy()), torch.ones(count))

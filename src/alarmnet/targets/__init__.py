@@ -3,8 +3,8 @@
 from alarmnet.targets.base import Target, TargetNetwork
 from alarmnet.targets.conv import ConvAutoencoder
 from alarmnet.targets.dense import DenseAutoencoder
+from alarmnet.targets.e2e import StridedAutoencoder
 from alarmnet.targets.external import ExternalTarget
-from alarmnet.targets.strided import StridedAutoencoder
 from alarmnet.targets.vae import VariationalAutoencoder
 
 AnyAutoencoder = DenseAutoencoder | ConvAutoencoder | StridedAutoencoder | VariationalAutoencoder

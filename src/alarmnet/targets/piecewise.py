@@ -2,7 +2,7 @@
 
 from torch import Tensor
 
-from alarmnet.pieces import Pieces
+from alarmnet.piecewise import PiecewiseLinearEncoding
 from alarmnet.targets.base import TargetNetwork
 
 
@@ -14,7 +14,7 @@ class PiecewiseTarget(TargetNetwork):
     Input: what `inputs` makes of (B, F), (B, F + pieces). Output: the same.
     """
 
-    def __init__(self, pieces: Pieces, network: TargetNetwork) -> None:
+    def __init__(self, pieces: PiecewiseLinearEncoding, network: TargetNetwork) -> None:
         super().__init__()
         self.pieces = pieces
         self.network = network

@@ -13,7 +13,7 @@ SHARES = (0, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.35, 0.5)
 anomalies are."""
 
 
-class Pieces(nn.Module):
+class PiecewiseLinearEncoding(nn.Module):
     """The inputs, and beside them where each number lies among the quantiles of normal rows.
 
     A number becomes one piece for each gap between neighbouring knots: 0 below the gap, 1 above it, and linear
@@ -26,7 +26,7 @@ class Pieces(nn.Module):
 
     Examples
     --------
-    >>> pieces = Pieces.learned_from(torch.arange(5.0)[:, None])
+    >>> pieces = PiecewiseLinearEncoding.learned_from(torch.arange(5.0)[:, None])
     >>> pieces(torch.tensor([[4.0]])).min()
     tensor(1.)
     """

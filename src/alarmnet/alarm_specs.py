@@ -1,4 +1,4 @@
-"""The alarms that an A3 detector trains: what each reads, and how it learns where the user says nothing."""
+"""Which alarms a detector trains, what each reads, and how it learns."""
 
 import math
 from collections.abc import Sequence
@@ -7,7 +7,9 @@ from typing import Literal
 
 import torch
 
-from alarmnet.alarms import AlarmNetworks, DenseAlarm, DenseAlarmNetwork
+from alarmnet._validation import check_choice, check_real, check_type, check_whole
+from alarmnet.alarms import AlarmMixture, DenseAlarm, DenseAlarmNetwork
+from alarmnet.errors import InputError
 from alarmnet.training import Schedule
 
 Part = Literal["activations", "inputs", "residuals"]
@@ -37,8 +39,8 @@ LONGEST = 4
 
 
 @dataclass(frozen=True, kw_only=True)
-class Reader:
-    """One alarm.
+class AlarmSpec:
+    """One of the alarms that a detector trains: for its parameter `alarms`.
 
     Parameters
     ----------
@@ -48,17 +50,23 @@ class Reader:
         What it reads, its network, and how long and how fast it trains.
     share, bounded
         What its odds count beside other alarms', and whether they are bounded there.
-    hears_noise
+    uses_synthetic
         Whether it learns from counterexamples.
     known_at_once
         Known anomalies a step, where they count by a weight of their own.
     blends
         Whether known anomalies are blended with normal rows for it.
-    doubts
+    robust_to_unlabelled
         Whether rows that nobody has labelled may be anomalies.
-    eases
+    relaxes_with_labels
         Whether sparsity holds it back less by as much as there are more known anomalies than a few, and it trains
         longer by the square root of that.
+
+    Examples
+    --------
+    >>> shape, schedule = DenseAlarm(hidden=()), Schedule(steps=9)
+    >>> AlarmSpec(name="linear", reads="activations", shape=shape, schedule=schedule).bounded
+    False
     """
 
     name: str
@@ -67,20 +75,27 @@ class Reader:
     schedule: Schedule
     share: float = 1.0
     bounded: bool = False
-    hears_noise: bool = False
+    uses_synthetic: bool = False
     known_at_once: int = 32
     blends: bool = True
-    doubts: bool = False
-    eases: bool = False
+    robust_to_unlabelled: bool = False
+    relaxes_with_labels: bool = False
+
+    def __post_init__(self) -> None:
+        check_choice(self, "reads", self.reads, tuple(name for name in PARTS_READ if name != "both"))
+        check_type(self, "shape", self.shape, DenseAlarm)
+        check_type(self, "schedule", self.schedule, Schedule)
+        check_real(self, "share", self.share, 0)
+        check_whole(self, "known_at_once", self.known_at_once)
 
     def schedule_for(self, rows: int, known: int) -> Schedule:
         """Few rows are not shown over and over to an alarm without sparsity, nor many anomalies too briefly.
 
         `rows` are the normal ones that it learns from, `known` all that are labelled anomalous, held out or not.
 
-        >>> [READERS["activations"][0].schedule_for(rows, known=5).steps for rows in (20, 50, 1_000_000)]
+        >>> [DEFAULT_ALARMS["activations"][0].schedule_for(rows, known=5).steps for rows in (20, 50, 1_000_000)]
         [150, 234, 600]
-        >>> [READERS["both"][2].schedule_for(10_000, known).steps for known in (5, 25, 100, 1_000)]
+        >>> [DEFAULT_ALARMS["both"][2].schedule_for(10_000, known).steps for known in (5, 25, 100, 1_000)]
         [800, 800, 1600, 3200]
         """
         steps, batch, sparsity = self.schedule.steps, self.schedule.batch_size, self.schedule.sparsity
@@ -88,30 +103,30 @@ class Reader:
             return self.schedule
         if not sparsity:
             return replace(self.schedule, steps=round(min(steps, max(150, MOST_SHOWN * rows / batch))))
-        more = max(1.0, known / FEW) if self.eases else 1.0
+        more = max(1.0, known / FEW) if self.relaxes_with_labels else 1.0
         longer = min(math.sqrt(more), LONGEST)
         return replace(self.schedule, steps=round(steps * longer), sparsity=sparsity / more)
 
 
-_ON_ACTIVATIONS = Reader(
+_ON_ACTIVATIONS = AlarmSpec(
     name="alarm",
     reads="activations",
     shape=DenseAlarm(hidden=(400, 100)),
     schedule=Schedule(steps=600, batch_size=128, learning_rate=3e-4, decay=True, patience=PATIENCE),
     share=10.0,
     bounded=True,
-    hears_noise=True,
+    uses_synthetic=True,
 )
 _ON_INPUTS = (
-    Reader(
+    AlarmSpec(
         name="second alarm",
         reads="inputs",
         shape=DenseAlarm(hidden=(), dropout=0.0),
         schedule=Schedule(steps=800, batch_size=128, learning_rate=3e-3, decay=True, sparsity=0.3),
         share=0.5,
-        doubts=True,
+        robust_to_unlabelled=True,
     ),
-    Reader(
+    AlarmSpec(
         name="third alarm",
         reads="inputs",
         shape=DenseAlarm(hidden=(64,), dropout=0.5),
@@ -119,11 +134,11 @@ _ON_INPUTS = (
         share=0.5,
         known_at_once=128,
         blends=False,
-        doubts=True,
-        eases=True,
+        robust_to_unlabelled=True,
+        relaxes_with_labels=True,
     ),
 )
-READERS: dict[Reads, tuple[Reader, ...]] = {
+DEFAULT_ALARMS: dict[Reads, tuple[AlarmSpec, ...]] = {
     "activations": (_ON_ACTIVATIONS,),
     "inputs": _ON_INPUTS,
     "everything": (replace(_ON_ACTIVATIONS, reads="everything"),),
@@ -132,12 +147,37 @@ READERS: dict[Reads, tuple[Reader, ...]] = {
 """The alarms, by what a detector reads."""
 
 
-def side_by_side(readers: Sequence[Reader], alarms: Sequence[DenseAlarmNetwork]) -> AlarmNetworks:
-    """Alarms as their readers say, on what they read together: activations first."""
-    widths = {reader.reads: alarm.width for reader, alarm in zip(readers, alarms, strict=True)}
-    return AlarmNetworks(
+def parts_of(specs: Sequence[AlarmSpec]) -> tuple[Part, ...]:
+    """What alarms read together."""
+    kinds = {spec.reads for spec in specs}
+    return PARTS_READ["both" if len(kinds) > 1 else next(iter(kinds))]
+
+
+def check_alarms(owner: object, name: str, specs: object, *, reads: Sequence[Reads]) -> None:
+    """Refuse a parameter that is not one alarm or more, with different names, that can read together."""
+    given = list(specs) if isinstance(specs, tuple | list) else []
+    listed = bool(given) and all(isinstance(spec, AlarmSpec) for spec in given)
+    if not listed or len({spec.name for spec in given}) < len(given):
+        raise InputError(
+            f"The {name!r} parameter of {type(owner).__name__} must list one AlarmSpec or more, each with a name "
+            f"of its own. Got {specs!r} instead.",
+            code="invalid_parameter",
+        )
+    kinds = sorted({spec.reads for spec in given})
+    if not set(kinds) <= set(reads) or ("everything" in kinds and len(kinds) > 1):
+        raise InputError(
+            f"The {name!r} parameter of {type(owner).__name__} lists alarms that read {', '.join(kinds)}; they "
+            f"may read {', '.join(reads)}, and everything only by itself.",
+            code="invalid_parameter",
+        )
+
+
+def side_by_side(specs: Sequence[AlarmSpec], alarms: Sequence[DenseAlarmNetwork]) -> AlarmMixture:
+    """Alarms as their specs say, on what they read together: activations first."""
+    widths = {spec.reads: alarm.width for spec, alarm in zip(specs, alarms, strict=True)}
+    return AlarmMixture(
         alarms,
-        torch.tensor([reader.share if len(alarms) > 1 else 1.0 for reader in readers]),
-        torch.tensor([widths.get("activations", 0) * (reader.reads == "inputs") for reader in readers]),
-        torch.tensor([float(reader.bounded and len(alarms) > 1) for reader in readers]),
+        torch.tensor([spec.share if len(alarms) > 1 else 1.0 for spec in specs]),
+        torch.tensor([widths.get("activations", 0) * (spec.reads == "inputs") for spec in specs]),
+        torch.tensor([float(spec.bounded and len(alarms) > 1) for spec in specs]),
     )

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import torch
 
-from alarmnet.pieces import SHARES, Pieces
+from alarmnet.piecewise import SHARES, PiecewiseLinearEncoding
 
 
 def test_a_number_fills_the_pieces_below_it() -> None:
-    pieces = Pieces.learned_from(torch.linspace(0, 1, 1001)[:, None])
+    pieces = PiecewiseLinearEncoding.learned_from(torch.linspace(0, 1, 1001)[:, None])
     assert len(pieces) == 2 * len(SHARES) - 2
     cut = pieces(torch.tensor([[0.15], [-5.0], [7.0]]))
     assert cut[:, 0].tolist() == [pytest.approx(0.15), -5.0, 7.0]
@@ -22,14 +22,14 @@ def test_a_number_fills_the_pieces_below_it() -> None:
 
 def test_columns_of_two_values_stay_as_they_are() -> None:
     rows = torch.tensor([[0.0, 1.0], [1.0, 1.0], [0.0, 1.0]])
-    pieces = Pieces.learned_from(rows)
+    pieces = PiecewiseLinearEncoding.learned_from(rows)
     assert len(pieces) == 0
     assert torch.equal(pieces(rows), rows)
 
 
 def test_equal_quantiles_make_no_piece() -> None:
     counts = torch.tensor([0.0] * 90 + [1.0] * 5 + [3.0] * 5)[:, None]
-    pieces = Pieces.learned_from(counts)
+    pieces = PiecewiseLinearEncoding.learned_from(counts)
     assert (pieces.width > 0).all()
     assert torch.isfinite(pieces(torch.tensor([[0.0], [2.0], [1e30]]))).all()
 
@@ -43,7 +43,7 @@ def test_pieces_of_a_file_are_checked(name: str, value: float) -> None:
         "low": np.zeros(2, np.float32),
         "width": np.ones(2, np.float32),
     }
-    assert len(Pieces.stored(arrays, "", 2)) == 2
+    assert len(PiecewiseLinearEncoding.stored(arrays, "", 2)) == 2
     arrays[name][1] = value
     with pytest.raises(ValueError, match="pieces"):
-        Pieces.stored(arrays, "", 2)
+        PiecewiseLinearEncoding.stored(arrays, "", 2)
