@@ -52,6 +52,7 @@ LEFT_OUT: dict[str, tuple[str, Any, str]] = {
     "a timedelta": ("took", pd.to_timedelta(np.arange(ROWS), "s"), GROWS),
     "dressed": ("count", [f"{1000 + row:,}.0" for row in range(ROWS)], GROWS),
     "with gaps": ("elapsed", [None if row % 9 == 0 else float(row) for row in range(ROWS)], GROWS),
+    "records whose numbers may be seconds": ("record_id", 1_700_000_000 + np.arange(ROWS) * 7, GROWS),
     "a nameless index": ("", np.arange(ROWS), GROWS),
     "a shuffled index": ("Unnamed: 0", RANDOM.permutation(ROWS), COUNTS),
     "ids by chance": ("number", RANDOM.permutation(5 * ROWS)[:ROWS], COUNTS),

@@ -125,8 +125,9 @@ class TableEncoder:
     missing ones become the training median, with an indicator column if training had missing ones. Categories
     become one column each. A date and time becomes sine and cosine of its time of day and of its day of week
     in UTC, moved into [0, 1]; the date itself is not used, since every later row would lie outside the
-    training range. Text of which every cell reads as a number counts as numbers; a column of category type
-    never does.
+    training range. Text of which every cell is a number or a time, in one of their usual forms, counts as that;
+    a column of category type never does. Words such as NA are missing. Clocks, counters and identities are left
+    out, unless they are named in ``keep``.
 
     Encoded columns lie in [0, 1] for rows like the training rows, so that the distance of two encoded rows
     treats every column alike. Beyond the training range ``"quantile"`` leaves [0, 1] by the log of the
