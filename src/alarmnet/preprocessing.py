@@ -415,18 +415,24 @@ class TableEncoder:
         if meaning.kind == "category":
             reason = None if kept else why_leave_texts(cells, label)
             return reason or CategoryColumn.learn(cells, limit=self.max_categories, fixed=fixed)
-        numbers = _in_order(cells.values, order)
-        plain = not kept and meaning.number_form is None and meaning.kind == "number"
-        form = epoch_form(numbers, label) if plain else None
+        if not kept and (found := self._clock_or_ids(frame, index, order, cells, meaning)):
+            return found
+        return NumberColumn.learn(cells, kind=meaning.kind, scaling=self.scaling, form=meaning.number_form)
+
+    @staticmethod
+    def _clock_or_ids(
+        frame: Frame, index: int, order: NDArray[np.intp] | None, cells: Cells, meaning: Meaning
+    ) -> DatetimeColumn | Reason | None:
+        """Read numbers as times, or give the reason to leave them out; None if they are numbers."""
+        label, numbers = frame.label(index), _in_order(cells.values, order)
+        is_plain = meaning.kind == "number" and meaning.number_form is None
+        form = epoch_form(numbers, label) if is_plain else None
         if form and not read_times(frame.whole(index), form).unreadable.any():
             _warn(
                 f"Column {label!r} is read as times, {form}. Hour and weekday are learned, the date is not."
             )
-            return DatetimeColumn(kind="datetime", missing=present < len(column), form=form)
-        reason = None if kept else why_leave_numbers(numbers, label)
-        return reason or NumberColumn.learn(
-            cells, kind=meaning.kind, scaling=self.scaling, form=meaning.number_form
-        )
+            return DatetimeColumn(kind="datetime", missing=len(numbers) < frame.rows, form=form)
+        return why_leave_numbers(numbers, label)
 
     def _set_learned(
         self,
