@@ -326,7 +326,10 @@ def test_the_published_settings() -> None:
             "'alarm_weight' parameter of ConvA3Detector must be a number in (0, inf). Got 0",
         ),
         ({"schedule": 30}, "'schedule' parameter of ConvA3Detector"),
-        ({"input_alarms": "yes"}, "'input_alarms' parameter of ConvA3Detector must list one AlarmSpec or more"),
+        (
+            {"input_alarms": "yes"},
+            "'input_alarms' parameter of ConvA3Detector must list one AlarmSpec or more",
+        ),
         ({"blend": 2}, "'blend' parameter of ConvA3Detector must be a number in [0, 1]"),
     ],
 )

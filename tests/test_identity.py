@@ -52,6 +52,7 @@ LEFT_OUT: dict[str, tuple[str, Any, str]] = {
     "a timedelta": ("took", pd.to_timedelta(np.arange(ROWS), "s"), GROWS),
     "dressed": ("count", [f"{1000 + row:,}.0" for row in range(ROWS)], GROWS),
     "with gaps": ("elapsed", [None if row % 9 == 0 else float(row) for row in range(ROWS)], GROWS),
+    "records whose numbers may be seconds": ("record_id", 1_700_000_000 + np.arange(ROWS) * 7, GROWS),
     "a nameless index": ("", np.arange(ROWS), GROWS),
     "a shuffled index": ("Unnamed: 0", RANDOM.permutation(ROWS), COUNTS),
     "ids by chance": ("number", RANDOM.permutation(5 * ROWS)[:ROWS], COUNTS),
@@ -64,6 +65,8 @@ LEFT_OUT: dict[str, tuple[str, Any, str]] = {
         f"{kind} in a column of any name": ("from", addresses(kind, 90), IDENTITIES)
         for kind in ("IPv4", "IPv4 with port", "IPv6", "long IPv6", "MAC", "UUID", "e-mail", "digest")
     },
+    "sessions": ("session", [f"s{n}" for n in RANDOM.integers(0, 99, ROWS)], IDENTITIES),
+    "seconds of a busy hour": ("elapsed", np.repeat(np.arange(1000), 20), GROWS),
     "texts": ("remark", [f"row {row}" for row in range(ROWS)], TEXTS),
 }
 
@@ -96,6 +99,7 @@ LEARNED: dict[str, tuple[str, Any]] = {
     "an index that counts no rows": ("index", RANDOM.normal(size=ROWS)),
     "whole scores": ("score", RANDOM.integers(0, 10**4, ROWS)),
     "bytes of an address": ("ip_bytes", RANDOM.integers(0, 500, ROWS)),
+    "a count of sessions": ("session", RANDOM.integers(0, 500, ROWS)),
     "what ends like an id": ("paid", RANDOM.integers(0, 500, ROWS)),
     "pages": ("url", [f"https://example.org/{row % 99}" for row in range(ROWS)]),
 }

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from alarmnet import (
+    AlarmSpec,
     ColumnSwap,
     ConvAlarm,
     ConvAutoencoder,
@@ -36,6 +37,7 @@ VALUES = [
     DenseAlarm(hidden=(8, 4), dropout=0.2),
     ConvAlarm(channels=(8, 4), dropout=0.2),
     Schedule(epochs=3, patience=2),
+    AlarmSpec(name="own", reads="inputs", shape=DenseAlarm(hidden=()), schedule=Schedule(steps=3)),
 ]
 
 

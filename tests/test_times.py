@@ -10,6 +10,7 @@ import pytest
 
 from alarmnet import AlarmnetWarning, InputTypeError, TableEncoder
 from alarmnet._columns import column_from_dict
+from alarmnet._frames import read_frame
 
 START = datetime.datetime(2017, 7, 5, 8, 0)
 TIMES = [START + datetime.timedelta(hours=7 * step, seconds=13 * step) for step in range(60)]
@@ -89,8 +90,6 @@ def test_the_order_of_day_and_month_shows_in_any_row() -> None:
 
 
 def test_the_order_shows_in_rows_that_the_encoder_does_not_learn_from() -> None:
-    from alarmnet._frames import read_frame
-
     table = read_frame(frame(["05/07/2017 08:00", "06/07/2017 09:00", "07/13/2017 10:00"]))
     with pytest.warns(AlarmnetWarning, match="the month first"):
         TableEncoder().fit(table.take(np.array([0, 1])))
@@ -156,6 +155,11 @@ def test_seconds_since_1970_are_times(unit: str, as_type: type, order: str) -> N
         again.transform(numbers.assign(**{name: 5}))
 
 
+def test_seconds_are_numbers_where_a_row_that_is_not_learned_from_holds_no_time() -> None:
+    table = read_frame(pd.DataFrame({"ts": [*np.random.default_rng(0).permutation(SECONDS), -1.0]}))
+    assert TableEncoder().fit(table.take(np.arange(60))).kinds_ == {"ts": "number"}
+
+
 def test_kept_seconds_are_numbers_as_before() -> None:
     numbers = pd.DataFrame({"ts": SECONDS, "x": np.arange(60) % 7})
     encoder = TableEncoder(keep=["ts"]).fit(numbers)
@@ -168,7 +172,8 @@ def test_dates_in_digits_are_times() -> None:
     encoder = fitted(digits, "as times, digits, yyyymmdd")
     days = frame([datetime.datetime(time.year, time.month, time.day) for time in TIMES])
     assert encoder.transform(digits).tobytes() == encoder.transform(days).tobytes()
-    assert encoder.invalid_rows(digits.assign(when=20170231)).all()
+    for cell in (20170231, 20171301, 20170705.5, 0, 1e30):
+        assert encoder.invalid_rows(digits.assign(when=cell)).all()
     long = frame([int(f"{time:%Y%m%d%H%M%S}") for time in TIMES])
     assert (
         fitted(long, "yyyymmddhhmmss").transform(long).tobytes() == encoder.transform(frame(TIMES)).tobytes()

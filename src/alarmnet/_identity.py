@@ -20,10 +20,10 @@ REASONS: dict[Reason, str] = {
 }
 FEWEST = 20
 """Different values: fewer are learned, whatever they look like."""
-GROWING_SHARE = 0.1
-"""Of the rows, as many different values."""
-IDS_SHARE, ADDRESSES_SHARE, ALWAYS_MANY = 0.05, 0.01, 1000
-"""Different values by the share of rows, or by number, that are too many for a category."""
+GROWING_SHARE, IDS_SHARE, ADDRESSES_SHARE = 0.1, 0.05, 0.01
+"""Of the rows, as many different values are many."""
+ALWAYS_MANY = 1000
+"""Different values, of however many rows."""
 EXPECTED_REPEATS = 10.0
 """Pairs of equal numbers that chance would have made of as many whole numbers in their range."""
 LONGEST_SPAN = 1 / 50
@@ -33,10 +33,8 @@ _INDEX_NAME = re.compile(r"|index|level_0|row|row[_ ]?(?:number|num|no|id|names)
 _TIME_WORD = re.compile(
     "ts|time|timestamp|datetime|date|epoch|created|updated|modified|started|ended|start|end|seen|when|at|day"
 )
-_ID_WORD = re.compile(
-    "ids?|uid|uuid|guid|ip|ipv4|ipv6|mac|email|mail|address|addr|iban|imei|imsi|ssn|vin|md5|sha1|sha256|hash|session|"
-    "token"
-)
+_ID_WORD = re.compile("ids?|uid|uuid|guid|ip|ipv4|ipv6|imei|imsi")
+_TEXT_ID_WORD = re.compile("mac|email|mail|address|addr|iban|ssn|vin|md5|sha1|sha256|hash|session|token")
 _JOINED_ID = re.compile(
     r"(?:user|client|customer|account|order|trans|transaction|merchant|member|player|device|session|card|employee|"
     r"patient|product|record|request|unique)(?:id|uid)"
@@ -63,13 +61,13 @@ def _words(label: str) -> list[str]:
     return re.findall(r"[a-z0-9]+", parted.casefold())
 
 
-def _names_identities(label: str) -> bool:
+def _names_identities(label: str, *, of_text: bool = False) -> bool:
+    """Whether a column's name says so; a number named session or address may be a count of them."""
     words = _words(label)
-    return bool(words) and (
-        _ID_WORD.fullmatch(words[-1]) is not None
-        or words[0] in ("id", "uid", "uuid")
-        or _JOINED_ID.fullmatch(words[-1]) is not None
-    )
+    if not words:
+        return False
+    patterns = (_ID_WORD, _JOINED_ID, _TEXT_ID_WORD)[: 3 if of_text else 2]
+    return words[0] in ("id", "uid", "uuid") or any(pattern.fullmatch(words[-1]) for pattern in patterns)
 
 
 def _names_index(label: str) -> bool:
@@ -85,7 +83,7 @@ def _only_grow(numbers: Floats) -> bool:
     steps = np.diff(numbers)
     if not ((steps >= 0).all() or (steps <= 0).all()):
         return False
-    return bool(np.count_nonzero(steps) + 1 >= max(FEWEST, GROWING_SHARE * len(numbers)))
+    return _are_many(int(np.count_nonzero(steps)) + 1, len(numbers), GROWING_SHARE)
 
 
 def _count(numbers: Floats, label: str) -> bool:
@@ -113,7 +111,7 @@ def why_leave_texts(cells: Cells, label: str) -> Reason | None:
     distinct = len(cells.texts)
     if FEWEST < present == distinct:
         return "texts"
-    if _names_identities(label) and _are_many(distinct, present, IDS_SHARE):
+    if _names_identities(label, of_text=True) and _are_many(distinct, present, IDS_SHARE):
         return "identities"
     if not _are_many(distinct, present, ADDRESSES_SHARE):
         return None

@@ -129,8 +129,9 @@ class TableEncoder:
     missing ones become the training median, with an indicator column if training had missing ones. Categories
     become one column each. A date and time becomes sine and cosine of its time of day and of its day of week
     in UTC, moved into [0, 1]; the date itself is not used, since every later row would lie outside the
-    training range. Text of which every cell reads as a number counts as numbers; a column of category type
-    never does.
+    training range. Text of which every cell is a number or a time, in one of their usual forms, counts as that;
+    a column of category type never does. Words such as NA are missing. Clocks, counters and identities are left
+    out, unless they are named in ``keep``.
 
     Encoded columns lie in [0, 1] for rows like the training rows, so that the distance of two encoded rows
     treats every column alike. Beyond the training range ``"quantile"`` leaves [0, 1] by the log of the
@@ -423,22 +424,30 @@ class TableEncoder:
         if meaning.kind == "category":
             reason = None if kept else why_leave_texts(cells, label)
             return reason or CategoryColumn.learn(cells, limit=self.max_categories, fixed=fixed)
-        numbers = _in_order(cells.values, order)
-        plain = not kept and meaning.number_form is None and meaning.kind == "number"
-        form = epoch_form(numbers, label) if plain else None
-        if form and not read_times(frame.whole(index), form).unreadable.any():
-            _warn(
-                f"Column {label!r} is read as times, {form}. Hour and weekday are learned, the date is not."
-            )
-            return DatetimeColumn(kind="datetime", missing=present < len(column), form=form)
-        reason = None if kept else why_leave_numbers(numbers, label)
-        return reason or NumberColumn.learn(
+        if not kept and (found := self._clock_or_ids(frame, index, order, cells, meaning)):
+            return found
+        return NumberColumn.learn(
             cells,
             kind=meaning.kind,
             scaling=self.scaling,
             boolean=is_boolean(column),
             form=meaning.number_form,
         )
+
+    @staticmethod
+    def _clock_or_ids(
+        frame: Frame, index: int, order: NDArray[np.intp] | None, cells: Cells, meaning: Meaning
+    ) -> DatetimeColumn | Reason | None:
+        """Read numbers as times, or give the reason to leave them out; None if they are numbers."""
+        label, numbers = frame.label(index), _in_order(cells.values, order)
+        is_plain = meaning.kind == "number" and meaning.number_form is None
+        form = epoch_form(numbers, label) if is_plain else None
+        if form and not read_times(frame.whole(index), form).unreadable.any():
+            _warn(
+                f"Column {label!r} is read as times, {form}. Hour and weekday are learned, the date is not."
+            )
+            return DatetimeColumn(kind="datetime", missing=len(numbers) < frame.rows, form=form)
+        return why_leave_numbers(numbers, label)
 
     def _set_learned(
         self,
