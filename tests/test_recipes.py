@@ -22,6 +22,7 @@ from alarmnet import (
     VariationalAutoencoder,
 )
 from alarmnet.recipes import RECIPES, from_json, to_json
+from alarmnet.training import ScheduleChanges
 
 VALUES = [
     DenseAutoencoder(hidden=(8, 4), loss="squared"),
@@ -36,6 +37,7 @@ VALUES = [
     DenseAlarm(hidden=(8, 4), dropout=0.2),
     ConvAlarm(channels=(8, 4), dropout=0.2),
     Schedule(epochs=3, patience=2),
+    ScheduleChanges((("steps", 3), ("patience", None))),
 ]
 
 

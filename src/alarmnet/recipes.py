@@ -9,11 +9,11 @@ import numpy as np
 from alarmnet.alarms import ConvAlarm, DenseAlarm
 from alarmnet.generators import GENERATORS
 from alarmnet.targets import TARGETS
-from alarmnet.training import Schedule
+from alarmnet.training import Schedule, ScheduleChanges
 
 RECIPES: dict[str, type[Any]] = {
     recipe.__name__: recipe
-    for recipe in (*TARGETS.values(), *GENERATORS.values(), DenseAlarm, ConvAlarm, Schedule)
+    for recipe in (*TARGETS.values(), *GENERATORS.values(), DenseAlarm, ConvAlarm, Schedule, ScheduleChanges)
 }
 """Every value that a model file may name; nothing else is ever made from a file."""
 

@@ -37,7 +37,14 @@ from alarmnet.preprocessing import TableEncoder
 from alarmnet.row_store import RowStore
 from alarmnet.targets import StridedAutoencoder, TargetNetwork
 from alarmnet.targets.strided import StridedAutoencoderNetwork
-from alarmnet.training import ProgressFunction, Schedule, TrainingContext, train
+from alarmnet.training import (
+    ProgressFunction,
+    Schedule,
+    TrainingContext,
+    check_schedule,
+    chosen_schedule,
+    train,
+)
 
 VALIDATION_SHARE = 0.1
 SCALED_BY = 5_000
@@ -268,7 +275,7 @@ class ConvA3Detector(BaseDetector):
         check_type(self, "target", self.target, StridedAutoencoder)
         check_type(self, "alarm", self.alarm, ConvAlarm)
         check_type(self, "generator", self.generator, Generator, Callable)  # type: ignore[arg-type]
-        check_type(self, "schedule", self.schedule, Schedule)
+        check_schedule(self, "schedule", self.schedule)
         check_choice(self, "input_alarms", self.input_alarms, (True, False))
         check_choice(self, "reads", self.reads, ("encoder", "both"))
         check_choice(self, "scored_by", self.scored_by, SCORES)
@@ -315,7 +322,7 @@ class ConvA3Detector(BaseDetector):
         )
 
     def _schedule(self, rows: int, shape: tuple[int, ...]) -> Schedule:
-        return self.schedule or joint_schedule(rows, shape)
+        return chosen_schedule(self.schedule, joint_schedule(rows, shape))
 
     def _fit_scorer(
         self, target: TargetNetwork, data: TrainingData, context: TrainingContext
