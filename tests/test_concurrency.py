@@ -1,8 +1,12 @@
-"""A fitted detector may be read from any number of threads at once, and different ones be fitted at once."""
+"""Many threads read one detector, or fit detectors of their own; each gets what it would get alone."""
 
+import copy
 import threading
-from collections.abc import Callable, Iterator
+import time
+import warnings
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +16,16 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from alarmnet import A3Detector, ConvA3Detector, ExternalTarget, Schedule, load
-from alarmnet._threads import threads_for
-from alarmnet.baselines import BASELINES
+from alarmnet import ExternalTarget, OutlierDetector, Schedule, load
+from alarmnet.baselines import BASELINES, Baseline
+from alarmnet.batches.picture import decoded
+from alarmnet.errors import InputError
 
-READINGS = (
+Make = Callable[..., Any]
+Arrays = NDArray[Any]
+Reading = dict[str, Arrays]
+
+METHODS = (
     "decision_function",
     "predict",
     "predict_proba",
@@ -26,10 +35,82 @@ READINGS = (
     "column_deviations",
     "reconstructions",
 )
-SHORT = Schedule(steps=20, batch_size=64, learning_rate=1e-2)
+SHORT = Schedule(steps=20, batch_size=32, learning_rate=1e-2)
 
-Rows = NDArray[Any]
-Make = Callable[[], Any]
+
+def read(detector: Any, rows: Any) -> Reading:
+    """What every reading method gives; a method that refuses these rows alone gives nothing."""
+    found: Reading = {}
+    for method in METHODS:
+        try:
+            found[method] = getattr(detector, method)(rows)
+        except InputError as error:
+            found[method] = np.array(str(error))
+    return found
+
+
+def at_once(call: Callable[[Any], Any], arguments: Sequence[Any]) -> list[Any]:
+    """What the call gives for each argument, each in a thread of its own, all started together."""
+    start = threading.Barrier(len(arguments), timeout=30)
+
+    def run(argument: Any) -> Any:
+        start.wait()
+        return call(argument)
+
+    with ThreadPoolExecutor(len(arguments)) as pool:
+        return list(pool.map(run, arguments))
+
+
+def meet_in(network: nn.Module, threads: int) -> None:
+    """Let no thread pass a layer of the network before all are there."""
+    meeting = threading.Barrier(threads, timeout=30)
+    for layer in network.modules():
+        if isinstance(layer, nn.ReLU):
+            layer.register_forward_pre_hook(lambda *_: (meeting.wait(), None)[1])
+
+
+def assert_same(found: Reading, alone: Reading) -> None:
+    for method, values in alone.items():
+        np.testing.assert_array_equal(found[method], values, err_msg=method)
+
+
+def through_file(detector: Any, folder: Path, **options: Any) -> Any:
+    detector.save(folder / "some.model")
+    return load(folder / "some.model", **options)
+
+
+def images() -> tuple[Arrays, Arrays]:
+    pixels = np.random.default_rng(0).integers(0, 100, size=(64, 9, 8), dtype=np.uint8)
+    pixels[:8, 2:6, 2:6] += 120
+    return pixels, np.repeat([1, 0], [8, 56])
+
+
+# Reading
+
+
+@pytest.fixture(scope="module", params=["table", "images"])
+def learned(request: pytest.FixtureRequest, make: Make, rows: Arrays, labels: Arrays) -> tuple[Any, Arrays]:
+    """A fitted detector of each kind, of each kind of rows, and the rows."""
+    if request.param == "table":
+        return make().fit(rows, labels), rows
+    pixels, marks = images()
+    return make(target=None, schedule=SHORT).fit(pixels, marks), pixels
+
+
+@pytest.mark.parametrize("threads", [1, 2, 8, 16])
+@pytest.mark.parametrize("loaded", [False, True], ids=["fitted", "loaded"])
+def test_threads_read_what_they_would_read_alone(
+    learned: tuple[Any, Arrays], threads: int, loaded: bool, tmp_path: Path
+) -> None:
+    detector, rows = copy.deepcopy(learned[0]), learned[1]
+    parts = np.array_split(rows, threads)
+    alone = [read(learned[0], part) for part in parts]
+    if loaded:
+        detector = through_file(detector, tmp_path)
+    meet_in(detector._scorer.target, threads)
+    found = at_once(partial(read, detector), parts)
+    for together, expected in zip(found, alone, strict=True):
+        assert_same(together, expected)
 
 
 class Switching(nn.Module):
@@ -47,69 +128,31 @@ class Switching(nn.Module):
         return self
 
 
-def a3(**parameters: Any) -> A3Detector:
-    return A3Detector(
-        target_schedule=SHORT, alarm_schedule=SHORT, alarm_rate=0.1, random_state=0, **parameters
-    )
+class Sleeping(nn.Module):
+    """Draws, and lets other threads run."""
+
+    def forward(self, batch: Tensor) -> Tensor:
+        time.sleep(0.002)
+        return batch + torch.randn_like(batch)
 
 
-def conv(**parameters: Any) -> ConvA3Detector:
-    return ConvA3Detector(schedule=SHORT, alarm_rate=0.1, random_state=0, **parameters)
-
-
-OWN_MODULE = nn.Sequential(nn.Linear(5, 8), nn.ReLU(), nn.Linear(8, 3))
-
-
-def external() -> A3Detector:
-    return a3(target=ExternalTarget(OWN_MODULE, layers=["1"]))
-
-
-def images() -> tuple[Rows, Rows]:
-    pixels = np.random.default_rng(0).integers(0, 255, size=(120, 8, 8), dtype=np.uint8)
-    pixels[-10:, 2:6, 2:6] = 255
-    return pixels, np.repeat([0.0, 1.0], [110, 10])
-
-
-def read(detector: Any, parts: list[Rows]) -> list[tuple[str, Any]]:
-    """Every reading that the detector gives, of every part."""
-    found = []
-    for reading in READINGS:
-        for part in parts:
-            try:
-                found.append((reading, getattr(detector, reading)(part)))
-            except ValueError as refusal:  # images have no columns; an external target reconstructs nothing
-                found.append((reading, str(refusal)))
-    return found
-
-
-@pytest.mark.parametrize("threads", [1, 2, 8, 16])
-@pytest.mark.parametrize("make", [a3, conv, external], ids=["a3", "conv-a3", "external"])
-@pytest.mark.parametrize("kind", ["table", "images"])
-def test_many_threads_read_what_one_does(
-    make: Make, kind: str, threads: int, rows: Rows, labels: Rows, tmp_path: Path
+def test_threads_read_a_users_network_that_draws(
+    small: Make, rows: Arrays, labels: Arrays, tmp_path: Path
 ) -> None:
-    if make is external and kind == "images":
-        pytest.skip("the external target here is for tables")
-    X, y = (rows, labels) if kind == "table" else images()
-    detector = make().fit(X, y)
-    if make is not external:
-        detector.save(tmp_path / "a.model")
-        detector = load(tmp_path / "a.model")
-    parts = [X[start : start + 7] for start in range(0, 28, 7)]
-    alone = read(detector, parts)
-    together = threading.Barrier(threads)
-
-    def work(_number: int) -> list[tuple[str, Any]]:
-        together.wait()
-        return read(detector, parts)
-
-    with ThreadPoolExecutor(threads) as pool:
-        for found in pool.map(work, range(threads)):
-            for (reading, value), (_, expected) in zip(found, alone, strict=True):
-                np.testing.assert_array_equal(value, expected, err_msg=reading)
+    module = nn.Sequential(nn.Linear(5, 8), Sleeping(), nn.ReLU(), Sleeping(), nn.Linear(8, 2), nn.Sigmoid())
+    target = ExternalTarget(module, layers=["0", "2", "5"])
+    detector = small(target=target, schedule=SHORT).fit(rows, labels)
+    state = torch.get_rng_state()
+    for read_by in (detector, through_file(detector, tmp_path, target=target)):
+        parts = np.array_split(rows, 8)
+        alone = [read(detector, part) for part in parts]
+        found = at_once(partial(read, read_by), parts)
+        for together, expected in zip(found, alone, strict=True):
+            assert_same(together, expected)
+    assert torch.equal(torch.get_rng_state(), state)
 
 
-def test_two_threads_inside_the_same_network_do_not_see_each_others_rows(rows: Rows, labels: Rows) -> None:
+def test_two_threads_inside_the_same_network_do_not_see_each_others_rows(rows: Arrays) -> None:
     """Both readings are halfway through the layers at the same moment."""
     gate: list[Callable[[], object]] = [lambda: None]
     module = nn.Sequential(nn.Linear(5, 8), nn.ReLU(), Switching(lambda: gate[0]()), nn.Linear(8, 3))
@@ -134,81 +177,163 @@ def test_two_threads_inside_the_same_network_do_not_see_each_others_rows(rows: R
             assert all(torch.equal(*pair) for pair in zip(found, expected, strict=True))
 
 
-def test_another_alarm_rate_does_not_disturb_scores(rows: Rows, labels: Rows) -> None:
-    detector = a3().fit(rows, labels)
-    alone = detector.logits(rows)
-    stop = threading.Event()
+def test_a_users_network_that_asks_another_detector_is_read(
+    small: Make, fitted: Any, rows: Arrays, labels: Arrays
+) -> None:
+    class Asking(nn.Module):
+        def forward(self, batch: Tensor) -> Tensor:
+            asked.append(other.logits(batch.detach().numpy()))
+            other._scorer.target(batch)
+            return batch
+
+    asked: list[Arrays] = []
+    inner = nn.Sequential(nn.Linear(5, 5), nn.ReLU(), nn.Linear(5, 5))
+    other = small(target=ExternalTarget(inner, layers=["0", "2"]), schedule=SHORT).fit(rows, labels)
+    outer = nn.Sequential(nn.Linear(5, 5), nn.ReLU())
+    batch = torch.tensor(rows[:4]).float()
+    expected = ExternalTarget(outer, layers=["0", "1"]).build((5,)).activations(batch)
+    asking = nn.Sequential(outer[0], Asking(), outer[1])
+    found = ExternalTarget(asking, layers=["0", "2"]).build((5,)).activations(batch)
+    assert len(asked) == 1
+    assert all(map(torch.equal, found, expected))
+
+
+def test_the_threshold_is_changed_while_others_read(trained: Any, rows: Arrays) -> None:
+    detector = copy.deepcopy(trained)
+    expected = [
+        trained.logits(rows) - copy.deepcopy(trained).set_alarm_rate(rate).threshold_ for rate in (0.1, 0.3)
+    ]
+    done = threading.Event()
 
     def change() -> None:
-        for rate in (0.1, 0.3) * 1000:
-            detector.set_alarm_rate(rate)
-            if stop.is_set():
-                return
+        while not done.is_set():
+            detector.set_alarm_rate(0.3).set_alarm_rate(0.1)
 
-    with ThreadPoolExecutor(3) as pool:
-        pool.submit(change)
-        found = list(pool.map(detector.logits, [rows] * 10))
-        stop.set()
-    assert all(np.array_equal(scores, alone) for scores in found)
+    def score() -> list[Arrays]:
+        try:
+            return [detector.decision_function(rows) for _ in range(20)]
+        finally:
+            done.set()
 
-
-@pytest.mark.parametrize("name", BASELINES)
-def test_baselines_score_alike_from_many_threads(name: str, rows: Rows, labels: Rows) -> None:
-    kind = BASELINES[name]
-    takes = kind().get_params()
-    options = {"schedule": SHORT} if "schedule" in takes else {}
-    baseline = kind(**options, random_state=0).fit(rows, labels)
-    alone = baseline.decision_function(rows)
-    with ThreadPoolExecutor(8) as pool:
-        assert all(
-            np.array_equal(scores, alone) for scores in pool.map(baseline.decision_function, [rows] * 16)
-        )
+    _, found = at_once(lambda act: act(), [change, score])
+    assert all(any(np.array_equal(scores, one) for one in expected) for scores in found)
 
 
-def drawing(batch: Tensor) -> Tensor:
-    """A user's generator that draws from PyTorch's global state."""
-    return torch.rand_like(batch)
+def test_the_outlier_face_is_read_by_threads(small: Make, rows: Arrays) -> None:
+    face = OutlierDetector(small(schedule=SHORT)).fit(rows)
+    parts = np.array_split(rows, 8)
+    alone = [face.decision_function(part) for part in parts]
+    meet_in(face.detector_._scorer.target, 8)
+    assert all(map(np.array_equal, at_once(face.decision_function, parts), alone))
 
 
-@pytest.mark.filterwarnings("ignore:.*equal a known anomaly")
-def test_detectors_fitted_at_once_are_those_fitted_alone(rows: Rows, labels: Rows) -> None:
-    makes: list[Make] = [a3, conv, external, lambda: a3(generator=drawing)] * 2
-    alone = [make().fit(rows, labels).logits(rows) for make in makes[:4]] * 2
-    state, threads = torch.random.get_rng_state(), torch.get_num_threads()
-    together = threading.Barrier(len(makes))
-
-    def work(make: Make) -> Rows:
-        together.wait()
-        scores: Rows = make().fit(rows, labels).logits(rows)
-        return scores
-
-    with ThreadPoolExecutor(len(makes)) as pool:
-        for found, expected in zip(pool.map(work, makes), alone, strict=True):
-            np.testing.assert_array_equal(found, expected)
-    assert torch.equal(torch.random.get_rng_state(), state)
-    assert torch.get_num_threads() == threads
+@pytest.mark.parametrize("kind", BASELINES.values(), ids=BASELINES.keys())
+def test_threads_score_with_a_rival_what_they_would_alone(
+    kind: type[Baseline], rows: Arrays, labels: Arrays
+) -> None:
+    model = kind(random_state=0)
+    for name in model.get_params():
+        if name.endswith("schedule"):
+            model.set_params(**{name: SHORT})
+    model.fit(rows, labels)
+    parts = np.array_split(rows, 8)
+    alone = [model.decision_function(part) for part in parts]
+    if isinstance(network := getattr(model, "_network", None), nn.Module):
+        meet_in(network, 8)
+    assert all(map(np.array_equal, at_once(model.decision_function, parts), alone))
 
 
 @pytest.fixture
-def three_threads() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(3)
-    yield
-    torch.set_num_threads(before)
+def freeze(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], None]]:
+    """From when it is called, no network is moved or laid out anew: another thread may be in it."""
+
+    def moved(*_arguments: object, **_options: object) -> None:
+        raise AssertionError("a network is moved while it is read")
+
+    return lambda: monkeypatch.setattr(nn.Module, "_apply", moved)  # type: ignore[return-value]
 
 
-def test_a_new_thread_begins_with_the_callers_number_of_threads(three_threads: None) -> None:
-    """PyTorch gives a new thread what was set last, which here is a choice made for another computation."""
-    seen = []
+def test_reading_moves_no_network(learned: tuple[Any, Arrays], freeze: Callable[[], None]) -> None:
+    detector, rows = learned
+    detector.logits(rows[:1])
+    freeze()
+    read(detector, rows)
 
-    def work() -> None:
-        with threads_for(0):
-            seen.append(torch.get_num_threads())
-        seen.append(torch.get_num_threads())
 
-    with threads_for(0):
-        thread = threading.Thread(target=work)
-        thread.start()
-        thread.join()
-    assert seen == [1, 3]
-    assert torch.get_num_threads() == 3
+def test_scoring_with_a_rival_moves_no_network(rows: Arrays, freeze: Callable[[], None]) -> None:
+    model = BASELINES["autoencoder"](schedule=SHORT, random_state=0).fit(rows)
+    model.decision_function(rows)
+    freeze()
+    model.decision_function(rows)
+
+
+# Learning
+
+
+def model_of(detector: Any) -> dict[str, Tensor]:
+    return dict(detector._scorer.state_dict())
+
+
+def drawing(batch: Tensor) -> Tensor:
+    """Counterexamples from PyTorch's global generator, after other threads had their turn."""
+    time.sleep(0.0005)
+    return torch.rand_like(batch)
+
+
+def test_detectors_that_are_fitted_at_once_are_those_that_are_fitted_alone(
+    make: Make, rows: Arrays, labels: Arrays
+) -> None:
+    """They take turns in the middle of training, and each draws from PyTorch's global generator."""
+
+    def fit(seed: int) -> Any:
+        unfitted = make(
+            schedule=SHORT,
+            generator=drawing,
+            generated_weight=1.0,
+            random_state=seed,
+            verbose=lambda state: time.sleep(0.001),
+        )
+        return unfitted.fit(rows[seed:], labels[seed:])
+
+    alone = [fit(seed) for seed in range(3)]
+    state = torch.get_rng_state()
+    together = at_once(fit, range(3))
+    assert torch.equal(torch.get_rng_state(), state)
+    for one, other in zip(alone, together, strict=True):
+        expected, found = model_of(one), model_of(other)
+        assert expected.keys() == found.keys()
+        assert all(torch.equal(tensor, found[name]) for name, tensor in expected.items())
+        assert_same(read(other, rows), read(one, rows))
+
+
+def test_a_detector_is_read_while_its_alarm_is_refitted(small: Make, rows: Arrays, labels: Arrays) -> None:
+    detector = small(schedule=SHORT).fit(rows, labels)
+    alone = read(detector, rows)
+    found: list[Reading] = []
+    refitting = copy.copy(
+        detector
+    )  # shares the networks, as the detector itself does until the refit is done
+    refitting.verbose = lambda state: found.extend(at_once(partial(read, detector), [rows]))
+    refitting.refit_alarm(rows, np.nan_to_num(labels))
+    assert found
+    for reading in found:
+        assert_same(reading, alone)
+
+
+# What a process has once
+
+
+def test_pictures_are_decoded_by_threads_and_warnings_stay_as_they_were(tmp_path: Path) -> None:
+    image = pytest.importorskip("PIL.Image")
+    for number in range(8):
+        image.fromarray(np.full((9, 9), number, dtype=np.uint8)).save(tmp_path / f"{number}.png")
+    filters = list(warnings.filters)
+
+    def decode(number: int) -> int:
+        opened = [
+            decoded(tmp_path / f"{number}.png", (1, 9, 9), reference="the first has") for _ in range(20)
+        ]
+        return int(opened[0].max())
+
+    assert at_once(decode, range(8)) == list(range(8))
+    assert warnings.filters == filters

@@ -2,9 +2,12 @@
 
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
+from torch.nn.modules import module
+from torch.utils.flop_counter import FlopCounterMode
 
-from alarmnet.layers import SeededDropout, drawing_from, materialise
+from alarmnet import ConvAlarm, StridedAutoencoder
+from alarmnet.layers import SeededDropout, count_operations, drawing_from, materialise
 
 
 def generator(seed: int = 0) -> torch.Generator:
@@ -81,3 +84,27 @@ def test_initial_weights_follow_the_generator() -> None:
         materialise(network, generator(seed))
     assert torch.equal(networks[0].weight, networks[1].weight)
     assert not torch.equal(networks[0].weight, networks[2].weight)
+
+
+@pytest.mark.parametrize(
+    ("network", "shape"),
+    [
+        (StridedAutoencoder(code_weight=1.0).build((7,)), (7,)),
+        (StridedAutoencoder().build((3, 17, 9)), (3, 17, 9)),
+        (ConvAlarm().build((12, 9, 5)), (12, 9, 5)),
+    ],
+)
+def test_operations_are_those_that_pytorch_counts(network: nn.Module, shape: tuple[int, ...]) -> None:
+    with FlopCounterMode(display=False) as counter:
+        network(torch.empty((1, *shape), device="meta"))
+    assert count_operations(network, shape) == counter.get_total_flops() > 0
+
+
+def test_counting_operations_hooks_no_other_threads_modules() -> None:
+    class Looking(nn.Module):
+        def forward(self, batch: Tensor) -> Tensor:
+            assert not module._global_forward_hooks
+            assert not module._global_forward_pre_hooks
+            return batch
+
+    count_operations(Looking(), (3,))

@@ -23,6 +23,7 @@ from alarmnet import (
     VariationalAutoencoder,
 )
 from alarmnet.recipes import RECIPES, from_json, to_json
+from alarmnet.training import ScheduleChanges
 
 VALUES = [
     DenseAutoencoder(hidden=(8, 4), loss="squared"),
@@ -38,6 +39,7 @@ VALUES = [
     ConvAlarm(channels=(8, 4), dropout=0.2),
     Schedule(epochs=3, patience=2),
     AlarmSpec(name="own", reads="inputs", shape=DenseAlarm(hidden=()), schedule=Schedule(steps=3)),
+    ScheduleChanges((("steps", 3), ("patience", None))),
 ]
 
 

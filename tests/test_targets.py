@@ -194,3 +194,11 @@ def test_the_loss_that_trains_has_the_gradient_of_the_mean_loss_and_an_eighth_of
     assert network.mean_loss(batch) == network.row_losses(batch[::8]).mean()
     batch[3, 5] = float("inf")
     assert not network.mean_loss(batch).isfinite()
+
+
+def test_no_rows_have_no_losses() -> None:
+    """As where nothing is held out, or no counterexample is made."""
+    for recipe in (StridedAutoencoder(channels=(4, 4)), StridedAutoencoder(channels=(4, 4), code_weight=1.0)):
+        network = recipe.build((1, 8, 8))
+        materialise(network, torch.Generator().manual_seed(0))
+        assert network.eval().row_losses(torch.empty(0, 1, 8, 8)).shape == (0,)

@@ -4,6 +4,9 @@ import math
 import os
 import subprocess
 import sys
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -12,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from alarmnet import A3Detector
+from alarmnet import A3Detector, Schedule
 from alarmnet._threads import CHOSEN_BY, WORTH_SHARING, threads_for
 
 
@@ -43,6 +46,77 @@ def test_a_core_is_left_to_others(
         assert torch.get_num_threads() == 2
     finally:
         torch.set_num_threads(before)
+
+
+def number_of_a_new_thread() -> int:
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(torch.get_num_threads).result()
+
+
+@pytest.fixture
+def _four_threads() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(4)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.usefixtures("_four_threads")
+def test_threads_that_start_meanwhile_have_the_callers_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "4")
+    monkeypatch.setattr("alarmnet._threads._most_threads", lambda own: 3)
+    with threads_for(math.inf):
+        assert (torch.get_num_threads(), number_of_a_new_thread()) == (3, 4)
+        with threads_for(0):
+            assert (torch.get_num_threads(), number_of_a_new_thread()) == (1, 4)
+        assert (torch.get_num_threads(), number_of_a_new_thread()) == (3, 4)
+    assert (torch.get_num_threads(), number_of_a_new_thread()) == (4, 4)
+
+
+@pytest.mark.usefixtures("_four_threads")
+def test_each_thread_gets_its_own_number_back_whatever_others_do_meanwhile() -> None:
+    open_, done = threading.Barrier(3, timeout=20), threading.Barrier(3, timeout=20)
+
+    def compute(own: int | None) -> list[int]:
+        if own is not None:
+            torch.set_num_threads(own)
+        found = [torch.get_num_threads()]
+        with threads_for(0):
+            open_.wait()  # all are inside
+            found.append(torch.get_num_threads())
+            done.wait()
+        return [*found, torch.get_num_threads()]
+
+    with ThreadPoolExecutor(3) as pool:
+        found = list(pool.map(compute, [2, 1, 3]))
+    assert found == [[2, 1, 2], [1, 1, 1], [3, 1, 3]]
+    assert torch.get_num_threads() == 4
+
+
+@pytest.mark.usefixtures("_four_threads")
+def test_detectors_that_are_fitted_at_once_train_on_as_many_threads_as_alone(
+    small: Any, rows: NDArray[np.float64], labels: NDArray[np.float64], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "4")
+    monkeypatch.setattr("alarmnet._threads.WORTH_SHARING", 0)
+
+    def fit(meanwhile: Callable[[], object]) -> set[int]:
+        numbers: set[int] = set()
+
+        def progress(state: object) -> None:
+            numbers.add(torch.get_num_threads())
+            meanwhile()
+
+        small(schedule=Schedule(steps=3), verbose=progress).fit(rows, labels)
+        return numbers
+
+    def in_another_thread() -> None:
+        with ThreadPoolExecutor(1) as pool:
+            assert pool.submit(fit, lambda: None).result() == {4}
+
+    with threads_for(0):
+        in_another_thread()
+    assert fit(in_another_thread) == {4}
 
 
 class ThreadsOf(TorchDispatchMode):  # type: ignore[no-untyped-call]

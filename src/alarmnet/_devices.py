@@ -1,19 +1,35 @@
-"""Where networks compute."""
+"""Where networks compute: the devices that this machine has."""
 
 import torch
 
 from alarmnet.errors import InputError
 
 
-def chosen_device(owner: object, device: str) -> torch.device:
-    """A device by its name; `"auto"` is a GPU where there is one."""
+def available_devices() -> list[str]:
+    """PyTorch's names of the devices that can be used here."""
+    if not torch.accelerator.is_available():
+        return ["cpu"]
+    kind = torch.accelerator.current_accelerator()
+    return ["cpu", *(f"{kind}:{index}" for index in range(torch.accelerator.device_count()))]
+
+
+def chosen_device(device: object, *, parameter: str) -> torch.device:
+    """A device by its name; `"auto"` is a CUDA GPU where there is one. `parameter` begins an error's sentence.
+
+    >>> chosen_device("cpu", parameter="--device")
+    device(type='cpu')
+    """
+    if device == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    available = available_devices()
     try:
-        if device == "auto":
-            return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        return torch.device(device)
-    except (RuntimeError, TypeError) as error:
+        found = torch.device(device)  # type: ignore[call-overload]
+    except (RuntimeError, TypeError):
+        found = None
+    if found is None or not {found.type, f"{found.type}:{found.index or 0}"} & {*available}:
         raise InputError(
-            f"The 'device' parameter of {type(owner).__name__} must be 'auto' or PyTorch's name for a device. "
+            f"{parameter} must be 'auto' or a device that PyTorch can use here: {', '.join(available)}. "
             f"Got {device!r} instead.",
             code="invalid_parameter",
-        ) from error
+        )
+    return torch.device("cpu") if found.type == "cpu" else found

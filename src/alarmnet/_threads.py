@@ -50,41 +50,44 @@ def _most_threads(own: int) -> int:
     return max(1, own - 1)
 
 
-class _Entered(threading.local):
-    """Whether this Python thread has chosen a number of threads before."""
-
-    once = False
-
-
-_LOCK = threading.Lock()
-_ENTERED = _Entered()
-_ACTIVE: list[int] = []
-"""The callers' own numbers of threads, one for each choice that is in force."""
+class _Caller(threading.local):
+    threads: int | None = None
+    """What this thread had before alarmnet changed it; None where alarmnet has not."""
 
 
-def _own_setting() -> int:
-    """What the caller has set.
+_CALLER = _Caller()
+_SETTING = threading.Lock()
 
-    A Python thread begins with the number that was set last in any thread. That may be a choice made here for
-    another thread: then it is what the caller of that one has.
+
+def _set_threads(threads: int, *, callers: int) -> None:
+    """Set the number for this thread, and leave the caller's to threads that start meanwhile.
+
+    PyTorch keeps a number for each thread, and one that new threads start with. Setting the first sets the second
+    too; only another thread can put the second back.
     """
-    first, _ENTERED.once = not _ENTERED.once, True
-    return _ACTIVE[0] if first and _ACTIVE else torch.get_num_threads()
+    torch.set_num_threads(threads)
+    if threads != callers:
+        putting_back = threading.Thread(target=torch.set_num_threads, args=(callers,))
+        putting_back.start()
+        putting_back.join()
 
 
 @contextmanager
 def threads_for(work: float) -> Iterator[None]:
-    """One thread while the work is small, else as many as is wise; the caller's setting again afterwards.
-
-    PyTorch keeps the number for each Python thread, so that several may choose at once.
-    """
-    with _LOCK:
-        before = _own_setting()
-        _ACTIVE.append(before)
-        torch.set_num_threads(1 if work < WORTH_SHARING else _most_threads(before))
+    """One thread while the work is small, else as many as is wise; the caller's setting again afterwards."""
+    with _SETTING:  # so that no thread takes over a number before it is put back
+        before = torch.get_num_threads()
+        wanted = 1 if work < WORTH_SHARING else _most_threads(before)
+        outermost = _CALLER.threads is None
+        callers = _CALLER.threads or before
+        if wanted != before:
+            _set_threads(wanted, callers=callers)
+    _CALLER.threads = callers
     try:
         yield
     finally:
-        with _LOCK:
-            torch.set_num_threads(before)
-            _ACTIVE.remove(before)
+        if wanted != before:
+            with _SETTING:
+                _set_threads(before, callers=callers)
+        if outermost:
+            _CALLER.threads = None

@@ -63,7 +63,7 @@ def folds_of(labels: Floats, *, folds: int, seed: int) -> list[tuple[Index, Inde
 def keep_columns(model: BaseDetector | Baseline, kept: Sequence[str]) -> None:
     """Have an unfitted method learn from columns that its encoder would leave out (`TableEncoder`'s ``keep``)."""
     if kept:
-        model.encoder = copy.deepcopy(model.encoder or model._default_encoder())
+        model.encoder = copy.deepcopy(model.encoder or model._default_of("encoder"))
         model.encoder.keep = kept
 
 

@@ -7,7 +7,8 @@ from typing import Any
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.utils.flop_counter import FlopCounterMode
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import flop_registry
 
 from alarmnet.layouts import lay_out
 
@@ -95,12 +96,29 @@ def load_weights(network: nn.Module, weights: Mapping[str, NDArray[Any]]) -> Non
     lay_out(network.requires_grad_(False).eval())
 
 
+class _Operations(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """While open, counts the floating-point operations of this thread.
+
+    PyTorch's own counter hooks the modules of all threads.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.total = 0
+
+    def __torch_dispatch__(self, function: Any, _types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        output = function(*args, **(kwargs or {}))
+        if count := flop_registry.get(function._overloadpacket):
+            self.total += count(*args, **(kwargs or {}), out_val=output)
+        return output
+
+
 def count_operations(network: nn.Module, shape: tuple[int, ...]) -> int:
     """Floating-point operations of one forward pass of one row, for a network built without memory.
 
     >>> count_operations(nn.Linear(3, 5, device="meta"), (3,))
     30
     """
-    with FlopCounterMode(display=False) as counter:
+    with _Operations() as counter:
         network(torch.empty((1, *shape), device="meta"))
-    return int(counter.get_total_flops())
+    return int(counter.total)

@@ -1,5 +1,6 @@
 """Convolutions and their maps are laid out channels last, which is faster, and gradients as what they belong to."""
 
+import threading
 from typing import Any
 
 import torch
@@ -12,6 +13,28 @@ def lay_out(network: nn.Module) -> None:
     for layer in network.modules():
         if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d):
             layer.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+
+_PLACING = threading.Lock()
+
+
+def place(network: nn.Module, device: torch.device) -> None:
+    """Bring a network to a device, laid out, where it is not so yet: other threads may be reading it."""
+    with _PLACING:
+        if not _placed(network, device):
+            lay_out(network.to(device))
+
+
+def _placed(network: nn.Module, device: torch.device) -> bool:
+    return all(_there(tensor, device) for tensor in (*network.parameters(), *network.buffers())) and all(
+        layer.weight.is_contiguous(memory_format=torch.channels_last)
+        for layer in network.modules()
+        if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d)
+    )
+
+
+def _there(tensor: Tensor, device: torch.device) -> bool:
+    return tensor.device.type == device.type and device.index in (None, tensor.device.index)
 
 
 class FlatMaps(nn.Module):

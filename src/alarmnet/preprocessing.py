@@ -13,6 +13,7 @@ from typing import Any, Literal, Self, get_args
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from sklearn.base import BaseEstimator
 from sklearn.exceptions import NotFittedError
 
 from alarmnet._columns import (
@@ -122,7 +123,7 @@ def _describe_unseen(found: Mapping[str, int], column: CategoryColumn) -> Unseen
     )
 
 
-class TableEncoder:
+class TableEncoder(BaseEstimator):  # type: ignore[misc]
     """A mixed table as a float32 matrix, every column of it comparable.
 
     Use it before a network that wants numbers near [0, 1]: numbers and durations (in seconds) are scaled,

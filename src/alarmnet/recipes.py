@@ -10,11 +10,19 @@ from alarmnet.alarm_specs import AlarmSpec
 from alarmnet.alarms import ConvAlarm, DenseAlarm
 from alarmnet.generators import GENERATORS
 from alarmnet.targets import TARGETS
-from alarmnet.training import Schedule
+from alarmnet.training import Schedule, ScheduleChanges
 
 RECIPES: dict[str, type[Any]] = {
     recipe.__name__: recipe
-    for recipe in (*TARGETS.values(), *GENERATORS.values(), DenseAlarm, ConvAlarm, Schedule, AlarmSpec)
+    for recipe in (
+        *TARGETS.values(),
+        *GENERATORS.values(),
+        DenseAlarm,
+        ConvAlarm,
+        Schedule,
+        ScheduleChanges,
+        AlarmSpec,
+    )
 }
 """Every value that a model file may name; nothing else is ever made from a file."""
 

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Any, NamedTuple
 
@@ -13,7 +13,7 @@ from torch.nn import functional
 
 from alarmnet._memory import keep_freed_memory
 from alarmnet._threads import operations, threads_for
-from alarmnet._validation import check_real, check_whole
+from alarmnet._validation import check_real, check_type, check_whole
 from alarmnet.checkpoints import Checkpoint
 from alarmnet.errors import InputError, TrainingDivergedError
 from alarmnet.layers import drawing_from
@@ -21,6 +21,9 @@ from alarmnet.optimiser import AdamW
 
 CHECKS = 20
 """How often a training run looks at its held-out rows."""
+
+LENGTHS = {"epochs", "steps"}
+"""Settings of which a schedule has one."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,6 +74,11 @@ class Schedule:
         check_real(self, "weight_decay", self.weight_decay, 0, open_ends=False)
         check_real(self, "sparsity", self.sparsity, 0, open_ends=False)
 
+    def changed(self, **settings: Any) -> "Schedule":
+        """The same with other settings; a length takes the place of the one there was."""
+        lengths: dict[str, Any] = dict.fromkeys(LENGTHS) if settings.keys() & LENGTHS else {}
+        return replace(self, **(lengths | settings))
+
     def total_steps(self, rows: int) -> int:
         """Optimiser steps of a run over so many rows."""
         if self.epochs is not None:
@@ -81,6 +89,43 @@ class Schedule:
     def learning_rate_at(self, share: float) -> float:
         """The learning rate after `share` of the run, in [0, 1]."""
         return self.learning_rate * (0.5 + 0.5 * math.cos(math.pi * share) if self.decay else 1.0)
+
+
+@dataclass(frozen=True)
+class ScheduleChanges:
+    """Settings, (name, value), by which a schedule differs from one that is only chosen in `fit`.
+
+    Examples
+    --------
+    >>> ScheduleChanges().changed(steps=9).of(Schedule(epochs=2, decay=True))
+    Schedule(epochs=None, steps=9, batch_size=256, learning_rate=0.001, decay=True, ...)
+    """
+
+    changes: tuple[tuple[str, Any], ...] = ()
+
+    def __post_init__(self) -> None:
+        self.of(Schedule(steps=1))  # which refuses what no schedule can have
+
+    def changed(self, **settings: Any) -> "ScheduleChanges":
+        """The same with more changes."""
+        replaced = settings.keys() | (LENGTHS if settings.keys() & LENGTHS else ())
+        kept = {name: value for name, value in self.changes if name not in replaced}
+        return ScheduleChanges(tuple((kept | settings).items()))
+
+    def of(self, default: Schedule) -> Schedule:
+        """The schedule, where the other one would be chosen."""
+        return default.changed(**dict(self.changes))
+
+
+def check_schedule(owner: object, name: str, value: object) -> None:
+    """Refuse a parameter that is no schedule, nor what changes one, and not None."""
+    if not isinstance(value, ScheduleChanges):
+        check_type(owner, name, value, Schedule)
+
+
+def chosen_schedule(given: Schedule | ScheduleChanges | None, default: Schedule) -> Schedule:
+    """The user's schedule, as far as there is one."""
+    return given.of(default) if isinstance(given, ScheduleChanges) else given or default
 
 
 class Progress(NamedTuple):

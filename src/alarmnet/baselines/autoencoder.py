@@ -12,7 +12,7 @@ from alarmnet.detectors.a3 import target_schedule
 from alarmnet.preprocessing import TableEncoder
 from alarmnet.row_store import rows_at
 from alarmnet.targets import TARGETS, AnyAutoencoder, ConvAutoencoder, DenseAutoencoder, TargetNetwork
-from alarmnet.training import ProgressFunction, Schedule
+from alarmnet.training import ProgressFunction, Schedule, chosen_schedule
 
 
 class AutoencoderBaseline(NeuralBaseline):
@@ -68,7 +68,7 @@ class AutoencoderBaseline(NeuralBaseline):
         network = self._network = recipe.build(tuple(rows.shape[1:]))
         self._start(network, rows)
         normal = normal_rows(labels)
-        schedule = self.schedule or target_schedule(len(normal))
+        schedule = chosen_schedule(self.schedule, target_schedule(len(normal)))
         training, held = self._hold_out(normal, schedule)
         self._train(
             network,

@@ -6,9 +6,9 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
+from alarmnet._parameters import Parameters
 from alarmnet._random import resolve_seed
 from alarmnet._validation import Labels, check_random_state, check_type, read_labels
 from alarmnet.errors import InputError, TrainingDivergedError
@@ -19,7 +19,7 @@ Scores = NDArray[np.float64]
 RandomState = int | np.random.RandomState | np.random.Generator | None
 
 
-class Baseline(BaseEstimator, ABC):  # type: ignore[misc]
+class Baseline(Parameters, ABC):
     """A rival: `fit(X, y=None)` and `decision_function(X)`, where higher is more anomalous.
 
     Rows and labels are those of alarmnet's detectors; unlabelled rows are taken as normal. To add one: keyword
@@ -44,9 +44,8 @@ class Baseline(BaseEstimator, ABC):  # type: ignore[misc]
     def _scores(self, rows: Matrix) -> Scores:
         """Encoded rows (B, ...) to one number a row (B,): higher is more anomalous."""
 
-    def _default_encoder(self) -> TableEncoder:
-        """The encoder for tables where the user gives none."""
-        return TableEncoder(scaling="minmax")
+    def _default_of(self, name: str) -> Any:
+        return TableEncoder(scaling="minmax") if name == "encoder" else super()._default_of(name)
 
     def _check_parameters(self) -> None:
         """Refuse parameters that cannot be used."""
@@ -66,7 +65,7 @@ class Baseline(BaseEstimator, ABC):  # type: ignore[misc]
         self._check_parameters()
         self.seed_ = resolve_seed(self.random_state)
         images = getattr(X, "ndim", 2) in (3, 4)
-        encoder = ImageScaler() if images else copy.deepcopy(self.encoder or self._default_encoder())
+        encoder = ImageScaler() if images else copy.deepcopy(self.encoder or self._default_of("encoder"))
         rows = encoder.fit_transform(X)
         labels = read_labels(y, rows=len(rows))
         if self.learns_from_labels and not labels.anomalous.any():

@@ -15,7 +15,7 @@ from alarmnet.baselines.neural import NeuralBaseline, normal_rows
 from alarmnet.errors import TrainingDivergedError
 from alarmnet.layers import SeededDropout
 from alarmnet.preprocessing import TableEncoder
-from alarmnet.training import ProgressFunction, Schedule
+from alarmnet.training import ProgressFunction, Schedule, chosen_schedule
 
 SMALLEST = 1e-6
 """Added to what is divided by, and to the variances of a mixture."""
@@ -156,7 +156,7 @@ class DAGMM(NeuralBaseline):
             lambda index: self._loss(*network(rows[index])),
             name="mixture",
             over=normal,
-            schedule=self.schedule or SCHEDULE,
+            schedule=chosen_schedule(self.schedule, SCHEDULE),
             device=rows.device,
         )
         with torch.no_grad():

@@ -7,13 +7,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from alarmnet._validation import Labels, check_real, check_sizes, check_type
+from alarmnet._validation import Labels, check_real, check_sizes
 from alarmnet.baselines.base import RandomState
 from alarmnet.baselines.neural import NeuralBaseline, normal_rows
 from alarmnet.errors import InputError
 from alarmnet.preprocessing import TableEncoder
 from alarmnet.targets.dense import suggested_hidden
-from alarmnet.training import ProgressFunction, Schedule
+from alarmnet.training import ProgressFunction, Schedule, check_schedule, chosen_schedule
 
 NEAREST = 0.1
 """No coordinate of the centre is nearer to 0, which weights of zero would reach."""
@@ -131,7 +131,7 @@ class DeepSVDD(NeuralBaseline):
         super()._check_parameters()
         if self.hidden is not None:
             check_sizes(self, "hidden", self.hidden)
-        check_type(self, "pretraining_schedule", self.pretraining_schedule, Schedule)
+        check_schedule(self, "pretraining_schedule", self.pretraining_schedule)
         check_real(self, "weight_penalty", self.weight_penalty, 0, open_ends=False)
 
     def _fit_network(self, rows: Tensor, labels: Labels) -> None:
@@ -149,7 +149,7 @@ class DeepSVDD(NeuralBaseline):
             lambda index: functional.mse_loss(autoencoder(rows[index]), rows[index]),
             name="autoencoder",
             over=normal,
-            schedule=self.pretraining_schedule or PRETRAINING,
+            schedule=chosen_schedule(self.pretraining_schedule, PRETRAINING),
             device=rows.device,
         )
         with torch.no_grad():
@@ -159,7 +159,7 @@ class DeepSVDD(NeuralBaseline):
             lambda index: self._block_scores(rows[index]).mean() + self._penalty(),
             name="deep SVDD",
             over=normal,
-            schedule=self.schedule or SCHEDULE,
+            schedule=chosen_schedule(self.schedule, SCHEDULE),
             device=rows.device,
         )
 

@@ -11,7 +11,7 @@ from alarmnet.alarms import DenseAlarmNetwork
 from alarmnet.baselines.base import RandomState
 from alarmnet.baselines.neural import NeuralBaseline, normal_rows
 from alarmnet.preprocessing import TableEncoder
-from alarmnet.training import ProgressFunction, Schedule
+from alarmnet.training import ProgressFunction, Schedule, chosen_schedule
 
 REFERENCES = 5_000
 """Scores drawn from N(0, 1) for each step, of which the rows' scores are to deviate or not."""
@@ -100,7 +100,7 @@ class DevNet(NeuralBaseline):
         self._start(network, rows)
         known = torch.from_numpy(labels.anomalous.nonzero()[0])
         draws = torch_generator(self.seed_, "known anomalies and references")
-        schedule = self.schedule or SCHEDULE
+        schedule = chosen_schedule(self.schedule, SCHEDULE)
 
         def loss(others: Tensor) -> Tensor:
             drawn = known[torch.randint(len(known), (len(others),), generator=draws)]

@@ -13,13 +13,13 @@ from alarmnet._devices import chosen_device
 from alarmnet._random import numpy_generator, torch_generator
 from alarmnet._rows import Index, draw
 from alarmnet._threads import operations, threads_for
-from alarmnet._validation import Labels, check_type
+from alarmnet._validation import Labels
 from alarmnet.baselines.base import Baseline, Matrix, Scores
 from alarmnet.blocks import block_size
 from alarmnet.layers import materialise
-from alarmnet.layouts import lay_out
+from alarmnet.layouts import place
 from alarmnet.progress import progress_for
-from alarmnet.training import ProgressFunction, Schedule, TrainingContext, train
+from alarmnet.training import ProgressFunction, Schedule, TrainingContext, check_schedule, train
 
 VALIDATION_SHARE = 0.1
 """Share of the rows that is held out where a schedule has patience."""
@@ -43,19 +43,19 @@ class NeuralBaseline(Baseline):
 
     def _check_parameters(self) -> None:
         super()._check_parameters()
-        check_type(self, "schedule", self.schedule, Schedule)
-        chosen_device(self, self.device)
+        check_schedule(self, "schedule", self.schedule)
+        self._device()
 
     def _learn(self, rows: Matrix, labels: Labels) -> None:
         self.history_: dict[str, list[dict[str, float]]] = {}
         with progress_for(self.verbose) as progress, threads_for(math.inf):
             self._context = TrainingContext(progress)
-            self._fit_network(torch.from_numpy(rows).to(chosen_device(self, self.device)), labels)
+            self._fit_network(torch.from_numpy(rows).to(self._device()), labels)
         del self._context
 
     def _scores(self, rows: Matrix) -> Scores:
-        device = chosen_device(self, self.device)
-        lay_out(self._network.to(device))
+        device = self._device()
+        place(self._network, device)
         size = block_size(rows.shape[1:])
         work = operations(self._network, size, training=False)
         with torch.inference_mode(), threads_for(work):
@@ -63,6 +63,9 @@ class NeuralBaseline(Baseline):
             return torch.cat(
                 [self._block_scores(block.to(device)).double().cpu() for block in blocks]
             ).numpy()
+
+    def _device(self) -> torch.device:
+        return chosen_device(self.device, parameter=f"The 'device' parameter of {type(self).__name__}")
 
     def _start(self, network: nn.Module, rows: Tensor) -> None:
         """Give a network built without memory its first weights, where the rows are."""

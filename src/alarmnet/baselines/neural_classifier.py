@@ -12,7 +12,7 @@ from alarmnet.alarms import DenseAlarmNetwork
 from alarmnet.baselines.base import RandomState
 from alarmnet.baselines.neural import NeuralBaseline, normal_rows
 from alarmnet.preprocessing import TableEncoder
-from alarmnet.training import ProgressFunction, Schedule
+from alarmnet.training import ProgressFunction, Schedule, chosen_schedule
 
 
 def classifier_schedule(rows: int) -> Schedule:
@@ -81,7 +81,7 @@ class NeuralClassifier(NeuralBaseline):
     def _fit_network(self, rows: Tensor, labels: Labels) -> None:
         network = self._network = DenseAlarmNetwork(rows[0].numel(), tuple(self.hidden), self.dropout)
         self._start(network, rows)
-        schedule = self.schedule or classifier_schedule(len(rows))
+        schedule = chosen_schedule(self.schedule, classifier_schedule(len(rows)))
         parts = [
             self._hold_out(part, schedule) for part in (normal_rows(labels), labels.anomalous.nonzero()[0])
         ]

@@ -1,5 +1,6 @@
 """PNG and JPEG files, decoded one at a time."""
 
+import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,6 +21,8 @@ Shape = tuple[int, ...]
 
 ENDINGS = (".png", ".jpg", ".jpeg")
 _GREY = ("1", "L", "LA")
+_WARNINGS = threading.Lock()
+"""Their filters are the process's: two threads that changed them at once would leave them changed."""
 
 
 def shown_shape(shape: Shape) -> str:
@@ -55,7 +58,7 @@ def _pillow() -> Any:
 def _opened(path: Path) -> Iterator["Image"]:
     """Open a picture; what cannot be opened or decoded in the block is refused by name."""
     pillow = _pillow()
-    with open_regular(path) as stream, warnings.catch_warnings():
+    with open_regular(path) as stream, _WARNINGS, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         warnings.simplefilter("error", pillow.Image.DecompressionBombWarning)
         try:

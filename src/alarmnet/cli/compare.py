@@ -15,12 +15,13 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from alarmnet._atomic import atomic_path
+from alarmnet._devices import chosen_device
 from alarmnet.batches import write_table
 from alarmnet.cli.fit import check_size, say_labels
 from alarmnet.cli.labels import Labelling, label_counts
 from alarmnet.cli.measured import Outcome, Task, run
 from alarmnet.cli.memory import shown_bytes
-from alarmnet.cli.rows import check_device, open_to_train
+from alarmnet.cli.rows import open_to_train
 from alarmnet.cli.terminal import (
     INTERRUPTED,
     a_file,
@@ -174,7 +175,7 @@ def compare(
         raise click.UsageError("methods are judged by labels: name their column with --label and --anomaly.")
     if out is not None:
         _check_out(out, inputs=[*data, *([labels_file] if labels_file else [])])
-    check_device(device)
+    chosen_device(device, parameter="--device")
     rows = open_to_train(data, labelling, labels_file=labels_file, ignored=ignored, kept=kept)
     labels = rows.labels(labelling, given=[*anomaly, *normal])
     check_size(rows, aside=as_json)

@@ -11,13 +11,14 @@ from typing import Any, Literal
 import click
 import numpy as np
 
+from alarmnet._devices import chosen_device
 from alarmnet._frames import quoted
 from alarmnet._rows import take
 from alarmnet.checkpoints import kept_steps
 from alarmnet.cli.bad_rows import FIT, OTHERS, way_out
 from alarmnet.cli.labels import Floats, Labelling, label_counts, needed
 from alarmnet.cli.memory import available_bytes, check_memory, shown_bytes
-from alarmnet.cli.rows import Rows, check_device, load_model, open_to_run, open_to_train
+from alarmnet.cli.rows import Rows, load_model, open_to_run, open_to_train
 from alarmnet.cli.terminal import (
     a_file,
     check_output,
@@ -191,7 +192,7 @@ def fit(
     if method not in DETECTORS:
         raise click.BadParameter(f"{method!r} is none of {', '.join(DETECTORS)}.", param_hint="--method")
     check_output(out, inputs=[*data, *([labels_file] if labels_file else [])])
-    check_device(device)
+    chosen_device(device, parameter="--device")
     began = time.perf_counter()
     labelling = Labelling.chosen(label, anomaly, normal)
     rows = open_to_train(data, labelling, labels_file=labels_file, ignored=ignored, kept=kept)

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import click
-import torch
 
+from alarmnet._devices import chosen_device
 from alarmnet.batches import holds_images
 from alarmnet.cli.image_rows import ImageRows
 from alarmnet.cli.labels import Labelling
@@ -17,15 +17,9 @@ from alarmnet.preprocessing import ImageScaler
 Rows = TableRows | ImageRows
 
 
-def check_device(device: str) -> None:
-    """Refuse a GPU that is not there."""
-    if device == "cuda" and not torch.cuda.is_available():
-        raise InputError("--device cuda: this machine has no GPU that torch can use; take cpu or auto")
-
-
 def load_model(path: Path, *, device: str) -> BaseDetector:
     """Load a detector of images or named columns, to run on `device` whatever it was trained on."""
-    check_device(device)
+    chosen_device(device, parameter="--device")
     detector = load(path)
     if not isinstance(detector.encoder_, ImageScaler) and not hasattr(detector, "feature_names_in_"):
         raise InputError(

@@ -37,7 +37,14 @@ from alarmnet.preprocessing import TableEncoder
 from alarmnet.targets import ConvAutoencoder, DenseAutoencoder, Target, TargetNetwork
 from alarmnet.targets.dense import suggested_hidden
 from alarmnet.targets.piecewise import PiecewiseTarget
-from alarmnet.training import ProgressFunction, Schedule, TrainingContext, train
+from alarmnet.training import (
+    ProgressFunction,
+    Schedule,
+    TrainingContext,
+    check_schedule,
+    chosen_schedule,
+    train,
+)
 
 VALIDATION_SHARE = 0.1
 """Share of the training rows that is held out where a schedule has patience."""
@@ -247,8 +254,8 @@ class A3Detector(BaseDetector):
         check_type(self, "target", self.target, Target)
         check_type(self, "generator", self.generator, Generator, Callable)  # type: ignore[arg-type]
         check_type(self, "alarm", self.alarm, DenseAlarm)
-        check_type(self, "target_schedule", self.target_schedule, Schedule)
-        check_type(self, "alarm_schedule", self.alarm_schedule, Schedule)
+        check_schedule(self, "target_schedule", self.target_schedule)
+        check_schedule(self, "alarm_schedule", self.alarm_schedule)
         check_choice(self, "reads", self.reads, tuple(DEFAULT_ALARMS))
         if self.alarms is not None:
             check_alarms(self, "alarms", self.alarms, reads=("activations", "inputs", "everything"))
@@ -259,8 +266,8 @@ class A3Detector(BaseDetector):
             check_real(self, "known_weight", self.known_weight, 0)
 
     def _validation_share(self) -> float:
-        target = self.target_schedule or target_schedule(1)
-        alarms = [self.alarm_schedule or spec.schedule for spec in self._specs()]
+        target = chosen_schedule(self.target_schedule, target_schedule(1))
+        alarms = [chosen_schedule(self.alarm_schedule, spec.schedule) for spec in self._specs()]
         watched = any(schedule.patience for schedule in (target, *alarms))
         return VALIDATION_SHARE if watched else 0.0
 
@@ -315,7 +322,7 @@ class A3Detector(BaseDetector):
             lambda index: target.mean_loss(data.rows.take(data.normal[index])),
             name="target",
             rows=len(data.normal),
-            schedule=self.target_schedule or target_schedule(len(data.normal)),
+            schedule=chosen_schedule(self.target_schedule, target_schedule(len(data.normal))),
             generator=torch_generator(self.seed_, "target batches"),
             noise=torch_generator(self.seed_, "target noise", data.rows.device),
             validation_loss=(lambda: data.errors_of(target, data.validation_normal).mean())

@@ -16,7 +16,7 @@ from alarmnet.detectors.lesson import Lesson
 from alarmnet.generators import Generator, as_generator
 from alarmnet.layers import materialise
 from alarmnet.row_store import RowStore, rows_at
-from alarmnet.training import Schedule, TrainingContext, train
+from alarmnet.training import Schedule, ScheduleChanges, TrainingContext, chosen_schedule, train
 
 KEPT_ACTIVATIONS = 2**28
 """Bytes of activations kept in memory during training; past it they are computed batch by batch."""
@@ -72,14 +72,13 @@ class AlarmTraining:
     known_weight: float | None = 1.0
     blend: float = 1.0
     shape: DenseAlarm | None = None
-    schedule: Schedule | None = None
+    schedule: Schedule | ScheduleChanges | None = None
 
     def train(self, spec: AlarmSpec, read: Read) -> tuple[DenseAlarmNetwork, list[dict[str, float]]]:
         """Train one alarm on what it reads."""
         data, name = self.data, spec.name
-        schedule = self.schedule or spec.schedule_for(
-            len(data.normal), len(data.known) + len(data.validation_known)
-        )
+        default = spec.schedule_for(len(data.normal), len(data.known) + len(data.validation_known))
+        schedule = chosen_schedule(self.schedule, default)
         loss = AlarmLoss(self, spec, read, watches=bool(schedule.patience))
         history = train(
             loss.alarm,

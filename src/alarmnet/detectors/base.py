@@ -12,12 +12,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy.sparse import issparse
-from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.base import ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
 from alarmnet._devices import chosen_device
 from alarmnet._frames import Frame, as_array, read_frame, row_count
+from alarmnet._parameters import Parameters
 from alarmnet._random import resolve_seed
 from alarmnet._rows import Index, row_keys, take
 from alarmnet._threads import threads_for
@@ -28,7 +29,7 @@ from alarmnet.detectors.data import TrainingData
 from alarmnet.detectors.files import write_state
 from alarmnet.detectors.identity import training_identity
 from alarmnet.detectors.roles import Roles, calibration_rows, held_out, refit_rows, taken_as_normal
-from alarmnet.detectors.scorer import Scorer, by_block, place
+from alarmnet.detectors.scorer import Scorer, by_block
 from alarmnet.detectors.state import Encoder, FittedState, Matrix
 from alarmnet.deviations import NormalProfile
 from alarmnet.errors import (
@@ -39,6 +40,7 @@ from alarmnet.errors import (
     rows_counted_from,
 )
 from alarmnet.layers import load_weights
+from alarmnet.layouts import place
 from alarmnet.preprocessing import ImageScaler, TableEncoder
 from alarmnet.progress import progress_for
 from alarmnet.row_store import RowStore, TensorRows
@@ -72,7 +74,7 @@ def _keys(rows: RowStore) -> NDArray[np.uint64]:
     return np.concatenate([row_keys(block.numpy(force=True)) for block in rows.blocks()])
 
 
-class BaseDetector(Calibrated, ClassifierMixin, BaseEstimator, ABC):  # type: ignore[misc]
+class BaseDetector(Calibrated, ClassifierMixin, Parameters, ABC):  # type: ignore[misc]
     """A detector as scikit-learn's classifier of two classes, 0 normal and 1 anomaly.
 
     To add one: its parameters (those below and its own, described in its docstring) and the methods under "What
@@ -309,6 +311,9 @@ class BaseDetector(Calibrated, ClassifierMixin, BaseEstimator, ABC):  # type: ig
 
     # How it is done
 
+    def _default_of(self, name: str) -> Any:
+        return self._default_encoder() if name == "encoder" else super()._default_of(name)
+
     def _check_shared_parameters(self) -> None:
         check_real(self, "alarm_rate", self.alarm_rate, 0, 1)
         check_real(self, "calibration_share", self.calibration_share, 0, 1)
@@ -349,7 +354,7 @@ class BaseDetector(Calibrated, ClassifierMixin, BaseEstimator, ABC):  # type: ig
         return TrainingData(rows, *map(torch.from_numpy, (*numbers, labels.unlabelled)))
 
     def _device(self) -> torch.device:
-        return chosen_device(self, self.device)
+        return chosen_device(self.device, parameter=f"The 'device' parameter of {type(self).__name__}")
 
     def _count(self, rows: RowStore, labels: Labels) -> None:
         """Count the labels, and warn of rows that teach nothing or the opposite."""

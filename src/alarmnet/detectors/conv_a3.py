@@ -38,7 +38,14 @@ from alarmnet.preprocessing import TableEncoder
 from alarmnet.row_store import RowStore
 from alarmnet.targets import StridedAutoencoder, TargetNetwork
 from alarmnet.targets.e2e import StridedAutoencoderNetwork
-from alarmnet.training import ProgressFunction, Schedule, TrainingContext, train
+from alarmnet.training import (
+    ProgressFunction,
+    Schedule,
+    TrainingContext,
+    check_schedule,
+    chosen_schedule,
+    train,
+)
 
 VALIDATION_SHARE = 0.1
 SCALED_BY = 5_000
@@ -269,7 +276,7 @@ class ConvA3Detector(BaseDetector):
         check_type(self, "target", self.target, StridedAutoencoder)
         check_type(self, "alarm", self.alarm, ConvAlarm)
         check_type(self, "generator", self.generator, Generator, Callable)  # type: ignore[arg-type]
-        check_type(self, "schedule", self.schedule, Schedule)
+        check_schedule(self, "schedule", self.schedule)
         if not isinstance(self.input_alarms, bool):
             check_alarms(self, "input_alarms", self.input_alarms, reads=("inputs",))
         check_choice(self, "reads", self.reads, ("encoder", "both"))
@@ -317,7 +324,7 @@ class ConvA3Detector(BaseDetector):
         )
 
     def _schedule(self, rows: int, shape: tuple[int, ...]) -> Schedule:
-        return self.schedule or joint_schedule(rows, shape)
+        return chosen_schedule(self.schedule, joint_schedule(rows, shape))
 
     def _fit_scorer(
         self, target: TargetNetwork, data: TrainingData, context: TrainingContext

@@ -1,6 +1,5 @@
 """What scores rows: a module from encoded rows to logits, and how rows are run through it."""
 
-import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any
@@ -12,11 +11,9 @@ from torch import Tensor, nn
 
 from alarmnet._threads import operations, threads_for
 from alarmnet.blocks import block_size
-from alarmnet.layouts import lay_out
+from alarmnet.layouts import place
 from alarmnet.row_store import RowStore
 from alarmnet.targets import TargetNetwork
-
-_MOVING = threading.Lock()
 
 
 class Scorer(nn.Module, ABC):
@@ -40,13 +37,6 @@ class Scorer(nn.Module, ABC):
         """What the target makes of rows (B, ...), on their scale; None where it is no autoencoder."""
         made = self.target.reconstruction(self.target(self.target.inputs(batch)))
         return None if made is None else made[:, : batch.shape[1]]  # of the inputs, without their pieces
-
-
-def place(network: nn.Module, device: torch.device) -> None:
-    """Bring a network to a device, once, however many threads ask at the same time."""
-    with _MOVING:
-        if any(tensor.device != device for tensor in network.state_dict().values()):
-            lay_out(network.to(device))
 
 
 def by_block(network: nn.Module, compute: Callable[[Tensor], Tensor], rows: RowStore) -> NDArray[Any]:

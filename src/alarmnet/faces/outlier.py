@@ -4,14 +4,15 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator, OutlierMixin, clone
+from sklearn.base import OutlierMixin, clone
 from sklearn.utils.validation import check_is_fitted
 
+from alarmnet._parameters import Parameters
 from alarmnet.detectors import A3Detector, BaseDetector
 from alarmnet.thresholds import Scores
 
 
-class OutlierDetector(OutlierMixin, BaseEstimator):  # type: ignore[misc]
+class OutlierDetector(OutlierMixin, Parameters):  # type: ignore[misc]
     """Use it where code expects an `IsolationForest`: unlabelled rows, `predict` gives -1 for outliers.
 
     Mind the direction: here, unlike in `A3Detector`, *low* scores are anomalous. With labels at hand use the
@@ -67,6 +68,9 @@ class OutlierDetector(OutlierMixin, BaseEstimator):  # type: ignore[misc]
             self.feature_names_in_ = detector.feature_names_in_
         self.offset_ = -detector.threshold_
         return self
+
+    def _default_of(self, name: str) -> Any:
+        return A3Detector() if name == "detector" else None
 
     def score_samples(self, X: Any) -> Scores:
         """The logits with their sign turned (N,): low is anomalous."""

@@ -135,7 +135,7 @@ class StridedAutoencoderNetwork(TargetNetwork):
             return errors
         mean, log_variance = codes.flatten(1).chunk(2, dim=1)
         divergence = 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).sum(1)
-        return errors + self.code_weight * divergence / batch[0].numel()
+        return errors + self.code_weight * divergence / batch.shape[1:].numel()
 
     def row_losses(self, batch: Tensor) -> Tensor:
         """Squared error, one number a row."""

@@ -15,7 +15,7 @@ from alarmnet.targets.base import Target, TargetNetwork
 class _Record(threading.local):
     """What hooks of this thread note: outputs by layer, and how often each had been written to."""
 
-    outputs: dict[str, tuple[Tensor, int]] | None = None
+    outputs: dict[nn.Module, tuple[Tensor, int]] | None = None
 
 
 _RECORD = _Record()
@@ -27,12 +27,12 @@ class _Noting:
     def __init__(self, name: str) -> None:
         self.name = name
 
-    def __call__(self, _module: nn.Module, _inputs: object, output: object) -> None:
+    def __call__(self, layer: nn.Module, _inputs: object, output: object) -> None:
         if _RECORD.outputs is None:
             return
         if not isinstance(output, Tensor):
             raise InputError(f"layer {self.name!r} puts out {type(output).__name__}; alarmnet reads tensors")
-        _RECORD.outputs[self.name] = output, _version(output)
+        _RECORD.outputs[layer] = output, _version(output)
 
 
 def _version(tensor: Tensor) -> int:
@@ -81,22 +81,22 @@ class ExternalTargetNetwork(TargetNetwork):
             A layer never ran, or put out no tensor, or one that a later layer has overwritten, as far as PyTorch
             keeps count.
         """
-        noted: dict[str, tuple[Tensor, int]] = {}
-        _RECORD.outputs = noted
+        noted: dict[nn.Module, tuple[Tensor, int]] = {}
+        before, _RECORD.outputs = _RECORD.outputs, noted  # the module may itself ask another detector
         try:
             output = self(inputs)
         finally:
-            _RECORD.outputs = None
-        names = [name.removeprefix("module.") for name in self.layers]
-        if unread := [name for name in names if name not in noted]:
+            _RECORD.outputs = before
+        layers = [(name.removeprefix("module."), self.get_submodule(name)) for name in self.layers]
+        if unread := [name for name, layer in layers if layer not in noted]:
             raise InputError(f"the target's forward pass never ran the layer(s) {', '.join(unread)}")
-        overwritten = [name for name in names if _version(noted[name][0]) != noted[name][1]]
+        overwritten = [name for name, layer in layers if _version(noted[layer][0]) != noted[layer][1]]
         if overwritten:
             raise InputError(
                 f"what layer {overwritten[0]!r} puts out is overwritten by a layer that works in place; read that "
                 "layer"
             )
-        return [noted[name][0] for name in names], output
+        return [noted[layer][0] for _, layer in layers], output
 
     def row_losses(self, batch: Tensor) -> Tensor:
         """Refuse: the module comes trained."""
