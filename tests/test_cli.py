@@ -15,8 +15,8 @@ from click.testing import CliRunner, Result
 import alarmnet
 from alarmnet.alarm_specs import AlarmSpec
 from alarmnet.cli import COMMANDS, datasets, main, terminal
-from alarmnet.cli.labels import Labelling
 from alarmnet.detectors import DETECTORS, A3Detector, a3, conv_a3
+from alarmnet.sources.labels import Labelling
 from alarmnet.training import Schedule
 
 DOCS = Path(__file__).parents[1] / "docs" / "command-line.md"

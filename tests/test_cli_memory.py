@@ -6,7 +6,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from alarmnet.cli.memory import available_bytes, estimated_bytes, estimated_image_bytes
+from alarmnet.sources.memory import available_bytes, estimated_bytes, estimated_image_bytes
 
 TEXTS = pa.array(["a", "b", None] * 5)
 NUMBERS = pa.array([1.0, 2.0, None] * 5)

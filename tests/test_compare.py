@@ -23,11 +23,11 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 from alarmnet import InputError, Schedule, TrainingDivergedError
 from alarmnet.alarm_specs import AlarmSpec
 from alarmnet.baselines import IsolationForestBaseline
-from alarmnet.cli import compare, main, measured
-from alarmnet.cli.labels import Labelling
-from alarmnet.cli.measured import Outcome, Task
-from alarmnet.comparison import METHODS, FoldResult, folds_of, judge
+from alarmnet.cli import compare, main
+from alarmnet.comparison import METHODS, FoldResult, folds_of, judge, processes
+from alarmnet.comparison.processes import Outcome, Task
 from alarmnet.detectors import a3
+from alarmnet.sources.labels import Labelling
 
 ROOT = Path(__file__).parents[1]
 LABELS = ("--label", "class", "--anomaly", "fraud")
@@ -104,7 +104,7 @@ def test_a_method_is_judged_by_what_it_did_not_see(
 
 @pytest.mark.parametrize("method", METHODS)
 def test_every_method_takes_the_seed_and_the_device(method: str) -> None:
-    made = measured._made(Task(method, [], None, Labelling("y", ["1"], []), [], 5, seed=7, device="cpu"))
+    made = processes._made(Task(method, [], None, Labelling("y", ["1"], []), [], 5, seed=7, device="cpu"))
     assert made.random_state == 7
     assert getattr(made, "device", "cpu") == "cpu"
 
@@ -123,10 +123,10 @@ def test_a_process_sends_its_memory_and_its_folds(table: Path, monkeypatch: pyte
     monkeypatch.setattr(a3, "target_schedule", lambda rows: SHORT)
     monkeypatch.setattr(AlarmSpec, "schedule_for", lambda self, rows, known: SHORT)
     receiving, sending = multiprocessing.Pipe(duplex=False)
-    measured._work(task(table, method="a3"), sending)
+    processes._work(task(table, method="a3"), sending)
     sending.close()
     outcome = Outcome("a3")
-    measured._collect(outcome, receiving, lambda: None)
+    processes._collect(outcome, receiving, lambda: None)
     assert len(outcome.folds) == 3
     assert 0 < outcome.bytes_before <= outcome.peak_bytes
     assert outcome.fault is None
@@ -144,14 +144,14 @@ def test_what_a_process_sends_is_collected() -> None:
     result = FoldResult(0.5, 0.6, 0.1)
     outcome, calls = Outcome("a3"), []
     messages = sent(5, (result, 9), TrainingDivergedError("the loss is no longer finite"))
-    measured._collect(outcome, messages, lambda: calls.append(1))
+    processes._collect(outcome, messages, lambda: calls.append(1))
     assert outcome == Outcome("a3", [result], 5, 9, "the loss is no longer finite")
     assert calls == [1]
     refused = sent(
         InputError("column 'bytes' holds infinity", code="infinite_value", column="bytes", rows=[3])
     )
     with pytest.raises(InputError, match="column 'bytes' holds infinity") as error:
-        measured._collect(outcome, refused, lambda: None)
+        processes._collect(outcome, refused, lambda: None)
     assert error.value.rows == (3,)
 
 
@@ -160,7 +160,7 @@ def test_a_killed_method_is_a_fault_of_its_own(table: Path) -> None:
         for child in multiprocessing.active_children():
             child.kill()
 
-    outcome = measured.run(task(table, method="random-forest"), on_fold=kill)
+    outcome = processes.run(task(table, method="random-forest"), on_fold=kill)
     assert outcome.fault == "killed by SIGKILL; SIGKILL means that memory did not suffice"
     assert not multiprocessing.active_children()
 
@@ -168,7 +168,7 @@ def test_a_killed_method_is_a_fault_of_its_own(table: Path) -> None:
 def test_peak_memory_counts_what_was_given_back() -> None:
     """In a process of its own, whose peak no other test has raised."""
     program = (
-        "import os; from alarmnet.cli.memory import peak_bytes; "
+        "import os; from alarmnet.sources.memory import peak_bytes; "
         "before = peak_bytes(); os.urandom(256 << 20); print(peak_bytes() - before)"
     )
     found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
@@ -198,7 +198,7 @@ def test_the_command_prints_and_writes_what_the_library_finds(table: Path, tmp_p
 def test_what_was_compared_before_an_interruption_is_kept(
     table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    done = measured.run
+    done = processes.run
 
     def interrupted(task: Task, **options: Any) -> Outcome:
         if task.method == "devnet":
@@ -216,7 +216,7 @@ def test_what_was_compared_before_an_interruption_is_kept(
 def test_a_method_ends_with_the_command_however_that_ends() -> None:
     script = (
         "import multiprocessing, os, signal, threading, time\n"
-        "from alarmnet.cli.measured import _end_with_parent\n"
+        "from alarmnet.comparison.processes import _end_with_parent\n"
         "def work():\n"
         "    threading.Thread(target=_end_with_parent, daemon=True).start()\n"
         "    time.sleep(600)\n"

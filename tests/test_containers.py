@@ -23,10 +23,10 @@ from alarmnet._containers import decoded
 from alarmnet._frames import read_frame
 from alarmnet._validation import read_labels
 from alarmnet.batches import TableFiles, write_table
-from alarmnet.cli.labels import Labelling
-from alarmnet.cli.table_rows import TableRows
 from alarmnet.errors import InputError
 from alarmnet.preprocessing import TableEncoder
+from alarmnet.sources.labels import Labelling
+from alarmnet.sources.tables import TableRows
 
 pytestmark = pytest.mark.filterwarnings("ignore::alarmnet.errors.AlarmnetWarning")
 

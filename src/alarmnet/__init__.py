@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from alarmnet.generators import ColumnSwap, GaussianNoise, UniformNoise, VaeAnomalies
     from alarmnet.preprocessing import TableEncoder
     from alarmnet.report import make_report
+    from alarmnet.scoring import score_files
     from alarmnet.targets import (
         ConvAutoencoder,
         DenseAutoencoder,
@@ -50,6 +51,7 @@ _HOMES = {
     "generators": ("ColumnSwap", "GaussianNoise", "UniformNoise", "VaeAnomalies"),
     "preprocessing": ("TableEncoder",),
     "report": ("make_report",),
+    "scoring": ("score_files",),
     "targets": (
         "ConvAutoencoder",
         "DenseAutoencoder",
@@ -87,6 +89,7 @@ __all__ = [
     "VariationalAutoencoder",
     "load",
     "make_report",
+    "score_files",
 ]
 
 

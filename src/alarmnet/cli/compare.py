@@ -18,10 +18,6 @@ from alarmnet._atomic import atomic_path
 from alarmnet._devices import chosen_device
 from alarmnet.batches import write_table
 from alarmnet.cli.fit import check_size, say_labels
-from alarmnet.cli.labels import Labelling, label_counts
-from alarmnet.cli.measured import Outcome, Task, run
-from alarmnet.cli.memory import shown_bytes
-from alarmnet.cli.rows import open_to_train
 from alarmnet.cli.terminal import (
     INTERRUPTED,
     a_file,
@@ -36,7 +32,11 @@ from alarmnet.cli.terminal import (
     shows_progress,
 )
 from alarmnet.comparison import METHODS, folds_of
+from alarmnet.comparison.processes import Outcome, Task, run
 from alarmnet.errors import InputError
+from alarmnet.sources.labels import Labelling, label_counts
+from alarmnet.sources.memory import shown_bytes
+from alarmnet.sources.opened import open_to_train
 
 FIGURES = ("average_precision", "roc_auc", "seconds")
 

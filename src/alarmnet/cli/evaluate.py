@@ -9,10 +9,6 @@ from rich.console import Console
 from rich.table import Table
 
 from alarmnet import metrics
-from alarmnet.cli.bad_rows import OTHERS, way_out
-from alarmnet.cli.labels import Labelling, needed
-from alarmnet.cli.rows import load_model, open_to_run
-from alarmnet.cli.score import Tally, score_batches
 from alarmnet.cli.terminal import (
     a_file,
     check_output,
@@ -28,6 +24,10 @@ from alarmnet.cli.terminal import (
     show_facts,
 )
 from alarmnet.report import make_report
+from alarmnet.scoring import Tally, score_batches
+from alarmnet.sources.bad_rows import OTHERS, way_out
+from alarmnet.sources.labels import Labelling, needed
+from alarmnet.sources.opened import load_model, open_to_run
 
 
 def _print(found: metrics.Evaluation, *, asked: float, held: float) -> None:

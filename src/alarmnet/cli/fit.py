@@ -15,10 +15,6 @@ from alarmnet._devices import chosen_device
 from alarmnet._frames import quoted
 from alarmnet._rows import take
 from alarmnet.checkpoints import kept_steps
-from alarmnet.cli.bad_rows import FIT, OTHERS, way_out
-from alarmnet.cli.labels import Floats, Labelling, label_counts, needed
-from alarmnet.cli.memory import available_bytes, check_memory, shown_bytes
-from alarmnet.cli.rows import Rows, load_model, open_to_run, open_to_train
 from alarmnet.cli.terminal import (
     a_file,
     check_output,
@@ -36,6 +32,10 @@ from alarmnet.comparison import keep_columns
 from alarmnet.detectors import DETECTORS, BaseDetector
 from alarmnet.errors import InputError
 from alarmnet.preprocessing import ImageScaler, TableEncoder
+from alarmnet.sources.bad_rows import FIT, OTHERS, way_out
+from alarmnet.sources.labels import Floats, Labelling, label_counts, needed
+from alarmnet.sources.memory import available_bytes, check_memory, shown_bytes
+from alarmnet.sources.opened import Rows, load_model, open_to_run, open_to_train
 
 
 def say_labels(labelling: Labelling | None, counts: dict[str, int], *, aside: bool) -> None:

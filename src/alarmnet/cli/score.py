@@ -1,25 +1,13 @@
 """`alarmnet score`: files of any size, in batches."""
 
 import time
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
-from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
 import click
-import numpy as np
-import pyarrow as pa
-from numpy.typing import NDArray
-from scipy.special import expit
 
-from alarmnet._containers import decoded
 from alarmnet._frames import quoted
-from alarmnet._rows import take
 from alarmnet.batches import write_table
-from alarmnet.cli.bad_rows import SCORE, way_out
-from alarmnet.cli.rows import Rows, load_model, open_to_run
 from alarmnet.cli.terminal import (
     FLAGGED,
     a_file,
@@ -33,113 +21,9 @@ from alarmnet.cli.terminal import (
     row_progress,
     show_facts,
 )
-from alarmnet.detectors import BaseDetector
-from alarmnet.errors import rows_counted_from
-from alarmnet.preprocessing import EncodingSummary, ImageScaler, TableEncoder
-from alarmnet.thresholds import conformal_p_values, highest
-
-Floats = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class Scored:
-    """What became of a batch: logits (B,), NaN where the row is invalid; ids (B,) or row numbers."""
-
-    ids: pa.ChunkedArray
-    logits: Floats
-
-
-@dataclass
-class Tally:
-    """What was counted on the way; `missing`, `unseen` and `outside` count cells by column.
-
-    `newly_missing` names the columns that training had without gaps; `near_matches` has, by column, up to five new
-    categories and what training called them, but for case, spaces or Unicode form.
-    """
-
-    rows: int = 0
-    alarms: int = 0
-    invalid: int = 0
-    missing: Counter[str] = field(default_factory=Counter)
-    unseen: Counter[str] = field(default_factory=Counter)
-    outside: Counter[str] = field(default_factory=Counter)
-    newly_missing: dict[str, None] = field(default_factory=dict)
-    near_matches: dict[str, dict[str, str]] = field(default_factory=dict)
-
-    def add(self, summary: EncodingSummary) -> None:
-        """Count what stands out in a batch."""
-        self.missing.update(summary.missing)
-        self.unseen.update({name: found.count for name, found in summary.unseen.items()})
-        self.outside.update(summary.outside)
-        self.newly_missing |= dict.fromkeys(summary.newly_missing)
-        for name, found in summary.unseen.items():
-            if found.near_matches and name not in self.near_matches:
-                self.near_matches[name] = dict(islice(found.near_matches.items(), 5))
-
-
-def _summary(encoder: TableEncoder | ImageScaler, X: Any) -> EncodingSummary:
-    """Count what stands out in some rows, beside those of training; of images, pixels beyond the range."""
-    if isinstance(encoder, TableEncoder):
-        return encoder.summarize(X)
-    beyond = int(((encoder.low_ > X) | (encoder.high_ < X)).sum())
-    outside = {"pixels": beyond} if beyond else {}
-    return EncodingSummary(rows=len(X), missing={}, unseen={}, outside=outside, newly_missing=())
-
-
-def score_batches(
-    detector: BaseDetector,
-    rows: Rows,
-    *,
-    flag: bool,
-    tally: Tally,
-    progress: Callable[[int], None],
-) -> Iterator[Scored]:
-    """Score files, holding one part at a time; `flag` keeps invalid rows, which are else refused."""
-    for part in rows.parts(flag=flag):
-        usable = part.usable
-        logits = np.full(len(usable), np.nan)
-        if usable.any():
-            good = part.X if usable.all() else take(part.X, np.flatnonzero(usable))
-            with rows_counted_from(part.first_row, of="all files"):
-                logits[usable] = detector.logits(good)
-            tally.add(_summary(detector.encoder_, good))
-        tally.rows += len(usable)
-        tally.invalid += int((~usable).sum())
-        progress(len(usable))
-        yield Scored(part.ids, logits)
-
-
-def _over_threshold(
-    batches: Iterable[Scored], threshold: float
-) -> Iterator[tuple[Scored, NDArray[np.bool_]]]:
-    return ((scored, scored.logits > threshold) for scored in batches)
-
-
-def _highest(batches: Iterable[Scored], budget: int) -> Iterator[tuple[Scored, NDArray[np.bool_]]]:
-    """Alarms for the `budget` highest rows of all batches, the earlier one of nearly equal scores first."""
-    kept = list(batches)
-    alarms = highest(np.concatenate([scored.logits for scored in kept]), budget)
-    start = 0
-    for scored in kept:
-        stop = start + len(scored.logits)
-        yield scored, alarms[start:stop]
-        start = stop
-
-
-def _result(
-    scored: Scored, alarms: NDArray[np.bool_], *, calibration: Floats, name: str, tally: Tally
-) -> pa.Table:
-    invalid = np.isnan(scored.logits)
-    tally.alarms += int(alarms.sum())
-    return pa.table(
-        {
-            name: decoded(scored.ids),
-            "score": pa.array(expit(scored.logits), mask=invalid),
-            "p_value": pa.array(conformal_p_values(calibration, scored.logits), mask=invalid),
-            "alarm": pa.array(alarms, mask=invalid),
-            "status": pa.array(np.where(invalid, "invalid", "ok")),
-        }
-    )
+from alarmnet.scoring import Tally, scored_tables
+from alarmnet.sources.bad_rows import SCORE, way_out
+from alarmnet.sources.opened import load_model, open_to_run
 
 
 def _say(facts: dict[str, Any]) -> None:
@@ -237,15 +121,10 @@ def score(
     if alarm_rate:
         detector.set_alarm_rate(alarm_rate)
     rows = open_to_run(detector, data, identifier=identifier, ignored=ignored)
-    tally = Tally()
+    tally, flag = Tally(), on_bad_row == "flag"
     with row_progress(rows.n_rows, quiet=quiet) as progress, way_out(SCORE):
-        batches = score_batches(detector, rows, flag=on_bad_row == "flag", tally=tally, progress=progress)
-        marked = _highest(batches, budget) if budget else _over_threshold(batches, detector.threshold_)
-        calibration, name = detector.calibration_scores_, "id" if rows.has_ids else "row"
-        write_table(
-            out,
-            (_result(*pair, calibration=calibration, name=name, tally=tally) for pair in marked),
-        )
+        tables = scored_tables(detector, rows, budget=budget, flag=flag, tally=tally, progress=progress)
+        write_table(out, tables)
     seconds = time.perf_counter() - began
     facts = {
         "scores": str(out),

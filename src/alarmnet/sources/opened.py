@@ -3,16 +3,14 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-import click
-
 from alarmnet._devices import chosen_device
 from alarmnet.batches import holds_images
-from alarmnet.cli.image_rows import ImageRows
-from alarmnet.cli.labels import Labelling
-from alarmnet.cli.table_rows import TableRows
 from alarmnet.detectors import BaseDetector, load
 from alarmnet.errors import InputError
 from alarmnet.preprocessing import ImageScaler
+from alarmnet.sources.images import ImageRows
+from alarmnet.sources.labels import Labelling
+from alarmnet.sources.tables import TableRows
 
 Rows = TableRows | ImageRows
 
@@ -51,13 +49,15 @@ def _check_options(
     """Refuse options that make no sense for this kind of data or without each other."""
     for option, named in (("--id", identifier), ("--ignore", ignored), ("--keep", kept)):
         if images and named:
-            raise click.UsageError(f"{option} names a column, and images have none.")
+            raise InputError(f"{option} names a column, and images have none.", code="options")
     if labels_file and not images:
-        raise click.UsageError(
-            "--labels is for images: a table has its labels in a column, named with --label."
+        raise InputError(
+            "--labels is for images: a table has its labels in a column, named with --label.", code="options"
         )
     if labels_file and not label:
-        raise click.UsageError("--labels needs --label COLUMN: which of its columns holds the labels?")
+        raise InputError(
+            "--labels needs --label COLUMN: which of its columns holds the labels?", code="options"
+        )
 
 
 def open_to_train(

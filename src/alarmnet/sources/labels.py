@@ -4,7 +4,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
-import click
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
@@ -64,14 +63,16 @@ class Labelling:
         anomaly = anomaly or remembered.get("anomaly", ())
         normal = normal or remembered.get("normal", ())
         if label is None and (anomaly or normal):
-            raise click.UsageError("--anomaly and --normal need --label COLUMN.")
+            raise InputError("--anomaly and --normal need --label COLUMN.", code="options")
         if label is None:
             return None
         if not anomaly:
-            raise click.UsageError("--label needs --anomaly VALUE: which of its values marks an anomaly?")
+            raise InputError(
+                "--label needs --anomaly VALUE: which of its values marks an anomaly?", code="options"
+            )
         if both := [value for value in anomaly if value in normal]:
-            raise click.UsageError(
-                f"{both[0]!r} is given as --anomaly and as --normal; it can be one of them."
+            raise InputError(
+                f"{both[0]!r} is given as --anomaly and as --normal; it can be one of them.", code="options"
             )
         return cls(label, anomaly, normal)
 
@@ -128,7 +129,9 @@ class Labelling:
 def needed(labelling: Labelling | None) -> Labelling:
     """Give the labelling, and refuse to go on without one."""
     if labelling is None:
-        raise click.UsageError("the model remembers no label column: name one with --label and --anomaly.")
+        raise InputError(
+            "the model remembers no label column: name one with --label and --anomaly.", code="options"
+        )
     return labelling
 
 

@@ -12,12 +12,12 @@ from alarmnet._frames import Frame, quoted, read_frame
 from alarmnet._meaning import meaning_of
 from alarmnet._spelling import near_names
 from alarmnet.batches import ColumnKind, TableFiles
-from alarmnet.cli.labels import Floats, Labelling
-from alarmnet.cli.memory import estimated_bytes
-from alarmnet.cli.part import Bools, Part, row_numbers
 from alarmnet.detectors import BaseDetector
 from alarmnet.errors import InputError
 from alarmnet.preprocessing import TableEncoder
+from alarmnet.sources.labels import Floats, Labelling
+from alarmnet.sources.memory import estimated_bytes
+from alarmnet.sources.part import Bools, Part, row_numbers
 
 
 class _StoredColumns(Sequence[Any]):

@@ -4,7 +4,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any, ClassVar
 
-import click
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
@@ -12,10 +11,10 @@ from numpy.typing import NDArray
 from alarmnet._frames import quoted, rows_phrase
 from alarmnet._spelling import near_names
 from alarmnet.batches import ImageFiles, TableFiles
-from alarmnet.cli.labels import Floats, Labelling
-from alarmnet.cli.memory import estimated_image_bytes
-from alarmnet.cli.part import Bools, Part, row_numbers
 from alarmnet.errors import InputError
+from alarmnet.sources.labels import Floats, Labelling
+from alarmnet.sources.memory import estimated_image_bytes
+from alarmnet.sources.part import Bools, Part, row_numbers
 
 
 class ImageRows:
@@ -64,9 +63,10 @@ class ImageRows:
             arrays = f" The archive's other arrays: {quoted(self._files.columns)}." * bool(
                 self._files.columns
             )
-            raise click.UsageError(
+            raise InputError(
                 f"where are the labels of these images? Give a table that has the column {labelling.label!r} with "
-                f"--labels FILE.{arrays}"
+                f"--labels FILE.{arrays}",
+                code="options",
             )
         return labelling.read([_as_arrow(self._files.column(labelling.label))], given=given)
 

@@ -11,11 +11,11 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from alarmnet.cli.labels import Labelling
-from alarmnet.cli.memory import peak_bytes
-from alarmnet.cli.rows import open_to_train
-from alarmnet.comparison import METHODS, FoldResult, folds_of, judge, keep_columns
+from alarmnet.comparison.folds import METHODS, FoldResult, folds_of, judge, keep_columns
 from alarmnet.errors import AlarmnetError, AlarmnetWarning, InputError
+from alarmnet.sources.labels import Labelling
+from alarmnet.sources.memory import peak_bytes
+from alarmnet.sources.opened import open_to_train
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,69 @@
+"""Files scored from Python, as the command does."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+
+from alarmnet import InputError, score_files
+from alarmnet.batches import TableFiles, write_table
+
+
+@pytest.fixture(scope="module")
+def table() -> pa.Table:
+    values = np.random.default_rng(0).normal(size=(200, 3))
+    values[-10:] += 4
+    return pa.Table.from_pandas(pd.DataFrame(values, columns=["a", "b", "c"]))
+
+
+@pytest.fixture(scope="module")
+def detector(small: Any, table: pa.Table) -> Any:
+    return small().fit(table, np.repeat([0.0, 1.0], [190, 10]))
+
+
+def test_files_are_scored_as_the_rows_are(detector: Any, table: pa.Table, tmp_path: Path) -> None:
+    detector.save(tmp_path / "some.model")
+    write_table(tmp_path / "new.parquet", [table])
+    done: list[int] = []
+    for model in (detector, tmp_path / "some.model"):
+        out = tmp_path / "scores.parquet"
+        tally = score_files(model, tmp_path / "new.parquet", out=out, progress=done.append)
+        scores = TableFiles(out).read()
+        np.testing.assert_array_equal(scores["score"], detector.anomaly_score(table))
+        np.testing.assert_array_equal(scores["alarm"], detector.predict(table) == 1)
+        np.testing.assert_array_equal(scores["p_value"], detector.p_value(table))
+        assert (tally.rows, tally.alarms, tally.invalid) == (200, detector.predict(table).sum(), 0)
+    assert done == [200, 200]
+
+
+def test_a_detector_that_is_given_keeps_its_alarm_rate(
+    detector: Any, table: pa.Table, tmp_path: Path
+) -> None:
+    write_table(tmp_path / "new.csv", [table])
+    before = detector.threshold_
+    many = score_files(detector, [tmp_path / "new.csv"], out=tmp_path / "scores.csv", alarm_rate=0.5)
+    few = score_files(detector, tmp_path / "new.csv", out=tmp_path / "scores.csv", budget=3)
+    assert many.alarms > few.alarms == 3
+    assert detector.threshold_ == before
+
+
+def test_bad_rows_are_refused_or_flagged(detector: Any, table: pa.Table, tmp_path: Path) -> None:
+    bad = table.to_pandas()
+    bad.loc[5, "a"] = np.inf
+    bad.to_csv(tmp_path / "new.csv", index=False)
+    with pytest.raises(InputError, match="infinity") as caught:
+        score_files(detector, tmp_path / "new.csv", out=tmp_path / "scores.csv")
+    assert caught.value.rows == (5,)
+    assert not (tmp_path / "scores.csv").exists()
+    flagged = score_files(detector, tmp_path / "new.csv", out=tmp_path / "scores.csv", on_bad_row="flag")
+    assert flagged.invalid == 1
+    status = pd.read_csv(tmp_path / "scores.csv")["status"]
+    assert status[status == "invalid"].index.tolist() == [5]
+
+
+def test_a_budget_and_an_alarm_rate_exclude_each_other(detector: Any, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="exclude each other"):
+        score_files(detector, tmp_path / "new.csv", out=tmp_path / "s.csv", alarm_rate=0.1, budget=3)
