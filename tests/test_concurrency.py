@@ -178,7 +178,7 @@ def test_two_threads_inside_the_same_network_do_not_see_each_others_rows(rows: A
 
 
 def test_a_users_network_that_asks_another_detector_is_read(
-    small: Make, fitted: Any, rows: Arrays, labels: Arrays
+    small: Make, rows: Arrays, labels: Arrays
 ) -> None:
     class Asking(nn.Module):
         def forward(self, batch: Tensor) -> Tensor:

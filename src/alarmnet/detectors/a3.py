@@ -76,6 +76,8 @@ class A3Detector(BaseDetector):
     Scores: higher is more anomalous in `decision_function` (above 0: alarm), `predict_proba`, `anomaly_score`;
     *lower* is in `p_value`.
 
+    Any number of threads may read a fitted detector at once; `fit`, `refit_alarm` and `set_params` want it alone.
+
     Parameters
     ----------
     target
