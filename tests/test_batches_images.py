@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 
 from alarmnet.batches import ImageFiles, image_files
+from alarmnet.batches.picture import decoded, shape_of
 from alarmnet.errors import InputError, InputTypeError, MissingExtraError
 
 GREY = np.random.default_rng(0).integers(0, 256, size=(7, 9, 12), dtype=np.uint8)
@@ -345,3 +346,37 @@ def test_files_of_another_kind_are_refused(tmp_path: Path) -> None:
     assert "a format that is not read as images" in refused(tmp_path / "a.csv")
     assert "no.npy: there is no such file" in refused(tmp_path / "no.npy")
     assert "no files were given" in refused()
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("ending", ["jpg", "png"])
+def test_pictures_are_read_upright_as_viewers_show_them(
+    orientation: int, ending: str, tmp_path: Path
+) -> None:
+    upright = np.arange(8 * 12, dtype=np.uint8).reshape(8, 12) * 2
+    stored = {
+        1: upright,
+        2: upright[:, ::-1],
+        3: upright[::-1, ::-1],
+        4: upright[::-1],
+        5: upright.T,
+        6: np.rot90(upright),
+        7: upright[::-1, ::-1].T,
+        8: np.rot90(upright, -1),
+    }[orientation]
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    path = tmp_path / f"turned.{ending}"
+    Image.fromarray(np.ascontiguousarray(stored)).save(path, exif=exif, quality=100)
+    shown = np.asarray(ImageOps.exif_transpose(Image.open(path)))
+    assert np.abs(shown.astype(int) - upright).max() <= 4
+    assert shape_of(path) == (1, 8, 12)
+    np.testing.assert_array_equal(decoded(path, (1, 8, 12), reference="")[0], shown)
+
+
+def test_a_picture_with_damaged_exif_is_read_as_it_is_stored(tmp_path: Path) -> None:
+    pixels = np.arange(96, dtype=np.uint8).reshape(8, 12)
+    for number, exif in enumerate((b"Exif\0\0II*\0\xff\xff\xff\xff", b"no exif", b"Exif\0\0" + b"\xff" * 40)):
+        path = tmp_path / f"{number}.jpg"
+        Image.fromarray(pixels).save(path, exif=exif, quality=100)
+        assert decoded(path, (1, 8, 12), reference="").shape == (1, 8, 12)

@@ -1,6 +1,7 @@
 import json
 import os
 import re
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -94,7 +95,10 @@ def test_fit_says_labels_and_memory_before_training_and_remembers_them(folder: P
     assert re.fullmatch(
         r"Table: 150 rows, 2 columns\. Training takes about \d+ MiB of memory, .+ are available\.", table_line
     )
-    assert labels_line == "Labels in 'class': 9 anomalies, 136 normal, 5 not looked at."
+    assert labels_line == (
+        "Labels in 'class': 9 anomalies, 136 normal, 5 not looked at. Values of 'class': 'fraud' 9 (anomaly), "
+        "'fine' 136 (normal), empty 5 (not looked at)."
+    )
     detector = alarmnet.load(tmp_path / "m")
     assert detector.notes_ == {
         "label": "class",
@@ -225,9 +229,52 @@ def test_a_remembered_anomaly_in_another_spelling_is_not_taken_as_normal(
     before = (folder / "model").read_bytes()
     out = ("--out", tmp_path / "o.json") if command != "evaluate" else ()
     result = run(command, folder / "model", tmp_path / "t.csv", *out, code=2)
-    assert "column 'class' holds no 'fraud'; it holds 'FRAUD', 'FINE'" in result.stderr
+    assert (
+        "column 'class' holds 'FRAUD' beside 'fraud', which marks anomalies: is it the same" in result.stderr
+    )
     assert (folder / "model").read_bytes() == before
     assert not (tmp_path / "o.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("wanted", "spelled"),
+    [
+        ("fraud", "FRAUD"),
+        ("fraud", "fraud "),
+        ("fraud", "\uff46raud"),
+        ("card fraud", "card-fraud"),
+        ("1", "True"),
+        ("true", "1.0"),
+    ],
+)
+def test_cells_that_may_be_anomalies_in_another_spelling_are_refused_until_they_are_named(
+    tmp_path: Path, wanted: str, spelled: str
+) -> None:
+    frame = table()
+    frame["class"] = ([wanted] * 5 + [spelled] * 4 + ["0"] * 141)[: len(frame)]
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    start = ("fit", tmp_path / "t.csv", "--label", "class", "--alarm-rate", "0.1", "--out", tmp_path / "m")
+    for more in ((), ("--normal", "0")):
+        refused = run(*start, "--anomaly", wanted, *more, code=2)
+        assert f"holds {spelled!r} beside {wanted!r}, which marks anomalies" in refused.stderr
+        assert f"add --anomaly {shlex.quote(spelled)}" in refused.stderr
+    anomalies = json.loads(run(*start, "--anomaly", wanted, "--anomaly", spelled, "--json").stdout)
+    assert anomalies["labels"] == {"anomaly": 9, "normal": 141, "unlabelled": 0}
+    assert {"value": spelled, "rows": 4, "counts_as": "anomaly"} in anomalies["label_values"]
+    normal = run(*start, "--anomaly", wanted, "--normal", spelled, "--normal", "0")
+    assert f"{spelled!r} 4 (normal)" in normal.stdout
+
+
+def test_the_most_frequent_values_of_many_are_shown(tmp_path: Path) -> None:
+    frame = table()
+    frame["class"] = ["fraud"] * 9 + [f"kind {row % 30}" for row in range(len(frame) - 9)]
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    said = run(
+        *("fit", tmp_path / "t.csv", "--label", "class", "--anomaly", "fraud", "--alarm-rate", "0.1"),
+        *("--out", tmp_path / "m"),
+    ).stdout
+    assert "Values of 'class': 'fraud' 9 (anomaly), 'kind 0' 5 (normal)" in said
+    assert ", 21 other values " in said
 
 
 def test_refit_unlearns_no_anomalies(folder: Path, tmp_path: Path) -> None:
@@ -333,7 +380,7 @@ def test_evaluate_says_where_normal_rows_raise_more_alarms_than_asked_for(
     frame = table(seed=1)
     frame.loc[frame["class"] == "fine", "amount"] += 50
     frame.to_csv(tmp_path / "t.csv", index=False)
-    said = "Normal rows raise more alarms than the rate allows: this data may differ from the training data"
+    said = "this data may differ from the training data, or what counts as normal here is not"
     assert said in run("evaluate", folder / "model", tmp_path / "t.csv").stdout
     assert said not in run("evaluate", folder / "model", folder / "test.csv.gz").stdout
 

@@ -99,7 +99,10 @@ def test_fit_says_what_it_found_and_equals_the_library(made: Path, method: str, 
     )
     first, second, *_ = run("fit", made / "train", *arguments, "--out", tmp_path / "m").stdout.splitlines()
     assert first.startswith("Images: 80 of 10 x 8 pixels, grey. Training takes about ")
-    assert second == "Labels in 'state': 6 anomalies, 64 normal, 10 not looked at."
+    assert second == (
+        "Labels in 'state': 6 anomalies, 64 normal, 10 not looked at. Values of 'state': 'bright' 6 (anomaly), "
+        "'fine' 64 (normal)."
+    )
     order = np.argsort(ids(), kind="stable")
     y = np.where(np.arange(80) < BRIGHT, 1.0, np.where(np.arange(80) < 70, 0.0, np.nan))
     images = pictures()[order]

@@ -389,7 +389,7 @@ def test_labels_and_ids_in_parquet_files_are_read_or_refused(
     except InputError as error:
         assert error.column == "x"  # noqa: PT017 - most types are not refused
         return
-    assert len(labels) == N == len((tmp_path / "ids.csv").read_text().splitlines()) - 1
+    assert len(labels.values) == N == len((tmp_path / "ids.csv").read_text().splitlines()) - 1
 
 
 def test_a_time_that_python_has_not_is_named_all_the_same() -> None:

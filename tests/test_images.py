@@ -126,3 +126,43 @@ def test_bytes_are_refused_where_training_had_shares() -> None:
         scaler.transform(images)
     assert ImageScaler().fit(images > 100).transform(images > 100).max() == 1
     assert ImageScaler().fit(images.astype(float)).transform(images).max() == 1
+
+
+FRACTIONS = np.random.default_rng(0).random((4, 8, 8))
+BYTES = (FRACTIONS * 255).round().astype(np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("trained", "given", "remedy"),
+    [
+        (BYTES, FRACTIONS, "multiply them by 255"),
+        (BYTES, FRACTIONS.astype(np.float32)[:, np.newaxis], "multiply them by 255"),
+        (BYTES, FRACTIONS * 2 - 1, r"\(X \+ 1\) \* 127.5"),
+        (BYTES, (FRACTIONS * 65535).astype(np.uint16), "scale them to 0 to 255"),
+        (FRACTIONS, BYTES, "divide by 255"),
+        (FRACTIONS, BYTES.astype(np.int64), "divide by 255"),
+        (FRACTIONS, BYTES.astype(np.float32), "divide by 255"),
+    ],
+)
+def test_images_on_another_scale_than_in_training_are_refused(trained: Any, given: Any, remedy: str) -> None:
+    scaler = ImageScaler().fit(trained)
+    for read in (scaler.transform, lambda images: scaler.store(images, torch.device("cpu"))):
+        with pytest.raises(InputError, match=remedy) as caught:
+            read(given)
+        assert caught.value.code == "image_range"
+
+
+@pytest.mark.parametrize("kind", [np.int64, np.float32, np.float64, ">i2"])
+def test_bytes_of_another_type_are_the_same(kind: Any) -> None:
+    scaler = ImageScaler().fit(BYTES)
+    expected = scaler.transform(BYTES)
+    np.testing.assert_array_equal(scaler.transform(BYTES.astype(kind)), expected)
+    np.testing.assert_array_equal(scaler.store(BYTES.astype(kind), torch.device("cpu")).all(), expected)
+
+
+def test_dark_bytes_and_black_images_are_read() -> None:
+    scaler = ImageScaler().fit(BYTES)
+    assert scaler.transform((BYTES > 200).astype(np.uint8)).max() == np.float32(1 / 255)
+    assert scaler.transform(np.zeros((1, 8, 8))).max() == 0
+    beyond = ImageScaler().fit(FRACTIONS).transform(FRACTIONS * 3)
+    assert beyond.max() > 2

@@ -9,7 +9,14 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from alarmnet import AlarmnetWarning
-from alarmnet.thresholds import ROUNDING, Threshold, conformal_p_values, conformal_threshold, highest
+from alarmnet.thresholds import (
+    ROUNDING,
+    Threshold,
+    conformal_p_values,
+    conformal_threshold,
+    drift_note,
+    highest,
+)
 
 SCORES = st.lists(st.integers(-3, 3).map(float), min_size=4, max_size=15)
 
@@ -130,3 +137,26 @@ def test_the_highest_are_the_same_however_sums_are_rounded(scores: list[float], 
     if chosen.any() and not chosen.all():
         left = exact[~chosen & ~np.isnan(exact)]
         assert not len(left) or left.max() <= exact[chosen].min()
+
+
+@pytest.mark.parametrize(("n", "rate"), [(20, 0.05), (200, 0.01), (400, 0.05), (2000, 0.01), (10_000, 0.001)])
+@pytest.mark.parametrize("fresh", [50, 1000, 20_000])
+def test_data_like_the_training_data_is_hardly_ever_said_to_differ(n: int, rate: float, fresh: int) -> None:
+    """The threshold of each run comes from calibration rows of its own, as the alarms come from fresh rows."""
+    generator = np.random.default_rng(n + fresh)
+    above = max(1, math.floor(rate * (n + 1)))
+    shares = generator.beta(above, n + 1 - above, size=4000)  # of rows beyond the k-th highest of n
+    said = [
+        bool(drift_note(int(alarms), fresh, calibration_rows=n, held=above / (n + 1)))
+        for alarms in generator.binomial(fresh, shares)
+    ]
+    assert np.mean(said) <= 0.01 + 3 * math.sqrt(0.01 * 0.99 / 4000)
+
+
+def test_data_that_differs_is_said_to() -> None:
+    """Three times as many alarms as are held, from a threshold of 400 calibration rows."""
+    generator = np.random.default_rng(0)
+    shares = generator.beta(20, 381, size=500)
+    alarms = generator.binomial(10_000, np.minimum(3 * shares, 1))
+    said = [bool(drift_note(int(count), 10_000, calibration_rows=400, held=20 / 401)) for count in alarms]
+    assert np.mean(said) > 0.95

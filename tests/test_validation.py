@@ -1,5 +1,6 @@
 """Labels of every container and spelling, and the wording of parameter errors."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -7,8 +8,9 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
+from sklearn.base import clone
 
-from alarmnet import AlarmnetWarning, InputError
+from alarmnet import AlarmnetWarning, InputError, load
 from alarmnet._validation import check_choice, check_real, read_labels
 
 NAN = float("nan")
@@ -142,3 +144,30 @@ def test_check_choice() -> None:
     check_choice(Owner(), "mode", "a", ("a", None))
     with pytest.raises(InputError, match=r"The 'mode' parameter of Owner must be one of 'a', None\. Got 'b'"):
         check_choice(Owner(), "mode", "b", ("a", None))
+
+
+@pytest.mark.parametrize("spelled", ["ATTACK", "attack ", "a-ttack"])
+def test_labels_that_may_be_anomalies_in_another_spelling_are_refused_until_they_are_listed(
+    spelled: str,
+) -> None:
+    y = ["attack", spelled, "no attack"]
+    with pytest.raises(InputError, match="is it the same in another spelling") as caught:
+        read_labels(y, rows=3, anomaly_label="attack")
+    assert caught.value.code == "near_label"
+    for listed in (["attack", spelled], ("attack", spelled), {"attack", spelled}):
+        labels = read_labels(y, rows=3, anomaly_label=listed)
+        np.testing.assert_array_equal(labels.values, [1, 1, 0])
+        assert labels.classes.tolist() == [0, 1]
+
+
+def test_two_labels_of_which_one_is_the_other_in_another_spelling_are_refused() -> None:
+    with pytest.raises(InputError, match="is it the same in another spelling"):
+        read_labels(["Attack", "attack"], rows=2)
+
+
+def test_several_labels_of_anomalies_go_into_files(small: Any, rows: Any, tmp_path: Path) -> None:
+    y = np.array(["normal"] * 190 + ["dos"] * 5 + ["probe"] * 5)
+    detector = clone(small(anomaly_label=["dos", "probe"])).fit(rows, y)
+    assert detector.label_counts_["anomaly"] == 10
+    detector.save(tmp_path / "m")
+    assert load(tmp_path / "m").refit_alarm(rows, y).label_counts_["anomaly"] == 10

@@ -1,5 +1,6 @@
 """Names and categories that differ only in what is easily overlooked."""
 
+import re
 import unicodedata
 from collections.abc import Iterable
 
@@ -10,6 +11,19 @@ _UNSEEN = dict.fromkeys(map(ord, "\ufeff\u200b"))
 def as_folded(text: str) -> str:
     """Without what differs only in case, spaces or Unicode form."""
     return "".join(unicodedata.normalize("NFKC", text).translate(_UNSEEN).casefold().split())
+
+
+_TRUE = {"1", "1.0", "true"}
+
+
+def is_near(label: str, other: str) -> bool:
+    """Whether two labels probably mean one: alike but for case, spaces, hyphens or Unicode form, or both true.
+
+    >>> is_near("SSH-Bruteforce ", "ssh_bruteforce"), is_near("True", "1"), is_near("attack", "no attack")
+    (True, True, False)
+    """
+    folded, other_folded = (re.sub(r"(?<=\w)[-_](?=\w)", "", as_folded(text)) for text in (label, other))
+    return folded == other_folded or {folded, other_folded} <= _TRUE
 
 
 def near_names(absent: Iterable[str], there: Iterable[str]) -> str:

@@ -2,6 +2,7 @@
 
 import math
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +11,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from sklearn.utils.validation import column_or_1d
 
+from alarmnet._spelling import is_near
 from alarmnet.errors import AlarmnetWarning, InputError
 
 MOST_LAYERS = 64
@@ -152,14 +154,15 @@ def _is_missing(label: object) -> bool:
 def read_labels(y: Any, *, rows: int, anomaly_label: object = None) -> Labels:
     """Labels of any container and spelling, as 1, 0 and NaN.
 
-    Without `anomaly_label`, 1 and True are the anomaly; of two other labels the second in sorted order is, with
-    a warning that says so.
+    `anomaly_label` is one label, or a list of them. Without it, 1 and True are the anomaly; of two other labels
+    the second in sorted order is, with a warning that says so.
 
     Raises
     ------
     InputError
         Another length than the rows; infinite, continuous or NaN labels alone; three labels or more, or a
-        single unknown one, without `anomaly_label`; no normal row.
+        single unknown one, without `anomaly_label`; a label that differs from an anomaly's only in its spelling;
+        no normal row.
     """
     if y is None:
         return Labels(np.full(rows, np.nan), np.array([0, 1]))
@@ -191,19 +194,39 @@ def read_labels(y: Any, *, rows: int, anomaly_label: object = None) -> Labels:
         at = np.flatnonzero(~missing)[infinite]
         raise InputError("Input y contains infinity; labels are 1, 0 or missing", code="label", rows=list(at))
     values = np.full(rows, np.nan)
-    anomaly, classes = _anomaly_and_classes(known, anomaly_label)
-    values[~missing] = known == anomaly
+    anomalies, classes = _anomalies_and_classes(known, anomaly_label)
+    values[~missing] = np.isin(known, anomalies)
     if not (values == 0).any() and not missing.any():
         raise InputError(
-            f"no normal rows: only one class, {anomaly!r}, is in y; give rows labelled normal, or unlabelled "
-            "ones (NaN)",
+            f"no normal rows: only one class, {_shown(anomalies)}, is in y; give rows labelled normal, or "
+            "unlabelled ones (NaN)",
             code="one_class",
         )
     return Labels(values, classes)
 
 
-def _anomaly_and_classes(known: NDArray[Any], anomaly_label: object) -> tuple[object, NDArray[Any]]:
-    """Which label is the anomaly, and the pair (normal, anomaly) of the caller's labels."""
+def _shown(labels: Sequence[object]) -> str:
+    return ", ".join(map(repr, labels[:6])) + (", ..." if len(labels) > 6 else "")
+
+
+def _refuse_near(labels: Sequence[object], anomalies: Sequence[object]) -> None:
+    """Refuse labels that would count as normal, and are those of anomalies but for their spelling."""
+    near = [
+        label
+        for label in labels
+        if label not in anomalies and any(is_near(str(label), str(anomaly)) for anomaly in anomalies)
+    ]
+    if near:
+        raise InputError(
+            f"y holds {_shown(near)} beside {_shown(anomalies)}, which marks anomalies: is it the same in "
+            "another spelling? Spell it alike, or list all labels of anomalies: "
+            f"anomaly_label=[{_shown([*anomalies, *near])}]",
+            code="near_label",
+        )
+
+
+def _anomalies_and_classes(known: NDArray[Any], anomaly_label: object) -> tuple[list[Any], NDArray[Any]]:
+    """Which labels are anomalies, and the pair (normal, anomaly) of the caller's labels; 0 and 1 for several."""
     try:
         found = np.unique(known)
     except TypeError as error:
@@ -213,21 +236,24 @@ def _anomaly_and_classes(known: NDArray[Any], anomaly_label: object) -> tuple[ob
         ) from error
     if found.dtype.kind == "O" and all(isinstance(label, bool | int | float) for label in found):
         found = np.unique(known.astype(float if any(isinstance(label, float) for label in found) else int))
-    shown = ", ".join(map(repr, found[:6].tolist())) + (", ..." if len(found) > 6 else "")
+    shown = _shown(found.tolist())
     if found.dtype.kind == "f" and (found != np.round(found)).any() and anomaly_label is None:
         raise InputError(
             f"Unknown label type: continuous; y holds {shown}; labels are 1, 0 or missing", code="labels"
         )
     if anomaly_label is not None:
-        normal = found[found != anomaly_label]
+        several = isinstance(anomaly_label, list | tuple | set | frozenset | np.ndarray)
+        anomalies: list[Any] = list(anomaly_label) if several else [anomaly_label]  # type: ignore[call-overload]
+        normal = found[~np.isin(found, anomalies)]
         if len(normal) == len(found):
             warnings.warn(
                 f"no label in y equals anomaly_label={anomaly_label!r}; the labels are {shown}",
                 AlarmnetWarning,
                 stacklevel=4,
             )
-        classes = np.array([normal[0], anomaly_label]) if len(normal) == 1 else np.array([0, 1])
-        return anomaly_label, classes
+        _refuse_near(normal.tolist(), anomalies)
+        one_each = len(normal) == 1 == len(anomalies)
+        return anomalies, np.array([normal[0], anomalies[0]]) if one_each else np.array([0, 1])
     if len(found) > 2:
         raise InputError(
             f"Only binary classification is supported. The labels are {shown}: name the anomalous one with "
@@ -236,7 +262,7 @@ def _anomaly_and_classes(known: NDArray[Any], anomaly_label: object) -> tuple[ob
         )
     zero_or_one = found.dtype.kind in "biuf" and bool(np.isin(found, (0, 1)).all())
     if zero_or_one:
-        return 1, np.array([False, True]) if found.dtype.kind == "b" else np.array([0, 1])
+        return [1], np.array([False, True]) if found.dtype.kind == "b" else np.array([0, 1])
     if len(found) == 1:
         raise InputError(
             f"y holds one class only, {shown}, which is neither 0 (normal) nor 1 (anomaly): name the anomalous "
@@ -244,6 +270,7 @@ def _anomaly_and_classes(known: NDArray[Any], anomaly_label: object) -> tuple[ob
             code="one_class",
         )
     sides = found.tolist()
+    _refuse_near(sides[:1], sides[1:])
     rows = int(np.sum(known == found[1]))
     message = (
         f"labels are {sides[0]!r} and {sides[1]!r}: {sides[1]!r}, of {rows:,} rows, is taken as the anomaly"
@@ -251,4 +278,4 @@ def _anomaly_and_classes(known: NDArray[Any], anomaly_label: object) -> tuple[ob
     if sides == [-1, 1]:
         message += " (as scikit-learn's classifiers have it; its outlier detectors call anomalies -1)"
     warnings.warn(f"{message}; name it with anomaly_label=", AlarmnetWarning, stacklevel=4)
-    return sides[1], found
+    return sides[1:], found

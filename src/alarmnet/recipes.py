@@ -38,7 +38,7 @@ def to_json(value: Any) -> Any:
     if type(value) in RECIPES.values():
         fields = {field.name: to_json(getattr(value, field.name)) for field in dataclasses.fields(value)}
         return {"recipe": type(value).__name__, **fields}
-    if isinstance(value, tuple | list):
+    if isinstance(value, tuple | list | set | frozenset | np.ndarray):
         return [to_json(item) for item in value]
     if value is None or isinstance(value, bool | int | float | str):
         return value

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import betabinom
 
 from alarmnet.errors import AlarmnetWarning
 
@@ -85,6 +86,33 @@ def conformal_p_values(calibration: Scores, scores: Scores) -> Scores:
     n = len(calibration)
     at_least = n - np.searchsorted(_levels(calibration), scores, side="left")
     return (1.0 + at_least) / (n + 1)
+
+
+DRIFT_LEVEL = 0.01
+"""The share of data like the training data that is said to differ from it, at most."""
+
+
+def drift_note(alarms: int, rows: int, *, calibration_rows: int, held: float) -> str:
+    """Say that normal rows raise more alarms than chance explains, or nothing.
+
+    The threshold is drawn too, with the calibration rows: where k of n of them lie above it, the number of alarms
+    among m fresh normal rows like them is beta-binomial with parameters m, k and n + 1 - k.
+
+    Examples
+    --------
+    >>> drift_note(80, 1000, calibration_rows=400, held=20 / 401)
+    ''
+    >>> drift_note(150, 1000, calibration_rows=400, held=20 / 401)[:48]
+    'Normal rows raise more alarms than the rate allo'
+    """
+    above = round(held * (calibration_rows + 1))
+    chance = betabinom.sf(alarms - 1, rows, above, calibration_rows + 1 - above)
+    if chance >= DRIFT_LEVEL:
+        return ""
+    return (
+        f"Normal rows raise more alarms than the rate allows ({alarms / rows:.2%}, and {held:.2%} are held): this "
+        "data may differ from the training data, or what counts as normal here is not."
+    )
 
 
 def highest(scores: Scores, count: int) -> Bools:

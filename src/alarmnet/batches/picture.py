@@ -3,7 +3,7 @@
 import threading
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +21,20 @@ Shape = tuple[int, ...]
 
 ENDINGS = (".png", ".jpg", ".jpeg")
 _GREY = ("1", "L", "LA")
+_ORIENTATION = 0x0112
+"""The EXIF tag."""
+_TURNS = {
+    2: "FLIP_LEFT_RIGHT",
+    3: "ROTATE_180",
+    4: "FLIP_TOP_BOTTOM",
+    5: "TRANSPOSE",
+    6: "ROTATE_270",
+    7: "TRANSVERSE",
+    8: "ROTATE_90",
+}
+"""What brings a picture of each EXIF orientation upright."""
+_LYING = (5, 6, 7, 8)
+"""Orientations that swap height and width."""
 _WARNINGS = threading.Lock()
 """Their filters are the process's: two threads that changed them at once would leave them changed."""
 
@@ -90,17 +104,31 @@ def _shape(picture: "Image", path: Path) -> Shape:
             "the images as an .npy array, which keeps all bits",
             code="deep_image",
         )
-    return 1 if picture.mode in _GREY else 3, picture.height, picture.width
+    height, width = picture.height, picture.width
+    sides = (width, height) if _orientation(picture) in _LYING else (height, width)
+    return (1 if picture.mode in _GREY else 3, *sides)
+
+
+def _orientation(picture: "Image") -> int:
+    """How the picture is stored, as EXIF numbers it: 1 is upright, and where nothing is said that can be read."""
+    if picture.format == "PNG" and "exif" not in picture.info:
+        return 1  # asking would decode the picture
+    with suppress(Exception):  # viewers show a picture with damaged EXIF as it is stored
+        told = picture.getexif().get(_ORIENTATION)
+        return told if told in _TURNS else 1
+    return 1
 
 
 def shape_of(path: Path) -> Shape:
-    """Give the shape that a file's header tells: 1 channel where it is grey, else 3."""
+    """Give the upright shape that a file's header tells: 1 channel where it is grey, else 3."""
     with _opened(path) as picture:
         return _shape(picture, path)
 
 
 def decoded(path: Path, shape: Shape, *, reference: str) -> NDArray[np.uint8]:
-    """Decode a file to (C, H, W), which must be `shape`; grey becomes three equal channels where it has three.
+    """Decode a file to (C, H, W), which must be `shape`, upright as viewers show it.
+
+    Grey becomes three equal channels where the shape has three.
 
     Raises
     ------
@@ -111,5 +139,8 @@ def decoded(path: Path, shape: Shape, *, reference: str) -> NDArray[np.uint8]:
         found = _shape(picture, path)
         if found[1:] != shape[1:] or found[0] > shape[0]:
             raise misfit(path, found, expected=shape, reference=reference)
-        pixels = np.array(picture.convert("L" if shape[0] == 1 else "RGB"))
+        upright = picture.convert("L" if shape[0] == 1 else "RGB")
+        if turn := _TURNS.get(_orientation(picture)):
+            upright = upright.transpose(_pillow().Image.Transpose[turn])
+        pixels = np.array(upright)
     return pixels[np.newaxis] if shape[0] == 1 else pixels.transpose(2, 0, 1)

@@ -177,11 +177,12 @@ def compare(
         _check_out(out, inputs=[*data, *([labels_file] if labels_file else [])])
     chosen_device(device, parameter="--device")
     rows = open_to_train(data, labelling, labels_file=labels_file, ignored=ignored, kept=kept)
-    labels = rows.labels(labelling, given=[*anomaly, *normal])
+    found = rows.labels(labelling, given=[*anomaly, *normal])
+    labels = found.values
     check_size(rows, aside=as_json)
     counts = label_counts(labels, rows=len(labels))
     folds_of(labels, folds=folds, seed=seed)
-    say_labels(labelling, counts, aside=as_json)
+    say_labels(found, counts, aside=as_json)
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
     outcomes: list[Outcome] = []
     try:

@@ -23,21 +23,23 @@ from alarmnet.cli.terminal import (
     row_progress,
     show_facts,
 )
+from alarmnet.detectors import BaseDetector
 from alarmnet.report import make_report
 from alarmnet.scoring import Tally, score_batches
 from alarmnet.sources.bad_rows import OTHERS, way_out
 from alarmnet.sources.labels import Labelling, needed
 from alarmnet.sources.opened import load_model, open_to_run
+from alarmnet.thresholds import drift_note
 
 
-def _print(found: metrics.Evaluation, *, asked: float, held: float) -> None:
+def _print(found: metrics.Evaluation, detector: BaseDetector) -> None:
     table = Table("measure", "value", f"{found.confidence:.0%} interval")
     measures = {
         "average precision": found.average_precision,
         "ROC AUC": found.roc_auc,
         f"recall, top {found.budget:,} rows": found.recall_at_budget,
         f"precision, top {found.budget:,} rows": found.precision_at_budget,
-        f"alarm rate on normal rows (asked: {asked:g})": found.alarm_rate,
+        f"alarm rate on normal rows (asked: {detector.alarm_rate_:g})": found.alarm_rate,
         "recall at the alarm threshold": found.recall,
     }
     for name, estimate in measures.items():
@@ -48,11 +50,15 @@ def _print(found: metrics.Evaluation, *, asked: float, held: float) -> None:
         f"{found.unlabelled:,} left out (unlabelled)"
     )
     Console().print(table)
-    if found.alarm_rate is not None and found.alarm_rate.low > held:
-        click.echo(
-            "Normal rows raise more alarms than the rate allows: this data may differ from the training data, or "
-            "what counts as normal here is not: --normal says which values do."
+    if found.alarm_rate is not None and (
+        note := drift_note(
+            round(found.alarm_rate.value * found.normal),
+            found.normal,
+            calibration_rows=len(detector.calibration_scores_),
+            held=detector.alarm_rate_held_,
         )
+    ):
+        click.echo(f"{note} --normal says which values are normal.")
 
 
 @click.command()
@@ -94,15 +100,18 @@ def evaluate(
     detector = load_model(model, device=device)
     labelling = needed(Labelling.chosen(label, anomaly, normal, remembered=detector.notes_))
     rows = open_to_run(detector, data, label=labelling.label, labels_file=labels_file, ignored=ignored)
-    labels = rows.labels(labelling, given=(*anomaly, *normal))
+    labelled = rows.labels(labelling, given=(*anomaly, *normal))
+    labels = labelled.values
     with row_progress(rows.n_rows, quiet=quiet) as progress, way_out(OTHERS):
         batches = score_batches(detector, rows, flag=False, tally=Tally(), progress=progress)
         logits = np.concatenate([scored.logits for scored in batches])
     found = metrics.evaluate(labels, logits, budget=budget, threshold=detector.threshold_)
     if as_json:
-        show_facts({"model": str(model), "alarm_rate_asked": detector.alarm_rate_, **asdict(found)})
+        values = {"label_values": labelled.facts()}
+        show_facts({"model": str(model), "alarm_rate_asked": detector.alarm_rate_, **asdict(found), **values})
     else:
-        _print(found, asked=detector.alarm_rate_, held=detector.alarm_rate_held_)
+        click.echo(labelled.described())
+        _print(found, detector)
 
 
 @click.command()
@@ -149,7 +158,7 @@ def report(
     )
     if labelling and not label and not rows.has_labels(labelling):
         labelling = None
-    labels = rows.labels(labelling, given=(*anomaly, *normal)) if labelling else None
+    labels = rows.labels(labelling, given=(*anomaly, *normal)).values if labelling else None
     data_name = ", ".join(path.name for path in data)
     with way_out(OTHERS):
         made = make_report(detector, rows.read(), labels, ids=rows.ids(), data_name=data_name)

@@ -33,15 +33,16 @@ from alarmnet.detectors import DETECTORS, BaseDetector
 from alarmnet.errors import InputError
 from alarmnet.preprocessing import ImageScaler, TableEncoder
 from alarmnet.sources.bad_rows import FIT, OTHERS, way_out
-from alarmnet.sources.labels import Floats, Labelling, label_counts, needed
+from alarmnet.sources.labels import FoundLabels, Labelling, label_counts, needed
 from alarmnet.sources.memory import available_bytes, check_memory, shown_bytes
 from alarmnet.sources.opened import Rows, load_model, open_to_run, open_to_train
 
 
-def say_labels(labelling: Labelling | None, counts: dict[str, int], *, aside: bool) -> None:
+def say_labels(found: FoundLabels | None, counts: dict[str, int], *, aside: bool) -> None:
     """Print how many rows are labelled what; to standard error where standard output is for programs."""
-    if labelling is None or not counts["anomaly"] + counts["normal"]:
-        reason = "no --label was given" if labelling is None else f"column {labelling.label!r} labels no row"
+    label = found.labelling.label if found else None
+    if found is None or not counts["anomaly"] + counts["normal"]:
+        reason = f"column {label!r} labels no row" if found else "no --label was given"
         click.echo(
             f"Labels: none ({reason}). Training takes all {counts['unlabelled']:,} rows as normal, against "
             "generated anomalies.",
@@ -49,8 +50,8 @@ def say_labels(labelling: Labelling | None, counts: dict[str, int], *, aside: bo
         )
         return
     click.echo(
-        f"Labels in {labelling.label!r}: {counts['anomaly']:,} anomalies, {counts['normal']:,} normal, "
-        f"{counts['unlabelled']:,} not looked at.",
+        f"Labels in {label!r}: {counts['anomaly']:,} anomalies, {counts['normal']:,} normal, "
+        f"{counts['unlabelled']:,} not looked at. {found.described()}",
         err=aside,
     )
 
@@ -97,15 +98,15 @@ def _say_model(facts: dict[str, Any]) -> None:
     )
 
 
-def _write(detector: BaseDetector, out: Path, *, began: float, as_json: bool, **counts: int) -> None:
+def _write(detector: BaseDetector, out: Path, *, began: float, as_json: bool, **facts: Any) -> None:
     """Save a model, ready to run on any machine, and print what it is."""
     detector.verbose, detector.device = False, "auto"
     detector.save(out)
-    facts = _model_facts(detector, out, seconds=time.perf_counter() - began)
+    model = _model_facts(detector, out, seconds=time.perf_counter() - began)
     if as_json:
-        show_facts({**counts, **facts})
+        show_facts({**facts, **model})
     else:
-        _say_model(facts)
+        _say_model(model)
 
 
 @contextmanager
@@ -196,7 +197,8 @@ def fit(
     began = time.perf_counter()
     labelling = Labelling.chosen(label, anomaly, normal)
     rows = open_to_train(data, labelling, labels_file=labels_file, ignored=ignored, kept=kept)
-    labels = rows.labels(labelling, given=[*anomaly, *normal]) if labelling else None
+    found = rows.labels(labelling, given=[*anomaly, *normal]) if labelling else None
+    labels = found.values if found else None
     check_size(rows, aside=as_json)
     with way_out(FIT):
         X, usable = rows.to_learn(flag=on_bad_row == "drop")
@@ -206,7 +208,7 @@ def fit(
         labels = None if labels is None else labels[usable]
         click.echo(f"Dropped {dropped:,} rows: {rows.unusable}.", err=as_json)
     counts = label_counts(labels, rows=len(X))
-    say_labels(labelling, counts, aside=as_json)
+    say_labels(found, counts, aside=as_json)
     if checkpoint and (earlier := kept_steps(checkpoint)):
         click.echo(f"{checkpoint} keeps earlier training: {earlier}.", err=as_json)
     detector = DETECTORS[method](
@@ -220,25 +222,26 @@ def fit(
     with _saying_what_is_kept(checkpoint), way_out(FIT):
         detector.fit(X, labels if counts["unlabelled"] < len(X) else None)
         detector.notes_ = {"ignored": [*ignored], **(labelling.to_dict() if labelling else {})}
-        _write(detector, out, began=began, as_json=as_json, rows=len(X), dropped=dropped)
+        values = found.facts() if found else []
+        _write(detector, out, began=began, as_json=as_json, rows=len(X), dropped=dropped, label_values=values)
 
 
-def _refit_labels(labelling: Labelling, rows: Rows, given: tuple[str, ...]) -> Floats:
-    labels = rows.labels(labelling, given=given)
-    if np.isnan(labels).all():
+def _refit_labels(labelling: Labelling, rows: Rows, given: tuple[str, ...]) -> FoundLabels:
+    found = rows.labels(labelling, given=given)
+    if np.isnan(found.values).all():
         raise InputError(
             f"column {labelling.label!r} labels no row: refit learns from labels, and there is nothing new",
             code="no_labels",
             column=labelling.label,
         )
-    if not (labels == 1).any():
+    if not (found.values == 1).any():
         raise InputError(
             f"column {labelling.label!r} holds no {quoted(labelling.anomaly)}, which mark anomalies: refit would "
             "unlearn those that the model knows",
             code="absent_label",
             column=labelling.label,
         )
-    return labels
+    return found
 
 
 @click.command()
@@ -279,11 +282,12 @@ def refit(
     detector = load_model(model, device=device)
     labelling = needed(Labelling.chosen(label, anomaly, normal, remembered=detector.notes_))
     rows = open_to_run(detector, data, label=labelling.label, labels_file=labels_file, ignored=ignored)
-    labels = _refit_labels(labelling, rows, (*anomaly, *normal))
+    found = _refit_labels(labelling, rows, (*anomaly, *normal))
+    labels = found.values
     detector.verbose = shows_progress(quiet=quiet)
     with way_out(OTHERS):
         check_size(rows, aside=as_json)
-        say_labels(labelling, label_counts(labels, rows=len(labels)), aside=as_json)
+        say_labels(found, label_counts(labels, rows=len(labels)), aside=as_json)
         detector.refit_alarm(rows.to_learn()[0], labels)
     detector.notes_ = {**detector.notes_, **labelling.to_dict()}
-    _write(detector, out, began=began, as_json=as_json, rows=len(labels))
+    _write(detector, out, began=began, as_json=as_json, rows=len(labels), label_values=found.facts())

@@ -68,7 +68,7 @@ def _work(task: Task, connection: Connection) -> None:
     warnings.simplefilter("ignore", AlarmnetWarning)
     try:
         rows = open_to_train(task.data, task.labelling, labels_file=task.labels_file, ignored=task.ignored)
-        labels = rows.labels(task.labelling, given=())
+        labels = rows.labels(task.labelling, given=()).values
         X, _ = rows.to_learn()
         connection.send(peak_bytes())
         for learned, judged in folds_of(labels, folds=task.folds, seed=task.seed):

@@ -1,6 +1,7 @@
 """Images of folders and arrays, with labels in a file of their own."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Any, ClassVar
 
@@ -12,7 +13,7 @@ from alarmnet._frames import quoted, rows_phrase
 from alarmnet._spelling import near_names
 from alarmnet.batches import ImageFiles, TableFiles
 from alarmnet.errors import InputError
-from alarmnet.sources.labels import Floats, Labelling
+from alarmnet.sources.labels import FoundLabels, Labelling
 from alarmnet.sources.memory import estimated_image_bytes
 from alarmnet.sources.part import Bools, Part, row_numbers
 
@@ -55,7 +56,7 @@ class ImageRows:
         """Whether a file of labels was given, or the archives hold the label array."""
         return self._labels_file is not None or labelling.label in self._files.columns
 
-    def labels(self, labelling: Labelling, *, given: Sequence[str]) -> Floats:
+    def labels(self, labelling: Labelling, *, given: Sequence[str]) -> FoundLabels:
         """Read the labels (N,), NaN where none is listed; `given` values have to occur."""
         if self._labels_file:
             return self._listed(self._labels_file, labelling, given)
@@ -92,7 +93,7 @@ class ImageRows:
         """Give the paths of all images, where they are files."""
         return None if self._files.ids is None else [*self._files.ids]
 
-    def _listed(self, path: Path, labelling: Labelling, given: Sequence[str]) -> Floats:
+    def _listed(self, path: Path, labelling: Labelling, given: Sequence[str]) -> FoundLabels:
         """Labels of the images that a table lists."""
         by_file = self._files.ids is not None
         key = "file" if by_file else "row"
@@ -106,7 +107,8 @@ class ImageRows:
                 column=key,
             )
         listed = table.read([key, labelling.label])
-        values = labelling.read([listed[labelling.label]], given=given)
+        found = labelling.read([listed[labelling.label]], given=given)
+        values = found.values
         rows = self._rows_of_files(path, listed[key]) if by_file else self._rows_of_numbers(path, listed[key])
         labels = np.full(self.n_rows, np.nan)
         known = ~np.isnan(values)
@@ -119,7 +121,7 @@ class ImageRows:
                 f"{rows_phrase(np.flatnonzero(known & (rows == again)))}; leave one label",
                 code="contradictory_labels",
             )
-        return labels
+        return replace(found, values=labels)
 
     def _rows_of_files(self, path: Path, column: pa.ChunkedArray) -> NDArray[np.intp]:
         places = {name: row for row, name in enumerate(self._files.ids or ())}

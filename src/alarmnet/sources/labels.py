@@ -1,5 +1,7 @@
 """A column of labels as labels: 1 anomaly, 0 normal, NaN not looked at."""
 
+import shlex
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Self
@@ -10,7 +12,7 @@ from numpy.typing import NDArray
 
 from alarmnet._containers import decoded
 from alarmnet._frames import quoted
-from alarmnet._spelling import as_folded
+from alarmnet._spelling import is_near
 from alarmnet._validation import Labels
 from alarmnet.batches import MISSING_WORDS
 from alarmnet.errors import InputError
@@ -90,7 +92,7 @@ class Labelling:
             return 0.0 if any(_same(cell, value) for value in self.normal) else np.nan
         return np.nan if cell.strip() in MISSING_WORDS else 0.0
 
-    def read(self, parts: Iterable[pa.ChunkedArray], *, given: Sequence[str] = ()) -> Floats:
+    def read(self, parts: Iterable[pa.ChunkedArray], *, given: Sequence[str] = ()) -> "FoundLabels":
         """Read the labels of all rows (N,), in one pass that holds nothing else.
 
         Parameters
@@ -103,27 +105,80 @@ class Labelling:
         Raises
         ------
         InputError
-            A given value is not in the column, or one that marks anomalies is only in another spelling; names the
-            values that are.
+            A given value is not in the column, or a cell is one that marks anomalies but for its spelling.
         """
         labels = [np.empty(0)]
-        found: dict[str, None] = {}
+        found: Counter[str | None] = Counter()
         for part in parts:
             encoded = decoded(part).cast(pa.string()).dictionary_encode()
             cells = encoded.dictionary.to_pylist()
             indices = encoded.indices.fill_null(len(cells)).to_numpy(zero_copy_only=False)
             labels.append(np.array([*map(self.meaning, cells), np.nan])[indices])
-            found |= dict.fromkeys(cell for cell in cells if cell is not None)
-        for value in (*given, *self.anomaly):
-            if not found or any(_same(cell, value) for cell in found):
-                continue
-            if value in given or any(as_folded(cell) == as_folded(value) for cell in found):
+            counts = np.bincount(indices, minlength=len(cells) + 1)
+            found.update(dict(zip([*cells, None], counts.tolist(), strict=True)))
+        self._check(found, given)
+        return FoundLabels(np.concatenate(labels), found, self)
+
+    def _check(self, found: Iterable[str | None], given: Sequence[str]) -> None:
+        """Refuse values that are not there, and cells that would not count as the anomalies that they may be."""
+        cells = [cell for cell in found if cell is not None]
+        near = [
+            cell
+            for cell in cells
+            if self.meaning(cell) != 1
+            and not any(_same(cell, value) for value in self.normal)
+            and any(is_near(cell, value) for value in self.anomaly)
+        ]
+        if near:
+            options = " ".join(f"--anomaly {shlex.quote(cell)}" for cell in near)
+            raise InputError(
+                f"column {self.label!r} holds {quoted(near)} beside {quoted(self.anomaly)}, which marks "
+                f"anomalies: is it the same in another spelling? If so, add {options}; if not, name all normal "
+                "values, this one too, with --normal",
+                code="near_label",
+                column=self.label,
+            )
+        for value in given:
+            if cells and not any(_same(cell, value) for cell in cells):
                 raise InputError(
-                    f"column {self.label!r} holds no {value!r}; it holds {quoted([*found])}",
+                    f"column {self.label!r} holds no {value!r}; it holds {quoted(cells)}",
                     code="absent_label",
                     column=self.label,
                 )
-        return np.concatenate(labels)
+
+
+MEANINGS = {1.0: "anomaly", 0.0: "normal"}
+MOST_SHOWN = 10
+"""Values of a label column that are shown; the others are summed."""
+
+
+@dataclass(frozen=True)
+class FoundLabels:
+    """The labels of all rows (N,), and how many rows hold each value of the label column."""
+
+    values: Floats
+    counts: Counter[str | None]
+    labelling: Labelling
+
+    def facts(self) -> list[dict[str, Any]]:
+        """Each value with its number of rows and what it counts as, anomalies first, then by number."""
+        meanings = {cell: MEANINGS.get(self.labelling.meaning(cell), "not looked at") for cell in self.counts}
+        order = sorted(
+            (cell for cell, rows in self.counts.items() if rows),
+            key=lambda cell: (meanings[cell] != "anomaly", -self.counts[cell], str(cell)),
+        )
+        return [{"value": cell, "rows": self.counts[cell], "counts_as": meanings[cell]} for cell in order]
+
+    def described(self) -> str:
+        """Say what each value counts as."""
+        facts = self.facts()
+        shown = [
+            f"{repr(fact['value']) if fact['value'] else 'empty'} {fact['rows']:,} ({fact['counts_as']})"
+            for fact in facts[:MOST_SHOWN]
+        ]
+        rest = sum(fact["rows"] for fact in facts[MOST_SHOWN:])
+        more = f", {len(facts) - MOST_SHOWN:,} other values {rest:,}" if rest else ""
+        return f"Values of {self.labelling.label!r}: {', '.join(shown)}{more}."
 
 
 def needed(labelling: Labelling | None) -> Labelling:

@@ -15,7 +15,7 @@ from alarmnet.batches import ColumnKind, TableFiles
 from alarmnet.detectors import BaseDetector
 from alarmnet.errors import InputError
 from alarmnet.preprocessing import TableEncoder
-from alarmnet.sources.labels import Floats, Labelling
+from alarmnet.sources.labels import FoundLabels, Labelling
 from alarmnet.sources.memory import estimated_bytes
 from alarmnet.sources.part import Bools, Part, row_numbers
 
@@ -172,7 +172,7 @@ class TableRows:
         """Whether the label column is there."""
         return labelling.label in self._files.columns
 
-    def labels(self, labelling: Labelling, *, given: Sequence[str]) -> Floats:
+    def labels(self, labelling: Labelling, *, given: Sequence[str]) -> FoundLabels:
         """Read the labels (N,); `given` values have to occur."""
         return labelling.read(self._column(labelling.label), given=given)
 
