@@ -25,9 +25,9 @@ _LOOKED_AT = 4096
 
 
 def _by_zeros(head: bytes) -> str | None:
-    """Tell UTF-16 and UTF-32 without a mark by where the zero bytes are.
+    r"""Tell UTF-16 and UTF-32 without a mark by where the zero bytes are.
 
-    >>> _by_zeros("a,b\\n1,2\\n".encode("utf-16-le")), _by_zeros(b"a,b\\n1,2\\n")
+    >>> _by_zeros("a,b\n1,2\n".encode("utf-16-le")), _by_zeros(b"a,b\n1,2\n")
     ('UTF-16LE', None)
     """
     quads = np.frombuffer(head[: min(_LOOKED_AT, len(head) // 4 * 4)], np.uint8).reshape(-1, 4)
@@ -62,7 +62,7 @@ def refuse_wide(path: Path, head: bytes) -> None:
 
 
 def not_utf8(path: Path, data: bytes, start: int, *, first_byte: int, ascii_before: bool) -> InputError:
-    """Make the error for `data` that stops being UTF-8 at `start`; before it, at `first_byte`, came ASCII or not."""
+    """Make the error for `data`, from `first_byte` of the file on, that stops being UTF-8 at `start`."""
     where = f"{path} is not UTF-8 at byte {first_byte + start} (0x{data[start]:02X})"
     if not (ascii_before and data[:start].isascii()):
         return InputError(

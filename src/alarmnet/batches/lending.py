@@ -1,7 +1,7 @@
 """Streams lent to pyarrow's threads, and taken back.
 
-pyarrow reads CSV ahead in threads of its own. Where one of them holds something of Python's while Python ends, Python
-ends the thread in the middle of C++ code, and that aborts the process (SIGABRT).
+pyarrow reads CSV ahead in threads of its own. Where one of them holds something of Python's while Python ends,
+Python ends the thread in the middle of C++ code, and that aborts the process (SIGABRT).
 """
 
 import atexit
@@ -73,8 +73,8 @@ def _batches(read: Callable[[int], bytes], options: Mapping[str, Any]) -> Batche
 def csv_batches(read: Callable[[int], bytes], **options: Any) -> Batches:
     """Give what `pyarrow.csv.open_csv` makes of a stream, with these options; raise what `read` raises.
 
-    When they end, however they end, pyarrow's threads hold nothing of Python's any more; those that somebody has begun
-    and left are closed before Python ends.
+    When they end, however they end, pyarrow's threads hold nothing of Python's any more; those that somebody has
+    begun and left are closed before Python ends.
     """
     batches = _batches(read, options)
     _unfinished.add(batches)
