@@ -345,3 +345,62 @@ def test_files_of_another_kind_are_refused(tmp_path: Path) -> None:
     assert "a format that is not read as images" in refused(tmp_path / "a.csv")
     assert "no.npy: there is no such file" in refused(tmp_path / "no.npy")
     assert "no files were given" in refused()
+
+
+# --- orientation ---
+
+UPRIGHT = np.arange(6, dtype=np.uint8).reshape(2, 3).repeat(8, axis=0).repeat(8, axis=1) * 40
+"""16 x 24 pixels, no two corners alike."""
+STORED = {
+    1: UPRIGHT,
+    2: UPRIGHT[:, ::-1],
+    3: UPRIGHT[::-1, ::-1],
+    4: UPRIGHT[::-1],
+    5: UPRIGHT.T,
+    6: np.rot90(UPRIGHT, 1),
+    7: UPRIGHT.T[::-1, ::-1],
+    8: np.rot90(UPRIGHT, -1),
+}
+"""How a camera stores it under each of EXIF's orientations."""
+
+
+def oriented(orientation: object) -> Image.Exif:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    return exif
+
+
+@pytest.mark.parametrize("ending", [".png", ".jpg"])
+@pytest.mark.parametrize("orientation", STORED)
+def test_pictures_are_read_as_viewers_show_them(tmp_path: Path, orientation: int, ending: str) -> None:
+    stored = Image.fromarray(np.ascontiguousarray(STORED[orientation]))
+    stored.save(tmp_path / f"a{ending}", exif=oriented(orientation), quality=100)
+    files = ImageFiles(tmp_path)
+    assert files.shape == (1, 16, 24)
+    assert np.abs(files.read().images[0, 0].astype(int) - UPRIGHT).max() <= 3
+    assert len(ImageFiles(tmp_path, shape=(3, 16, 24)).read().images) == 1
+
+
+def test_exif_after_the_pixels_of_a_png_counts(tmp_path: Path) -> None:
+    buffer = io.BytesIO()
+    Image.fromarray(np.ascontiguousarray(STORED[6])).save(buffer, "png")
+    end = buffer.getvalue().index(b"IEND") - 4
+    content = oriented(6).tobytes().removeprefix(b"Exif\0\0")
+    late = buffer.getvalue()[:end] + chunk(b"eXIf", content) + buffer.getvalue()[end:]
+    (tmp_path / "a.png").write_bytes(late)
+    assert np.array_equal(ImageFiles(tmp_path).read().images[0, 0], UPRIGHT)
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"Exif", b"Exif\0\0MM", b"Exif\0\0II*\0\xff\xff\xff\xff", b"Exif\0\0" + b"\xff" * 40]
+)
+@pytest.mark.parametrize("ending", [".png", ".jpg"])
+def test_damaged_exif_says_nothing(tmp_path: Path, content: bytes, ending: str) -> None:
+    Image.fromarray(UPRIGHT).save(tmp_path / f"a{ending}", exif=content, quality=100)
+    assert ImageFiles(tmp_path).read().images.shape == (1, 1, 16, 24)
+
+
+@pytest.mark.parametrize("orientation", [0, 9, 65_535])
+def test_an_orientation_that_does_not_exist_says_nothing(tmp_path: Path, orientation: int) -> None:
+    Image.fromarray(UPRIGHT).save(tmp_path / "a.png", exif=oriented(orientation))
+    assert np.array_equal(ImageFiles(tmp_path).read().images[0, 0], UPRIGHT)

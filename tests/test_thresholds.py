@@ -1,6 +1,7 @@
 """The alarm rate is held, with few rows and with many, and p-values agree with alarms."""
 
 import math
+from bisect import bisect
 
 import numpy as np
 import pytest
@@ -9,7 +10,14 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from alarmnet import AlarmnetWarning
-from alarmnet.thresholds import Threshold, conformal_p_values, conformal_threshold
+from alarmnet.thresholds import (
+    CHANCE,
+    Threshold,
+    chance_of_alarms,
+    conformal_p_values,
+    conformal_threshold,
+    drift_note,
+)
 
 SCORES = st.lists(st.integers(-3, 3).map(float), min_size=4, max_size=15)
 
@@ -79,3 +87,48 @@ def test_a_higher_rate_never_raises_the_threshold(calibration: list[float]) -> N
     found = [conformal_threshold(np.array(calibration), rate) for rate in np.linspace(0.25, 0.95, 15)]
     assert (np.diff([threshold.value for threshold in found]) <= 0).all()
     assert (np.diff([threshold.held for threshold in found]) >= 0).all()
+
+
+# --- whether data differs ---
+
+SIZES = [
+    (1, 1, 50),
+    (19, 1, 400),
+    (99, 1, 10_000),
+    (400, 20, 10_000),
+    (400, 20, 30),
+    (10_000, 100, 2000),
+    (50, 45, 900),
+]
+
+
+@pytest.mark.parametrize(("n", "k", "rows"), SIZES)
+def test_the_chance_of_alarms_is_the_beta_binomials(n: int, k: int, rows: int) -> None:
+    for alarms in {0, 1, rows // 20, rows // 3, rows}:
+        exact = stats.betabinom.sf(alarms - 1, rows, k, n + 1 - k)
+        found = chance_of_alarms(alarms, rows, calibration_rows=n, held=k / (n + 1))
+        assert found == pytest.approx(exact, abs=1e-4)
+
+
+def share_said(n: int, k: int, rows: int, *, shift: float) -> float:
+    """How often data is said to differ whose scores, normal as those of calibration, are moved by `shift`."""
+    generator, runs, held = np.random.default_rng(0), 2000, k / (n + 1)
+    threshold = stats.norm.isf(generator.beta(k, n + 1 - k, runs))  # the k-th largest of n
+    alarms = generator.binomial(rows, stats.norm.sf(threshold - shift))
+    counts = range(rows + 1)
+    fewest = bisect(
+        counts, False, key=lambda a: drift_note(a, rows, calibration_rows=n, held=held) is not None
+    )
+    return float((alarms >= fewest).mean())
+
+
+@pytest.mark.parametrize(("n", "k", "rows"), SIZES)
+def test_data_that_does_not_differ_is_hardly_ever_said_to(n: int, k: int, rows: int) -> None:
+    assert share_said(n, k, rows, shift=0) <= CHANCE + 3 * math.sqrt(CHANCE / 2000)
+
+
+@pytest.mark.parametrize(
+    ("n", "k", "rows", "shift"), [(400, 20, 1000, 1), (2000, 20, 2000, 1), (400, 20, 100, 2)]
+)
+def test_data_that_differs_is_said_to(n: int, k: int, rows: int, shift: float) -> None:
+    assert share_said(n, k, rows, shift=shift) > 0.95

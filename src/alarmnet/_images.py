@@ -9,6 +9,7 @@ from sklearn.exceptions import NotFittedError
 
 from alarmnet._columns import LinearScale
 from alarmnet._frames import FLOAT32_LIMIT, Float32s, as_array, check_rows, rows_phrase
+from alarmnet._pixels import refuse_other_scale
 from alarmnet.errors import InputError, InputTypeError
 
 SMALLEST_IMAGE = 8
@@ -115,8 +116,8 @@ class ImageScaler:
         Raises
         ------
         InputError
-            For another shape than that of the training images, for bytes where training had at most 1, and for
-            pixels that are not finite.
+            For another shape than that of the training images, for pixels on another scale, such as bytes where
+            training had 0 to 1, and for pixels that are not finite.
         """
         self._check_fitted()
         images = _as_images(X)
@@ -127,12 +128,7 @@ class ImageScaler:
                 f"{images.shape[1:]}. Resize or crop them.",
                 code="image_shape",
             )
-        if images.dtype == np.uint8 and self.high_ <= 1:
-            raise InputError(
-                f"Images of bytes, 0 to 255, came, but the training images lay between {self.low_:g} and "
-                f"{self.high_:g}: scale them as those were (for instance divide by 255).",
-                code="image_range",
-            )
+        refuse_other_scale(images, self.low_, self.high_)
         output = np.empty(images.shape, dtype=np.float32)
         for rows, block in _blocks(images):
             output[rows] = self._scale(block)

@@ -24,6 +24,7 @@ from alarmnet._validation import Labels
 from alarmnet.errors import InputError
 from alarmnet.metrics import as_labels, evaluate, proportion
 from alarmnet.preprocessing import EncodingSummary, UnseenCategories
+from alarmnet.thresholds import drift_note
 
 COLUMNS_PER_ROW = 4
 LONGEST_TEXT = 48
@@ -235,11 +236,14 @@ def _hints(facts: Mapping[str, Any]) -> list[str]:
         hints.append(
             f"No {row} here is labelled normal, so the observed rate counts all {row}s: true anomalies raise it."
         )
-    elif observed["low"] > rates["held"]:
-        hints.append(
-            f"Normal {row}s raise more alarms ({_percent(observed['value'])}) than the rate allows ({held}): "
-            "this data may differ from the training data; consider fitting anew."
-        )
+    elif note := drift_note(
+        observed["alarms"],
+        observed["rows"],
+        calibration_rows=rates["calibration_rows"],
+        held=rates["held"],
+        what=row,
+    ):
+        hints.append(f"{note}; consider fitting anew.")
     if facts["evaluation"] is None:
         hints.append(
             f"Without both labelled normal {row}s and labelled anomalies there is no measure here of how many "

@@ -6,10 +6,14 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import betainc, betaincinv
 
 from alarmnet.errors import AlarmnetWarning
 
 Scores = NDArray[np.float64]
+
+CHANCE = 0.01
+"""Of rows like those of calibration, so many evaluations at most are said to differ."""
 
 
 @dataclass(frozen=True)
@@ -60,3 +64,42 @@ def conformal_p_values(calibration: Scores, scores: Scores) -> Scores:
     n = len(calibration)
     at_least = n - np.searchsorted(calibration, scores, side="left")
     return (1.0 + at_least) / (n + 1)
+
+
+def chance_of_alarms(alarms: int, rows: int, *, calibration_rows: int, held: float) -> float:
+    """How likely so many alarms or more are among normal rows that differ in nothing from those of calibration.
+
+    The threshold is the k-th largest of n calibration scores, k = held * (n + 1), so a fresh row exceeds it with a
+    probability that is itself drawn, from Beta(k, n + 1 - k): alarms are beta-binomial.
+
+    Examples
+    --------
+    >>> [round(chance_of_alarms(alarms, 1000, calibration_rows=400, held=20 / 401), 3) for alarms in (50, 80, 100)]
+    [0.484, 0.019, 0.001]
+    """
+    if not alarms:
+        return 1.0
+    n = calibration_rows
+    k = max(1, round(held * (n + 1)))
+    exceeding = betaincinv(k, n + 1 - k, (np.arange(10_000) + 0.5) / 10_000)
+    return float(betainc(alarms, rows - alarms + 1, exceeding).mean())
+
+
+def drift_note(
+    alarms: int, rows: int, *, calibration_rows: int, held: float, what: str = "row"
+) -> str | None:
+    """Say that normal rows raise more alarms than the rate allows; None where that may be chance.
+
+    Of data that does not differ, at most one set in a hundred is said to.
+
+    Examples
+    --------
+    >>> drift_note(100, 1000, calibration_rows=400, held=20 / 401)
+    'Normal rows raise more alarms (10%) than the rate allows (4.99%): this data may differ from the training data'
+    """
+    if chance_of_alarms(alarms, rows, calibration_rows=calibration_rows, held=held) >= CHANCE:
+        return None
+    return (
+        f"Normal {what}s raise more alarms ({100 * alarms / rows:.3g}%) than the rate allows ({100 * held:.3g}%): "
+        "this data may differ from the training data"
+    )

@@ -20,6 +20,10 @@ Shape = tuple[int, ...]
 
 ENDINGS = (".png", ".jpg", ".jpeg")
 _GREY = ("1", "L", "LA")
+_ORIENTATION = 0x0112
+_TURNS: dict[Any, Any] = {2: 0, 3: 3, 4: 1, 5: 5, 6: 4, 7: 6, 8: 2}
+"""EXIF's orientations, but for 1, which is upright, as `PIL.Image.Transpose`."""
+_ON_THEIR_SIDE = (2, 4, 5, 6)
 
 
 def shown_shape(shape: Shape) -> str:
@@ -80,6 +84,19 @@ def _opened(path: Path) -> Iterator["Image"]:
             ) from error
 
 
+def _turn(picture: "Image") -> Any:
+    """Tell how Pillow has to turn or mirror a picture for what its camera says is up; None: not at all.
+
+    EXIF that is damaged says nothing, as in viewers.
+    """
+    if picture.format == "PNG":
+        picture.load()  # its EXIF may come after the pixels
+    try:
+        return _TURNS.get(picture.getexif().get(_ORIENTATION))
+    except Exception:  # whatever a damaged one leads Pillow to
+        return None
+
+
 def _shape(picture: "Image", path: Path) -> Shape:
     if picture.mode not in (*_GREY, "P", "RGB", "RGBA", "CMYK"):
         raise InputError(
@@ -87,17 +104,20 @@ def _shape(picture: "Image", path: Path) -> Shape:
             "the images as an .npy array, which keeps all bits",
             code="deep_image",
         )
-    return 1 if picture.mode in _GREY else 3, picture.height, picture.width
+    height, width = picture.height, picture.width
+    if height != width and _turn(picture) in _ON_THEIR_SIDE:
+        height, width = width, height
+    return 1 if picture.mode in _GREY else 3, height, width
 
 
 def shape_of(path: Path) -> Shape:
-    """Give the shape that a file's header tells: 1 channel where it is grey, else 3."""
+    """Give the shape that a file's header tells, upright: 1 channel where it is grey, else 3."""
     with _opened(path) as picture:
         return _shape(picture, path)
 
 
 def decoded(path: Path, shape: Shape, *, reference: str) -> NDArray[np.uint8]:
-    """Decode a file to (C, H, W), which must be `shape`; grey becomes three equal channels where it has three.
+    """Decode a file, upright, to (C, H, W), which must be `shape`; grey becomes colour where that has 3 channels.
 
     Raises
     ------
@@ -108,5 +128,7 @@ def decoded(path: Path, shape: Shape, *, reference: str) -> NDArray[np.uint8]:
         found = _shape(picture, path)
         if found[1:] != shape[1:] or found[0] > shape[0]:
             raise misfit(path, found, expected=shape, reference=reference)
-        pixels = np.array(picture.convert("L" if shape[0] == 1 else "RGB"))
+        turn = _turn(picture)
+        converted = picture.convert("L" if shape[0] == 1 else "RGB")
+        pixels = np.array(converted if turn is None else converted.transpose(turn))
     return pixels[np.newaxis] if shape[0] == 1 else pixels.transpose(2, 0, 1)

@@ -27,9 +27,17 @@ from alarmnet.cli.terminal import (
     show_facts,
 )
 from alarmnet.report import make_report
+from alarmnet.thresholds import drift_note
 
 
-def _print(found: metrics.Evaluation, *, asked: float, held: float) -> None:
+def _drift_note(found: metrics.Evaluation, *, calibration_rows: int, held: float) -> str | None:
+    if found.alarm_rate is None:
+        return None
+    alarms = round(found.alarm_rate.value * found.normal)
+    return drift_note(alarms, found.normal, calibration_rows=calibration_rows, held=held)
+
+
+def _print(found: metrics.Evaluation, *, asked: float, held: float, calibration_rows: int) -> None:
     table = Table("measure", "value", f"{found.confidence:.0%} interval")
     measures = {
         "average precision": found.average_precision,
@@ -47,11 +55,8 @@ def _print(found: metrics.Evaluation, *, asked: float, held: float) -> None:
         f"{found.unlabelled:,} left out (unlabelled)"
     )
     Console().print(table)
-    if found.alarm_rate is not None and found.alarm_rate.low > held:
-        click.echo(
-            "Normal rows raise more alarms than the rate allows: this data may differ from the training data, or "
-            "what counts as normal here is not: --normal says which values do."
-        )
+    if note := _drift_note(found, calibration_rows=calibration_rows, held=held):
+        click.echo(f"{note}, or what counts as normal here is not: --normal says which values do.")
 
 
 @click.command()
@@ -101,7 +106,13 @@ def evaluate(
     if as_json:
         show_facts({"model": str(model), "alarm_rate_asked": detector.alarm_rate_, **asdict(found)})
     else:
-        _print(found, asked=detector.alarm_rate_, held=detector.alarm_rate_held_)
+        calibration_rows = len(detector.calibration_scores_)
+        _print(
+            found,
+            asked=detector.alarm_rate_,
+            held=detector.alarm_rate_held_,
+            calibration_rows=calibration_rows,
+        )
 
 
 @click.command()
