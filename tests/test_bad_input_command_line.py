@@ -578,13 +578,10 @@ def test_53_marks_line_ends_and_gzip_are_decoded(desk: Desk, content: bytes) -> 
 
 ENCODINGS: dict[str, tuple[bytes, str]] = {
     "UTF-16": (GOOD.encode("utf-16"), "is UTF-16 text, by the mark at byte 0; convert it to UTF-8"),
-    "UTF-16 without a mark": (
-        GOOD.encode("utf-16-le"),
-        "holds a NUL byte at byte 1, so it is not UTF-8 text",
-    ),
+    "UTF-16 without a mark": (GOOD.encode("utf-16-le"), "is UTF-16LE text, by its zero bytes"),
     "Latin-1": (
         GOOD.encode("latin-1"),
-        "is not UTF-8 at byte 24 (0xE9); convert it to UTF-8, for example with: ic",
+        "is not UTF-8 at byte 24 (0xE9), and may be Windows-1252 or Latin-1 text; convert it to UTF-8: iconv -f",
     ),
     "NUL": (GOOD.encode().replace(b"fine", b"f\0ne"), "holds a NUL byte at byte 29, so it is not UTF-8 text"),
     "open quote": (

@@ -3,7 +3,10 @@
 import gzip
 import os
 import re
+import shutil
+import subprocess
 import time
+import weakref
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
@@ -14,7 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from alarmnet.batches import MISSING_WORDS, ColumnKind, TableFiles, write_table
+from alarmnet.batches import MISSING_WORDS, ColumnKind, TableFiles, lending, write_table
 from alarmnet.errors import InputError
 
 
@@ -41,6 +44,19 @@ def refusal(path: Path | list[Path], kinds: Mapping[str, ColumnKind] | None = No
     with pytest.raises(InputError) as caught:
         TableFiles(path, kinds=kinds).read()
     return caught.value
+
+
+@pytest.mark.skipif(not shutil.which("iconv"), reason="there is no iconv")
+@pytest.mark.parametrize("encoding", ["cp1252", "latin-1", "utf-16", "utf-16-le", "utf-32-be"])
+@pytest.mark.parametrize("ending", [".csv", ".csv.gz"])
+def test_the_command_that_a_refusal_names_converts_the_file(
+    csv_file: CsvFile, encoding: str, ending: str
+) -> None:
+    text = "name,b\n" + "caf\u00e9,2\n" * 3 + ("a \u2013 b,2\n" if encoding == "cp1252" else "")
+    path = csv_file(text.encode(encoding), f"my flows{ending}")
+    command = str(refusal(path)).partition("convert it to UTF-8: ")[2]
+    subprocess.run(["sh", "-c", command], check=True)
+    assert (path.parent / "my flows.utf8.csv").read_text() == text
 
 
 # --- what a column becomes ---
@@ -326,15 +342,29 @@ REFUSED: dict[str, tuple[str | bytes, str, str]] = {
     "Latin-1": (
         b"a,b\n1,c\xe9\n",
         "bad_encoding",
-        "is not UTF-8 at byte 7 (0xE9); convert it to UTF-8, for example with: iconv -f LATIN1 -t UTF-8",
+        "is not UTF-8 at byte 7 (0xE9), and may be Windows-1252 or Latin-1 text; convert it to UTF-8: ",
     ),
     "Latin-1 header": (b"a,\xe9b\n1,2\n", "bad_encoding", "is not UTF-8 at byte 2 (0xE9)"),
     "cut character": (b"a,b\n1,c\xc3", "bad_encoding", "is not UTF-8 at byte 7 (0xC3)"),
     "UTF-16": (
         "a,b\n1,2\n".encode("utf-16"),
         "bad_encoding",
-        "is UTF-16 text, by the mark at byte 0; convert it to UTF-8, for example with: iconv -f UTF-16 -t",
+        "is UTF-16 text, by the mark at byte 0; convert it to UTF-8: ",
     ),
+    "UTF-32": ("a,b\n1,2\n".encode("utf-32"), "bad_encoding", "is UTF-32 text, by the mark at byte 0"),
+    "UTF-16 without a mark": (
+        "a,b\n1,2\n".encode("utf-16-be"),
+        "bad_encoding",
+        "is UTF-16BE text, by its zero bytes; convert it to UTF-8: ",
+    ),
+    "UTF-32 without a mark": ("a,b\n1,2\n".encode("utf-32-le"), "bad_encoding", "is UTF-32LE text"),
+    "Windows-1252": (
+        "a,b\n1,x \u2013 y\n".encode("cp1252"),
+        "bad_encoding",
+        "is not UTF-8 at byte 8 (0x96), and may be Windows-1252 text; convert it to UTF-8: ",
+    ),
+    "neither": (b"a,b\n1,\x81\xe9\n", "bad_encoding", "nor Windows-1252 or Latin-1 text; find out"),
+    "cut after others": ("a,b\n1,\u00e9\n1,c".encode() + b"\xc3", "bad_encoding", "but what comes before is"),
 }
 
 
@@ -476,3 +506,45 @@ def test_parameters_are_checked(csv_file: CsvFile) -> None:
         TableFiles([])
     with pytest.raises(InputError, match="column 'a': the kind 'int' is none of number, datetime, text"):
         TableFiles(path, kinds={"a": "int"})  # type: ignore[dict-item]
+
+
+# --- pyarrow's threads ---
+
+
+@pytest.fixture
+def held(monkeypatch: pytest.MonkeyPatch) -> Callable[[], bool]:
+    """Whether anything still holds a stream that was lent."""
+    lent: list[weakref.ref[Any]] = []
+
+    class Watched(lending._Lent):
+        def __init__(self, *arguments: Any) -> None:
+            super().__init__(*arguments)
+            lent.append(weakref.ref(self))
+
+    monkeypatch.setattr(lending, "_Lent", Watched)
+    return lambda: not lent or any(reference() is not None for reference in lent)
+
+
+@pytest.mark.parametrize("fault", [b"", b"1,\xe9\n", b"1\n", b'1,"2\n', b"a,b\n"])
+@pytest.mark.parametrize("rows", [0, 5000])
+def test_no_thread_of_pyarrow_holds_anything_of_pythons_after_a_reading(
+    csv_file: CsvFile, held: Callable[[], bool], fault: bytes, rows: int
+) -> None:
+    path = csv_file(b"a,b\n" + b"1,2\n" * rows + fault + b"1,2\n")
+    kept = []  # with their tracebacks, which hold the frames that they came through
+    for _ in range(20):
+        try:
+            TableFiles(path).read()
+        except InputError as error:
+            kept.append(error)
+        assert not held()
+
+
+def test_batches_that_somebody_left_are_closed_before_python_ends(
+    csv_file: CsvFile, held: Callable[[], bool]
+) -> None:
+    batches = TableFiles(csv_file("a,b\n" + "1,2\n" * 5000)).batches(rows=10)
+    next(batches)
+    assert held()
+    lending._close_unfinished()  # as atexit does
+    assert not held()

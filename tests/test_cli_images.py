@@ -213,7 +213,7 @@ def test_bytes_are_refused_where_training_had_shares(tmp_path: Path) -> None:
     np.save(tmp_path / "bytes.npy", pictures())
     run("fit", tmp_path / "floats.npy", "--alarm-rate", "0.1", "--out", tmp_path / "m")
     refused = run("score", tmp_path / "m", tmp_path / "bytes.npy", "--out", tmp_path / "s.csv", code=2)
-    assert "Images of bytes, 0 to 255, came" in refused.output
+    assert "Images with pixels on the scale 0 to 255 came" in refused.output
 
 
 def test_refit_and_evaluate_take_the_remembered_values(made: Path, tmp_path: Path) -> None:

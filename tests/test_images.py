@@ -119,50 +119,74 @@ def test_damaged_state_is_refused(change: dict[str, Any]) -> None:
         encoder_from_dict(state | change)
 
 
-def test_bytes_are_refused_where_training_had_shares() -> None:
-    images = bytes_images(4, 8, 8)
-    scaler = ImageScaler().fit(images / 255)
-    with pytest.raises(InputError, match=r"Images of bytes, 0 to 255, came, but .* between 0 and 1"):
-        scaler.transform(images)
-    assert ImageScaler().fit(images > 100).transform(images > 100).max() == 1
-    assert ImageScaler().fit(images.astype(float)).transform(images).max() == 1
-
-
-FRACTIONS = np.random.default_rng(0).random((4, 8, 8))
-BYTES = (FRACTIONS * 255).round().astype(np.uint8)
+SCALES: dict[str, Any] = {
+    "bytes": lambda images: images,
+    "bytes as int64": lambda images: images.astype(np.int64),
+    "bytes as floats": lambda images: images.astype(float),
+    "shares": lambda images: images / 255,
+    "shares around 0": lambda images: images / 127.5 - 1,
+    "16 bits": lambda images: images.astype(np.uint16) * 257,
+    "black or white": lambda images: images > 100,
+}
 
 
 @pytest.mark.parametrize(
-    ("trained", "given", "remedy"),
+    ("trained", "came", "sentence"),
     [
-        (BYTES, FRACTIONS, "multiply them by 255"),
-        (BYTES, FRACTIONS.astype(np.float32)[:, np.newaxis], "multiply them by 255"),
-        (BYTES, FRACTIONS * 2 - 1, r"\(X \+ 1\) \* 127.5"),
-        (BYTES, (FRACTIONS * 65535).astype(np.uint16), "scale them to 0 to 255"),
-        (FRACTIONS, BYTES, "divide by 255"),
-        (FRACTIONS, BYTES.astype(np.int64), "divide by 255"),
-        (FRACTIONS, BYTES.astype(np.float32), "divide by 255"),
+        ("bytes", "shares", "(multiply by 255)"),
+        ("bytes as floats", "shares", "(multiply by 255)"),
+        ("bytes", "shares around 0", "(add 1 and divide by 2, then multiply by 255)"),
+        ("bytes", "16 bits", "(divide by 65,535, then multiply by 255)"),
+        (
+            "bytes",
+            "black or white",
+            "on the scale 0 to 1 came, but the training images lay between 0 and 255,",
+        ),
+        ("shares", "bytes", "on the scale 0 to 1: scale them as those were (divide by 255)."),
+        ("shares", "bytes as int64", "(divide by 255)"),
+        ("shares", "bytes as floats", "(divide by 255)"),
+        ("shares", "16 bits", "(divide by 65,535)"),
+        ("shares", "shares around 0", "(add 1 and divide by 2)"),
+        ("shares around 0", "bytes", "(divide by 255, then multiply by 2 and take off 1)"),
+        ("16 bits", "bytes", "(divide by 255, then multiply by 65,535)"),
+        ("16 bits", "shares", "(multiply by 65,535)"),
+        ("black or white", "bytes", "(divide by 255)"),
     ],
 )
-def test_images_on_another_scale_than_in_training_are_refused(trained: Any, given: Any, remedy: str) -> None:
-    scaler = ImageScaler().fit(trained)
-    for read in (scaler.transform, lambda images: scaler.store(images, torch.device("cpu"))):
-        with pytest.raises(InputError, match=remedy) as caught:
-            read(given)
-        assert caught.value.code == "image_range"
+def test_pixels_on_another_scale_are_refused(trained: str, came: str, sentence: str) -> None:
+    images = bytes_images(4, 8, 8)
+    images[0, 0, :2] = 0, 255
+    scaler = ImageScaler().fit(SCALES[trained](images))
+    with pytest.raises(InputError) as refused:
+        scaler.transform(SCALES[came](images)[1:2])
+    assert refused.value.code == "image_range"
+    assert sentence in str(refused.value)
 
 
-@pytest.mark.parametrize("kind", [np.int64, np.float32, np.float64, ">i2"])
-def test_bytes_of_another_type_are_the_same(kind: Any) -> None:
-    scaler = ImageScaler().fit(BYTES)
-    expected = scaler.transform(BYTES)
-    np.testing.assert_array_equal(scaler.transform(BYTES.astype(kind)), expected)
-    np.testing.assert_array_equal(scaler.store(BYTES.astype(kind), torch.device("cpu")).all(), expected)
+@pytest.mark.parametrize("trained", SCALES)
+def test_pixels_on_the_same_scale_pass(trained: str) -> None:
+    images = bytes_images(4, 8, 8)
+    scaler = ImageScaler().fit(SCALES[trained](images))
+    assert np.isfinite(scaler.transform(SCALES[trained](images[:1]))).all()
 
 
-def test_dark_bytes_and_black_images_are_read() -> None:
-    scaler = ImageScaler().fit(BYTES)
-    assert scaler.transform((BYTES > 200).astype(np.uint8)).max() == np.float32(1 / 255)
-    assert scaler.transform(np.zeros((1, 8, 8))).max() == 0
-    beyond = ImageScaler().fit(FRACTIONS).transform(FRACTIONS * 3)
-    assert beyond.max() > 2
+@pytest.mark.parametrize("came", ["bytes as int64", "bytes as floats"])
+def test_bytes_are_the_same_whatever_type_holds_them(came: str) -> None:
+    images = bytes_images(4, 8, 8)
+    scaler = ImageScaler().fit(images)
+    assert np.array_equal(scaler.transform(SCALES[came](images)), scaler.transform(images))
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.int64, np.float32])
+@pytest.mark.parametrize("brightest", [0, 1])
+def test_a_dark_image_passes(kind: type, brightest: int) -> None:
+    scaler = ImageScaler().fit(bytes_images(4, 8, 8))
+    assert scaler.transform(np.full((1, 8, 8), brightest, kind)).max() <= 1 / 255 + 1e-9
+
+
+def test_a_bright_image_and_one_beyond_the_range_pass() -> None:
+    shares = bytes_images(4, 8, 8) / 255
+    around = ImageScaler().fit(shares * 2 - 1)
+    assert around.transform(shares[:1]).min() >= 0
+    shares[0, 0, :3] = 200, -3, 1.5
+    assert ImageScaler().fit(shares[1:]).transform(shares).max() > 100

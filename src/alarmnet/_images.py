@@ -10,6 +10,7 @@ from sklearn.exceptions import NotFittedError
 
 from alarmnet._columns import LinearScale
 from alarmnet._frames import FLOAT32_LIMIT, Float32s, as_array, check_rows, rows_phrase
+from alarmnet._pixels import refuse_other_scale
 from alarmnet.errors import InputError, InputTypeError
 from alarmnet.row_store import ImageRows
 
@@ -137,34 +138,8 @@ class ImageScaler:
                 f"{images.shape[1:]}. Resize or crop them.",
                 code="image_shape",
             )
-        self._check_range(images)
+        refuse_other_scale(images, self.low_, self.high_)
         return images
-
-    def _check_range(self, images: NDArray[Any]) -> None:
-        """Refuse images on another scale than the training images', which would all look anomalous."""
-        low, high = float(images.min()), float(images.max())
-        if not (np.isfinite(low) and np.isfinite(high)):
-            return  # which is refused as such
-        of_bytes = (self.low_, self.high_) == (0.0, 255.0)
-        whole = images.dtype.kind in "ui" or bool((images == np.round(images)).all())
-        remedy = ""
-        if self.high_ <= 1 and (images.dtype == np.uint8 or (2 < high <= 255 and whole)):
-            remedy = "scale them as those were (for instance divide by 255)"
-        elif of_bytes and images.dtype.kind == "f" and low >= -1 and 0 < high <= 1:
-            remedy = (
-                "multiply them by 255, or give bytes that are as dark as that as bytes (X.astype('uint8'))"
-            )
-            if low < 0:
-                remedy = "bring them to 0 to 255 ((X + 1) * 127.5)"
-        elif of_bytes and 255 < high <= 65_535:
-            remedy = "scale them to 0 to 255"
-        if remedy:
-            came = "bytes, 0 to 255," if images.dtype == np.uint8 else f"pixels from {low:g} to {high:g}"
-            raise InputError(
-                f"Images of {came} came, but the training images lay between {self.low_:g} and {self.high_:g}: "
-                f"{remedy}.",
-                code="image_range",
-            )
 
     def store(self, X: Any, device: torch.device) -> ImageRows:
         """Keep images as they came, to be scaled when they are taken; refuses what `transform` refuses."""

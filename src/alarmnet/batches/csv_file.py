@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from functools import reduce
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -14,6 +15,7 @@ import pyarrow.compute as pc
 import pyarrow.csv
 
 from alarmnet.batches.csv_header import read_header
+from alarmnet.batches.lending import csv_batches
 from alarmnet.batches.text import CheckedText, open_text
 from alarmnet.errors import InputError
 
@@ -38,15 +40,14 @@ class CsvFile:
         with open_text(self.path) as stream:
             text = CheckedText(self.path, stream, end_row=end_row.encode())
             try:
-                with self._open_reader(text) as reader:
-                    for batch in reader:
-                        table = pa.Table.from_batches([batch])
-                        if len(table) and table.column(0)[-1].as_py() == _END_CELL:
-                            ended = True
-                            table = table.slice(0, len(table) - 1)
-                        self._refuse_repeated_header(table, row)
-                        yield table
-                        row += len(table)
+                for batch in csv_batches(text.read, **self._options()):
+                    table = pa.Table.from_batches([batch])
+                    if len(table) and table.column(0)[-1].as_py() == _END_CELL:
+                        ended = True
+                        table = table.slice(0, len(table) - 1)
+                    self._refuse_repeated_header(table, row)
+                    yield table
+                    row += len(table)
             except pa.ArrowInvalid as error:
                 raise self._in_our_words(str(error), row) from error
         if not ended:
@@ -74,20 +75,19 @@ class CsvFile:
                     row += 1
                 line = records.line_num + 1
 
-    def _open_reader(self, text: CheckedText) -> pyarrow.csv.CSVStreamingReader:
-        return pyarrow.csv.open_csv(
-            text,
-            read_options=pyarrow.csv.ReadOptions(
+    def _options(self) -> dict[str, Any]:
+        return {
+            "read_options": pyarrow.csv.ReadOptions(
                 use_threads=False,  # with threads its errors do not say which row
                 block_size=_BLOCK_BYTES,
                 column_names=self.columns,
                 skip_rows_after_names=1,
             ),
-            parse_options=pyarrow.csv.ParseOptions(delimiter=self.separator, newlines_in_values=True),
-            convert_options=pyarrow.csv.ConvertOptions(
+            "parse_options": pyarrow.csv.ParseOptions(delimiter=self.separator, newlines_in_values=True),
+            "convert_options": pyarrow.csv.ConvertOptions(
                 column_types=dict.fromkeys(self.columns, pa.string()), check_utf8=False
             ),
-        )
+        }
 
     def _refuse_repeated_header(self, table: pa.Table, row: int) -> None:
         repeats = pc.equal(table.column(0), self.columns[0])

@@ -1,6 +1,5 @@
 """The header of a CSV file: which separator it uses, and the column names."""
 
-import codecs
 import csv
 import io
 import re
@@ -9,6 +8,7 @@ from pathlib import Path
 
 from alarmnet.batches.cells import NUMBER
 from alarmnet.batches.column_names import check_unique
+from alarmnet.batches.encodings import refuse_wide
 from alarmnet.batches.text import CheckedText, decompressing, open_text
 from alarmnet.errors import InputError
 
@@ -21,12 +21,7 @@ def _read_head(path: Path) -> str:
         head = stream.read(_MOST_BYTES)
     if not head:
         raise InputError(f"{path} is empty; it needs a line with the column names", code="empty_file")
-    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        raise InputError(
-            f"{path} is UTF-16 text, by the mark at byte 0; convert it to UTF-8, for example with: "
-            "iconv -f UTF-16 -t UTF-8",
-            code="bad_encoding",
-        )
+    refuse_wide(path, head)
     line_end = head.find(b"\n") + 1 or head.find(b"\r") + 1
     if not line_end and len(head) == _MOST_BYTES:
         raise InputError(f"{path}: the first line is longer than 1 MiB, so it is no header", code="long_line")

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from alarmnet._atomic import open_regular
+from alarmnet.batches.encodings import not_utf8
 from alarmnet.errors import InputError
 
 
@@ -40,9 +41,7 @@ def open_text(path: Path) -> Iterator[BinaryIO]:
 
 
 class CheckedText:
-    """A stream for pyarrow that refuses what is not UTF-8 text and adds ``end_row`` after the last byte."""
-
-    closed = False  # pyarrow asks for it, and for close() and readable()
+    """A stream that refuses what is not UTF-8 text and adds ``end_row`` after the last byte."""
 
     def __init__(self, path: Path, stream: BinaryIO, *, end_row: bytes) -> None:
         self._path = path
@@ -50,6 +49,7 @@ class CheckedText:
         self._end_row = end_row
         self._decoder = codecs.getincrementaldecoder("utf-8")()
         self._bytes = 0
+        self._is_ascii = True
         self.quotes = 0
 
     def read(self, size: int) -> bytes:
@@ -75,17 +75,11 @@ class CheckedText:
         try:
             self._decoder.decode(chunk, final=not chunk)
         except UnicodeDecodeError as error:
-            raise InputError(
-                f"{self._path} is not UTF-8 at byte {self._bytes - before + error.start} "
-                f"(0x{error.object[error.start]:02X}); convert it to UTF-8, "
-                "for example with: iconv -f LATIN1 -t UTF-8",
-                code="bad_encoding",
+            raise not_utf8(
+                self._path,
+                error.object,
+                error.start,
+                first_byte=self._bytes - before,
+                ascii_before=self._is_ascii,
             ) from error
-
-    def readable(self) -> bool:
-        """Say that it can be read."""
-        return True
-
-    def close(self) -> None:
-        """Say that nobody reads on."""
-        self.closed = True
+        self._is_ascii &= chunk.isascii()

@@ -1,7 +1,7 @@
 """The command line: each command parses, calls the library, prints.
 
 Exit codes: 0 done; 1 unexpected; 2 input or usage refused; 3 done, but rows were flagged invalid;
-130 interrupted.
+130 interrupted; 141 nobody reads the output any more.
 """
 
 import os
@@ -51,5 +51,5 @@ def main() -> None:
 
     \b
     Exit codes: 0 done; 1 unexpected; 2 input or usage refused;
-    3 done, but rows were flagged invalid; 130 interrupted.
+    3 done, but rows were flagged invalid; 130 interrupted; 141 nobody reads the output any more.
     """  # noqa: D301 - click reads \b

@@ -17,6 +17,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from alarmnet._atomic import remove_strays, target_of
+from alarmnet.cli.streams import standard_streams
 from alarmnet.errors import AlarmnetError, AlarmnetWarning, InputError
 
 REFUSED = 2
@@ -72,6 +73,11 @@ class Commands(click.Group):
         """List the commands without importing them."""
         with formatter.section("Commands"):
             formatter.write_dl([(name, command.summary) for name, command in self.lazy.items()])
+
+    def main(self, *arguments: Any, **options: Any) -> Any:
+        """Run as a program, or as one command of another."""
+        with standard_streams():
+            return super().main(*arguments, **options)
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command that was asked for."""

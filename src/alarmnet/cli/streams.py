@@ -1,0 +1,73 @@
+"""Standard output and standard error where nobody reads them, or where they cannot be written."""
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from pathlib import Path
+from typing import Any, TextIO, cast
+
+import click
+
+READER_GONE = 141
+"""What a shell reports of a program that the signal of a broken pipe (13) ended."""
+UNWRITABLE = 2
+
+
+class _Stream:
+    """A stream that is told of its first failure; what comes after it goes nowhere."""
+
+    def __init__(self, stream: TextIO, on_failure: Callable[[OSError], None]) -> None:
+        self._stream = stream
+        self._on_failure = on_failure
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    @contextmanager
+    def _watched(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, self._stream.fileno())  # which also takes what is still in the buffer
+            os.close(nowhere)
+            self._on_failure(error)
+
+    def write(self, text: str) -> int:
+        """Write, as a text stream does."""
+        with self._watched():
+            self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        """Flush, as a text stream does."""
+        with self._watched():
+            self._stream.flush()
+
+
+def _end(error: OSError) -> None:
+    if isinstance(error, BrokenPipeError):
+        sys.exit(READER_GONE)
+    click.echo(f"Error: standard output cannot be written: {error.strerror}", err=True)
+    sys.exit(UNWRITABLE)
+
+
+def _open_closed() -> None:
+    """Open what was closed, so that no file takes its number and receives what is meant for it."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open(mode))  # noqa: SIM115 - until the process ends
+
+
+@contextmanager
+def standard_streams() -> Iterator[None]:
+    """End the block where standard output fails: with 141 if its reader is gone, else with a sentence and 2.
+
+    Where standard error fails the block goes on, since its exit code says enough.
+    """
+    _open_closed()
+    output = cast(TextIO, _Stream(sys.stdout, _end))
+    errors = cast(TextIO, _Stream(sys.stderr, lambda _: None))
+    with redirect_stderr(errors), redirect_stdout(output):
+        yield
