@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from statistics import mean, median, stdev
 
-from experiments.results import PROCESSORS, Result
+from experiments.results import Result, gpu_of
 from experiments.tables import PaperTable, Row
 
 METRICS = {"average_precision": "AP", "roc_auc": "ROC AUC"}
@@ -99,11 +99,6 @@ def _most(known: int | None) -> float:
     return math.inf if known is None else known
 
 
-def _gpu(run: Result) -> str:
-    """The GPU that made a result; nothing where a processor did."""
-    return "" if run.get("device") in PROCESSORS else run["device"]
-
-
 def _column(table: PaperTable, row: Row, method: str, known: int | None) -> str:
     """The paper's column that a method is compared with; empty where there is none."""
     if known not in table.known:
@@ -121,7 +116,7 @@ def _label(column: str, method: str) -> str:
 def _fitting_time(runs: list[Result]) -> str:
     """The median of runs that were not interrupted, since only the last leg of the others is known."""
     whole = [run["fit_seconds"] for run in runs if not run.get("resumed")]
-    where = " on a GPU" if _gpu(runs[0]) else ""
+    where = " on a GPU" if gpu_of(runs[0]) else ""
     return f"{median(whole):.0f}{where}" if whole else ""
 
 
@@ -175,7 +170,7 @@ def compare(table: PaperTable, found: list[Result], methods: list[str]) -> Compa
     runs: dict[tuple[str, str, int | None, str], list[Result]] = defaultdict(list)
     for result in found:
         for name in result["metrics"]:
-            runs[name, result["method"], result["known"], _gpu(result)].append(result)
+            runs[name, result["method"], result["known"], gpu_of(result)].append(result)
     letters = Letters()
     lines = []
     for row in table.rows.values():
@@ -211,6 +206,6 @@ def _notes(table: PaperTable, found: list[Result], letters: Letters) -> Iterator
         "Fitting times are medians of wall times. Other work shared the machine, so they are upper bounds, not "
         "speeds."
     )
-    if gpus := sorted({gpu for run in found if (gpu := _gpu(run))}):
+    if gpus := sorted({gpu for run in found if (gpu := gpu_of(run))}):
         yield f"On a GPU: {', '.join(gpus)}, which several trainings shared at a time."
     yield from (f"{letter}: {text}." for text, letter in letters.texts.items())

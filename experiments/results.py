@@ -15,9 +15,6 @@ FOLDER = Path(__file__).parent / "results"
 FALSE_POSITIVE_RATES = np.linspace(0, 1, 201)
 """Where a stored curve says the true positive rate."""
 
-PROCESSORS = "cpu", None
-"""What results of a processor name as their device; the oldest name none."""
-
 Result = dict[str, Any]
 
 
@@ -31,15 +28,15 @@ class Job:
     known: int | None
     seed: int
 
-    def path(self, folder: Path, device: str | None = None) -> Path:
-        """Where its result lies; that of another device than a processor has the device in its name.
+    def path(self, folder: Path, gpu: str = "") -> Path:
+        """Where its result lies; a GPU has its name in that of the file.
 
         >>> job = Job(table="a3-table-4", row="4a", method="vae", known=0, seed=1)
-        >>> print(job.path(Path(), "cpu"), job.path(Path(), "NVIDIA H100"), sep=chr(10))
+        >>> print(job.path(Path()), job.path(Path(), "NVIDIA H100"), sep=chr(10))
         a3-table-4/4a-vae-known0-seed1.json
         a3-table-4/4a-vae-known0-seed1-on-nvidia-h100.json
         """
-        where = "" if device in PROCESSORS else "-on-" + re.sub(r"\W+", "-", str(device).lower())
+        where = "-on-" + re.sub(r"\W+", "-", gpu.lower()) if gpu else ""
         return folder / self.table / f"{self.name}{where}.json"
 
     def done(self, folder: Path) -> bool:
@@ -80,6 +77,12 @@ def as_text(result: Result) -> str:
     return "{\n" + ",\n".join(lines) + "\n}\n"
 
 
+def gpu_of(result: Result) -> str:
+    """The GPU that made a result; nothing where a processor did."""
+    device: str = result.get("device") or "cpu"  # the oldest results name none
+    return "" if device == "cpu" else device
+
+
 def job_of(result: Result) -> Job:
     """The job that a result is of."""
     return Job(**{name: result[name] for name in ("table", "row", "method", "known", "seed")})
@@ -87,7 +90,7 @@ def job_of(result: Result) -> Job:
 
 def place(result: Result, folder: Path) -> Path:
     """Where a result lies."""
-    return job_of(result).path(folder, result.get("device"))
+    return job_of(result).path(folder, gpu_of(result))
 
 
 def write(result: Result, folder: Path) -> None:
