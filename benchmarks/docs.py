@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from experiments import forest_encodings, in_short, known_kinds, results
+from experiments import experiment_4, forest_encodings, in_short, known_kinds, results, set_means
 from experiments.compare import comparison_of, markdown
 from experiments.tables import NAMES
 
@@ -45,6 +45,11 @@ def tables() -> dict[str, tuple[str, Iterable[str]]]:
             )
             for row in ("bank", "thyroid")
         },
+        "experiment 4 in short": (
+            "results.md",
+            experiment_4.summary(results.FOLDER / "experiment_4.jsonl"),
+        ),
+        "image sets in short": ("results.md", set_means.summary()),
         "alarm rate": ("results.md", alarm_rate.summary(RESULTS / "alarm_rate.jsonl")),
         "model files": ("files.md", model_files.summary(RESULTS / "model_files.json")),
         "timing": ("results.md", nsl_kdd_defaults.summary(RESULTS / "nsl_kdd_defaults.jsonl")),

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from statistics import mean, median, stdev
 
-from experiments.results import Result
+from experiments.results import Result, gpu_of
 from experiments.tables import PaperTable, Row
 
 METRICS = {"average_precision": "AP", "roc_auc": "ROC AUC"}
@@ -103,7 +103,8 @@ def _column(table: PaperTable, row: Row, method: str, known: int | None) -> str:
     """The paper's column that a method is compared with; empty where there is none."""
     if known not in table.known:
         return ""
-    return next((name for name in row.published if table.columns.get(name) == method), "")
+    column = table.columns.get(method, "")
+    return column if column in row.published else ""
 
 
 def _label(column: str, method: str) -> str:
@@ -115,7 +116,8 @@ def _label(column: str, method: str) -> str:
 def _fitting_time(runs: list[Result]) -> str:
     """The median of runs that were not interrupted, since only the last leg of the others is known."""
     whole = [run["fit_seconds"] for run in runs if not run.get("resumed")]
-    return f"{median(whole):.0f}" if whole else ""
+    where = " on a GPU" if gpu_of(runs[0]) else ""
+    return f"{median(whole):.0f}{where}" if whole else ""
 
 
 def _line_of_runs(
@@ -146,7 +148,8 @@ def _line_of_runs(
 
 def _line_of_others(table: PaperTable, row: Row, done: set[str], letters: Letters) -> Iterator[list[str]]:
     """The paper's columns that have no result of ours, in one line."""
-    columns = [column for column in row.published if table.columns.get(column) not in done]
+    ours = {table.columns.get(method) for method in done}
+    columns = [column for column in row.published if column not in ours]
     if not columns:
         return
     numbers = [published(table, row, column) for column in columns]
@@ -163,18 +166,18 @@ def _line_of_others(table: PaperTable, row: Row, done: set[str], letters: Letter
 
 
 def compare(table: PaperTable, found: list[Result], methods: list[str]) -> Comparison:
-    """Every row of a table, with a line for each method that has results, `methods` giving the order."""
-    runs: dict[tuple[str, str, int | None], list[Result]] = defaultdict(list)
+    """Every row of a table, with a line for each method and device with results, `methods` giving the order."""
+    runs: dict[tuple[str, str, int | None, str], list[Result]] = defaultdict(list)
     for result in found:
         for name in result["metrics"]:
-            runs[name, result["method"], result["known"]].append(result)
+            runs[name, result["method"], result["known"], gpu_of(result)].append(result)
     letters = Letters()
     lines = []
     for row in table.rows.values():
         keys = [key for key in runs if key[0] == row.name]
-        keys.sort(key=lambda key: (-_most(key[2]), methods.index(key[1])))
-        lines += [_line_of_runs(table, row, *key[1:], runs[key], letters) for key in keys]
-        done = {method for _, method, known in keys if known in table.known}
+        keys.sort(key=lambda key: (-_most(key[2]), methods.index(key[1]), key[3]))
+        lines += [_line_of_runs(table, row, *key[1:3], runs[key], letters) for key in keys]
+        done = {method for _, method, known, _ in keys if known in table.known}
         lines += _line_of_others(table, row, done, letters)
     return Comparison(table, _headings(table), lines, [*_notes(table, found, letters)])
 
@@ -184,7 +187,7 @@ def _headings(table: PaperTable) -> list[str]:
         [name, "paper", "difference"] if metric in table.metrics else [name]
         for metric, name in METRICS.items()
     )
-    return ["row", "method", "known", "seeds", *measured, "fit, s", "departs"]
+    return ["row", "method", "known", "seeds", *measured, "fit, s, at most", "departs"]
 
 
 def _notes(table: PaperTable, found: list[Result], letters: Letters) -> Iterator[str]:
@@ -199,4 +202,10 @@ def _notes(table: PaperTable, found: list[Result], letters: Letters) -> Iterator
         yield f"As in the paper, the ROC AUC of {', '.join(table.folded)} is max(x, 1 - x)."
     if old := sum("data" not in result for result in found):
         yield f"{old} of {len(found)} results are from before settings and hashes of data were recorded."
+    yield (
+        "Fitting times are medians of wall times. Other work shared the machine, so they are upper bounds, not "
+        "speeds."
+    )
+    if gpus := sorted({gpu for run in found if (gpu := gpu_of(run))}):
+        yield f"On a GPU: {', '.join(gpus)}, which several trainings shared at a time."
     yield from (f"{letter}: {text}." for text, letter in letters.texts.items())

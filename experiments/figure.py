@@ -47,7 +47,7 @@ def _panels(tables: Iterable[PaperTable], folder: Path) -> list[tuple[str, list[
     """
     found: dict[tuple[Any, ...], tuple[list[str], Curves]] = {}
     for table in tables:
-        for result in results.read(table.name, folder):
+        for result in results.one_a_job(results.read(table.name, folder)):
             for name, curve in result.get("validation_curves", {}).items():
                 row = table.rows[name]
                 key = (row.data, row.normal, row.test_anomalies), row.train_anomalies

@@ -86,7 +86,7 @@ def _ours(short: Short, method: str, table_name: str, row_name: str) -> str:
     """Mean, standard deviation and number of seeds; nothing where nothing ran."""
     values = [
         result["metrics"][row_name][short.metric]
-        for result in results.read(table_name)
+        for result in results.one_a_job(results.read(table_name))
         if result["method"] == method and result["known"] == short.known and row_name in result["metrics"]
     ]
     return f"{mean_with_deviation(values, 3)} ({len(values)})" if values else ""

@@ -57,7 +57,7 @@ def summary(path: Path, methods: tuple[str, ...]) -> Iterator[str]:
     yield f"| {len(others)} others | " + " | ".join(counts) + " |"
     judged = {
         (result["method"], str(result["seed"])): result["metrics"][row]["average_precision"]
-        for result in results.read(found["table"])
+        for result in results.one_a_job(results.read(found["table"]))
         if row in result["metrics"]
     }
     for method in methods:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,16 +28,28 @@ class Job:
     known: int | None
     seed: int
 
-    def path(self, folder: Path) -> Path:
-        """Where its result lies."""
-        return folder / self.table / f"{self._name}.json"
+    def path(self, folder: Path, gpu: str = "") -> Path:
+        """Where its result lies; a GPU has its name in that of the file.
+
+        >>> job = Job(table="a3-table-4", row="4a", method="vae", known=0, seed=1)
+        >>> print(job.path(Path()), job.path(Path(), "NVIDIA H100"), sep=chr(10))
+        a3-table-4/4a-vae-known0-seed1.json
+        a3-table-4/4a-vae-known0-seed1-on-nvidia-h100.json
+        """
+        where = "-on-" + re.sub(r"\W+", "-", gpu.lower()) if gpu else ""
+        return folder / self.table / f"{self.name}{where}.json"
+
+    def done(self, folder: Path) -> bool:
+        """Whether it has a result, whatever device made it."""
+        return self.path(folder).exists() or any((folder / self.table).glob(f"{self.name}-on-*.json"))
 
     def checkpoint(self, folder: Path) -> Path:
         """The folder of what is half trained."""
-        return folder / "unfinished" / self.table / self._name
+        return folder / "unfinished" / self.table / self.name
 
     @property
-    def _name(self) -> str:
+    def name(self) -> str:
+        """What its files are called, but for the device and the ending."""
         known = "all" if self.known is None else self.known
         return f"{self.row}-{self.method}-known{known}-seed{self.seed}"
 
@@ -64,10 +77,25 @@ def as_text(result: Result) -> str:
     return "{\n" + ",\n".join(lines) + "\n}\n"
 
 
+def gpu_of(result: Result) -> str:
+    """The GPU that made a result; nothing where a processor did."""
+    device: str = result.get("device") or "cpu"  # the oldest results name none
+    return "" if device == "cpu" else device
+
+
+def job_of(result: Result) -> Job:
+    """The job that a result is of."""
+    return Job(**{name: result[name] for name in ("table", "row", "method", "known", "seed")})
+
+
+def place(result: Result, folder: Path) -> Path:
+    """Where a result lies."""
+    return job_of(result).path(folder, gpu_of(result))
+
+
 def write(result: Result, folder: Path) -> None:
     """Write a result to its place, whole or not at all."""
-    names = ("table", "row", "method", "known", "seed")
-    path = Job(**{name: result[name] for name in names}).path(folder)
+    path = place(result, folder)
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_suffix(f".{os.getpid()}.tmp")
     draft.write_text(as_text(result))
@@ -75,5 +103,14 @@ def write(result: Result, folder: Path) -> None:
 
 
 def read(table: str, folder: Path = FOLDER) -> list[Result]:
-    """All results of a table."""
-    return [json.loads(path.read_text()) for path in sorted((folder / table).glob("*.json"))]
+    """All results of a table; of the same job, a processor's comes first."""
+    paths = sorted((folder / table).glob("*.json"), key=lambda path: path.stem)
+    return [json.loads(path.read_text()) for path in paths]
+
+
+def one_a_job(found: list[Result]) -> list[Result]:
+    """The first result of each job, so that no seed counts twice that two devices ran."""
+    firsts: dict[Job, Result] = {}
+    for result in found:
+        firsts.setdefault(job_of(result), result)
+    return [*firsts.values()]

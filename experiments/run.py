@@ -101,14 +101,14 @@ def missing_jobs(
         for count in known
         for method in methods
     )
-    return [job for job in jobs if not job.path(folder).exists()]
+    return [job for job in jobs if not job.done(folder)]
 
 
 def run(table: PaperTable, jobs: list[Job], *, folder: Path, device: str, clock: Clock) -> Iterator[Result]:
     """Do the jobs, and say after each what came out and how long the others will take."""
     key: tuple[str, int | None, int] | None = None
     for place, job in enumerate(jobs):
-        if job.path(folder).exists() or not clock.allows(job):
+        if job.done(folder) or not clock.allows(job):
             continue
         wanted = (job.row, job.known, job.seed)
         try:
@@ -117,7 +117,7 @@ def run(table: PaperTable, jobs: list[Job], *, folder: Path, device: str, clock:
                 key = wanted
             result = train_and_judge(job, table, rows, device=device, folder=folder)
         except AlarmnetError as error:
-            print(f"[{place + 1}/{len(jobs)}] {job.path(folder).stem} cannot run: {error}", flush=True)
+            print(f"[{place + 1}/{len(jobs)}] {job.name} cannot run: {error}", flush=True)
             continue
         results.write(result, folder)
         shutil.rmtree(job.checkpoint(folder), ignore_errors=True)
@@ -128,7 +128,7 @@ def run(table: PaperTable, jobs: list[Job], *, folder: Path, device: str, clock:
             for row, judged in result["metrics"].items()
         )
         print(
-            f"[{place + 1}/{len(jobs)}] {job.path(folder).stem}: {found}, "
+            f"[{place + 1}/{len(jobs)}] {job.name}: {found}, "
             f"{result['fit_seconds']:.0f} s; about {left / 60:.0f} min left",
             flush=True,
         )
@@ -136,9 +136,19 @@ def run(table: PaperTable, jobs: list[Job], *, folder: Path, device: str, clock:
 
 
 def unpack(path: Path, folder: Path) -> None:
-    """Put packed results into their places."""
-    for line in path.read_text().splitlines():
-        results.write(json.loads(line), folder)
+    """Put packed results into their places; another result that is there already stays, and is told of."""
+    taken = []
+    for result in map(json.loads, path.read_text().splitlines()):
+        place = results.place(result, folder)
+        if not place.exists():
+            results.write(result, folder)
+        elif json.loads(place.read_text()) != result:
+            taken.append(place)
+    if taken:
+        raise SystemExit(
+            f"{path} has other results than {', '.join(map(str, taken))}, which stay as they were: move these "
+            "away, or name another folder with --results"
+        )
 
 
 def _known(text: str) -> int | None:
@@ -197,7 +207,7 @@ def main() -> None:
         if arguments.pack:
             with arguments.pack.open("a") as packed:
                 packed.write(json.dumps(result) + "\n")
-    left = [job for job in jobs if not job.path(arguments.results).exists()]
+    left = [job for job in jobs if not job.done(arguments.results)]
     if left and arguments.minutes is None:
         raise SystemExit(f"{len(left)} of {len(jobs)} have no result")
 

@@ -84,7 +84,7 @@ class PaperTable:
     runs
         How many runs the paper's means are of.
     columns
-        The paper's columns, and our methods of the same kind.
+        By method: the paper's column that it is compared with.
     quoted
         Columns that the paper's authors took from other papers.
     folded

@@ -2,6 +2,7 @@
 
 import doctest
 import json
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -18,19 +19,23 @@ from experiments import (
     classifier,
     compare,
     comparison,
+    experiment_4,
     figure,
     forest_encodings,
     in_short,
     known_kinds,
     methods,
+    other_rows,
     results,
     run,
+    set_means,
     tables,
     vae_pictures,
 )
 from experiments.classifier import digit_classifier
 from experiments.clock import Clock
 from experiments.data import rows_of
+from experiments.other_rows import VaeOfOtherRows
 from experiments.results import Job, Result
 from experiments.tables import PaperTable, Row, load_table
 
@@ -160,9 +165,9 @@ def test_the_means_of_conv_table_1_are_those_of_its_rows() -> None:
 def test_tables_name_what_there_is(name: str) -> None:
     table = load_table(name)
     known = methods.METHODS[table.detector]
-    assert {*table.columns.values(), *table.departures, *table.folded} <= {*known}
+    assert {*table.columns, *table.departures, *table.folded} <= {*known}
     columns = {column for row in table.rows.values() for column in row.published}
-    assert {*table.columns, *table.quoted} <= columns
+    assert {*table.columns.values(), *table.quoted} <= columns
     for row in table.rows.values():
         assert table.rows[row.trained_as].train_anomalies == row.train_anomalies
         assert dataset_info(row.data)
@@ -229,6 +234,7 @@ TRAINED = [
     if row.trained_as == row.name
 ]
 FAST = ["isolation_forest", "random_forest"]
+BRIEF_VAE = partial(VaeAnomalies, hidden=(8,), code=2, schedule=Schedule(steps=2))
 
 
 def known_in(table: PaperTable) -> int | None:
@@ -264,8 +270,11 @@ def test_each_method_of_a_row_is_made(name: str, row: str, monkeypatch: pytest.M
     rows = rows_of(table, table.rows[row], known=known_in(table), seed=0)
     job = Job(table=name, row=row, method="", known=0, seed=3)
     training = run.training_of(job, table, rows, device="cpu", folder=Path())
-    for method in methods.METHODS[table.detector].values():
-        estimator = method(training)
+    made = set(methods.METHODS[table.detector])
+    if "last_row" not in training.settings:
+        made.discard("vae_of_last_row")
+    for method in made:
+        estimator = methods.METHODS[table.detector][method](training)
         assert estimator.random_state == 3
         assert getattr(estimator, "device", "cpu") == "cpu"
 
@@ -288,6 +297,41 @@ def test_published_settings_of_a_row_reach_the_detector() -> None:
     assert made["1g"].target == DenseAutoencoder(hidden=(50, 25, 10, 5))
     for name, rows_a_step in {"1a": 256, "1c": 256, "1e": 2048, "1g": 256}.items():
         assert made[name].alarm_schedule == Schedule(epochs=60, batch_size=rows_a_step, learning_rate=1e-5)
+
+
+@pytest.mark.usefixtures("tiny")
+def test_the_vae_of_the_last_row_learns_that_rows_digits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(other_rows, "VaeAnomalies", BRIEF_VAE)
+    table = load_table("a3-table-4")
+    rows = rows_of(table, table.rows["4a"], known=0, seed=3)
+    job = Job(table=table.name, row="4a", method="vae_of_last_row", known=0, seed=3)
+    training = run.training_of(job, table, rows, device="cpu", folder=Path())
+    made = methods.vae_of_last_row(training)
+    assert methods.settings_of(made)["generator"] == "VaeOfOtherRows(row='4c')"
+    last = rows_of(table, table.rows["4c"], known=0, seed=3).train
+    assert isinstance(made.generator, VaeOfOtherRows)
+    assert np.array_equal(made.generator.images, last.X)
+    assert set(last.classes) == set("456789")
+    drawn = [
+        generator.sampler(rows, seed=0)(torch.zeros(4, 1, 8, 8), torch.Generator().manual_seed(0))
+        for generator, rows in (
+            (made.generator, torch.zeros(0, 1, 8, 8)),
+            (BRIEF_VAE(), torch.from_numpy(last.X).unsqueeze(1) / 255),
+        )
+    ]
+    assert torch.equal(*drawn)
+
+
+@pytest.mark.usefixtures("tiny")
+def test_the_vae_of_the_last_row_is_refused_outside_experiment_4(
+    command: Callable[..., None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit, match="1 of 1 have no result"):
+        command("a3-table-3", "--rows", "1c", "--methods", "vae_of_last_row", "--known", "5")
+    assert (
+        "cannot run: vae_of_last_row is for experiment 4: choose rows of a3-table-4"
+        in capsys.readouterr().out
+    )
 
 
 def test_the_digit_classifier_learns_and_shows_its_hidden_relus() -> None:
@@ -397,6 +441,46 @@ def test_packed_results_are_put_into_their_places(command: Callable[..., None], 
     assert path.read_bytes() == before
 
 
+def test_unpacking_overwrites_nothing(command: Callable[..., None], tmp_path: Path) -> None:
+    packed = tmp_path / "packed.jsonl"
+    command(*ONE_ROW, "--pack", str(packed))
+    (path,) = tmp_path.rglob("*.json")
+    before = path.read_bytes()
+    result = json.loads(before)
+    others = [result | {"seed": 1}, result | {"device": "NVIDIA H100"}, result | {"fit_seconds": 1e6}]
+    packed.write_text("".join(json.dumps(other) + "\n" for other in (*others, others[0] | {"date": "later"})))
+    with pytest.raises(SystemExit, match=r"has other results than .*seed0\.json, .*seed1\.json, which stay"):
+        command("--unpack", str(packed))
+    assert path.read_bytes() == before
+    names = [f"1c-isolation_forest-known5-{rest}.json" for rest in ("seed0-on-nvidia-h100", "seed0", "seed1")]
+    assert sorted(tmp_path.rglob("*.json")) == [path.with_name(name) for name in names]
+    assert results.read("a3-table-3", tmp_path) == [result, others[1], others[0]]
+    assert results.one_a_job(results.read("a3-table-3", tmp_path)) == [result, others[0]]
+
+
+def test_what_another_device_ran_is_not_run_again(
+    command: Callable[..., None], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command(*ONE_ROW)
+    (path,) = tmp_path.rglob("*.json")
+    result = json.loads(path.read_text())
+    path.unlink()
+    results.write(result | {"device": "NVIDIA H100"}, tmp_path)
+    capsys.readouterr()
+    command(*ONE_ROW)
+    assert capsys.readouterr().out == ""
+    command(*ONE_ROW, "--seeds", "1")
+    assert "known5-seed1: 1c AP" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("folder", [results.FOLDER, docs.RESULTS])
+def test_results_say_nothing_of_folders_or_addresses(folder: Path) -> None:
+    paths = [path for path in folder.rglob("*.json*") if "unfinished" not in path.parts]
+    assert paths
+    private = re.compile(r"""["' =(](/|~/|[A-Z]:\\)\w|\b0x[0-9a-f]{6}""")
+    assert [path.name for path in paths if private.search(path.read_text())] == []
+
+
 def test_nothing_begins_that_would_not_end_in_time(command: Callable[..., None], tmp_path: Path) -> None:
     command(*ONE_ROW, "--minutes", "0")
     assert not list(tmp_path.rglob("*.json"))
@@ -436,6 +520,7 @@ def test_unknown_names_are_refused(command: Callable[..., None], capsys: pytest.
 def result_of(row: str, method: str, seed: int, precision: float) -> Result:
     measured = {"average_precision": precision, "roc_auc": 0.4}
     return {
+        "table": "a3-table-3",
         "row": row,
         "method": method,
         "known": 100,
@@ -465,9 +550,22 @@ def test_the_fitting_time_is_of_runs_that_were_not_interrupted() -> None:
     def shown(found: list[Result]) -> str:
         compared = comparison.compare(load_table("a3-table-3"), found, ["published"])
         line = next(line for line in compared.lines if line[:2] == ["1d", "A3: published"])
-        return dict(zip(compared.headings, line, strict=True))["fit, s"]
+        return dict(zip(compared.headings, line, strict=True))["fit, s, at most"]
 
     assert (shown([*runs, last_leg]), shown([last_leg])) == ("10", "")
+
+
+def test_each_device_has_a_line_of_its_own() -> None:
+    here = result_of("1d", "published", 0, 0.65) | {"device": "cpu"}
+    there = [here | result_of("1d", "published", seed, 0.67) | {"device": "H100"} for seed in (0, 1)]
+    compared = comparison.compare(load_table("a3-table-3"), [there[0], here, there[1]], ["published"])
+    lines = [line for line in compared.lines if line[:2] == ["1d", "A3: published"]]
+    assert [(line[3], line[4], line[-2]) for line in lines] == [
+        ("0 (of 4)", "0.650", "3"),
+        ("0, 1 (of 4)", "0.670±0.000", "3 on a GPU"),
+    ]
+    assert "On a GPU: H100, which several trainings shared at a time." in compared.notes
+    assert any(note.startswith("Fitting times") and "upper bounds" in note for note in compared.notes)
 
 
 def test_folded_areas_are_folded_for_us_too() -> None:
@@ -528,7 +626,7 @@ def test_curves_are_the_true_positive_rates() -> None:
     assert (curve[0], curve[99], curve[100], curve[200]) == (0.5, 0.5, 1.0, 1.0)
 
 
-@pytest.mark.parametrize("module", [comparison, tables, docs])
+@pytest.mark.parametrize("module", [comparison, results, tables, docs])
 def test_examples_run(module: ModuleType) -> None:
     found = doctest.testmod(module)
     assert (found.failed, bool(found.attempted)) == (0, True)
@@ -572,8 +670,7 @@ def test_a_forests_encodings_are_listed_with_deviations(tmp_path: Path) -> None:
 def test_counterexamples_are_drawn_below_normal_images(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    brief = partial(VaeAnomalies, hidden=(8,), code=2, schedule=Schedule(steps=2))
-    monkeypatch.setattr(vae_pictures, "VaeAnomalies", brief)
+    monkeypatch.setattr(vae_pictures, "VaeAnomalies", BRIEF_VAE)
     images = np.random.default_rng(0).integers(0, 256, (20, 8, 8), dtype=np.uint8)
     made = vae_pictures.counterexamples(images, 5.0, seed=0)
     assert made.shape == (vae_pictures.SHOWN, 8, 8)
@@ -585,6 +682,7 @@ def test_counterexamples_are_drawn_below_normal_images(
 def test_rows_in_short_stand_beside_the_papers(monkeypatch: pytest.MonkeyPatch) -> None:
     found = [result_of("1d", "published", seed, precision) for seed, precision in ((0, 0.5), (1, 0.7))]
     found += [result_of("1d", "published", 0, 0.9) | {"known": 5}]
+    found += [result_of("1d", "published", 0, 0.9) | {"device": "H100"}]
     monkeypatch.setattr(results, "read", lambda name: found if name == "a3-table-3" else [])
     short = replace(in_short.A3, rows=[("1d", "a3-table-3", "1d")])
     lines = list(in_short.in_short(short))
@@ -593,3 +691,84 @@ def test_rows_in_short_stand_beside_the_papers(monkeypatch: pytest.MonkeyPatch) 
         "| `A3Detector.as_published()` | 0.600±0.141 (2) |",
     ]
     assert lines[4] == "| `A3Detector()` |  |"
+
+
+def test_means_are_of_sets_whose_classes_one_device_ran(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = [row for row in load_table(set_means.TABLE).rows.values() if row.data == "mnist"]
+    found = [
+        result_of(row.name, "gamma_10", 0, 0.5) | {"known": None, "metrics": {row.name: {"roc_auc": area}}}
+        for row, area in zip(rows, [0.5, *[1.0] * 9], strict=True)
+    ]
+    elsewhere = found[0] | {"device": "H100"}
+    monkeypatch.setattr(results, "read", lambda _: [*found, elsewhere])
+    assert list(set_means.summary())[2:] == [
+        "| mnist | gamma_10 | 0 | 0.9500 | 0.9988 | mnist-0 (0.5000, 0.9994) |"
+    ]
+    monkeypatch.setattr(results, "read", lambda _: [*found[1:], elsewhere])
+    assert list(set_means.summary())[2:] == []
+
+
+# Experiment 4
+
+
+@pytest.fixture
+def brief_experiment_4(monkeypatch: pytest.MonkeyPatch, tiny: None) -> None:
+    """One epoch for each network of the short form."""
+
+    def brief(training: methods.Training, **parameters: Any) -> A3Detector:
+        once = Schedule(epochs=1)
+        return A3Detector(
+            target_schedule=once, alarm_schedule=once, alarm_rate=0.1, **training.common, **parameters
+        )
+
+    monkeypatch.setattr(methods, "published", brief)
+    monkeypatch.setattr(methods, "VaeAnomalies", BRIEF_VAE)
+    monkeypatch.setattr(other_rows, "VaeAnomalies", BRIEF_VAE)
+    monkeypatch.setattr(experiment_4, "LEARNED_ROWS", 60)
+    monkeypatch.setattr(experiment_4, "ALARM_EPOCHS", 1)
+
+
+@pytest.mark.usefixtures("brief_experiment_4")
+def test_experiment_4_goes_on_where_it_stopped(tmp_path: Path) -> None:
+    path = tmp_path / "experiment_4.jsonl"
+    experiment_4.run(["4a", "4c"], [0], path)
+    lines = path.read_text().splitlines()
+    found = [json.loads(line) for line in lines]
+    ran = [(line["row"], line["method"], sorted(line["metrics"]), line["train_rows"]) for line in found]
+    assert ran == [
+        (row, method, judged, 60)
+        for row, judged in (("4a", ["4a", "4b"]), ("4c", ["4c", "4d"]))
+        for method in ("vae", "vae_of_last_row")
+    ]
+    assert found[3]["settings"]["generator"] == "VaeOfOtherRows(row='4a')"
+    path.write_text("\n".join(lines[1:]) + "\n")
+    experiment_4.run(["4a", "4c"], [0], path)
+    again = path.read_text().splitlines()
+    assert again[:3] == lines[1:]
+    assert json.loads(again[3])["metrics"] == found[0]["metrics"]
+
+
+@pytest.mark.usefixtures("tiny")
+@pytest.mark.parametrize("method", ["vae", "vae_of_last_row"])
+def test_experiment_4_in_short_is_the_method_with_less_training(method: str) -> None:
+    table = load_table("a3-table-4")
+    rows = rows_of(table, table.rows["4c"], known=0, seed=0)
+    made = experiment_4.detector(Job(table=table.name, row="4c", method=method, known=0, seed=0), table, rows)
+    assert made.alarm_schedule == Schedule(epochs=5, batch_size=256, learning_rate=1e-5)
+    assert made.target_schedule.epochs == 30
+    assert made.generator == (
+        VaeAnomalies() if method == "vae" else VaeOfOtherRows(row="4a", images=made.generator.images)
+    )
+
+
+def test_experiment_4_says_which_digits_each_vae_learned(tmp_path: Path) -> None:
+    measured = {"average_precision": 0.5, "roc_auc": 0.6}
+    runs = [("4a", "vae", 0), ("4a", "vae_of_last_row", 0), ("4a", "vae_of_last_row", 1)]
+    lines = [
+        {"row": row, "method": method, "seed": seed, "metrics": {row: measured}} for row, method, seed in runs
+    ]
+    (tmp_path / "short.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    assert list(experiment_4.summary(tmp_path / "short.jsonl"))[2:] == [
+        "| 4a | 0 to 5 | 0 to 5 | 0 | 0.500 | 0.95±0.01 | 0.600 | 0.98±0.00 |",
+        "| 4a | 0 to 5 | 4 to 9 | 0, 1 | 0.500±0.000 | 0.95±0.01 | 0.600±0.000 | 0.98±0.00 |",
+    ]

@@ -1,0 +1,125 @@
+"""A3's experiment 4 in short, with the VAE of a row's own digits and with that of the other row's.
+
+    python -m experiments.experiment_4 --rows 4a --seeds 0 1 2 3 --out experiments/results/experiment_4.jsonl
+
+A training learns 8,000 rows, and its alarm network for 5 epochs instead of 60. What the file has is not run again.
+"""
+
+import argparse
+import json
+import time
+import warnings
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from alarmnet import AlarmnetWarning
+from alarmnet.datasets import ScenarioPart
+from experiments import results
+from experiments.comparison import mean_with_deviation, published
+from experiments.data import Rows, rows_of
+from experiments.methods import METHODS, settings_of
+from experiments.provenance import provenance
+from experiments.results import Job
+from experiments.run import training_of
+from experiments.tables import PaperTable, load_table
+
+TABLE = "a3-table-4"
+LEARNED_ROWS, ALARM_EPOCHS = 8000, 5
+OTHER = {"4a": "4c", "4c": "4a"}
+"""The row whose digits are the other's anomalies."""
+
+
+def _first(part: ScenarioPart) -> ScenarioPart:
+    kept = slice(LEARNED_ROWS)
+    return ScenarioPart(part.X[kept], part.y[kept], part.classes[kept], part.rows[kept])
+
+
+def detector(job: Job, table: PaperTable, rows: Rows) -> Any:
+    """The job's detector with a short training of its alarm, and few rows for a VAE of others."""
+    training = training_of(job, table, rows, device="cpu", folder=Path())
+    training = replace(training, settings=training.settings | {"last_row": OTHER[job.row]})
+    made = METHODS["A3"][job.method](training)
+    schedule = replace(made.alarm_schedule, epochs=ALARM_EPOCHS)
+    if job.method == "vae_of_last_row":
+        made.set_params(generator=replace(made.generator, images=made.generator.images[:LEARNED_ROWS]))
+    return made.set_params(alarm_schedule=schedule, checkpoint=None)
+
+
+def judged(job: Job) -> dict[str, Any]:
+    """Train, and measure on the whole test of the rows that share the training."""
+    table = load_table(TABLE)
+    rows = rows_of(table, table.rows[job.row], known=0, seed=job.seed)
+    rows = replace(rows, train=_first(rows.train))
+    made = detector(job, table, rows)
+    start, cpu = time.perf_counter(), time.process_time()
+    made.fit(rows.train.X, rows.train.y)
+    return {
+        "row": job.row,
+        "method": job.method,
+        "seed": job.seed,
+        "metrics": {
+            name: results.metrics(part.y, made.decision_function(part.X)) for name, part in rows.test.items()
+        },
+        "train_rows": len(rows.train.y),
+        "settings": settings_of(made),
+        "fit_seconds": round(time.perf_counter() - start, 1),
+        "fit_cpu_seconds": round(time.process_time() - cpu, 1),
+        **provenance(),
+    }
+
+
+def _lines(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+def run(rows: list[str], seeds: list[int], path: Path) -> None:
+    """Append a line for each training that the file does not have."""
+    done = {(line["row"], line["method"], line["seed"]) for line in _lines(path)}
+    for seed in seeds:
+        for row in rows:
+            for method in ("vae", "vae_of_last_row"):
+                if (row, method, seed) not in done:
+                    job = Job(table=TABLE, row=row, method=method, known=0, seed=seed)
+                    line = json.dumps(judged(job))
+                    with path.open("a") as file:
+                        file.write(line + "\n")
+
+
+def summary(path: Path) -> Iterator[str]:
+    """A line for each row of the table, and for each VAE."""
+    table = load_table(TABLE)
+    found = defaultdict(list)
+    for line in _lines(path):
+        for name, measured in line["metrics"].items():
+            vae_of = line["row"] if line["method"] == "vae" else OTHER[line["row"]]
+            found[name, vae_of].append((line["seed"], measured))
+    yield "| row | normal digits | the VAE learned | seeds | AP | paper | ROC AUC | paper |"
+    yield "|---" * 8 + "|"
+    for (name, vae_of), runs in sorted(found.items()):
+        seeds = ", ".join(str(seed) for seed, _ in runs)
+        precision, area = (
+            mean_with_deviation([measured[metric] for _, measured in runs], 3) for metric in table.metrics
+        )
+        papers = published(table, table.rows[name], "A3")
+        digits = [f"{min(of.normal)} to {max(of.normal)}" for of in (table.rows[name], table.rows[vae_of])]
+        yield f"| {name} | {' | '.join(digits)} | {seeds} | {precision} | {papers[0]} | {area} | {papers[1]} |"
+
+
+def main() -> None:
+    """Run what the arguments name."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--rows", nargs="+", choices=OTHER, default=[*OTHER])
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0])
+    parser.add_argument("--out", type=Path, required=True)
+    arguments = parser.parse_args()
+    warnings.simplefilter("ignore", AlarmnetWarning)
+    run(arguments.rows, arguments.seeds, arguments.out)
+
+
+if __name__ == "__main__":
+    main()

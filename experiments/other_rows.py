@@ -1,0 +1,36 @@
+"""A VAE that learned other rows than those of the detector that it makes anomalies for."""
+
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from alarmnet import VaeAnomalies
+from alarmnet.generators import Generator, Sampler
+from alarmnet.training import ALONE, TrainingContext
+
+
+@dataclass(frozen=True, kw_only=True)
+class VaeOfOtherRows(Generator):
+    """As `VaeAnomalies` with its defaults, but the VAE learns the images given here.
+
+    Attributes
+    ----------
+    row
+        The row of A3's tables that the images are of.
+    images
+        Bytes; shape (N, H, W).
+    """
+
+    kind: ClassVar[str] = "vae of other rows"
+    learns: ClassVar[bool] = False
+    row: str
+    images: NDArray[np.uint8] = field(repr=False, compare=False)
+
+    def sampler(self, rows: Tensor, *, seed: int, context: TrainingContext = ALONE) -> Sampler:
+        """Train the VAE on the other images; the detector's `rows` it does not see."""
+        others = torch.from_numpy(self.images).unsqueeze(1).to(rows.device) / 255
+        return VaeAnomalies().sampler(others, seed=seed, context=context)
