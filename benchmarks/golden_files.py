@@ -17,6 +17,8 @@ NAMES = (
     "a3-three-alarms-format-1",
     "conv-a3-inputs-format-1",
     "conv-a3-format-2",
+    "a3-format-3",
+    "conv-a3-inputs-format-3",
 )
 
 
@@ -38,5 +40,6 @@ def golden(name: str) -> Golden:
         rows: Any = np.array(stored.pop("images"), dtype=np.uint8)
     else:
         rows = pd.DataFrame(stored.pop("columns"))
-        rows["when"] = pd.to_datetime(rows["when"])
+        if "when" in rows:
+            rows["when"] = pd.to_datetime(rows["when"])
     return Golden(FOLDER / f"{name}.alarmnet", rows, **stored)

@@ -6,10 +6,10 @@ from typing import ClassVar
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from alarmnet import VaeAnomalies
 from alarmnet.generators import Generator, Sampler
+from alarmnet.row_store import RowStore, TensorRows
 from alarmnet.training import ALONE, TrainingContext
 
 
@@ -26,11 +26,10 @@ class VaeOfOtherRows(Generator):
     """
 
     kind: ClassVar[str] = "vae of other rows"
-    learns: ClassVar[bool] = False
     row: str
     images: NDArray[np.uint8] = field(repr=False, compare=False)
 
-    def sampler(self, rows: Tensor, *, seed: int, context: TrainingContext = ALONE) -> Sampler:
+    def sampler(self, rows: RowStore, *, seed: int, context: TrainingContext = ALONE) -> Sampler:
         """Train the VAE on the other images; the detector's `rows` it does not see."""
         others = torch.from_numpy(self.images).unsqueeze(1).to(rows.device) / 255
-        return VaeAnomalies().sampler(others, seed=seed, context=context)
+        return VaeAnomalies().sampler(TensorRows(others), seed=seed, context=context)

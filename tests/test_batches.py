@@ -52,7 +52,7 @@ def refusal(path: Path | list[Path], kinds: Mapping[str, ColumnKind] | None = No
 def test_the_command_that_a_refusal_names_converts_the_file(
     csv_file: CsvFile, encoding: str, ending: str
 ) -> None:
-    text = "name,b\n" + "caf\u00e9,2\n" * 3 + ("a \u2013 b,2\n" if encoding == "cp1252" else "")
+    text = "name,b\n" + "na\u00efve,2\n" * 3 + ("a \u2013 b,2\n" if encoding == "cp1252" else "")
     path = csv_file(text.encode(encoding), f"my flows{ending}")
     command = str(refusal(path)).partition("convert it to UTF-8: ")[2]
     subprocess.run(["sh", "-c", command], check=True)
