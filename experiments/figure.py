@@ -1,6 +1,7 @@
 """ROC curves on the validation parts, in the manner of the A3 paper's Figure 3."""
 
 import math
+import textwrap
 from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path
@@ -87,7 +88,7 @@ def draw(table: PaperTable, folder: Path, path: Path) -> None:
     grid = iter(figure.subplots(height, COLUMNS, squeeze=False).flat)
     shown: dict[str, Any] = {}
     for (data, names, curves), axes in zip(panels, grid, strict=False):
-        _draw_panel(axes, f"{dataset_info(data).title}, {' & '.join(names)}", curves)
+        _draw_panel(axes, textwrap.fill(f"{dataset_info(data).title}, {' & '.join(names)}", 30), curves)
         shown |= {str(line.get_label()): line for line in axes.lines}
     for axes in grid:
         axes.set_visible(False)

@@ -768,7 +768,9 @@ def test_experiment_4_says_which_digits_each_vae_learned(tmp_path: Path) -> None
         {"row": row, "method": method, "seed": seed, "metrics": {row: measured}} for row, method, seed in runs
     ]
     (tmp_path / "short.jsonl").write_text("\n".join(map(json.dumps, lines)))
-    assert list(experiment_4.summary(tmp_path / "short.jsonl"))[2:] == [
-        "| 4a | 0 to 5 | 0 to 5 | 0 | 0.500 | 0.95±0.01 | 0.600 | 0.98±0.00 |",
-        "| 4a | 0 to 5 | 4 to 9 | 0, 1 | 0.500±0.000 | 0.95±0.01 | 0.600±0.000 | 0.98±0.00 |",
+    cells = [line.split(" | ") for line in experiment_4.summary(tmp_path / "short.jsonl")][2:]
+    assert [" ".join(line[1:4]) for line in cells] == [
+        "0 to 5 0 to 5 0",
+        "0 to 5 4 to 9, the test's anomalies among them 0, 1",
     ]
+    assert cells[1][4:] == ["0.500±0.000", "0.95±0.01", "0.600±0.000", "0.98±0.00 |"]
