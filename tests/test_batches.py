@@ -548,3 +548,19 @@ def test_batches_that_somebody_left_are_closed_before_python_ends(
     assert held()
     lending._close_unfinished()  # as atexit does
     assert not held()
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        ("<!DOCTYPE html><table>\n<td>1</td>\n", "begins with '<', as HTML and XML do"),
+        ('{"a": 1}\n{"a": 2}\n', "as JSON does"),
+        (b"PK\x03\x04rest", "is an Excel workbook"),
+        (b"SQLite format 3\x00", "is an SQLite database"),
+        ("# made by a logger\na,b\n1,2\n", "which is no header: remove that line"),
+        ("sep=;\na;b\n1;2\n", "which is no header: remove that line"),
+        ("a|b|c\n1|2|3\n", "separated by '|'"),
+    ],
+)
+def test_what_is_no_csv_is_named(csv_file: CsvFile, content: str | bytes, reason: str) -> None:
+    assert reason in str(refusal(csv_file(content)))

@@ -409,3 +409,13 @@ def test_objects_of_any_kind_in_a_column_are_refused(odd: Any) -> None:
     for refusing in (encoder.transform, TableEncoder(categories={"x": ["web"]}).fit):
         with pytest.raises(InputError, match="'x'"):
             refusing(pd.DataFrame({"x": cells}))
+
+
+def test_record_batches_keep_their_names() -> None:
+    table = pa.table({"a": np.arange(N) % 7, "b": np.arange(N) % 5})
+    batch = table.to_batches()[0]
+    encoder = TableEncoder().fit(batch)
+    assert encoder.columns_ == ("a", "b")
+    np.testing.assert_array_equal(encoder.transform(batch.select(["b", "a"])), encoder.transform(table))
+    with pytest.raises(InputError, match=r"pass X\.read_all"):
+        encoder.transform(pa.RecordBatchReader.from_batches(batch.schema, [batch]))

@@ -42,6 +42,7 @@ from experiments.tables import PaperTable, Row, load_table
 from alarmnet import A3Detector, ConvAutoencoder, DenseAutoencoder, Schedule, VaeAnomalies
 from alarmnet.datasets import A3_SCENARIOS, DATASETS, DatasetInfo, Images, Table, dataset_info
 from alarmnet.detectors import identity
+from alarmnet.row_store import TensorRows
 
 A3_COLUMNS = "A3", "AE", "IF", "DAGMM", "DevNet"
 A3_TABLE_3 = """
@@ -313,7 +314,7 @@ def test_the_vae_of_the_last_row_learns_that_rows_digits(monkeypatch: pytest.Mon
     assert np.array_equal(made.generator.images, last.X)
     assert set(last.classes) == set("456789")
     drawn = [
-        generator.sampler(rows, seed=0)(torch.zeros(4, 1, 8, 8), torch.Generator().manual_seed(0))
+        generator.sampler(TensorRows(rows), seed=0)(torch.zeros(4, 1, 8, 8), torch.Generator().manual_seed(0))
         for generator, rows in (
             (made.generator, torch.zeros(0, 1, 8, 8)),
             (BRIEF_VAE(), torch.from_numpy(last.X).unsqueeze(1) / 255),

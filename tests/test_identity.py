@@ -48,7 +48,7 @@ LEFT_OUT: dict[str, tuple[str, Any, str]] = {
     "seconds since the start": ("elapsed", np.cumsum(RANDOM.random(ROWS)), GROWS),
     "a log with the last first": ("elapsed", np.cumsum(RANDOM.random(ROWS))[::-1], GROWS),
     "with ties": ("sequence", np.arange(ROWS) // 4, GROWS),
-    "Excel's serial days": ("day", 43000 + np.arange(ROWS) / 7, GROWS),
+    "Excel's serial days": ("serial", 43000 + np.arange(ROWS) / 7, GROWS),
     "a timedelta": ("took", pd.to_timedelta(np.arange(ROWS), "s"), GROWS),
     "dressed": ("count", [f"{1000 + row:,}.0" for row in range(ROWS)], GROWS),
     "with gaps": ("elapsed", [None if row % 9 == 0 else float(row) for row in range(ROWS)], GROWS),
@@ -77,7 +77,7 @@ def test_clocks_counters_and_identities_are_left_out(name: str) -> None:
     rows = table(column, cells)
     with pytest.warns(AlarmnetWarning) as warned:
         encoder = TableEncoder().fit(rows)
-    assert str(warned[-1].message).startswith(f"Left out, since {reason}: {column!r}. A column named in the")
+    assert str(warned[-1].message).startswith(f"Left out, since {reason}: {column!r}. To learn from a column")
     assert encoder.left_out_ == {column: reason}
     again = TableEncoder.from_dict(json.loads(json.dumps(encoder.to_dict())))
     assert again.left_out_ == encoder.left_out_
@@ -223,7 +223,7 @@ def test_fit_names_what_it_leaves_out_and_keeps(file: Path) -> None:
     model = file.with_name("m")
     labels = ("--label", "fraud", "--anomaly", "1", "--alarm-rate", "0.2")
     said = run("fit", file, *labels, "--out", model)
-    assert said.count(f"Warning: Left out, since {GROWS}: '', 'at'. A column named in") == 1
+    assert said.count(f"Warning: Left out, since {GROWS}: '', 'at'. To learn from a column") == 1
     run("score", model, file, "--out", file.with_name("s.csv"))
     page = file.with_name("r.json")
     run("report", model, file, "--out", page)
@@ -253,3 +253,29 @@ def test_methods_are_compared_with_columns_that_are_kept(file: Path) -> None:
     for method in ("a3", "conv-a3", "isolation-forest", "gradient-boosting"):
         task = Task(method, [file], None, labelling, [], folds=2, seed=0, device="cpu", kept=["at"])
         assert _made(task).encoder.keep == ["at"]
+
+
+def test_spreadsheet_days_in_a_column_that_says_date_are_times() -> None:
+    days = 45_000 + np.random.default_rng(0).permutation(ROWS) / 4
+    with pytest.warns(AlarmnetWarning, match="days since 1900, as spreadsheets count them"):
+        encoder = TableEncoder().fit(pd.DataFrame({"date": days, "x": np.arange(ROWS) % 7}))
+    assert encoder.kinds_["date"] == "datetime"
+    stamp = pd.DataFrame({"date": [pd.Timestamp("2023-03-15 06:00")], "x": [0]})
+    serial = pd.DataFrame({"date": [45_000.25], "x": [0]})
+    np.testing.assert_array_equal(encoder.transform(serial), encoder.transform(stamp))
+
+
+def test_columns_that_are_left_out_need_not_be_there_when_scoring() -> None:
+    table = pd.DataFrame({"": np.arange(ROWS), "x": np.arange(ROWS) % 7})
+    with pytest.warns(AlarmnetWarning, match="Left out"):
+        encoder = TableEncoder().fit(table)
+    expected = encoder.transform(table)
+    np.testing.assert_array_equal(encoder.transform(table[["x"]]), expected)
+    np.testing.assert_array_equal(encoder.transform(table.rename(columns={"": "Unnamed: 0"})), expected)
+
+
+def test_a_number_of_a_card_or_customer_is_an_identity() -> None:
+    cards = np.random.default_rng(0).choice(10**15, size=ROWS // 2) + 4 * 10**15
+    table = pd.DataFrame({"card_number": np.tile(cards, 2), "port_number": np.tile(cards % 60_000, 2)})
+    with pytest.warns(AlarmnetWarning, match="ids or addresses"):
+        assert list(TableEncoder().fit(table).left_out_) == ["card_number"]

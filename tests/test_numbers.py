@@ -222,3 +222,21 @@ def test_files_are_read_like_frames_and_bad_rows_flagged(tmp_path: Path) -> None
     scores = pd.read_csv(tmp_path / "s.csv")
     assert scores["status"].tolist() == ["ok", "invalid", "ok", "ok"]
     assert scores["score"][0] == scores["score"][3]
+
+
+@pytest.mark.parametrize("form", ["4_{}", "\u0664{}", "{} \u00b0C", "{}ms", "<{}"])
+def test_what_only_python_reads_as_a_number_and_measurements_with_units_are_no_numbers(form: str) -> None:
+    cells = [form.format(number) for number in range(1, 15)] * 2
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        encoder = TableEncoder().fit(pd.DataFrame({"x": cells}))
+    assert encoder.kinds_["x"] == "category"
+    has_unit = form[0] in "{<"
+    assert any("numbers with" in str(warning.message) for warning in said) == has_unit
+
+
+def test_text_of_true_and_false_is_what_booleans_are() -> None:
+    truths = [True, False, None, True] * 5
+    of_text = TableEncoder().fit(pd.DataFrame({"x": ["True", "FALSE", None, "true"] * 5}))
+    of_booleans = TableEncoder().fit(pd.DataFrame({"x": truths}))
+    assert of_text.to_dict() == of_booleans.to_dict()

@@ -131,12 +131,16 @@ def plain(column: Any) -> pa.Array:
     kind = column.type
     if pa.types.is_string_view(kind):
         return column.cast(pa.large_string())
+    if pa.types.is_time(kind):
+        return column.cast(pa.string())  # a form of text that is read
     if pa.types.is_run_end_encoded(kind):
         places = np.arange(column.offset, column.offset + len(column))
         runs = np.searchsorted(column.run_ends.to_numpy(), places, side="right")
         return plain(column.values).take(pa.array(runs))
     if pa.types.is_dictionary(kind):
-        return _as_categories(column.indices, decoded(column.dictionary))
+        values = decoded(column.dictionary)
+        is_time = pa.types.is_time(kind.value_type)
+        return values.take(column.indices) if is_time else _as_categories(column.indices, values)
     name = getattr(kind, "extension_name", None)
     if name == "arrow.bool8":
         return column.storage.cast(pa.bool_())
@@ -151,6 +155,8 @@ def _joined(chunks: pa.ChunkedArray) -> pa.Array:
         return plain(pieces[0])
     if pa.types.is_dictionary(chunks.type):  # each chunk may have its own
         values = pa.concat_arrays([decoded(piece) for piece in pieces])
+        if pa.types.is_time(chunks.type.value_type):
+            return values
         return _as_categories(pa.array(np.arange(len(values))), values)
     return pa.concat_arrays([plain(piece) for piece in pieces])
 

@@ -40,7 +40,7 @@ Float32s = NDArray[np.float32]
 FLOAT32_LIMIT = float(np.finfo(np.float32).max)
 
 _HELD = {
-    "number": "numbers: float() argument must be a numeric string or a real number",
+    "number": "numbers",
     "duration": "durations",
     "datetime": "dates and times",
     "category": "categories: text, or one type of number",
@@ -160,6 +160,10 @@ def read_frame(X: Any) -> Frame:
         )
     if isinstance(X, np.ma.MaskedArray):
         raise InputTypeError("X is a masked array; pass X.astype(float).filled(np.nan).", code="masked")
+    if isinstance(X, pa.RecordBatch):
+        X = pa.Table.from_batches([X])
+    if isinstance(X, pa.RecordBatchReader):
+        raise InputTypeError("X is a RecordBatchReader; pass X.read_all().", code="lazy")
     if nw.dependencies.is_into_dataframe(X):
         return _from_dataframe(X)
     if hasattr(X, "collect"):
@@ -211,6 +215,13 @@ def quoted(names: Sequence[object], *, limit: int = 10) -> str:
 
 def _from_array(X: Any) -> Frame:
     values = as_array(X)
+    if values.ndim == 0 or values.dtype.names:
+        kind = "NumPy array of structures" if values.dtype.names else type(X).__name__
+        raise InputTypeError(
+            f"Expected 2D array, got {values.ndim}D array instead: X is a {kind}. Pass a pandas, polars or pyarrow "
+            "table, or a 2-D array.",
+            code="not_2d",
+        )
     if values.ndim != 2:
         raise InputError(
             f"Expected 2D array, got {values.ndim}D array instead (shape={values.shape}). Reshape your data "
@@ -303,7 +314,9 @@ def value_of(cell: Any) -> Any:
 
 
 def all_numbers(texts: Sequence[str]) -> bool:
-    """Whether Python reads every one of these texts as a number."""
+    """Whether every one of these texts is a number as files write it."""
+    if any("_" in text or not text.isascii() for text in texts):
+        return False  # which Python would read
     try:
         np.array(texts, dtype=object).astype(np.float64)
     except ValueError:
@@ -312,9 +325,11 @@ def all_numbers(texts: Sequence[str]) -> bool:
 
 
 def to_number(cell: Any) -> float | None:
-    """Give the cell as a float, None if it is not a number."""
+    """Give the cell as a float, None if it is not a number, as files write it."""
     if _is_empty(cell):
         return float("nan")
+    if isinstance(cell, str) and ("_" in cell or not cell.isascii()):  # which Python would read
+        return float("nan") if is_missing_beside_numbers(cell) else None
     try:
         return float(cell)
     except OverflowError:
@@ -530,9 +545,12 @@ def _wrong_type(cells: Cells, column: Any, *, held: str, form: str, label: str) 
     comma = isinstance(value, str) and all_numbers([value.replace(",", ".")])
     whole = "Write the whole column in one way." if form else "Give the whole column one type."
     remedy = "Write a decimal point instead of the comma." if comma else whole
+    phrase = (
+        "" if form or held != _HELD["number"] else " (float() argument must be a string or a real number)"
+    )
     return InputTypeError(
         f"Column {label!r} is read as {held}{form}, but {rows_phrase(rows)} cannot be: "
-        f"the first is {value!r} ({type(value).__name__}). {remedy}",
+        f"the first is {value!r} ({type(value).__name__}). {remedy}{phrase}",
         code="wrong_type",
         column=label,
         rows=rows[:5].tolist(),

@@ -9,14 +9,15 @@ from typing import Literal
 import numpy as np
 
 from alarmnet._frames import Cells, Floats
-from alarmnet._times import EARLIEST, LATEST, UNITS, number_time_forms
+from alarmnet._times import EARLIEST, LATEST, SPREADSHEET_DAYS, UNITS, number_time_forms, times_of_numbers
 
-Reason = Literal["grows", "counts", "identities", "texts"]
+Reason = Literal["grows", "counts", "identities", "texts", "empty"]
 REASONS: dict[Reason, str] = {
     "grows": "the numbers only grow, or only fall, with the rows",
     "counts": "each row has a whole number of its own",
     "identities": "these are ids or addresses, many different ones",
     "texts": "each row has a text of its own",
+    "empty": "hardly a row has a value",
 }
 FEWEST = 20
 """Different values: fewer are learned, whatever they look like."""
@@ -39,6 +40,29 @@ _JOINED_ID = re.compile(
     r"(?:user|client|customer|account|order|trans|transaction|merchant|member|player|device|session|card|employee|"
     r"patient|product|record|request|unique)(?:id|uid)"
 )
+_NUMBER_WORDS = ("no", "nr", "num", "number", "key", "ref", "reference")
+_ENTITIES = frozenset(
+    [
+        "account",
+        "card",
+        "client",
+        "contract",
+        "customer",
+        "invoice",
+        "licence",
+        "license",
+        "order",
+        "passport",
+        "patient",
+        "phone",
+        "policy",
+        "serial",
+        "ticket",
+        "transaction",
+        "user",
+    ]
+)
+"""Whose number is an identity."""
 _HEX = r"[0-9A-Fa-f]"
 _ADDRESSES = re.compile(
     r"(?:[0-9]{1,3}\.){3}[0-9]{1,3}(?:[:/][0-9]{1,5})?"
@@ -67,10 +91,13 @@ def _names_identities(label: str, *, of_text: bool = False) -> bool:
     if not words:
         return False
     patterns = (_ID_WORD, _JOINED_ID, _TEXT_ID_WORD)[: 3 if of_text else 2]
+    if words[-1] in _NUMBER_WORDS and not _ENTITIES.isdisjoint(words[:-1]):
+        return True
     return words[0] in ("id", "uid", "uuid") or any(pattern.fullmatch(words[-1]) for pattern in patterns)
 
 
-def _names_index(label: str) -> bool:
+def names_index(label: str) -> bool:
+    """Whether a column has no name, or one that libraries give to row numbers."""
     return _INDEX_NAME.fullmatch(label.casefold().strip()) is not None
 
 
@@ -89,7 +116,7 @@ def _only_grow(numbers: Floats) -> bool:
 def _count(numbers: Floats, label: str) -> bool:
     """Whether whole numbers, all different, would have been repeated by chance."""
     room = float(numbers.max() - numbers.min()) + 1
-    return _names_index(label) or len(numbers) ** 2 / (2 * room) >= EXPECTED_REPEATS
+    return names_index(label) or len(numbers) ** 2 / (2 * room) >= EXPECTED_REPEATS
 
 
 def why_leave_numbers(numbers: Floats, label: str) -> Reason | None:
@@ -122,9 +149,13 @@ def why_leave_texts(cells: Cells, label: str) -> Reason | None:
 def epoch_form(numbers: Floats, label: str) -> str | None:
     """Find the form by which numbers (none missing, in the order of the rows) are times; else None."""
     forms = number_time_forms(numbers)
-    if not forms or _names_identities(label):
+    if _names_identities(label):
         return None
-    if any(map(_TIME_WORD.fullmatch, _words(label))) or _only_grow(numbers):
+    says_time = any(map(_TIME_WORD.fullmatch, _words(label)))
+    if not forms:
+        days = not times_of_numbers(numbers, SPREADSHEET_DAYS).unreadable.any()
+        return SPREADSHEET_DAYS if says_time and days and len(np.unique(numbers)) > 2 else None
+    if says_time or _only_grow(numbers):
         return forms[0]
     distinct = len(np.unique(numbers))
     if forms[0] not in UNITS:

@@ -1,6 +1,8 @@
 """What the text of a training column means: numbers, dates and times, or categories, and how they are written."""
 
+import re
 import warnings
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -8,7 +10,17 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from alarmnet._frames import Cells, Kind, all_numbers, kind_of, quoted, read_cells, to_number
+from alarmnet._containers import TRUTHS
+from alarmnet._frames import (
+    Cells,
+    Kind,
+    all_numbers,
+    kind_of,
+    quoted,
+    read_cells,
+    to_number,
+    with_truths_as_numbers,
+)
 from alarmnet._numbers import NumberForm, is_dressed, number_form
 from alarmnet._times import UNDATED, is_time, read_times, time_forms
 from alarmnet._words import MISSING_WORDS, is_missing_beside_numbers
@@ -16,6 +28,8 @@ from alarmnet.errors import AlarmnetWarning
 
 ODD_TEXTS = 0.1
 """A text column is suspicious where at most this share of its different texts are no numbers, or no times."""
+FEWEST_MEASURED = 10
+"""Different texts of measurements with a unit: fewer are categories."""
 SAMPLE = 100
 """Different texts that tell most columns of text from those that hold numbers or times."""
 
@@ -27,6 +41,7 @@ class Meaning:
     kind: Kind
     number_form: NumberForm | None = None
     time_form: str | None = None
+    boolean: bool = False
     said: str = ""
 
     def read(self, column: Any) -> Cells:
@@ -35,6 +50,8 @@ class Meaning:
             return read_times(column, self.time_form)
         if self.number_form:
             return self.number_form.read(column)
+        if self.boolean:
+            return read_cells(with_truths_as_numbers(column), "number")
         return read_cells(column, self.kind)
 
 
@@ -51,6 +68,8 @@ def meaning_of(column: Any, label: str) -> Meaning:
         return Meaning(kind)
     texts = column.unique().drop_null().to_pylist()
     present = [text for text in texts if not is_missing_beside_numbers(text)]
+    if present and all(text.strip().lower() in TRUTHS for text in present):
+        return Meaning("number", boolean=True)
     found = _numbers(present, label) or _times(present, label) if present else None
     if found is None:
         _warn_of_numbers_or_times(texts, label)
@@ -114,8 +133,34 @@ def _is_number(text: str) -> bool:
     return to_number(text) is not None or is_dressed(text)
 
 
+_MEASURED = re.compile(
+    r"(?P<sign>[<>~\u2264\u2265\u2248]?)\s*[+-]?[0-9]+(?:[.,][0-9]+)?\s*(?P<unit>[^\s0-9.,:/_-][^\s0-9:/_-]{0,7})?"
+)
+
+
+def _warn_of_measurements(texts: Sequence[str], label: str) -> bool:
+    """Numbers with a unit behind them or a sign before them become categories, which nobody means."""
+    found = [match for text in texts if (match := _MEASURED.fullmatch(text.strip()))]
+    marked = Counter(match["unit"] or match["sign"] for match in found if match["unit"] or match["sign"])
+    if len(texts) < FEWEST_MEASURED or not marked or len(found) < 0.9 * len(texts):
+        return False
+    mark, count = marked.most_common(1)[0]
+    if count < 0.1 * len(texts):
+        return False
+    example = next(match.string for match in found if mark in (match["unit"], match["sign"]))
+    warnings.warn(
+        f"Column {label!r} is read as text, since it holds numbers with {mark!r} beside them, such as {example!r}. "
+        "Write the numbers alone to have them read as numbers.",
+        AlarmnetWarning,
+        stacklevel=5,
+    )
+    return True
+
+
 def _warn_of_numbers_or_times(texts: Sequence[str], label: str) -> None:
     """A single mark among a million measurements makes categories of them, which nobody means."""
+    if _warn_of_measurements(texts, label):
+        return
     for what, reads in (("numbers", _is_number), ("times", is_time)):
         seen = texts[:SAMPLE]
         if sum(map(reads, seen)) < len(seen) / 2 or all(map(is_missing_beside_numbers, seen)):

@@ -120,7 +120,7 @@ def is_dressed(text: str) -> bool:
 def _decimal_comma(text: str, label: str, *, doubt: str = "") -> InputError:
     return InputError(
         f"Column {label!r} writes numbers with a comma, such as {text!r}{doubt}. Write them with a decimal "
-        "point and no thousands separators, or name the column in categories=.",
+        "point and no thousands separators, or leave the column out (Python: categories= makes categories of it).",
         code="decimal_comma",
         column=label,
     )
@@ -133,7 +133,8 @@ def _one_unit(found: Sequence[_Undressed], label: str) -> str | None:
     if len(currencies) > 1:
         raise InputError(
             f"Column {label!r} holds amounts in several currencies, {quoted(currencies)}, which do not compare. "
-            "Convert them to one, make a column of each, or name the column in categories=.",
+            "Convert them to one, make a column of each, or leave the column out (Python: categories= makes "
+            "categories of it).",
             code="mixed_currencies",
             column=label,
         )

@@ -24,9 +24,9 @@ _AFTER_DATE = rf"(?:(?:T|:|,? ){_CLOCK})?"
 _DAY, _MONTH, _YEAR = (
     r"(?P<day>[0-9]{1,2})",
     r"(?P<month>[0-9]{1,2})",
-    r"(?P<year>[0-9]{4}|(?<=/)[0-9]{2}(?![0-9]))",
+    r"(?P<year>[0-9]{4}|(?<=[/.])[0-9]{2}(?![0-9]))",
 )
-_NAME, _WEEKDAY = r"(?P<name>[A-Z][a-z]{2,8})\.?", r"(?:[A-Z][a-z]{2,8},? )?"
+_NAME, _WEEKDAY = r"(?P<name>[A-Za-z]{3,9})\.?", r"(?:[A-Za-z]{3,9},? )?"
 _LONG_YEAR = r"(?P<year>[0-9]{4})"
 
 TEXT_FORMS = {
@@ -38,7 +38,7 @@ TEXT_FORMS = {
     "the day first": (rf"{_DAY}(?P<apart>[-/.]){_MONTH}(?P=apart){_YEAR}{_AFTER_DATE}",),
     "the month first": (rf"{_MONTH}(?P<apart>[-/.]){_DAY}(?P=apart){_YEAR}{_AFTER_DATE}",),
     "the month by name": (
-        rf"{_WEEKDAY}{_DAY}[ /-]{_NAME}[ /-]{_LONG_YEAR}{_AFTER_DATE}",
+        rf"{_WEEKDAY}{_DAY}[ /-]?{_NAME}[ /-]?(?P<year>[0-9]{{4}}|[0-9]{{2}}(?![0-9])){_AFTER_DATE}",
         rf"{_WEEKDAY}{_NAME} {_DAY},? {_LONG_YEAR}{_AFTER_DATE}",
         rf"{_WEEKDAY}{_NAME} {_DAY} {_CLOCK} {_LONG_YEAR}",
     ),
@@ -75,7 +75,9 @@ _DIGITS = {"digits, yyyymmdd": 8, "digits, yyyymmddhhmm": 12, "digits, yyyymmddh
 EARLIEST_DIGITS = 19_900_101
 EARLIEST, LATEST = 631_152_000.0, 4_102_444_800.0
 """1990 and 2100: seconds since 1970 beyond them are no times of records."""
-FORMS = (*TEXT_FORMS, *UNITS, *_DIGITS)
+SPREADSHEET_DAYS = "days since 1900, as spreadsheets count them"
+_DAYS_TO_1970 = 25_569
+FORMS = (*TEXT_FORMS, *UNITS, *_DIGITS, SPREADSHEET_DAYS)
 
 
 def _year(text: str) -> int:
@@ -128,7 +130,7 @@ def parse_time(text: str, form: str) -> float | None:
     """
     if is_missing_beside_numbers(text):
         return float("nan")
-    single_spaced = " ".join(text.split())
+    single_spaced = " ".join(text.strip("[] ").split())
     for pattern in _PATTERNS[form]:
         if found := pattern.fullmatch(single_spaced):
             return _milliseconds({name: part for name, part in found.groupdict().items() if part is not None})
@@ -181,7 +183,9 @@ def _from_digits(numbers: Floats, length: int) -> Cells:
 
 
 def times_of_numbers(numbers: Floats, form: str) -> Cells:
-    """Read numbers as times of a form in `UNITS`, or written as digits."""
+    """Read numbers as times of a form in `UNITS`, written as digits, or as spreadsheets count days."""
+    if form == SPREADSHEET_DAYS:
+        return _since_1970(np.round((numbers - _DAYS_TO_1970) * 86_400, 3), 1.0)
     return _since_1970(numbers, UNITS[form]) if form in UNITS else _from_digits(numbers, _DIGITS[form])
 
 
@@ -196,7 +200,7 @@ def read_times(column: Any, form: str | None) -> Cells:
     """Read a column of this form, or one of dates and times."""
     if not isinstance(column, np.ndarray) and is_date_type(column.type):
         return read_cells(column, "datetime")
-    if form in UNITS or form in _DIGITS:
+    if form is not None and form not in TEXT_FORMS:
         numbers = read_cells(column, "number")
         times = times_of_numbers(numbers.values, form)
         return Cells(times.values, times.unreadable | numbers.unreadable)

@@ -26,9 +26,9 @@ a column's categories. So a file means the same however it was read."""
 
 _BESIDE_NUMBERS = (
     "- -- --- \u2013 \u2014 ? ?? . .. * # n.a. n.a n/d nil void none unknown unk missing undefined "
-    "#div/0! #ref! #value! #num! #name? #null!"
+    "#div/0! #ref! #value! #num! #name? #null! #getting_data \\n"
 )
-NUMBER_WORDS = (*_BESIDE_NUMBERS.split(), *(word.casefold() for word in MISSING_WORDS))
+NUMBER_WORDS = (*_BESIDE_NUMBERS.split(), "not available", *(word.casefold() for word in MISSING_WORDS))
 """What is missing beside numbers, dates and times, in any case and with spaces around."""
 _FOLDED = frozenset(NUMBER_WORDS)
 

@@ -39,7 +39,7 @@ from alarmnet._frames import (
     read_frame,
     refuse_bad_cells,
 )
-from alarmnet._identity import REASONS, Reason, epoch_form, why_leave_numbers, why_leave_texts
+from alarmnet._identity import REASONS, Reason, epoch_form, names_index, why_leave_numbers, why_leave_texts
 from alarmnet._images import ImageScaler
 from alarmnet._meaning import Meaning, meaning_of, without_missing_words
 from alarmnet._spelling import near_names
@@ -109,8 +109,8 @@ def _warn(sentence: str) -> None:
 def _said_of_left_out(reasons: Mapping[str, Reason]) -> list[str]:
     """A line for each reason."""
     return [
-        f"Left out, since {sentence}: {quoted(labels)}. A column named in the encoder's keep=, or in --keep, is "
-        "learned from all the same."
+        f"Left out, since {sentence}: {quoted(labels)}. To learn from a column all the same, as from one that the "
+        "table is merely sorted by, name it in --keep, or in the encoder's keep=."
         for reason, sentence in REASONS.items()
         if (labels := [label for label, found in reasons.items() if found == reason])
     ]
@@ -407,11 +407,11 @@ class TableEncoder(BaseEstimator):  # type: ignore[misc]
         kept = label in self.keep or fixed is not None
         whole = frame.whole(index) if is_text(column) else column
         meaning = Meaning("category") if fixed else meaning_of(whole, label)
-        cells = meaning.read(column)
+        cells = self._read(meaning, column, kept=kept)
         refuse_bad_cells(cells, column, kind=meaning.kind, label=label)
-        if meaning.kind == "category":
-            cells = without_missing_words(cells, known=MISSING_WORDS if kept else ())
         present = int(np.count_nonzero(~cells.missing))
+        if not present and not self._read(meaning, frame.whole(index), kept=kept).missing.all():
+            return "empty"
         if not present:
             raise InputError(
                 f"Column {label!r} has no value in any of the {len(column)} training rows. Drop the column.",
@@ -423,7 +423,7 @@ class TableEncoder(BaseEstimator):  # type: ignore[misc]
         if meaning.kind == "datetime":
             return DatetimeColumn(kind="datetime", missing=present < len(column), form=meaning.time_form)
         if meaning.kind == "category":
-            reason = None if kept else why_leave_texts(cells, label)
+            reason = None if kept else why_leave_texts(self._read(meaning, whole, kept=kept), label)
             return reason or CategoryColumn.learn(cells, limit=self.max_categories, fixed=fixed)
         if not kept and (found := self._clock_or_ids(frame, index, order, cells, meaning)):
             return found
@@ -431,9 +431,17 @@ class TableEncoder(BaseEstimator):  # type: ignore[misc]
             cells,
             kind=meaning.kind,
             scaling=self.scaling,
-            boolean=is_boolean(column),
+            boolean=is_boolean(column) or meaning.boolean,
             form=meaning.number_form,
         )
+
+    @staticmethod
+    def _read(meaning: Meaning, column: Any, *, kept: bool) -> Cells:
+        """Read a column; words that mean missing are categories only in columns that are kept."""
+        cells = meaning.read(column)
+        if meaning.kind != "category":
+            return cells
+        return without_missing_words(cells, known=MISSING_WORDS if kept else ())
 
     @staticmethod
     def _clock_or_ids(
@@ -517,8 +525,8 @@ class TableEncoder(BaseEstimator):  # type: ignore[misc]
     def _matching(self, names: tuple[str, ...]) -> list[int]:
         """Give the positions in ``names`` of the training columns."""
         position = {name: index for index, name in enumerate(names)}
-        missing = [name for name in self._labels if name not in position]
-        extra = [name for name in names if name not in self._known]
+        missing = [name for name in self._plan if name not in position]
+        extra = [name for name in names if name not in self._known and not self.left_out_as_index(name)]
         problem = "The feature names should match those that were passed during fit.\n"
         if missing:
             raise InputError(
@@ -534,7 +542,11 @@ class TableEncoder(BaseEstimator):  # type: ignore[misc]
                 code="extra_columns",
                 column=extra[0],
             )
-        return [position[name] for name in self._labels]
+        return [position.get(name, 0) for name in self._labels]  # those that are left out are not read
+
+    def left_out_as_index(self, name: str) -> bool:
+        """Whether a column numbers the rows, as one that training left out did under this or another such name."""
+        return names_index(name) and any(names_index(label) for label in self.left_out_)
 
 
 ENCODERS: dict[str, type[TableEncoder | ImageScaler]] = {"table": TableEncoder, "images": ImageScaler}

@@ -9,6 +9,7 @@ from os import PathLike
 from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
+import pyarrow as pa
 import torch
 from numpy.typing import NDArray
 from scipy.sparse import issparse
@@ -54,6 +55,8 @@ ENCODED_AT_ONCE = 16_384
 
 def _indexable(X: Any) -> Any:
     """Something to take rows from; a tensor on a device comes to the host once."""
+    if isinstance(X, pa.RecordBatch):
+        return pa.Table.from_batches([X])
     indexable = isinstance(X, Frame) or (hasattr(X, "__getitem__") and not hasattr(X, "detach"))
     return X if indexable else as_array(X)
 

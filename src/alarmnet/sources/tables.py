@@ -127,14 +127,16 @@ class TableRows:
             Columns of the model are missing, or there are columns that it does not know.
         """
         encoder = cast(TableEncoder, detector.encoder_)
-        features = [*detector.feature_names_in_]
+        known_names = [str(name) for name in detector.feature_names_in_]
         texts = [name for name in (label, identifier) if name]
-        kinds: dict[str, ColumnKind] = dict.fromkeys([*texts, *features], "text")
+        kinds: dict[str, ColumnKind] = dict.fromkeys([*texts, *known_names], "text")
         kinds |= encoder.file_kinds_
         files = TableFiles(tables, kinds=kinds)
+        left_out = encoder.left_out_
+        features = [name for name in known_names if name in files.columns or name not in left_out]
         notes = detector.notes_
         known = {*features, *texts, *ignored, *notes.get("ignored", ()), notes.get("label")} - {None}
-        extra = [name for name in files.columns if name not in known]
+        extra = [name for name in files.columns if name not in known and not encoder.left_out_as_index(name)]
         if missing := [name for name in features if name not in files.columns]:
             raise InputError(
                 f"{tables[0]} lacks columns that the model was trained with: {quoted(missing)}"
