@@ -124,7 +124,7 @@ def read_state(path: str | PathLike[str], *, target: Target | None) -> FittedSta
     with as_model_file_errors(path):
         if own_target:
             parameters["target"] = target
-        if "given" in (manifest["parameters"]["generator"] or ()):
+        if "given" in (manifest["parameters"].get("generator") or ()):
             parameters["generator"] = _generator_not_in_file
         manifest, complete = upgraded(manifest, arrays)
         _restore_quantiles(manifest["encoder"], complete)
