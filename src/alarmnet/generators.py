@@ -210,7 +210,8 @@ class CallableGenerator(Generator):
             if not isinstance(made, Tensor) or made.shape != batch.shape:
                 got = tuple(made.shape) if isinstance(made, Tensor) else type(made).__name__
                 raise InputError(
-                    f"the generator returned {got}; expected a tensor of the batch's shape {tuple(batch.shape)}"
+                    f"the generator returned {got}; expected a tensor of the batch's shape {tuple(batch.shape)}",
+                    code="wrong_shape",
                 )
             return made.to(batch).detach()
 

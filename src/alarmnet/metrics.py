@@ -152,11 +152,16 @@ def _as_scores(scores: ArrayLike) -> NDArray[np.float64]:
 
 def _check_parameters(*, budget: int, rows: int, confidence: float, resamples: int) -> None:
     if not 1 <= budget <= rows:
-        raise InputError(f"budget={budget!r} must be from 1 to {rows}, the number of labelled rows")
+        raise InputError(
+            f"budget={budget!r} must be from 1 to {rows}, the number of labelled rows",
+            code="invalid_parameter",
+        )
     if not 0 < confidence < 1:
-        raise InputError(f"confidence={confidence!r} must lie between 0 and 1, such as 0.95")
+        raise InputError(
+            f"confidence={confidence!r} must lie between 0 and 1, such as 0.95", code="invalid_parameter"
+        )
     if resamples < 1:
-        raise InputError(f"resamples={resamples!r} must be 1 or more, such as 500")
+        raise InputError(f"resamples={resamples!r} must be 1 or more, such as 500", code="invalid_parameter")
 
 
 def _check_classes(normal: int, anomalies: int) -> None:

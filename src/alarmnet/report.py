@@ -291,13 +291,15 @@ def make_report(
     >>> make_report(detector, X, y, data_name="Flows of March").save("report.html")  # doctest: +SKIP
     """
     if top < 1:
-        raise InputError(f"top={top!r} must be 1 or more, such as 20")
+        raise InputError(f"top={top!r} must be 1 or more, such as 20", code="invalid_parameter")
     scores = np.asarray(detector.decision_function(X), dtype=np.float64)
     labels = None if y is None else as_labels(y, rows=len(scores))
     if ids is not None:
         ids = np.asarray(ids, dtype=object)
         if ids.shape != scores.shape:
-            raise InputError(f"ids have shape {ids.shape} for {len(scores):,} rows; pass one id a row")
+            raise InputError(
+                f"ids have shape {ids.shape} for {len(scores):,} rows; pass one id a row", code="wrong_shape"
+            )
     chosen = np.argsort(-scores, kind="stable")[:top]
     rows = take(X, chosen)
     facts: dict[str, Any] = {
@@ -431,7 +433,10 @@ class Report:
         path = Path(path)
         writers = {".html": self.to_html, ".json": self.to_json}
         if path.suffix not in writers:
-            raise InputError(f"cannot save a report as {path.name!r}; end the name in .html or .json")
+            raise InputError(
+                f"cannot save a report as {path.name!r}; end the name in .html or .json",
+                code="unknown_format",
+            )
         content = writers[path.suffix]().encode("utf-8", errors="replace")
         with atomic_path(path) as draft:
             draft.write_bytes(content)

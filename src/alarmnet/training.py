@@ -66,7 +66,10 @@ class Schedule:
 
     def __post_init__(self) -> None:
         if (self.epochs is None) == (self.steps is None):
-            raise InputError(f"Schedule takes epochs or steps, one of them; got {self.epochs=} {self.steps=}")
+            raise InputError(
+                f"Schedule takes epochs or steps, one of them; got {self.epochs=} {self.steps=}",
+                code="invalid_parameter",
+            )
         for name in ("epochs", "steps", "batch_size", "patience"):
             if getattr(self, name) is not None:
                 check_whole(self, name, getattr(self, name))

@@ -49,7 +49,7 @@ def holds_images(path: Path) -> bool:
 
 def _opened(paths: Sequence[Path], shape: Shape | None) -> ImageFolders | ImageArrays:
     if not paths:
-        raise InputError("no files were given; name at least one")
+        raise InputError("no files were given; name at least one", code="no_files")
     folders = [path.is_dir() for path in paths]
     if all(folders):
         return ImageFolders(paths, shape=shape)
@@ -155,7 +155,7 @@ class ImageFiles:
             See the class.
         """
         if rows < 1:
-            raise InputError(f"rows is {rows}; it must be at least 1")
+            raise InputError(f"rows is {rows}; it must be at least 1", code="invalid_parameter")
         first_row, fitting = 0, max(1, PIXELS_AT_ONCE // math.prod(self.shape))
         for images, bad in self._files.blocks(rows=min(rows, fitting), refuse=on_bad_image == "refuse"):
             yield ImageBatch(images, first_row, bad)

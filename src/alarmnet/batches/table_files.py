@@ -43,7 +43,11 @@ def _open_file(path: Path) -> CsvFile | ParquetFile:
 def _check_kinds(kinds: Mapping[str, ColumnKind]) -> None:
     for name, kind in kinds.items():
         if kind not in TYPES:
-            raise InputError(f"column {name!r}: the kind {kind!r} is none of {', '.join(TYPES)}", column=name)
+            raise InputError(
+                f"column {name!r}: the kind {kind!r} is none of {', '.join(TYPES)}",
+                column=name,
+                code="invalid_parameter",
+            )
 
 
 class TableFiles:
@@ -100,7 +104,7 @@ class TableFiles:
         several = [paths] if isinstance(paths, str | os.PathLike) else paths
         files = [_open_file(Path(path)) for path in several]
         if not files:
-            raise InputError("no files were given; name at least one")
+            raise InputError("no files were given; name at least one", code="no_files")
         self._first = files[0]
         for file in files[1:]:
             self._check_like_first(file)
@@ -156,7 +160,7 @@ class TableFiles:
                 column=absent[0],
             )
         if rows < 1:
-            raise InputError(f"rows is {rows}; it must be at least 1")
+            raise InputError(f"rows is {rows}; it must be at least 1", code="invalid_parameter")
         if isinstance(self._table, CsvTable):
             return rebatched(self._table.parts(names, refuse=on_bad_cell == "refuse"), rows=rows)
         return rebatched(self._table.parts(names, rows=rows), rows=rows)
@@ -168,5 +172,8 @@ class TableFiles:
     def _check_like_first(self, file: CsvFile | ParquetFile) -> None:
         first = self._first
         if type(first) is not type(file):
-            raise InputError(f"{first.path} and {file.path} are CSV and Parquet; give files of one format")
+            raise InputError(
+                f"{first.path} and {file.path} are CSV and Parquet; give files of one format",
+                code="mixed_files",
+            )
         check_same(file.path, file.columns, first_path=first.path, first_names=first.columns)

@@ -60,14 +60,17 @@ def write_table(path: str | os.PathLike[str], batches: Iterable[pa.Table]) -> No
     tables = iter(batches)
     first = next(tables, None)
     if first is None:
-        raise InputError(f"{final}: there is no table to write; give at least one, which may be empty")
+        raise InputError(
+            f"{final}: there is no table to write; give at least one, which may be empty", code="no_table"
+        )
     with atomic_path(final) as draft:
         try:
             with _open_writer(draft, name, first.schema) as writer:
                 for table in chain([first], tables):
                     if table.schema != first.schema:
                         raise InputError(
-                            f"{final}: a table to write has other columns or types than the first"
+                            f"{final}: a table to write has other columns or types than the first",
+                            code="columns_differ",
                         )
                     writer.write_table(table)
         except pa.ArrowException as error:

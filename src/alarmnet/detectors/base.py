@@ -339,7 +339,7 @@ class BaseDetector(Calibrated, ClassifierMixin, Parameters, ABC):  # type: ignor
 
     def _profile(self) -> NormalProfile:
         if isinstance(self.encoder_, ImageScaler):
-            raise InputError("images have no columns to compare")
+            raise InputError("images have no columns to compare", code="wrong_kind_of_data")
         return NormalProfile(self._calibration_matrix, self.encoder_.source_columns_)
 
     def _identity(self, data: TrainingData, target: TargetNetwork) -> Identity:

@@ -81,7 +81,8 @@ def arrays_of(state: FittedState) -> dict[str, NDArray[Any]]:
 def _generator_not_in_file(_batch: torch.Tensor) -> torch.Tensor:
     raise InputError(
         "the model was trained with a generator function, which no file holds: set it again before refitting, "
-        "detector.generator = function"
+        "detector.generator = function",
+        code="missing_generator",
     )
 
 
@@ -119,7 +120,8 @@ def read_state(path: str | PathLike[str], *, target: Target | None) -> FittedSta
     if own_target and target is None:
         raise InputError(
             f"{path} was trained with a target network of the user's own, which no file holds: give it "
-            "again, load(path, target=ExternalTarget(module, layers=...))"
+            "again, load(path, target=ExternalTarget(module, layers=...))",
+            code="missing_target",
         )
     with as_model_file_errors(path):
         if own_target:

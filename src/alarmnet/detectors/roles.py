@@ -72,11 +72,14 @@ def refit_rows(labels: Labels, normal: Index, keys: Keys, calibration: Keys) -> 
     """
     still_normal = np.flatnonzero(~np.isin(calibration, keys[labels.anomalous]))
     if not len(still_normal):
-        raise InputError("every calibration row is labelled anomalous now: fit the detector anew")
+        raise InputError(
+            "every calibration row is labelled anomalous now: fit the detector anew", code="rows"
+        )
     free = normal[~matched_once(keys[normal], calibration[still_normal])]
     if not len(free):
         raise InputError(
             "refit_alarm needs normal rows beside the anomalies, other than those that calibrate: pass the "
-            "training table with the new labels"
+            "training table with the new labels",
+            code="rows",
         )
     return still_normal, free

@@ -107,5 +107,7 @@ class ConvAutoencoder(Target):
     def build(self, shape: tuple[int, ...]) -> ConvAutoencoderNetwork:
         """Make the network for images of `shape` (C, H, W)."""
         if len(shape) != 3:
-            raise InputError(f"ConvAutoencoder is for images; rows of shape {shape} are a table")
+            raise InputError(
+                f"ConvAutoencoder is for images; rows of shape {shape} are a table", code="wrong_kind_of_data"
+            )
         return ConvAutoencoderNetwork(shape, self.dropout)

@@ -158,7 +158,8 @@ class DenseAutoencoder(Target):
         """Make the network for rows of `shape` (F,)."""
         if len(shape) != 1:
             raise InputError(
-                f"DenseAutoencoder is for tables; rows of shape {shape} are images: use ConvAutoencoder"
+                f"DenseAutoencoder is for tables; rows of shape {shape} are images: use ConvAutoencoder",
+                code="wrong_kind_of_data",
             )
         hidden = suggested_hidden(shape[0]) if self.hidden is None else tuple(self.hidden)
         return DenseAutoencoderNetwork(shape[0], hidden, self.dropout, self.loss)

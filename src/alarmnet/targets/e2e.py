@@ -182,7 +182,8 @@ class StridedAutoencoder(Target):
         check_sizes(self, "grid", self.grid)
         if len(self.grid) != 2:
             raise InputError(
-                f"The 'grid' of StridedAutoencoder is (channels, positions). Got {self.grid!r} instead."
+                f"The 'grid' of StridedAutoencoder is (channels, positions). Got {self.grid!r} instead.",
+                code="invalid_parameter",
             )
         if self.code_weight is not None:
             check_real(self, "code_weight", self.code_weight, 0)

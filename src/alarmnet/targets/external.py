@@ -31,7 +31,10 @@ class _Noting:
         if _RECORD.outputs is None:
             return
         if not isinstance(output, Tensor):
-            raise InputError(f"layer {self.name!r} puts out {type(output).__name__}; alarmnet reads tensors")
+            raise InputError(
+                f"layer {self.name!r} puts out {type(output).__name__}; alarmnet reads tensors",
+                code="unread_layer",
+            )
         _RECORD.outputs[layer] = output, _version(output)
 
 
@@ -89,12 +92,15 @@ class ExternalTargetNetwork(TargetNetwork):
             _RECORD.outputs = before
         layers = [(name.removeprefix("module."), self.get_submodule(name)) for name in self.layers]
         if unread := [name for name, layer in layers if layer not in noted]:
-            raise InputError(f"the target's forward pass never ran the layer(s) {', '.join(unread)}")
+            raise InputError(
+                f"the target's forward pass never ran the layer(s) {', '.join(unread)}", code="unread_layer"
+            )
         overwritten = [name for name, layer in layers if _version(noted[layer][0]) != noted[layer][1]]
         if overwritten:
             raise InputError(
                 f"what layer {overwritten[0]!r} puts out is overwritten by a layer that works in place; read that "
-                "layer"
+                "layer",
+                code="unread_layer",
             )
         return [noted[layer][0] for _, layer in layers], output
 
@@ -133,5 +139,7 @@ class ExternalTarget(Target):
     def build(self, shape: tuple[int, ...]) -> ExternalTargetNetwork:
         """Wrap the module; the shape has nothing to say here."""
         if not self.layers:
-            raise InputError("ExternalTarget needs the names of the layers to read; got none")
+            raise InputError(
+                "ExternalTarget needs the names of the layers to read; got none", code="unknown_layer"
+            )
         return ExternalTargetNetwork(copy.deepcopy(self.module), self.layers)
