@@ -32,7 +32,8 @@ LONGEST_SPAN = 1 / 50
 
 _INDEX_NAME = re.compile(r"|index|level_0|row|row[_ ]?(?:number|num|no|id|names)|unnamed: [0-9]+")
 _TIME_WORD = re.compile(
-    "ts|time|timestamp|datetime|date|epoch|created|updated|modified|started|ended|start|end|seen|when|at|day"
+    "ts|time|timestamp|datetime|date|epoch|created|updated|modified|started|ended|start|end|seen|when|at|day|booked|"
+    "posted|paid|due|opened|closed|received|issued|ordered|shipped"
 )
 _ID_WORD = re.compile("ids?|uid|uuid|guid|ip|ipv4|ipv6|imei|imsi")
 _TEXT_ID_WORD = re.compile("mac|email|mail|address|addr|iban|ssn|vin|md5|sha1|sha256|hash|session|token")
