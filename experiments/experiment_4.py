@@ -65,8 +65,8 @@ def judged(job: Job) -> dict[str, Any]:
         },
         "train_rows": len(rows.train.y),
         "settings": settings_of(made),
-        "fit_seconds": round(time.perf_counter() - start, 1),
-        "fit_cpu_seconds": round(time.process_time() - cpu, 1),
+        "seconds": round(time.perf_counter() - start, 1),
+        "cpu_seconds": round(time.process_time() - cpu, 1),
         **provenance(),
     }
 
