@@ -380,3 +380,24 @@ def test_a_picture_with_damaged_exif_is_read_as_it_is_stored(tmp_path: Path) -> 
         path = tmp_path / f"{number}.jpg"
         Image.fromarray(pixels).save(path, exif=exif, quality=100)
         assert decoded(path, (1, 8, 12), reference="").shape == (1, 8, 12)
+
+
+@pytest.mark.parametrize("orientation", [3, 6])
+def test_exif_behind_the_pixels_of_a_png_turns_the_picture_or_refuses_it(
+    tmp_path: Path, orientation: int
+) -> None:
+    pixels = np.arange(96, dtype=np.uint8).reshape(8, 12)
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    stream = io.BytesIO()
+    Image.fromarray(pixels).save(stream, "PNG", exif=exif)
+    png = stream.getvalue()
+    start = png.index(b"eXIf") - 4
+    stop = start + 12 + struct.unpack(">I", png[start : start + 4])[0]
+    path = tmp_path / "late.png"
+    path.write_bytes(png[:start] + png[stop:-12] + png[start:stop] + png[-12:])
+    if orientation == 3:
+        np.testing.assert_array_equal(decoded(path, (1, 8, 12), reference="")[0], pixels[::-1, ::-1])
+    else:
+        with pytest.raises(InputError, match=r"late\.png has 8 x 12 pixels .*but the model reads 12 x 8"):
+            decoded(path, (1, 8, 12), reference="the model reads")

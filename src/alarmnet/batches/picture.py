@@ -119,6 +119,12 @@ def _orientation(picture: "Image") -> int:
     return 1
 
 
+def _check_fit(picture: "Image", path: Path, shape: Shape, reference: str) -> None:
+    found = _shape(picture, path)
+    if found[1:] != shape[1:] or found[0] > shape[0]:
+        raise misfit(path, found, expected=shape, reference=reference)
+
+
 def shape_of(path: Path) -> Shape:
     """Give the upright shape that a file's header tells: 1 channel where it is grey, else 3."""
     with _opened(path) as picture:
@@ -136,10 +142,11 @@ def decoded(path: Path, shape: Shape, *, reference: str) -> NDArray[np.uint8]:
         Naming the file, for what is no picture, is damaged, too large, deeper than 8 bits or of another shape.
     """
     with _opened(path) as picture:
-        found = _shape(picture, path)
-        if found[1:] != shape[1:] or found[0] > shape[0]:
-            raise misfit(path, found, expected=shape, reference=reference)
+        _check_fit(picture, path, shape, reference)
         upright = picture.convert("L" if shape[0] == 1 else "RGB")
+        _check_fit(
+            picture, path, shape, reference
+        )  # decoding finds EXIF data that lies behind the pixels of a PNG
         if turn := _TURNS.get(_orientation(picture)):
             upright = upright.transpose(_pillow().Image.Transpose[turn])
         pixels = np.array(upright)
