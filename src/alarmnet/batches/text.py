@@ -68,7 +68,7 @@ class CheckedText:
         if nul >= 0:
             raise InputError(
                 f"{self._path} holds a NUL byte at byte {self._bytes + nul}, so it is not UTF-8 text; "
-                "convert it to UTF-8",
+                "convert it to UTF-8, or remove the NUL bytes",
                 code="nul_byte",
             )
         before = len(self._decoder.getstate()[0])
