@@ -348,16 +348,21 @@ def test_times_and_durations_too_long_for_a_finer_unit_do_not_wrap_around() -> N
 PARQUET = [kind for kind in arrow_types() if arrow_tables(kind, nulls=False)]
 
 
+def in_parquet(kind: pa.DataType, nulls: bool, folder: Path) -> tuple[Path, pa.Table]:
+    path, table = folder / "table.parquet", arrow_tables(kind, nulls=nulls)[1]
+    try:
+        pyarrow.parquet.write_table(table, path, row_group_size=7)
+    except CANNOT:
+        pytest.skip("Parquet cannot hold it")
+    return path, table
+
+
 @pytest.mark.parametrize("nulls", [False, True])
 @pytest.mark.parametrize("kind", PARQUET, ids=str)
 def test_parquet_files_are_read_as_the_tables_that_they_give(
     kind: pa.DataType, nulls: bool, tmp_path: Path
 ) -> None:
-    path, table = tmp_path / "table.parquet", arrow_tables(kind, nulls=nulls)[1]
-    try:
-        pyarrow.parquet.write_table(table, path, row_group_size=7)
-    except CANNOT:
-        pytest.skip("Parquet cannot hold it")
+    path, table = in_parquet(kind, nulls, tmp_path)
     try:
         frame, _ = TableRows.to_train([path], None, ignored=()).to_learn()
         encoder = TableEncoder().fit(frame)
@@ -376,11 +381,7 @@ def test_parquet_files_are_read_as_the_tables_that_they_give(
 def test_labels_and_ids_in_parquet_files_are_read_or_refused(
     kind: pa.DataType, nulls: bool, tmp_path: Path
 ) -> None:
-    path, table = tmp_path / "table.parquet", arrow_tables(kind, nulls=nulls)[1]
-    try:
-        pyarrow.parquet.write_table(table, path, row_group_size=7)
-    except CANNOT:
-        pytest.skip("Parquet cannot hold it")
+    path, _ = in_parquet(kind, nulls, tmp_path)
     labelling = Labelling("x", ["tcp"], ["udp"])
     try:
         labels = TableRows.to_train([path], labelling, ignored=()).labels(labelling, given=())

@@ -144,9 +144,8 @@ def decoded(path: Path, shape: Shape, *, reference: str) -> NDArray[np.uint8]:
     with _opened(path) as picture:
         _check_fit(picture, path, shape, reference)
         upright = picture.convert("L" if shape[0] == 1 else "RGB")
-        _check_fit(
-            picture, path, shape, reference
-        )  # decoding finds EXIF data that lies behind the pixels of a PNG
+        # Decoding finds EXIF data that lies behind the pixels of a PNG.
+        _check_fit(picture, path, shape, reference)
         if turn := _TURNS.get(_orientation(picture)):
             upright = upright.transpose(_pillow().Image.Transpose[turn])
         pixels = np.array(upright)
