@@ -28,6 +28,9 @@ from alarmnet.detectors.a3_scorer import A3Scorer, read_parts
 from alarmnet.detectors.alarm_training import AlarmTraining
 from alarmnet.detectors.base import BaseDetector
 from alarmnet.detectors.data import MEASURED_BY, TrainingData
+from alarmnet.detectors.normality import NormalityTraining
+from alarmnet.detectors.normality_scorer import NormalityScorer
+from alarmnet.detectors.scorer import Scorer
 from alarmnet.errors import InputError
 from alarmnet.formats import stored_alarms
 from alarmnet.generators import GaussianNoise, Generator
@@ -50,6 +53,8 @@ VALIDATION_SHARE = 0.1
 """Share of the training rows that is held out where a schedule has patience."""
 
 PIECES = "target.pieces."
+NORMALITY = "normality"
+LINEAR, _ = DEFAULT_ALARMS["inputs"]
 WIDEST = 200
 """Inputs that the default target is sized by, at most."""
 
@@ -91,10 +96,13 @@ class A3Detector(BaseDetector):
         The alarm networks' shape. None: two hidden layers on activations; on inputs one is linear, one has a
         hidden layer.
     reads
-        What alarms read: the hidden `"activations"`, as in the paper; `"everything"`, which adds what the target
-        reads, and could not reconstruct; `"inputs"`, which the target reads, by two alarms; or `"both"`: one
-        alarm on activations and two on inputs, whose odds are summed, the first's bounded. The first finds
-        anomalies unlike the known ones, the others their like. Without known anomalies there is the first alone.
+        What alarms read. `"normality"`, for tables: how far the target finds a row from normal, which are the
+        distances to the nearest normal rows and the reconstruction error. A forest reads that and the inputs, a
+        linear alarm the inputs; without known anomalies a forest tells normal rows from random points.
+        `"activations"`: the hidden ones, as in the paper. `"everything"` adds what the target reads, and could not
+        reconstruct. `"inputs"`: what the target reads, by two alarms. `"both"`: one alarm on activations and two on
+        inputs, whose odds are summed, the first's bounded; without known anomalies the first alone. None:
+        `"normality"` for tables where `target`, `alarm`, `alarms` and `generator` are None, else `"both"`.
     alarms
         The alarms to train, `AlarmSpec`s; None: those that `reads` names.
     generated_weight
@@ -171,7 +179,6 @@ class A3Detector(BaseDetector):
     """
 
     method: ClassVar[str] = "a3"
-    _scorer: A3Scorer
 
     def __init__(
         self,
@@ -179,7 +186,7 @@ class A3Detector(BaseDetector):
         target: Target | None = None,
         generator: Generator | Callable[[Tensor], Tensor] | None = None,
         alarm: DenseAlarm | None = None,
-        reads: Reads = "both",
+        reads: Reads | Literal["normality"] | None = None,
         alarms: Sequence[AlarmSpec] | None = None,
         generated_weight: float = 1.0,
         known_weight: float | None = 1.0,
@@ -258,7 +265,14 @@ class A3Detector(BaseDetector):
         check_type(self, "alarm", self.alarm, DenseAlarm)
         check_schedule(self, "target_schedule", self.target_schedule)
         check_schedule(self, "alarm_schedule", self.alarm_schedule)
-        check_choice(self, "reads", self.reads, tuple(DEFAULT_ALARMS))
+        if self.reads is not None:
+            check_choice(self, "reads", self.reads, (NORMALITY, *DEFAULT_ALARMS))
+        if self.reads == NORMALITY and not self._unchanged():
+            raise InputError(
+                f"The 'reads' parameter of {type(self).__name__} is 'normality', which takes no 'target', 'alarm', "
+                "'alarms' or 'generator': leave these None, or 'reads'.",
+                code="invalid_parameter",
+            )
         if self.alarms is not None:
             check_alarms(self, "alarms", self.alarms, reads=("activations", "inputs", "everything"))
         check_real(self, "generated_weight", self.generated_weight, 0, open_ends=False)
@@ -274,20 +288,33 @@ class A3Detector(BaseDetector):
         return VALIDATION_SHARE if watched else 0.0
 
     def _specs(self, *, known: bool = True) -> list[AlarmSpec]:
-        """The alarms to train, where anomalies are known or not."""
-        alarms = self.alarms or DEFAULT_ALARMS[self.reads]
+        """The alarm networks to train, where anomalies are known or not."""
+        alarms = self.alarms or DEFAULT_ALARMS[self._read_by_networks()]
         return [spec for spec in alarms if spec.uses_synthetic or known]
+
+    def _read_by_networks(self) -> Reads:
+        """What alarms read where they do not read normality."""
+        return "both" if self.reads is None or self.reads == NORMALITY else self.reads
+
+    def _unchanged(self) -> bool:
+        """Whether every network is the default's."""
+        return all(part is None for part in (self.target, self.alarm, self.alarms, self.generator))
+
+    def _reads_normality(self, shape: tuple[int, ...]) -> bool:
+        return len(shape) == 1 and self.reads in (None, NORMALITY) and self._unchanged()
 
     def _default_encoder(self) -> TableEncoder:
         return TableEncoder(scaling="minmax")
 
-    def _build_scorer(self, shape: tuple[int, ...], weights: Mapping[str, NDArray[Any]]) -> A3Scorer:
+    def _build_scorer(self, shape: tuple[int, ...], weights: Mapping[str, NDArray[Any]]) -> Scorer:
         cut = f"{PIECES}columns" in weights
         pieces = PiecewiseLinearEncoding.stored(weights, PIECES, shape[0]) if cut else None
         target = self._target_for(shape, pieces)
+        if "nearness.stored" in weights:
+            return NormalityScorer.stored(target, shape[0], weights)
         alarm = stored_alarms(weights, "alarm.", self.alarm)
         parts = parts_of(self._specs(known=bool(self.label_counts_["anomaly"])))
-        if self.alarms is None and self.reads == "both" and not alarm.starts.any():
+        if self.alarms is None and self._read_by_networks() == "both" and not alarm.starts.any():
             parts = PARTS_READ["activations" if len(alarm.alarms) == 1 else "everything"]
         return A3Scorer(target, alarm, parts)
 
@@ -305,14 +332,14 @@ class A3Detector(BaseDetector):
         hidden = suggested_hidden(min(shape[0] + len(pieces), WIDEST))
         return PiecewiseTarget(pieces, DenseAutoencoder(hidden=hidden).build((shape[0] + len(pieces),)))
 
-    def _fit_scorer(self, target: TargetNetwork, data: TrainingData, context: TrainingContext) -> A3Scorer:
+    def _fit_scorer(self, target: TargetNetwork, data: TrainingData, context: TrainingContext) -> Scorer:
         self._check_anomalies(data)
         if target.trainable:
             self._train_target(target, data, context)
         target.to(data.rows.device).requires_grad_(False).eval()
         return self._with_alarms(target, data, context)
 
-    def _refit_scorer(self, data: TrainingData, context: TrainingContext) -> A3Scorer:
+    def _refit_scorer(self, data: TrainingData, context: TrainingContext) -> Scorer:
         self._check_anomalies(data)
         return self._with_alarms(self._scorer.target, data, context)
 
@@ -342,7 +369,7 @@ class A3Detector(BaseDetector):
             )
         data.check_anomalies(self.generated_weight)
 
-    def _with_alarms(self, target: TargetNetwork, data: TrainingData, context: TrainingContext) -> A3Scorer:
+    def _with_alarms(self, target: TargetNetwork, data: TrainingData, context: TrainingContext) -> Scorer:
         training = AlarmTraining(
             data=data,
             seed=self.seed_,
@@ -355,6 +382,10 @@ class A3Detector(BaseDetector):
             shape=self.alarm,
             schedule=self.alarm_schedule,
         )
+        if self._reads_normality(data.rows.shape):
+            normality = NormalityTraining(target, training)
+            known = len(data.known)
+            return normality.with_known(LINEAR, self.history_) if known else normality.without_known()
         specs = self._specs(known=bool(len(data.known)))
         alarms = []
         for spec in specs:

@@ -1,0 +1,98 @@
+"""How the alarms that read how far rows are from normal are trained."""
+
+import math
+
+import torch
+from torch import Tensor
+
+from alarmnet._random import SEED_LIMIT, numpy_generator
+from alarmnet.alarm_specs import AlarmSpec
+from alarmnet.detectors.alarm_training import AlarmTraining
+from alarmnet.detectors.normality_scorer import NormalityScorer
+from alarmnet.forests import around, bootstrapped, grown
+from alarmnet.nearness import MOST_STORED, NUMBERS, Nearness
+from alarmnet.targets import TargetNetwork
+
+POOL = 10_000
+"""Normal rows that trees are grown on, at most."""
+
+TREES = 200
+NORMAL_ROWS, DOUBTED_ROWS = 256, 64
+"""Normal rows that a tree sees: fewer where nobody has looked at some, so that few trees see a hidden anomaly."""
+
+SMALLEST_LEAF = 8
+"""Rows of a leaf where a forest tells normal rows from a box around them, at least."""
+
+MARGIN = 0.1
+"""How far that box reaches beyond the rows, as a share of its sides."""
+
+
+class NormalityTraining:
+    """Stores normal rows, measures how far rows are from them, and trains the alarms that read it.
+
+    Parameters
+    ----------
+    target
+        The trained target.
+    training
+        What alarms learn from.
+    """
+
+    def __init__(self, target: TargetNetwork, training: AlarmTraining) -> None:
+        self._target, self._training, self._data = target, training, training.data
+        numbers = torch.cat([self._data.normal, self._data.validation_normal]).sort().values
+        numbers = numbers[:: math.ceil(len(numbers) / POOL)]
+        kept = torch.arange(len(numbers)) % math.ceil(len(numbers) / MOST_STORED) == 0
+        self._stored, self._others = numbers[kept], numbers[~kept]
+        self._seed = int(numpy_generator(training.seed, "forest").integers(SEED_LIMIT))
+
+    @torch.no_grad()
+    def without_known(self) -> NormalityScorer:
+        """Grow a forest that tells normal rows from points of the box around them."""
+        rows = self._data.rows.take(self._stored)
+        nearness, _ = self._nearness(rows)
+        matrix = rows.numpy(force=True)
+        strange = around(matrix, min(NORMAL_ROWS, len(matrix)), margin=MARGIN)
+        forest = grown(
+            matrix,
+            strange,
+            trees=TREES,
+            normal_rows=NORMAL_ROWS,
+            smallest_leaf=SMALLEST_LEAF,
+            seed=self._seed,
+        )
+        scorer = NormalityScorer(self._target, nearness, forest.to(rows.device), None)
+        votes = scorer.forest(rows)
+        scorer.vote_mean, scorer.vote_deviation = votes.mean(), votes.std(correction=0).clamp(min=1e-3)
+        return scorer
+
+    def with_known(self, spec: AlarmSpec, history: dict[str, list[dict[str, float]]]) -> NormalityScorer:
+        """Grow a forest on inputs and nearness, and train the linear alarm that `spec` describes."""
+        linear, history[spec.name] = self._training.train(spec, self._target.inputs)
+        with torch.no_grad():
+            rows = self._data.rows.take(self._stored)
+            nearness, near = self._nearness(rows)
+            normal = [torch.cat([rows, near], dim=1), self._read(nearness, self._others)]
+            known = self._read(nearness, torch.cat([self._data.known, self._data.validation_known]))
+        doubted = bool(self._data.unlabelled[self._stored].any())
+        forest = grown(
+            torch.cat(normal).numpy(force=True),
+            bootstrapped(known.numpy(force=True)),
+            trees=TREES,
+            normal_rows=DOUBTED_ROWS if doubted else NORMAL_ROWS,
+            smallest_leaf=1,
+            seed=self._seed,
+        )
+        return NormalityScorer(self._target, nearness, forest.to(rows.device), linear)
+
+    def _nearness(self, rows: Tensor) -> tuple[Nearness, Tensor]:
+        nearness = Nearness(*rows.shape).to(rows.device)
+        return nearness, nearness.learn(rows, self._data.errors_of(self._target, self._stored))
+
+    def _read(self, nearness: Nearness, numbers: Tensor) -> Tensor:
+        """What the forest reads of rows that are not stored."""
+        blocks = [
+            torch.cat([block, nearness(block, self._target.row_losses(block))], dim=1)
+            for block in self._data.rows.blocks(numbers)
+        ]
+        return torch.cat(blocks) if blocks else nearness.stored.new_zeros(0, nearness.stored.shape[1] + NUMBERS)

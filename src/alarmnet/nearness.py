@@ -1,0 +1,74 @@
+"""How far a target network finds rows from normal: distances to stored normal rows, and reconstruction errors."""
+
+import torch
+from torch import Tensor, nn
+
+NEIGHBOURS = (5, 50)
+"""Few neighbours find anomalies that are local; many are not misled by a few anomalies among the rows."""
+
+NUMBERS = len(NEIGHBOURS) + 1
+"""Of nearness, a row."""
+
+MOST_STORED = 2_000
+"""Normal rows that a model keeps, at most."""
+
+NEAREST = 1e-3
+"""Added to distances before their logarithm is taken, since equal rows have none."""
+
+
+class Nearness(nn.Module):
+    """What a target's first and last layer say of how far a row is from the normal ones.
+
+    Three numbers a row: the logarithms of the distances to the 5th and the 50th nearest stored normal row, and of the
+    reconstruction error, each in standard deviations above those of normal rows. Numbers count by their standard
+    deviations among normal rows; inputs of two values count as they are.
+
+    Shapes
+    ------
+    Input: rows (B, F), and their reconstruction losses (B,). Output: (B, 3), higher is farther.
+    """
+
+    stored: Tensor
+    scale: Tensor
+    mean: Tensor
+    deviation: Tensor
+
+    def __init__(self, rows: int, width: int) -> None:
+        super().__init__()
+        self.register_buffer("stored", torch.zeros(rows, width))
+        self.register_buffer("scale", torch.ones(width))
+        self.register_buffer("mean", torch.zeros(NUMBERS))
+        self.register_buffer("deviation", torch.ones(NUMBERS))
+
+    def learn(self, stored: Tensor, losses: Tensor) -> Tensor:
+        """Keep normal rows (M, F), whose losses are (M,), and what is usual among them; measure each without itself."""
+        two_values = ((stored == stored.amin(0)) | (stored == stored.amax(0))).all(0)
+        spread = stored.std(0, correction=0)
+        self.scale = torch.where(two_values | (spread < 1e-6), 1, 1 / spread.clamp(min=1e-6))
+        self.stored = stored * self.scale
+        raw = self._raw(stored, losses, leave_out_itself=True)
+        self.mean, self.deviation = raw.mean(0), raw.std(0, correction=0).clamp(min=1e-3)
+        return self._standard(raw)
+
+    def forward(self, rows: Tensor, losses: Tensor) -> Tensor:
+        """Measure rows."""
+        return self._standard(self._raw(rows, losses, leave_out_itself=False))
+
+    def _standard(self, raw: Tensor) -> Tensor:
+        return (raw - self.mean) / self.deviation
+
+    def _raw(self, rows: Tensor, losses: Tensor, *, leave_out_itself: bool) -> Tensor:
+        distances = self._distances(rows * self.scale, leave_out_itself=leave_out_itself)
+        return torch.cat([(distances + NEAREST).log(), losses.clamp(min=1e-9).log()[:, None]], dim=1)
+
+    def _distances(self, rows: Tensor, *, leave_out_itself: bool) -> Tensor:
+        """Distances to the neighbours (B, 2)."""
+        most = len(self.stored) - leave_out_itself
+        near = (self.stored * self.stored).sum(1) - 2 * rows @ self.stored.T  # but for a row's own square
+        if leave_out_itself:
+            near.fill_diagonal_(torch.inf)
+        places = [min(count, most) - 1 for count in NEIGHBOURS]
+        _, chosen = near.topk(places[-1] + 1, dim=1, largest=False)
+        return torch.stack(
+            [torch.linalg.vector_norm(rows - self.stored[chosen[:, place]], dim=1) for place in places], dim=1
+        )
