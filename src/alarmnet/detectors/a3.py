@@ -21,13 +21,12 @@ from alarmnet.alarm_specs import (
     Reads,
     check_alarms,
     parts_of,
-    side_by_side,
 )
 from alarmnet.alarms import DenseAlarm
 from alarmnet.detectors.a3_scorer import A3Scorer, read_parts
-from alarmnet.detectors.alarm_training import AlarmTraining
+from alarmnet.detectors.alarm_training import AlarmTraining, Read
 from alarmnet.detectors.base import BaseDetector
-from alarmnet.detectors.data import MEASURED_BY, TrainingData
+from alarmnet.detectors.data import TrainingData
 from alarmnet.errors import InputError
 from alarmnet.formats import stored_alarms
 from alarmnet.generators import GaussianNoise, Generator
@@ -293,10 +292,7 @@ class A3Detector(BaseDetector):
 
     def _build_target(self, data: TrainingData) -> TargetNetwork:
         cut = self.target is None and len(data.rows.shape) == 1
-        pieces = (
-            PiecewiseLinearEncoding.learned_from(data.rows.take(data.usual(MEASURED_BY))) if cut else None
-        )
-        return self._target_for(data.rows.shape, pieces)
+        return self._target_for(data.rows.shape, data.pieces() if cut else None)
 
     def _target_for(self, shape: tuple[int, ...], pieces: PiecewiseLinearEncoding | None) -> TargetNetwork:
         if pieces is None:
@@ -356,11 +352,8 @@ class A3Detector(BaseDetector):
             schedule=self.alarm_schedule,
         )
         specs = self._specs(known=bool(len(data.known)))
-        alarms = []
-        for spec in specs:
-            read = torch.no_grad()(partial(read_parts, target, parts=PARTS_READ[spec.reads]))
-            alarm, self.history_[spec.name] = training.train(spec, read)
-            if spec.bounded and len(specs) > 1:
-                training.bound(alarm, read)
-            alarms.append(alarm)
-        return A3Scorer(target, side_by_side(specs, alarms), parts_of(specs))
+
+        def read(spec: AlarmSpec) -> Read:
+            return torch.no_grad()(partial(read_parts, target, parts=PARTS_READ[spec.reads]))
+
+        return A3Scorer(target, training.mixture(specs, read, self.history_), parts_of(specs))

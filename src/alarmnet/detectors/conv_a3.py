@@ -17,23 +17,25 @@ from alarmnet._random import torch_generator
 from alarmnet._validation import check_choice, check_real, check_type
 from alarmnet.alarm_specs import DEFAULT_ALARMS, AlarmSpec, check_alarms
 from alarmnet.alarms import ConvAlarm
-from alarmnet.detectors.alarm_training import AlarmTraining, speaks_above
+from alarmnet.detectors.alarm_training import AlarmTraining
 from alarmnet.detectors.base import BaseDetector
 from alarmnet.detectors.conv_a3_scorer import (
     ALARMED,
     SCORES,
     ConvA3Scorer,
     ErrorScale,
+    InputAlarms,
     ReadHalf,
     ScoreKind,
     read_maps,
 )
-from alarmnet.detectors.data import MEASURED_BY, TrainingData
-from alarmnet.detectors.input_alarms import InputAlarms
-from alarmnet.detectors.joint_loss import JointLoss, JointWeights
-from alarmnet.detectors.lesson import Lesson
+from alarmnet.detectors.data import TrainingData
+from alarmnet.detectors.joint_loss import JointLoss
+from alarmnet.detectors.lesson import AnomalyWeights, Lesson
+from alarmnet.formats import stored_alarms
 from alarmnet.generators import GaussianNoise, Generator, as_generator
 from alarmnet.layers import materialise
+from alarmnet.piecewise import PiecewiseLinearEncoding
 from alarmnet.preprocessing import TableEncoder
 from alarmnet.row_store import RowStore
 from alarmnet.targets import StridedAutoencoder, TargetNetwork
@@ -301,7 +303,11 @@ class ConvA3Detector(BaseDetector):
         if f"{INPUTS}pieces.columns" in weights:
             if len(shape) != 1:
                 raise ValueError("there are alarms on inputs, and the rows are images")
-            inputs = InputAlarms.stored(weights, INPUTS, shape[0])
+            pieces = PiecewiseLinearEncoding.stored(weights, f"{INPUTS}pieces.", shape[0])
+            alarms = stored_alarms(weights, f"{INPUTS}alarms.", shape=None)
+            if any(end - start != shape[0] + len(pieces) for start, end in alarms.spans):
+                raise ValueError("the alarms on inputs read other inputs")
+            inputs = InputAlarms(pieces, alarms)
         return self._scorer_of(self._target_for(shape), shape, inputs)
 
     def _build_target(self, data: TrainingData) -> StridedAutoencoderNetwork:
@@ -353,13 +359,12 @@ class ConvA3Detector(BaseDetector):
         if not (self.input_alarms and len(data.rows.shape) == 1 and len(data.known)):
             return scorer
         training = AlarmTraining(data=data, seed=self.seed_, context=context, known_weight=self.known_weight)
-        inputs = InputAlarms.trained(training, self._input_specs(), self.history_)
-        usual = data.usual(MEASURED_BY)
-        for scored_by, above in zip(ALARMED, inputs.above, strict=True):
-            with torch.no_grad():
-                logits = [scorer.own_logits(block, scored_by) for block in data.rows.blocks(usual)]
-            above.fill_(speaks_above(torch.cat(logits)))
-        scorer.inputs = inputs
+        pieces = data.pieces().to(data.rows.device)
+        scorer.inputs = InputAlarms(
+            pieces, training.mixture(self._input_specs(), lambda _: pieces, self.history_)
+        ).eval()
+        for scored_by, above in zip(ALARMED, scorer.inputs.above, strict=True):
+            above.fill_(training.speaks_above(partial(scorer.own_logits, scored_by=scored_by)))
         return scorer
 
     def _train(
@@ -376,8 +381,7 @@ class ConvA3Detector(BaseDetector):
         generated_weight = self._generated_weight(data)
         materialise(scorer.alarm, torch_generator(seed, "alarm weights"))
         network.to(device)
-        weighted = self.known_weight is not None
-        shown = len(data.normal) + (0 if weighted else len(data.known))
+        shown = len(data.normal) + (len(data.known) if self.known_weight is None else 0)
         schedule = self._schedule(shown, data.rows.shape)
         generator = as_generator(self.generator or self._default_generator(data.rows))
         lesson = Lesson(
@@ -387,14 +391,13 @@ class ConvA3Detector(BaseDetector):
             read=data.rows.take,
             known_at_once=schedule.batch_size,
             blend=self.blend,
-            weighted=weighted,
+            weights=AnomalyWeights(self.known_weight, generated_weight),
             generator=generator if generated_weight else None,
             seed=seed,
             context=context,
         )
-        weights = JointWeights(alarm=alarm_weight, known=self.known_weight, generated=generated_weight)
         read = partial(read_maps, scorer.target, reads=scorer.reads)
-        loss = JointLoss(read, scorer.alarm, data, lesson, weights)
+        loss = JointLoss(read, scorer.alarm, data, lesson, alarm_weight=alarm_weight)
         self.history_[name] = train(
             network,
             loss,
