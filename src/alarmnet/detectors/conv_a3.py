@@ -4,8 +4,7 @@ import copy
 import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from os import PathLike
-from typing import Any, ClassVar, Literal, Self, cast
+from typing import Any, ClassVar, Self, Unpack, cast
 
 import numpy as np
 import torch
@@ -32,6 +31,7 @@ from alarmnet.detectors.conv_a3_scorer import (
 from alarmnet.detectors.data import TrainingData
 from alarmnet.detectors.joint_loss import JointLoss
 from alarmnet.detectors.lesson import AnomalyWeights, Lesson
+from alarmnet.detectors.shared import SharedParameters
 from alarmnet.formats import stored_alarms
 from alarmnet.generators import GaussianNoise, Generator, as_generator
 from alarmnet.layers import materialise
@@ -40,16 +40,8 @@ from alarmnet.preprocessing import TableEncoder
 from alarmnet.row_store import RowStore
 from alarmnet.targets import StridedAutoencoder, TargetNetwork
 from alarmnet.targets.e2e import StridedAutoencoderNetwork
-from alarmnet.training import (
-    ProgressFunction,
-    Schedule,
-    TrainingContext,
-    check_schedule,
-    chosen_schedule,
-    train,
-)
+from alarmnet.training import Schedule, TrainingContext, check_schedule, chosen_schedule, train
 
-VALIDATION_SHARE = 0.1
 SCALED_BY = 5_000
 """Normal training rows whose errors say what a usual error is."""
 
@@ -85,11 +77,6 @@ class ConvA3Detector(BaseDetector):
     Kozlowski et al., "End-to-end Convolutional Activation Anomaly Analysis" (2024), section 3. The defaults are
     chosen by validation (docs/defaults.md); `as_published` has the paper's settings.
 
-    Scores: higher is more anomalous in `decision_function` (above 0: alarm), `predict_proba`, `anomaly_score`;
-    *lower* is in `p_value`.
-
-    Any number of threads may read a fitted detector at once; `fit`, `refit_alarm` and `set_params` want it alone.
-
     Parameters
     ----------
     target
@@ -113,7 +100,7 @@ class ConvA3Detector(BaseDetector):
         all rows. None: 1 where no anomaly is known, else 0.
     known_weight
         The weight of the known anomalies' mean loss beside the normal rows', however few they are. None: each
-        row counts the same, as in the paper.
+        row counts the same, as in the paper. Beside a number the loss of unlabelled rows is bounded.
     input_alarms
         Whether, on tables with known anomalies, the alarms that `A3Detector` has on inputs learn beside, on the
         encoded columns and their pieces, as long and with as much blending as there; all alarms' odds are added,
@@ -124,50 +111,6 @@ class ConvA3Detector(BaseDetector):
         activations.
     schedule
         How long and how fast target and alarm train. None: by the number of rows.
-    encoder
-        A `TableEncoder` with settings of your own; it is copied, then learns on training rows only.
-    alarm_rate
-        The share of normal rows that may raise an alarm, in (0, 1). `set_alarm_rate` changes it later.
-    calibration_share
-        The share of normal rows (at most 10,000) that set the threshold and serve nothing else. They are drawn
-        from rows labelled normal; from unlabelled rows only where no row is.
-    unlabelled
-        `"normal"` trains on unlabelled rows as normal ones, `"ignore"` leaves them out. Where `known_weight` is a
-        number, and for alarms on inputs, their loss is bounded, since some may be anomalies; label rows normal
-        that you know to be.
-    anomaly_label
-        The label of anomalies in `y`, where it is not 1 or True.
-    device
-        `"auto"` (a GPU where there is one), or PyTorch's name for a device.
-    random_state
-        Same seed, machine, versions and thread count: the same model, bit for bit (on the CPU). None draws a
-        fresh seed; `seed_` has it.
-    verbose
-        True shows progress bars; a function is called with each `Progress`.
-    checkpoint
-        A folder in which `fit` keeps its training as it goes. Interrupted, the same `fit` with the same folder goes
-        on from there to the same model, bit for bit; `save` then removes what is in it.
-
-    Attributes
-    ----------
-    classes_
-        What you call normal and anomaly, in this order.
-    threshold_
-        The logit above which a row raises an alarm.
-    alarm_rate_, alarm_rate_held_
-        The rate asked for, and the rate that the calibration rows hold.
-    calibration_scores_
-        Logits of the calibration rows, ascending.
-    calibration_is_labelled_
-        False where they had to be unlabelled rows: the rate then assumes that these are clean.
-    decision_scores_, labels_
-        Logits of the rows given to `fit`, and 1 where they exceed the threshold. Not kept in files.
-    label_counts_
-        Rows by label, and how many rows equal a known anomaly but are not labelled so.
-    history_
-        The losses of the training.
-    encoder_, seed_, n_features_in_, feature_names_in_
-        The learned encoder, the seed, and the input as scikit-learn describes it.
 
     Examples
     --------
@@ -198,16 +141,9 @@ class ConvA3Detector(BaseDetector):
         input_alarms: bool | Sequence[AlarmSpec] = True,
         blend: float = 0.0,
         schedule: Schedule | None = None,
-        encoder: TableEncoder | None = None,
-        alarm_rate: float = 0.01,
-        calibration_share: float = 0.2,
-        unlabelled: Literal["normal", "ignore"] = "normal",
-        anomaly_label: object = None,
-        device: str = "auto",
-        random_state: int | np.random.RandomState | np.random.Generator | None = None,
-        verbose: bool | ProgressFunction = False,
-        checkpoint: str | PathLike[str] | None = None,
+        **shared: Unpack[SharedParameters],
     ) -> None:
+        super().__init__(**shared)
         self.target = target
         self.alarm = alarm
         self.reads = reads
@@ -219,15 +155,6 @@ class ConvA3Detector(BaseDetector):
         self.input_alarms = input_alarms
         self.blend = blend
         self.schedule = schedule
-        self.encoder = encoder
-        self.alarm_rate = alarm_rate
-        self.calibration_share = calibration_share
-        self.unlabelled = unlabelled
-        self.anomaly_label = anomaly_label
-        self.device = device
-        self.random_state = random_state
-        self.verbose = verbose
-        self.checkpoint = checkpoint
 
     @classmethod
     def as_published(cls, *, alarm_weight: float = 1.0, **parameters: Any) -> Self:
@@ -292,8 +219,8 @@ class ConvA3Detector(BaseDetector):
         if self.known_weight is not None:
             check_real(self, "known_weight", self.known_weight, 0)
 
-    def _validation_share(self) -> float:
-        return VALIDATION_SHARE if self._schedule(1, (1,)).patience else 0.0
+    def _watches(self) -> bool:
+        return bool(self._schedule(1, (1,)).patience)
 
     def _default_encoder(self) -> TableEncoder:
         return TableEncoder(scaling="quantile-normal")
