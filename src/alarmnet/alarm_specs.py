@@ -110,8 +110,8 @@ class AlarmSpec:
         return replace(self.schedule, steps=round(steps * longer), sparsity=sparsity / more)
 
 
-# Learns what known anomalies and noise have in common: whatever the target does not know (A3, section 3). Noise makes
-# it sure of rare normal rows too, so that its odds are bounded by its share.
+# Learns what known anomalies and noise have in common: whatever the target does not know (A3, section 3). Noise
+# makes it sure of rare normal rows too, so that its odds are bounded by its share.
 _ON_ACTIVATIONS = AlarmSpec(
     name="alarm",
     reads="activations",
@@ -121,8 +121,8 @@ _ON_ACTIVATIONS = AlarmSpec(
     bounded=True,
     uses_synthetic=True,
 )
-# Learn what known anomalies look like. Few labels fit many weights, so that sparsity drives most to zero; two alarms
-# with half a share each count by their mean odds.
+# Learn what known anomalies look like. A few labels would be learned by heart with all weights, so that sparsity
+# drives most to zero; with half a share each the two count by their mean odds.
 _ON_INPUTS = (
     AlarmSpec(
         name="second alarm",
