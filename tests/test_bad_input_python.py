@@ -434,7 +434,7 @@ def test_31_ragged_lists_are_refused(fit: Fit, fitted: A3Detector) -> None:
 
 def test_32_a_table_too_large_is_scored_in_parts(fit: Fit, monkeypatch: pytest.MonkeyPatch) -> None:
     """Encoded at once it would take 20 MiB."""
-    monkeypatch.setattr("alarmnet.detectors.base.ENCODED_AT_ONCE", 8192)
+    monkeypatch.setattr("alarmnet.detectors.scoring.ENCODED_AT_ONCE", 8192)
     rows, columns = 40_000, 130
     learned = fit(np.random.default_rng(0).normal(size=(40, columns)), alarm_rate=0.5)
     large = np.broadcast_to(np.float32(0), (rows, columns))

@@ -20,7 +20,7 @@ from alarmnet import (
     load,
 )
 from alarmnet.alarms import alarm_loss
-from alarmnet.detectors import joint_loss
+from alarmnet.detectors import lesson
 from alarmnet.detectors.conv_a3_scorer import ErrorScale
 from alarmnet.detectors.data import TrainingData
 from alarmnet.persistence import read_file, write_file
@@ -250,7 +250,7 @@ def test_a_handful_of_held_out_known_images_ends_no_training(
             seen.add(len(known))
         return alarm_loss(real, labels, known, *rest, **options)
 
-    monkeypatch.setattr(joint_loss, "alarm_loss", spy)
+    monkeypatch.setattr(lesson, "alarm_loss", spy)
     rows = np.random.default_rng(0).random((300, *shape)).astype(np.float32)
     watching = Schedule(steps=20, batch_size=64, patience=5)
     conv(schedule=watching, alarm_rate=0.2).fit(rows, np.repeat([0, 1], [300 - known, known]))

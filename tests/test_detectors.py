@@ -139,7 +139,7 @@ def test_tables_encoded_in_parts_score_alike(
     trained: BaseDetector, rows: Floats, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     scores = trained.decision_function(rows)
-    monkeypatch.setattr("alarmnet.detectors.base.ENCODED_AT_ONCE", 64)
+    monkeypatch.setattr("alarmnet.detectors.scoring.ENCODED_AT_ONCE", 64)
     np.testing.assert_array_equal(trained.decision_function(rows), scores)
 
 

@@ -1,20 +1,23 @@
 """A third detector, made as docs/contributing.md says, gets everything that detectors share."""
 
+import inspect
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Unpack
 
 import numpy as np
+import pytest
 import torch
 from numpy.typing import NDArray
+from sklearn.base import clone
 from torch import Tensor
 
-from alarmnet import DenseAutoencoder, Schedule, TableEncoder
-from alarmnet._random import torch_generator
+from alarmnet import DenseAutoencoder, Schedule
 from alarmnet.detectors import BaseDetector
 from alarmnet.detectors.data import TrainingData
 from alarmnet.detectors.files import read_state
 from alarmnet.detectors.scorer import Scorer
+from alarmnet.detectors.shared import SharedParameters
 from alarmnet.layers import materialise
 from alarmnet.targets import TargetNetwork
 from alarmnet.training import TrainingContext, check_schedule, train
@@ -37,33 +40,12 @@ class ReconstructionDetector(BaseDetector):
 
     method: ClassVar[str] = "reconstruction"
 
-    def __init__(
-        self,
-        *,
-        schedule: Schedule,
-        encoder: TableEncoder | None = None,
-        alarm_rate: float = 0.1,
-        device: str = "cpu",
-        verbose: bool = False,
-        checkpoint: str | None = None,
-    ) -> None:
-        self.schedule, self.encoder, self.alarm_rate = schedule, encoder, alarm_rate
-        self.device, self.verbose, self.checkpoint = device, verbose, checkpoint
-        self.calibration_share, self.unlabelled, self.anomaly_label, self.random_state = (
-            0.2,
-            "normal",
-            None,
-            0,
-        )
+    def __init__(self, *, schedule: Schedule, **shared: Unpack[SharedParameters]) -> None:
+        super().__init__(**shared)
+        self.schedule = schedule
 
     def _check_parameters(self) -> None:
         check_schedule(self, "schedule", self.schedule)
-
-    def _validation_share(self) -> float:
-        return 0.0
-
-    def _default_encoder(self) -> TableEncoder:
-        return TableEncoder(scaling="minmax")
 
     def _build_scorer(self, shape: tuple[int, ...], weights: Mapping[str, NDArray[Any]]) -> Scorer:
         return ErrorScorer(DenseAutoencoder(hidden=(8, 2), loss="squared").build(shape))
@@ -72,15 +54,16 @@ class ReconstructionDetector(BaseDetector):
         return self._build_scorer(data.rows.shape, {}).target
 
     def _fit_scorer(self, target: TargetNetwork, data: TrainingData, context: TrainingContext) -> Scorer:
-        materialise(target, torch_generator(self.seed_, "target weights"))
+        generator = torch.Generator().manual_seed(self.seed_)
+        materialise(target, generator)
         self.history_["target"] = train(
             target,
             lambda index: target.mean_loss(data.rows.take(data.normal[index])),
             name="target",
             rows=len(data.normal),
             schedule=self.schedule,
-            generator=torch_generator(self.seed_, "target batches"),
-            noise=torch_generator(self.seed_, "target noise"),
+            generator=generator,
+            noise=generator,
             context=context,
         )
         return ErrorScorer(target.requires_grad_(False))
@@ -93,7 +76,8 @@ def test_it_fits_alarms_and_goes_through_a_file(tmp_path: Path) -> None:
     rows = np.random.default_rng(0).normal(size=(200, 5))
     rows[-10:] += 6
     y = np.repeat([0.0, 1.0], [190, 10])
-    detector = ReconstructionDetector(schedule=Schedule(steps=100, learning_rate=1e-2)).fit(rows, y)
+    schedule = Schedule(steps=100, learning_rate=1e-2)
+    detector = ReconstructionDetector(schedule=schedule, alarm_rate=0.1, random_state=0).fit(rows, y)
     assert detector.predict(rows)[-10:].all()
     assert (detector.p_value(rows[-10:]) <= 0.1).all()
     detector.save(tmp_path / "some.model")
@@ -102,3 +86,18 @@ def test_it_fits_alarms_and_goes_through_a_file(tmp_path: Path) -> None:
     batch = torch.zeros(3, 5, requires_grad=True)
     again._scorer(batch).sum().backward()
     assert batch.grad is not None
+
+
+def test_its_parameters_are_its_own_and_the_shared_ones() -> None:
+    detector = ReconstructionDetector(schedule=Schedule(steps=1), alarm_rate=0.2)
+    assert set(detector.get_params(deep=False)) == {"schedule", *SharedParameters.__annotations__}
+    assert clone(detector).alarm_rate == 0.2
+    with pytest.raises(TypeError, match="unexpected keyword argument 'rate'"):
+        ReconstructionDetector(schedule=Schedule(steps=1), rate=0.2)  # type: ignore[call-arg]
+
+
+def test_it_takes_sixty_lines_at_most() -> None:
+    lines = [
+        line for part in (ErrorScorer, ReconstructionDetector) for line in inspect.getsourcelines(part)[0]
+    ]
+    assert len(lines) <= 60

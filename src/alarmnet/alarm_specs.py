@@ -8,7 +8,7 @@ from typing import Literal
 import torch
 
 from alarmnet._validation import check_choice, check_real, check_type, check_whole
-from alarmnet.alarms import AlarmMixture, DenseAlarm, DenseAlarmNetwork
+from alarmnet.alarms import BOUNDED_SHARE, AlarmMixture, DenseAlarm, DenseAlarmNetwork
 from alarmnet.errors import InputError
 from alarmnet.training import Schedule
 
@@ -98,6 +98,8 @@ class AlarmSpec:
         >>> [DEFAULT_ALARMS["both"][2].schedule_for(10_000, known).steps for known in (5, 25, 100, 1_000)]
         [800, 800, 1600, 3200]
         """
+        # min(600, MOST_SHOWN * rows / batch) steps show each row about MOST_SHOWN times; with k / FEW times as many
+        # known anomalies as a few, an alarm takes sqrt(k / FEW) times the steps at FEW / k of the sparsity
         steps, batch, sparsity = self.schedule.steps, self.schedule.batch_size, self.schedule.sparsity
         if steps is None:
             return self.schedule
@@ -108,15 +110,19 @@ class AlarmSpec:
         return replace(self.schedule, steps=round(steps * longer), sparsity=sparsity / more)
 
 
+# Learns what known anomalies and noise have in common: whatever the target does not know (A3, section 3). Noise
+# makes it sure of rare normal rows too, so that its odds are bounded by its share.
 _ON_ACTIVATIONS = AlarmSpec(
     name="alarm",
     reads="activations",
     shape=DenseAlarm(hidden=(400, 100)),
     schedule=Schedule(steps=600, batch_size=128, learning_rate=3e-4, decay=True, patience=PATIENCE),
-    share=10.0,
+    share=BOUNDED_SHARE,
     bounded=True,
     uses_synthetic=True,
 )
+# Learn what known anomalies look like. A few labels would be learned by heart with all weights, so that sparsity
+# drives most to zero; with half a share each the two count by their mean odds.
 _ON_INPUTS = (
     AlarmSpec(
         name="second alarm",
@@ -174,6 +180,7 @@ def check_alarms(owner: object, name: str, specs: object, *, reads: Sequence[Rea
 
 def side_by_side(specs: Sequence[AlarmSpec], alarms: Sequence[DenseAlarmNetwork]) -> AlarmMixture:
     """Alarms as their specs say, on what they read together: activations first."""
+    # an alarm alone counts by its own odds: a share or a bound would only move the threshold along
     widths = {spec.reads: alarm.width for spec, alarm in zip(specs, alarms, strict=True)}
     return AlarmMixture(
         alarms,

@@ -18,6 +18,9 @@ from alarmnet.layouts import FlatMaps
 LARGEST_MAP = 4
 """A convolutional alarm averages maps larger than this a side, so that its last layer stays small."""
 
+BOUNDED_SHARE = 10.0
+"""What the bounded odds of an alarm on activations count beside alarms on inputs, each of which counts 0.5."""
+
 DOUBT = 0.5
 """The exponent of the generalised cross-entropy: 0 is cross-entropy, 1 the absolute error."""
 
@@ -48,6 +51,7 @@ def alarm_loss(
     """
     losses = functional.binary_cross_entropy_with_logits(real, labels.expand_as(real), reduction="none")
     if doubted is not None:
+        # (1 - p^q) / q, where p = exp(-BCE) is the probability given to the label and q is DOUBT
         losses = torch.where(doubted, (1 - (-DOUBT * losses).exp()) / DOUBT, losses)
     loss = losses.mean()
     for logits, weight in ((known, known_weight), (generated, generated_weight)):
@@ -120,27 +124,38 @@ class AlarmMixture(nn.Module):
         read = [features[:, start:end] for start, end in self.spans]
         return torch.stack([alarm(part) for alarm, part in zip(self.alarms, read, strict=True)])
 
-    def logits(self, features: Tensor) -> Tensor:
+    def logits(self, features: Tensor, own: Tensor | None = None) -> Tensor:
         """The logit of all alarms together (B,): higher is more anomalous.
 
-        Odds are summed: one alarm that is sure is enough, and one that is not takes nothing away.
+        `own` (B,) are the logits of a further alarm, which reads something else and whose odds are bounded.
+        """
+        together = self.together(features)
+        if own is None:
+            return together
+        return torch.logaddexp(together, log_bounded_odds(own) + math.log(BOUNDED_SHARE))
+
+    def together(self, features: Tensor) -> Tensor:
+        """The logit of those alarms that read `features` (B,).
+
+        Odds are summed, logit = log(sum over alarms of share * odds): one alarm that is sure is enough, and one
+        that is not takes nothing away.
         """
         each: Tensor = self(features)
         each = torch.where(self.bounded[:, None] > 0, log_bounded_odds(each), each)
+        # in logarithms, since the odds of a sure alarm, exp(logit), are beyond float32
         return (each + self.shares.log()[:, None]).logsumexp(0)
-
-    def with_bounded(self, features: Tensor, other: Tensor, *, share: float) -> Tensor:
-        """The logit of all alarms and of another one (B,), whose logits `other` (B,) count at most a share."""
-        return torch.logaddexp(self.logits(features), log_bounded_odds(other) + math.log(share))
 
 
 def log_bounded_odds(logits: Tensor) -> Tensor:
     """The logarithm of s / (1 + s), s = log(1 + odds): the odds where they are small, and below 1 in all.
 
-    Unlike a sigmoid's, its way to 1 is long, so that alarms that are very sure stay in order.
+    An alarm that learned from noise is as sure of a rare normal row as of an anomaly, so it may not outvote alarms
+    that learned from known anomalies. Unlike a sigmoid's, the way of s / (1 + s) to 1 is long, so that alarms that
+    are very sure stay in order. The formula is our own.
     """
-    odds = functional.softplus(logits)
-    return torch.where(logits < -30, logits, odds.log()) - odds.log1p()
+    grown = functional.softplus(logits)  # s = log(1 + odds)
+    # softplus underflows where odds are tiny; there log(s) is the logit itself
+    return torch.where(logits < -30, logits, grown.log()) - grown.log1p()
 
 
 @dataclass(frozen=True, kw_only=True)

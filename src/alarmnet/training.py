@@ -22,6 +22,9 @@ from alarmnet.optimiser import AdamW
 CHECKS = 20
 """How often a training run looks at its held-out rows."""
 
+VALIDATION_SHARE = 0.1
+"""Of the rows to learn from, what is held out to look at where a schedule has patience."""
+
 LENGTHS = {"epochs", "steps"}
 """Settings of which a schedule has one."""
 

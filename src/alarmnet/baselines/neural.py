@@ -19,10 +19,14 @@ from alarmnet.blocks import block_size
 from alarmnet.layers import materialise
 from alarmnet.layouts import place
 from alarmnet.progress import progress_for
-from alarmnet.training import ProgressFunction, Schedule, TrainingContext, check_schedule, train
-
-VALIDATION_SHARE = 0.1
-"""Share of the rows that is held out where a schedule has patience."""
+from alarmnet.training import (
+    VALIDATION_SHARE,
+    ProgressFunction,
+    Schedule,
+    TrainingContext,
+    check_schedule,
+    train,
+)
 
 
 class NeuralBaseline(Baseline):

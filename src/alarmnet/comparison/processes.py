@@ -46,7 +46,7 @@ class Outcome:
 
 def _made(task: Task) -> Any:
     kind = METHODS[task.method]
-    wanted = {"random_state": task.seed, "device": task.device}
+    wanted: dict[str, Any] = {"random_state": task.seed, "device": task.device}
     taken = kind().get_params(deep=False)
     model = kind(**{name: value for name, value in wanted.items() if name in taken})
     keep_columns(model, task.kept)

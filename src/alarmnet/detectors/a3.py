@@ -3,10 +3,8 @@
 import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from os import PathLike
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Self, Unpack
 
-import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
@@ -21,16 +19,16 @@ from alarmnet.alarm_specs import (
     Reads,
     check_alarms,
     parts_of,
-    side_by_side,
 )
 from alarmnet.alarms import DenseAlarm
 from alarmnet.detectors.a3_scorer import A3Scorer, read_parts
-from alarmnet.detectors.alarm_training import AlarmTraining
+from alarmnet.detectors.alarm_training import AlarmTraining, Read
 from alarmnet.detectors.base import BaseDetector
-from alarmnet.detectors.data import MEASURED_BY, TrainingData
+from alarmnet.detectors.data import TrainingData
 from alarmnet.detectors.normality import NormalityTraining
 from alarmnet.detectors.normality_scorer import NormalityScorer
 from alarmnet.detectors.scorer import Scorer
+from alarmnet.detectors.shared import SharedParameters
 from alarmnet.errors import InputError
 from alarmnet.formats import stored_alarms
 from alarmnet.generators import GaussianNoise, Generator
@@ -40,17 +38,7 @@ from alarmnet.preprocessing import TableEncoder
 from alarmnet.targets import ConvAutoencoder, DenseAutoencoder, Target, TargetNetwork
 from alarmnet.targets.dense import suggested_hidden
 from alarmnet.targets.piecewise import PiecewiseTarget
-from alarmnet.training import (
-    ProgressFunction,
-    Schedule,
-    TrainingContext,
-    check_schedule,
-    chosen_schedule,
-    train,
-)
-
-VALIDATION_SHARE = 0.1
-"""Share of the training rows that is held out where a schedule has patience."""
+from alarmnet.training import Schedule, TrainingContext, check_schedule, chosen_schedule, train
 
 PIECES = "target.pieces."
 NORMALITY = "normality"
@@ -77,11 +65,6 @@ class A3Detector(BaseDetector):
     activations and learns to tell normal rows (0) from known anomalies and counterexamples (1). Source: Sperl,
     Schulze, Boettinger, "Activation Anomaly Analysis" (2020), section 3. The defaults are chosen by validation
     (docs/defaults.md); `as_published` has the paper's settings.
-
-    Scores: higher is more anomalous in `decision_function` (above 0: alarm), `predict_proba`, `anomaly_score`;
-    *lower* is in `p_value`.
-
-    Any number of threads may read a fitted detector at once; `fit`, `refit_alarm` and `set_params` want it alone.
 
     Parameters
     ----------
@@ -122,49 +105,6 @@ class A3Detector(BaseDetector):
         How long and how fast the networks train. None: the target by the number of rows, an alarm on activations
         600 steps, those on inputs 800, with weights driven to zero; with more than 25 known anomalies the one
         with a hidden layer up to four times as long, and driven to zero less, the more there are.
-    encoder
-        A `TableEncoder` with settings of your own; it is copied, then learns on training rows only.
-    alarm_rate
-        The share of normal rows that may raise an alarm, in (0, 1). `set_alarm_rate` changes it later.
-    calibration_share
-        The share of normal rows (at most 10,000) that set the threshold and serve nothing else. They are drawn
-        from rows labelled normal; from unlabelled rows only where no row is.
-    unlabelled
-        `"normal"` trains on unlabelled rows as normal ones, `"ignore"` leaves them out. Alarms on inputs bound
-        their loss, since some may be anomalies; label rows normal that you know to be.
-    anomaly_label
-        The label of anomalies in `y`, where it is not 1 or True.
-    device
-        `"auto"` (a GPU where there is one), or PyTorch's name for a device.
-    random_state
-        Same seed, machine, versions and thread count: the same model, bit for bit (on the CPU). None draws a
-        fresh seed; `seed_` has it.
-    verbose
-        True shows progress bars; a function is called with each `Progress`.
-    checkpoint
-        A folder in which `fit` keeps its training as it goes. Interrupted, the same `fit` with the same folder goes
-        on from there to the same model, bit for bit; `save` then removes what is in it.
-
-    Attributes
-    ----------
-    classes_
-        What you call normal and anomaly, in this order.
-    threshold_
-        The logit above which a row raises an alarm.
-    alarm_rate_, alarm_rate_held_
-        The rate asked for, and the rate that the calibration rows hold.
-    calibration_scores_
-        Logits of the calibration rows, ascending.
-    calibration_is_labelled_
-        False where they had to be unlabelled rows: the rate then assumes that these are clean.
-    decision_scores_, labels_
-        Logits of the rows given to `fit`, and 1 where they exceed the threshold. Not kept in files.
-    label_counts_
-        Rows by label, and how many rows equal a known anomaly but are not labelled so.
-    history_
-        The losses of each network's training; on training rows, a dense or convolutional target's are estimated.
-    encoder_, seed_, n_features_in_, feature_names_in_
-        The learned encoder, the seed, and the input as scikit-learn describes it.
 
     Examples
     --------
@@ -194,16 +134,9 @@ class A3Detector(BaseDetector):
         shift_weight: float = 0.0,
         target_schedule: Schedule | None = None,
         alarm_schedule: Schedule | None = None,
-        encoder: TableEncoder | None = None,
-        alarm_rate: float = 0.01,
-        calibration_share: float = 0.2,
-        unlabelled: Literal["normal", "ignore"] = "normal",
-        anomaly_label: object = None,
-        device: str = "auto",
-        random_state: int | np.random.RandomState | np.random.Generator | None = None,
-        verbose: bool | ProgressFunction = False,
-        checkpoint: str | PathLike[str] | None = None,
+        **shared: Unpack[SharedParameters],
     ) -> None:
+        super().__init__(**shared)
         self.target = target
         self.generator = generator
         self.alarm = alarm
@@ -215,15 +148,6 @@ class A3Detector(BaseDetector):
         self.shift_weight = shift_weight
         self.target_schedule = target_schedule
         self.alarm_schedule = alarm_schedule
-        self.encoder = encoder
-        self.alarm_rate = alarm_rate
-        self.calibration_share = calibration_share
-        self.unlabelled = unlabelled
-        self.anomaly_label = anomaly_label
-        self.device = device
-        self.random_state = random_state
-        self.verbose = verbose
-        self.checkpoint = checkpoint
 
     @classmethod
     def as_published(
@@ -281,11 +205,10 @@ class A3Detector(BaseDetector):
         if self.known_weight is not None:
             check_real(self, "known_weight", self.known_weight, 0)
 
-    def _validation_share(self) -> float:
+    def _watches(self) -> bool:
         target = chosen_schedule(self.target_schedule, target_schedule(1))
         alarms = [chosen_schedule(self.alarm_schedule, spec.schedule) for spec in self._specs()]
-        watched = any(schedule.patience for schedule in (target, *alarms))
-        return VALIDATION_SHARE if watched else 0.0
+        return any(schedule.patience for schedule in (target, *alarms))
 
     def _specs(self, *, known: bool = True) -> list[AlarmSpec]:
         """The alarm networks to train, where anomalies are known or not."""
@@ -303,9 +226,6 @@ class A3Detector(BaseDetector):
     def _reads_normality(self, shape: tuple[int, ...]) -> bool:
         return len(shape) == 1 and self.reads in (None, NORMALITY) and self._unchanged()
 
-    def _default_encoder(self) -> TableEncoder:
-        return TableEncoder(scaling="minmax")
-
     def _build_scorer(self, shape: tuple[int, ...], weights: Mapping[str, NDArray[Any]]) -> Scorer:
         cut = f"{PIECES}columns" in weights
         pieces = PiecewiseLinearEncoding.stored(weights, PIECES, shape[0]) if cut else None
@@ -320,10 +240,7 @@ class A3Detector(BaseDetector):
 
     def _build_target(self, data: TrainingData) -> TargetNetwork:
         cut = self.target is None and len(data.rows.shape) == 1
-        pieces = (
-            PiecewiseLinearEncoding.learned_from(data.rows.take(data.usual(MEASURED_BY))) if cut else None
-        )
-        return self._target_for(data.rows.shape, pieces)
+        return self._target_for(data.rows.shape, data.pieces() if cut else None)
 
     def _target_for(self, shape: tuple[int, ...], pieces: PiecewiseLinearEncoding | None) -> TargetNetwork:
         if pieces is None:
@@ -387,11 +304,8 @@ class A3Detector(BaseDetector):
             known = len(data.known)
             return normality.with_known(LINEAR, self.history_) if known else normality.without_known()
         specs = self._specs(known=bool(len(data.known)))
-        alarms = []
-        for spec in specs:
-            read = torch.no_grad()(partial(read_parts, target, parts=PARTS_READ[spec.reads]))
-            alarm, self.history_[spec.name] = training.train(spec, read)
-            if spec.bounded and len(specs) > 1:
-                training.bound(alarm, read)
-            alarms.append(alarm)
-        return A3Scorer(target, side_by_side(specs, alarms), parts_of(specs))
+
+        def read(spec: AlarmSpec) -> Read:
+            return torch.no_grad()(partial(read_parts, target, parts=PARTS_READ[spec.reads]))
+
+        return A3Scorer(target, training.mixture(specs, read, self.history_), parts_of(specs))

@@ -1,6 +1,6 @@
 """How the alarms of a fitted target are trained, but for what each reads."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,11 +8,11 @@ import torch
 from torch import Tensor, nn
 
 from alarmnet._random import torch_generator
-from alarmnet.alarm_specs import AlarmSpec
-from alarmnet.alarms import DenseAlarm, DenseAlarmNetwork, alarm_loss
+from alarmnet.alarm_specs import AlarmSpec, side_by_side
+from alarmnet.alarms import AlarmMixture, DenseAlarm, DenseAlarmNetwork
 from alarmnet.blocks import block_size
 from alarmnet.detectors.data import MEASURED_BY, TrainingData
-from alarmnet.detectors.lesson import Lesson
+from alarmnet.detectors.lesson import AnomalyWeights, Lesson
 from alarmnet.generators import Generator, as_generator
 from alarmnet.layers import materialise
 from alarmnet.row_store import RowStore, rows_at
@@ -44,11 +44,6 @@ def looked_up(rows: RowStore, read: Read) -> Read:
     return lambda index: rows_at(kept, index)
 
 
-def speaks_above(logits: Tensor) -> float:
-    """The logit above which a bounded alarm gives better than even odds, from the logits of normal rows."""
-    return float(np.quantile(logits.numpy(force=True), SPEAKS_AT))
-
-
 @dataclass(frozen=True, kw_only=True)
 class AlarmTraining:
     """What alarms learn from.
@@ -74,7 +69,22 @@ class AlarmTraining:
     shape: DenseAlarm | None = None
     schedule: Schedule | ScheduleChanges | None = None
 
-    def train(self, spec: AlarmSpec, read: Read) -> tuple[DenseAlarmNetwork, list[dict[str, float]]]:
+    def mixture(
+        self,
+        specs: Sequence[AlarmSpec],
+        read: Callable[[AlarmSpec], Read],
+        history: dict[str, list[dict[str, float]]],
+    ) -> AlarmMixture:
+        """Train alarms one after the other on what `read` says, and put their losses into `history`."""
+        alarms = []
+        for spec in specs:
+            alarm, history[spec.name] = self._train(spec, read(spec))
+            if spec.bounded and len(specs) > 1:
+                self._bound(alarm, read(spec))
+            alarms.append(alarm)
+        return side_by_side(specs, alarms).to(self.data.rows.device)
+
+    def _train(self, spec: AlarmSpec, read: Read) -> tuple[DenseAlarmNetwork, list[dict[str, float]]]:
         """Train one alarm on what it reads."""
         data, name = self.data, spec.name
         default = spec.schedule_for(len(data.normal), len(data.known) + len(data.validation_known))
@@ -94,11 +104,19 @@ class AlarmTraining:
         )
         return loss.alarm, history
 
-    def bound(self, alarm: DenseAlarmNetwork, read: Read) -> None:
-        """Shift an alarm whose odds are bounded, so that it says nothing of usual rows."""
+    def speaks_above(self, logits: Callable[[Tensor], Tensor]) -> float:
+        """The logit above which an alarm whose odds are bounded gives better than even odds.
+
+        `logits` gives those of rows (B, ...), (B,).
+        """
         with torch.no_grad():
-            logits = alarm_logits(alarm, read, self.data.rows.blocks(self.data.usual(MEASURED_BY)))
-        alarm.output.bias.data -= speaks_above(logits)
+            blocks = self.data.rows.blocks(self.data.usual(MEASURED_BY))
+            found = torch.cat([logits(block) for block in blocks])
+        return float(np.quantile(found.numpy(force=True), SPEAKS_AT))
+
+    def _bound(self, alarm: DenseAlarmNetwork, read: Read) -> None:
+        """Shift an alarm whose odds are bounded, so that it says nothing of usual rows."""
+        alarm.output.bias.data -= self.speaks_above(lambda block: alarm(read(block)))
 
 
 class AlarmLoss:
@@ -125,7 +143,7 @@ class AlarmLoss:
             read=kept,
             known_at_once=spec.known_at_once,
             blend=training.blend if spec.blends else 0.0,
-            weighted=training.known_weight is not None,
+            weights=AnomalyWeights(training.known_weight, training.generated_weight),
             generator=as_generator(training.generator) if hears else None,
             seed=training.seed,
             context=training.context,
@@ -143,17 +161,16 @@ class AlarmLoss:
             if len(generated):
                 heard = torch.cat([heard, self._read(generated)])
         sizes = [len(rows), beside - len(rows), len(heard) - beside]
-        real, known, generated = self.alarm(heard).split(sizes)
-        doubted = self._data.unlabelled[rows].to(real.device) if self._spec.robust_to_unlabelled else None
-        return self._loss(real, labels, known, generated, doubted=doubted)
+        doubted = rows if self._spec.robust_to_unlabelled else None
+        return self._loss(self.alarm(heard).split(sizes), labels, doubted=doubted)
 
     def held_out(self) -> Tensor:
         """The loss on the rows that are watched."""
         data = self._data
         watched, known = data.rows.blocks(self.watched), data.rows.blocks(data.validation_known)
         generated = torch.split(self._held_generated, block_size(data.rows.shape))
-        real, *others = (alarm_logits(self.alarm, self._read, part) for part in (watched, known, generated))
-        return self._loss(real, torch.zeros_like(real), *others)
+        logits = tuple(alarm_logits(self.alarm, self._read, part) for part in (watched, known, generated))
+        return self._loss(logits, torch.zeros_like(logits[0]))
 
     def _built(self, width: int) -> DenseAlarmNetwork:
         """An alarm with its first weights."""
@@ -164,28 +181,9 @@ class AlarmLoss:
             nn.init.zeros_(alarm.output.weight)
         return alarm.to(self._data.rows.device)
 
-    def _loss(
-        self,
-        real: Tensor,
-        labels: Tensor,
-        known: Tensor,
-        generated: Tensor,
-        *,
-        doubted: Tensor | None = None,
-    ) -> Tensor:
-        training = self._training
-        loss = alarm_loss(
-            real,
-            labels,
-            known,
-            generated,
-            known_weight=training.known_weight or 1.0,
-            generated_weight=training.generated_weight,
-            doubted=doubted,
-        )
-        if training.shift_weight:
-            loss = loss + training.shift_weight * (1 - real.sigmoid()).mean()
-        return loss
+    def _loss(self, logits: tuple[Tensor, ...], labels: Tensor, *, doubted: Tensor | None = None) -> Tensor:
+        loss, shift = self.lesson.loss(logits, labels, doubted=doubted), self._training.shift_weight
+        return loss + shift * (1 - logits[0].sigmoid()).mean() if shift else loss
 
 
 def _parts(data: TrainingData, *, watches: bool) -> tuple[Tensor, Tensor, Tensor]:

@@ -9,56 +9,35 @@ from os import PathLike
 from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
-import pyarrow as pa
 import torch
 from numpy.typing import NDArray
 from scipy.sparse import issparse
 from sklearn.base import ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
-from torch import Tensor
 
-from alarmnet._devices import chosen_device
-from alarmnet._frames import Frame, as_array, read_frame, row_count
+from alarmnet._frames import read_frame, row_count
 from alarmnet._parameters import Parameters
 from alarmnet._random import resolve_seed
 from alarmnet._rows import Index, row_keys, take
 from alarmnet._threads import threads_for
 from alarmnet._validation import Labels, check_choice, check_random_state, check_real, check_type, read_labels
 from alarmnet.checkpoints import Checkpoint, Identity, kept_seed, open_checkpoint
-from alarmnet.detectors.calibration import Calibrated
 from alarmnet.detectors.data import TrainingData
 from alarmnet.detectors.files import write_state
 from alarmnet.detectors.identity import training_identity
 from alarmnet.detectors.roles import Roles, calibration_rows, held_out, refit_rows, taken_as_normal
-from alarmnet.detectors.scorer import Scorer, by_block
-from alarmnet.detectors.state import Encoder, FittedState, Matrix
-from alarmnet.deviations import NormalProfile
-from alarmnet.errors import (
-    AlarmnetWarning,
-    InputError,
-    ModelFileError,
-    TrainingDivergedError,
-    rows_counted_from,
-)
+from alarmnet.detectors.scorer import Scorer
+from alarmnet.detectors.scoring import Scoring, indexable
+from alarmnet.detectors.shared import described, signature_of
+from alarmnet.detectors.state import Encoder, FittedState
+from alarmnet.errors import AlarmnetWarning, InputError, TrainingDivergedError
 from alarmnet.layers import load_weights
 from alarmnet.layouts import place
 from alarmnet.preprocessing import ImageScaler, TableEncoder
 from alarmnet.progress import progress_for
 from alarmnet.row_store import RowStore, TensorRows
 from alarmnet.targets import TargetNetwork
-from alarmnet.thresholds import Scores
-from alarmnet.training import ProgressFunction, TrainingContext
-
-ENCODED_AT_ONCE = 16_384
-"""Rows encoded at once while scoring: bounds the memory a large table takes."""
-
-
-def _indexable(X: Any) -> Any:
-    """Something to take rows from; a tensor on a device comes to the host once."""
-    if isinstance(X, pa.RecordBatch):
-        return pa.Table.from_batches([X])
-    indexable = isinstance(X, Frame) or (hasattr(X, "__getitem__") and not hasattr(X, "detach"))
-    return X if indexable else as_array(X)
+from alarmnet.training import VALIDATION_SHARE, ProgressFunction, TrainingContext
 
 
 def _fitted(encoder: Encoder, X: Any, training: Index) -> Encoder:
@@ -77,40 +56,60 @@ def _keys(rows: RowStore) -> NDArray[np.uint64]:
     return np.concatenate([row_keys(block.numpy(force=True)) for block in rows.blocks()])
 
 
-class BaseDetector(Calibrated, ClassifierMixin, Parameters, ABC):  # type: ignore[misc]
+class BaseDetector(Scoring, ClassifierMixin, Parameters, ABC):  # type: ignore[misc]
     """A detector as scikit-learn's classifier of two classes, 0 normal and 1 anomaly.
 
-    To add one: its parameters (those below and its own, described in its docstring) and the methods under "What
-    a detector adds"; then list it in `detectors/__init__.py`.
+    To add one: its own parameters, described in its docstring, `**shared` for those below, and the methods under
+    "What a detector adds"; then list it in `detectors/__init__.py`.
     """
 
-    encoder: TableEncoder | None
-    alarm_rate: float
-    calibration_share: float
-    unlabelled: Literal["normal", "ignore"]
-    anomaly_label: object
-    device: str
-    random_state: int | np.random.RandomState | np.random.Generator | None
-    verbose: bool | ProgressFunction
-    checkpoint: str | PathLike[str] | None
-    _scorer: Scorer
     _checkpoint: Checkpoint | None = None
+
+    def __init__(
+        self,
+        *,
+        encoder: TableEncoder | None = None,
+        alarm_rate: float = 0.01,
+        calibration_share: float = 0.2,
+        unlabelled: Literal["normal", "ignore"] = "normal",
+        anomaly_label: object = None,
+        device: str = "auto",
+        random_state: int | np.random.RandomState | np.random.Generator | None = None,
+        verbose: bool | ProgressFunction = False,
+        checkpoint: str | PathLike[str] | None = None,
+    ) -> None:
+        self.encoder = encoder
+        self.alarm_rate = alarm_rate
+        self.calibration_share = calibration_share
+        self.unlabelled = unlabelled
+        self.anomaly_label = anomaly_label
+        self.device = device
+        self.random_state = random_state
+        self.verbose = verbose
+        self.checkpoint = checkpoint
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        """Show shared parameters in the signature and in the docstring."""
+        super().__init_subclass__(**options)
+        if own := cls.__dict__.get("__init__"):
+            own.__signature__ = signature_of(own, BaseDetector.__init__)
+        if cls.__dict__.get("__doc__"):
+            cls.__doc__ = described(str(cls.__doc__))
 
     # What a detector adds
 
     method: ClassVar[str]
 
-    @abstractmethod
     def _check_parameters(self) -> None:
         """Refuse parameters of its own that cannot be used."""
 
-    @abstractmethod
-    def _validation_share(self) -> float:
-        """The share of the training rows that early stopping watches; 0 where none does."""
+    def _watches(self) -> bool:
+        """Whether a training run looks at held-out rows to know when to stop."""
+        return False
 
-    @abstractmethod
     def _default_encoder(self) -> TableEncoder:
         """The encoder for tables where the user gives none."""
+        return TableEncoder(scaling="minmax")
 
     @abstractmethod
     def _build_scorer(self, shape: tuple[int, ...], weights: Mapping[str, NDArray[Any]]) -> Scorer:
@@ -156,12 +155,12 @@ class BaseDetector(Calibrated, ClassifierMixin, Parameters, ABC):  # type: ignor
         n_rows = row_count(X)
         if n_rows < 2 or issparse(X):
             encoder.fit(X)  # which refuses it, and says why
-        X = _indexable(X) if images else read_frame(X)
+        X = indexable(X) if images else read_frame(X)
         labels = read_labels(y, rows=n_rows, anomaly_label=self.anomaly_label)
         normal, known = taken_as_normal(labels, self.unlabelled), np.flatnonzero(labels.anomalous)
         calibration = calibration_rows(labels, normal, self.calibration_share, seed=self.seed_, owner=self)
         free = np.setdiff1d(normal, calibration, assume_unique=True)
-        roles = held_out(free, known, self._validation_share(), seed=self.seed_, purpose="fit")
+        roles = held_out(free, known, self._held_share(), seed=self.seed_, purpose="fit")
         self.encoder_: Encoder = _fitted(encoder, X, roles.training)
         rows = self.encoder_.store(X, self._device())
         self._set_input_names()
@@ -207,7 +206,7 @@ class BaseDetector(Calibrated, ClassifierMixin, Parameters, ABC):  # type: ignor
         normal, known = taken_as_normal(labels, self.unlabelled), np.flatnonzero(labels.anomalous)
         still_normal, free = refit_rows(labels, normal, _keys(rows), row_keys(self._calibration_matrix))
         self._calibration_matrix = self._calibration_matrix[still_normal]
-        roles = held_out(free, known, self._validation_share(), seed=self.seed_, purpose="refit")
+        roles = held_out(free, known, self._held_share(), seed=self.seed_, purpose="refit")
         self._count(rows, labels)
         place(self._scorer, self._device())
         data = self._training_data(rows, labels, roles)
@@ -265,53 +264,6 @@ class BaseDetector(Calibrated, ClassifierMixin, Parameters, ABC):  # type: ignor
         load_weights(detector._scorer, state.weights)
         return detector
 
-    # Scoring
-
-    def logits(self, X: Any) -> Scores:
-        """The score of each row before the threshold is taken off (N,): high is anomalous, whatever the alarm rate.
-
-        A row's logit depends on that row alone: bit for bit the same in any batch and among any neighbours.
-        """
-        check_is_fitted(self)
-        n_rows, X = row_count(X), _indexable(X)
-        if n_rows <= ENCODED_AT_ONCE:
-            return self._finite_logits(self.encoder_.store(X, self._device()))
-        starts = range(0, n_rows, ENCODED_AT_ONCE)
-        return np.concatenate(
-            [self._part_logits(X, start, min(start + ENCODED_AT_ONCE, n_rows)) for start in starts]
-        )
-
-    def column_deviations(self, X: Any) -> Scores:
-        """How unusual each input column of each row is (N, columns), beside held-out normal rows: high is odd.
-
-        Columns are named by `input_names_`. It describes the row; it does not take the score apart.
-        """
-        check_is_fitted(self)
-        return self._profile().deviations(self.encoder_.transform(X))
-
-    def reconstructions(self, X: Any) -> Matrix:
-        """What the target network makes of rows, (N, F) or (N, C, H, W), beside what `encoder_.transform` gives.
-
-        Raises
-        ------
-        InputError
-            The target is no autoencoder.
-        """
-        check_is_fitted(self)
-
-        def reconstruct(block: Tensor) -> Tensor:
-            made = self._scorer.reconstructed(block)
-            if made is None:
-                raise InputError("the target network is no autoencoder", code="no_reconstruction")
-            return made
-
-        return by_block(self._scorer, reconstruct, self.encoder_.store(X, self._device()))
-
-    @property
-    def input_names_(self) -> list[str]:
-        """The input columns of `column_deviations`, in order."""
-        return self._profile().names
-
     # How it is done
 
     def _default_of(self, name: str) -> Any:
@@ -326,6 +278,9 @@ class BaseDetector(Calibrated, ClassifierMixin, Parameters, ABC):  # type: ignor
         check_random_state(self, self.random_state)
         self._device()
 
+    def _held_share(self) -> float:
+        return VALIDATION_SHARE if self._watches() else 0.0
+
     def _set_input_names(self) -> None:
         """What scikit-learn wants to know of a fitted estimator's input."""
         encoder = self.encoder_
@@ -336,11 +291,6 @@ class BaseDetector(Calibrated, ClassifierMixin, Parameters, ABC):  # type: ignor
             self.n_features_in_ = encoder.n_features_in_
             if hasattr(encoder, "feature_names_in_"):
                 self.feature_names_in_ = encoder.feature_names_in_
-
-    def _profile(self) -> NormalProfile:
-        if isinstance(self.encoder_, ImageScaler):
-            raise InputError("images have no columns to compare", code="wrong_kind_of_data")
-        return NormalProfile(self._calibration_matrix, self.encoder_.source_columns_)
 
     def _identity(self, data: TrainingData, target: TargetNetwork) -> Identity:
         """What this training depends on."""
@@ -355,9 +305,6 @@ class BaseDetector(Calibrated, ClassifierMixin, Parameters, ABC):  # type: ignor
         anomalous = labels.anomalous
         numbers = [part[kind[part]] for part in roles for kind in (~anomalous, anomalous)]
         return TrainingData(rows, *map(torch.from_numpy, (*numbers, labels.unlabelled)))
-
-    def _device(self) -> torch.device:
-        return chosen_device(self.device, parameter=f"The 'device' parameter of {type(self).__name__}")
 
     def _count(self, rows: RowStore, labels: Labels) -> None:
         """Count the labels, and warn of rows that teach nothing or the opposite."""
@@ -384,25 +331,8 @@ class BaseDetector(Calibrated, ClassifierMixin, Parameters, ABC):  # type: ignor
         self.calibration_scores_ = scores
         self._set_threshold()
 
-    def _part_logits(self, X: Any, start: int, stop: int) -> Scores:
-        with rows_counted_from(start, of="X"):
-            return self._finite_logits(self.encoder_.store(take(X, slice(start, stop)), self._device()))
-
     def _calibration_rows(self) -> RowStore:
         return TensorRows(torch.from_numpy(self._calibration_matrix).to(self._device()))
-
-    def _stored_logits(self, rows: RowStore) -> Scores:
-        """Encoded rows (N, ...) to logits (N,)."""
-        return by_block(self._scorer, self._scorer, rows).astype(np.float64)
-
-    def _finite_logits(self, rows: RowStore) -> Scores:
-        logits = self._stored_logits(rows)
-        if not np.isfinite(logits).all():
-            raise ModelFileError(
-                "the model gives no finite score: the weights in its file are damaged or hostile; take another "
-                "file, or fit it anew"
-            )
-        return logits
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -4,8 +4,7 @@ import copy
 import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from os import PathLike
-from typing import Any, ClassVar, Literal, Self, cast
+from typing import Any, ClassVar, Self, Unpack, cast
 
 import numpy as np
 import torch
@@ -17,37 +16,32 @@ from alarmnet._random import torch_generator
 from alarmnet._validation import check_choice, check_real, check_type
 from alarmnet.alarm_specs import DEFAULT_ALARMS, AlarmSpec, check_alarms
 from alarmnet.alarms import ConvAlarm
-from alarmnet.detectors.alarm_training import AlarmTraining, speaks_above
+from alarmnet.detectors.alarm_training import AlarmTraining
 from alarmnet.detectors.base import BaseDetector
 from alarmnet.detectors.conv_a3_scorer import (
     ALARMED,
     SCORES,
     ConvA3Scorer,
     ErrorScale,
+    InputAlarms,
     ReadHalf,
     ScoreKind,
     read_maps,
 )
-from alarmnet.detectors.data import MEASURED_BY, TrainingData
-from alarmnet.detectors.input_alarms import InputAlarms
-from alarmnet.detectors.joint_loss import JointLoss, JointWeights
-from alarmnet.detectors.lesson import Lesson
+from alarmnet.detectors.data import TrainingData
+from alarmnet.detectors.joint_loss import JointLoss
+from alarmnet.detectors.lesson import AnomalyWeights, Lesson
+from alarmnet.detectors.shared import SharedParameters
+from alarmnet.formats import stored_alarms
 from alarmnet.generators import GaussianNoise, Generator, as_generator
 from alarmnet.layers import materialise
+from alarmnet.piecewise import PiecewiseLinearEncoding
 from alarmnet.preprocessing import TableEncoder
 from alarmnet.row_store import RowStore
 from alarmnet.targets import StridedAutoencoder, TargetNetwork
 from alarmnet.targets.e2e import StridedAutoencoderNetwork
-from alarmnet.training import (
-    ProgressFunction,
-    Schedule,
-    TrainingContext,
-    check_schedule,
-    chosen_schedule,
-    train,
-)
+from alarmnet.training import Schedule, TrainingContext, check_schedule, chosen_schedule, train
 
-VALIDATION_SHARE = 0.1
 SCALED_BY = 5_000
 """Normal training rows whose errors say what a usual error is."""
 
@@ -83,11 +77,6 @@ class ConvA3Detector(BaseDetector):
     Kozlowski et al., "End-to-end Convolutional Activation Anomaly Analysis" (2024), section 3. The defaults are
     chosen by validation (docs/defaults.md); `as_published` has the paper's settings.
 
-    Scores: higher is more anomalous in `decision_function` (above 0: alarm), `predict_proba`, `anomaly_score`;
-    *lower* is in `p_value`.
-
-    Any number of threads may read a fitted detector at once; `fit`, `refit_alarm` and `set_params` want it alone.
-
     Parameters
     ----------
     target
@@ -111,7 +100,7 @@ class ConvA3Detector(BaseDetector):
         all rows. None: 1 where no anomaly is known, else 0.
     known_weight
         The weight of the known anomalies' mean loss beside the normal rows', however few they are. None: each
-        row counts the same, as in the paper.
+        row counts the same, as in the paper. Beside a number the loss of unlabelled rows is bounded.
     input_alarms
         Whether, on tables with known anomalies, the alarms that `A3Detector` has on inputs learn beside, on the
         encoded columns and their pieces, as long and with as much blending as there; all alarms' odds are added,
@@ -122,50 +111,6 @@ class ConvA3Detector(BaseDetector):
         activations.
     schedule
         How long and how fast target and alarm train. None: by the number of rows.
-    encoder
-        A `TableEncoder` with settings of your own; it is copied, then learns on training rows only.
-    alarm_rate
-        The share of normal rows that may raise an alarm, in (0, 1). `set_alarm_rate` changes it later.
-    calibration_share
-        The share of normal rows (at most 10,000) that set the threshold and serve nothing else. They are drawn
-        from rows labelled normal; from unlabelled rows only where no row is.
-    unlabelled
-        `"normal"` trains on unlabelled rows as normal ones, `"ignore"` leaves them out. Where `known_weight` is a
-        number, and for alarms on inputs, their loss is bounded, since some may be anomalies; label rows normal
-        that you know to be.
-    anomaly_label
-        The label of anomalies in `y`, where it is not 1 or True.
-    device
-        `"auto"` (a GPU where there is one), or PyTorch's name for a device.
-    random_state
-        Same seed, machine, versions and thread count: the same model, bit for bit (on the CPU). None draws a
-        fresh seed; `seed_` has it.
-    verbose
-        True shows progress bars; a function is called with each `Progress`.
-    checkpoint
-        A folder in which `fit` keeps its training as it goes. Interrupted, the same `fit` with the same folder goes
-        on from there to the same model, bit for bit; `save` then removes what is in it.
-
-    Attributes
-    ----------
-    classes_
-        What you call normal and anomaly, in this order.
-    threshold_
-        The logit above which a row raises an alarm.
-    alarm_rate_, alarm_rate_held_
-        The rate asked for, and the rate that the calibration rows hold.
-    calibration_scores_
-        Logits of the calibration rows, ascending.
-    calibration_is_labelled_
-        False where they had to be unlabelled rows: the rate then assumes that these are clean.
-    decision_scores_, labels_
-        Logits of the rows given to `fit`, and 1 where they exceed the threshold. Not kept in files.
-    label_counts_
-        Rows by label, and how many rows equal a known anomaly but are not labelled so.
-    history_
-        The losses of the training.
-    encoder_, seed_, n_features_in_, feature_names_in_
-        The learned encoder, the seed, and the input as scikit-learn describes it.
 
     Examples
     --------
@@ -196,16 +141,9 @@ class ConvA3Detector(BaseDetector):
         input_alarms: bool | Sequence[AlarmSpec] = True,
         blend: float = 0.0,
         schedule: Schedule | None = None,
-        encoder: TableEncoder | None = None,
-        alarm_rate: float = 0.01,
-        calibration_share: float = 0.2,
-        unlabelled: Literal["normal", "ignore"] = "normal",
-        anomaly_label: object = None,
-        device: str = "auto",
-        random_state: int | np.random.RandomState | np.random.Generator | None = None,
-        verbose: bool | ProgressFunction = False,
-        checkpoint: str | PathLike[str] | None = None,
+        **shared: Unpack[SharedParameters],
     ) -> None:
+        super().__init__(**shared)
         self.target = target
         self.alarm = alarm
         self.reads = reads
@@ -217,15 +155,6 @@ class ConvA3Detector(BaseDetector):
         self.input_alarms = input_alarms
         self.blend = blend
         self.schedule = schedule
-        self.encoder = encoder
-        self.alarm_rate = alarm_rate
-        self.calibration_share = calibration_share
-        self.unlabelled = unlabelled
-        self.anomaly_label = anomaly_label
-        self.device = device
-        self.random_state = random_state
-        self.verbose = verbose
-        self.checkpoint = checkpoint
 
     @classmethod
     def as_published(cls, *, alarm_weight: float = 1.0, **parameters: Any) -> Self:
@@ -290,8 +219,8 @@ class ConvA3Detector(BaseDetector):
         if self.known_weight is not None:
             check_real(self, "known_weight", self.known_weight, 0)
 
-    def _validation_share(self) -> float:
-        return VALIDATION_SHARE if self._schedule(1, (1,)).patience else 0.0
+    def _watches(self) -> bool:
+        return bool(self._schedule(1, (1,)).patience)
 
     def _default_encoder(self) -> TableEncoder:
         return TableEncoder(scaling="quantile-normal")
@@ -301,7 +230,11 @@ class ConvA3Detector(BaseDetector):
         if f"{INPUTS}pieces.columns" in weights:
             if len(shape) != 1:
                 raise ValueError("there are alarms on inputs, and the rows are images")
-            inputs = InputAlarms.stored(weights, INPUTS, shape[0])
+            pieces = PiecewiseLinearEncoding.stored(weights, f"{INPUTS}pieces.", shape[0])
+            alarms = stored_alarms(weights, f"{INPUTS}alarms.", shape=None)
+            if any(end - start != shape[0] + len(pieces) for start, end in alarms.spans):
+                raise ValueError("the alarms on inputs read other inputs")
+            inputs = InputAlarms(pieces, alarms)
         return self._scorer_of(self._target_for(shape), shape, inputs)
 
     def _build_target(self, data: TrainingData) -> StridedAutoencoderNetwork:
@@ -353,13 +286,12 @@ class ConvA3Detector(BaseDetector):
         if not (self.input_alarms and len(data.rows.shape) == 1 and len(data.known)):
             return scorer
         training = AlarmTraining(data=data, seed=self.seed_, context=context, known_weight=self.known_weight)
-        inputs = InputAlarms.trained(training, self._input_specs(), self.history_)
-        usual = data.usual(MEASURED_BY)
-        for scored_by, above in zip(ALARMED, inputs.above, strict=True):
-            with torch.no_grad():
-                logits = [scorer.own_logits(block, scored_by) for block in data.rows.blocks(usual)]
-            above.fill_(speaks_above(torch.cat(logits)))
-        scorer.inputs = inputs
+        pieces = data.pieces().to(data.rows.device)
+        scorer.inputs = InputAlarms(
+            pieces, training.mixture(self._input_specs(), lambda _: pieces, self.history_)
+        ).eval()
+        for scored_by, above in zip(ALARMED, scorer.inputs.above, strict=True):
+            above.fill_(training.speaks_above(partial(scorer.own_logits, scored_by=scored_by)))
         return scorer
 
     def _train(
@@ -376,8 +308,7 @@ class ConvA3Detector(BaseDetector):
         generated_weight = self._generated_weight(data)
         materialise(scorer.alarm, torch_generator(seed, "alarm weights"))
         network.to(device)
-        weighted = self.known_weight is not None
-        shown = len(data.normal) + (0 if weighted else len(data.known))
+        shown = len(data.normal) + (len(data.known) if self.known_weight is None else 0)
         schedule = self._schedule(shown, data.rows.shape)
         generator = as_generator(self.generator or self._default_generator(data.rows))
         lesson = Lesson(
@@ -387,14 +318,13 @@ class ConvA3Detector(BaseDetector):
             read=data.rows.take,
             known_at_once=schedule.batch_size,
             blend=self.blend,
-            weighted=weighted,
+            weights=AnomalyWeights(self.known_weight, generated_weight),
             generator=generator if generated_weight else None,
             seed=seed,
             context=context,
         )
-        weights = JointWeights(alarm=alarm_weight, known=self.known_weight, generated=generated_weight)
         read = partial(read_maps, scorer.target, reads=scorer.reads)
-        loss = JointLoss(read, scorer.alarm, data, lesson, weights)
+        loss = JointLoss(read, scorer.alarm, data, lesson, alarm_weight=alarm_weight)
         self.history_[name] = train(
             network,
             loss,

@@ -6,10 +6,10 @@ import torch
 from torch import Tensor, nn
 
 from alarmnet.activations import stacked
-from alarmnet.alarms import ConvAlarmNetwork
-from alarmnet.detectors.input_alarms import InputAlarms
+from alarmnet.alarms import AlarmMixture, ConvAlarmNetwork
 from alarmnet.detectors.scorer import Scorer
 from alarmnet.layouts import FirstRows
+from alarmnet.piecewise import PiecewiseLinearEncoding
 from alarmnet.targets.e2e import StridedAutoencoderNetwork
 
 ReadHalf = Literal["encoder", "both"]
@@ -49,6 +49,28 @@ class ErrorScale(nn.Module):
         return errors.clamp(min=1e-12).log()
 
 
+class InputAlarms(nn.Module):
+    """A mixture of alarms on a table's columns and their pieces, which a detector's own alarm joins.
+
+    `above` (2,) are the own alarm's logits above which it gives better than even odds, one for each of `ALARMED`.
+
+    Shapes
+    ------
+    Input: rows (B, F), and the own alarm's logits (B,). Output: (B,), higher is more anomalous.
+    """
+
+    above: Tensor
+
+    def __init__(self, pieces: PiecewiseLinearEncoding, alarms: AlarmMixture) -> None:
+        super().__init__()
+        self.pieces, self.alarms = pieces, alarms
+        self.register_buffer("above", torch.zeros(len(ALARMED)))
+
+    def forward(self, batch: Tensor, own: Tensor, scored_by: ScoreKind) -> Tensor:
+        """Score a batch."""
+        return self.alarms.logits(self.pieces(batch), own - self.above[ALARMED.index(scored_by)])
+
+
 class ConvA3Scorer(Scorer):
     """A convolutional target, its alarm, and what else has a part in the score (E2E-ConvA3, section 3).
 
@@ -82,8 +104,7 @@ class ConvA3Scorer(Scorer):
         logits = self.own_logits(batch, self.scored_by)
         if self.inputs is None or self.scored_by not in ALARMED:
             return logits
-        above = self.inputs.above[ALARMED.index(self.scored_by)]
-        return self.inputs(batch, logits - above)  # type: ignore[no-any-return]
+        return self.inputs(batch, logits, self.scored_by)  # type: ignore[no-any-return]
 
     def own_logits(self, batch: Tensor, scored_by: ScoreKind) -> Tensor:
         """Without the alarms on inputs."""

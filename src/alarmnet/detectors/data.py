@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from alarmnet.errors import InputError
+from alarmnet.piecewise import PiecewiseLinearEncoding
 from alarmnet.row_store import RowStore
 from alarmnet.targets import TargetNetwork
 
@@ -28,6 +29,10 @@ class TrainingData:
     def usual(self, most: int) -> Tensor:
         """So many of the normal rows' numbers at most, evenly spaced: enough to say what is usual."""
         return self.normal[:: math.ceil(len(self.normal) / most)]
+
+    def pieces(self) -> PiecewiseLinearEncoding:
+        """The pieces of the columns' distributions among usual rows."""
+        return PiecewiseLinearEncoding.learned_from(self.rows.take(self.usual(MEASURED_BY)))
 
     def errors_of(self, target: TargetNetwork, numbers: Tensor) -> Tensor:
         """What the target's training lowers, of the rows of these numbers (N,), a block at a time."""

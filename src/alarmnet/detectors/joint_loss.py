@@ -1,12 +1,10 @@
 """What E2E-ConvA3 lowers: reconstruction errors and the alarm's errors, together or the alarm's alone."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
-from alarmnet.alarms import alarm_loss
 from alarmnet.blocks import block_size
 from alarmnet.detectors.data import TrainingData
 from alarmnet.detectors.lesson import Lesson
@@ -18,15 +16,6 @@ Read = Callable[..., tuple[Tensor, Tensor]]
 """Rows (B, ...) to the maps that the alarm reads of them, and the errors of the first `reconstructed` rows."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class JointWeights:
-    """What the parts of the loss count; `alarm` None: the target stays as it is, and the alarm's part is all."""
-
-    alarm: float | None
-    known: float | None
-    generated: float
-
-
 class JointLoss:
     """The loss of E2E-ConvA3 (section 3.3): called with a batch's places (B,), a scalar.
 
@@ -36,17 +25,24 @@ class JointLoss:
         The two networks: what the alarm reads, and the alarm.
     data, lesson
         The rows, and the batches of them.
-    weights
-        Of the parts.
+    alarm_weight
+        The paper's gamma; None: the target stays as it is, and the alarm's part is all.
     """
 
     def __init__(
-        self, read: Read, alarm: nn.Module, data: TrainingData, lesson: Lesson, weights: JointWeights
+        self,
+        read: Read,
+        alarm: nn.Module,
+        data: TrainingData,
+        lesson: Lesson,
+        *,
+        alarm_weight: float | None,
     ) -> None:
         self._read, self._alarm, self._data = read, alarm, data
-        self._lesson, self._weights = lesson, weights
+        self._lesson, self._alarm_weight = lesson, alarm_weight
+        self._weighted = lesson.weights.known is not None
         normal, known = data.validation_normal, data.validation_known
-        self.watched = normal if weights.known is not None else torch.cat([normal, known])
+        self.watched = normal if self._weighted else torch.cat([normal, known])
         self._labels = (torch.arange(len(self.watched)) >= len(normal)).to(data.rows.device, torch.float32)
         self._held = data.rows.take(self.watched)
         self._others = (self._held_known(), lesson.counterexamples(self._held))
@@ -59,14 +55,14 @@ class JointLoss:
         generated = self._lesson.counterexamples(read[: len(rows)])
         if len(generated):
             read = torch.cat([read, generated])
-        lowers_errors = self._weights.alarm is not None
+        lowers_errors = self._alarm_weight is not None
         maps, errors = self._read(read, reconstructed=len(rows) * lowers_errors)
         sizes = [len(rows), beside - len(rows), len(read) - beside]
         return self._loss(rows, errors, labels, self._alarm(maps).split(sizes))
 
     def held_out(self) -> Tensor:
         """The loss on the rows that are watched."""
-        real, errors = self._blocks(self._held, reconstructed=self._weights.alarm is not None)
+        real, errors = self._blocks(self._held, reconstructed=self._alarm_weight is not None)
         others, _ = self._blocks(torch.cat(self._others), reconstructed=False)
         parts = (real, *torch.split(others, [len(rows) for rows in self._others]))
         return self._loss(self.watched, errors, self._labels, parts)
@@ -76,7 +72,7 @@ class JointLoss:
         data = self._data
         known = data.validation_known if len(data.validation_known) else data.known
         few_images = len(data.rows.shape) > 1 and len(known) < FEWEST_WATCHED
-        return data.rows.take(known[:0] if few_images or self._weights.known is None else known)
+        return data.rows.take(known[:0] if few_images or not self._weighted else known)
 
     def _blocks(self, rows: Tensor, *, reconstructed: bool) -> tuple[Tensor, Tensor]:
         """The alarm's logits, and errors where they are wanted, a block at a time."""
@@ -85,18 +81,7 @@ class JointLoss:
         return torch.cat([self._alarm(maps) for maps, _ in read]), torch.cat([errors for _, errors in read])
 
     def _loss(self, rows: Tensor, errors: Tensor, labels: Tensor, logits: tuple[Tensor, ...]) -> Tensor:
-        weights = self._weights
-        real, known, generated = logits
-        doubted = self._data.unlabelled[rows].to(real.device) if weights.known is not None else None
-        alarm = alarm_loss(
-            real,
-            labels,
-            known,
-            generated,
-            known_weight=weights.known or 1.0,
-            generated_weight=weights.generated,
-            doubted=doubted,
-        )
-        if weights.alarm is None:
+        alarm = self._lesson.loss(logits, labels, doubted=rows if self._weighted else None)
+        if self._alarm_weight is None:
             return alarm
-        return (errors * (1 - labels)).mean() + weights.alarm * alarm
+        return (errors * (1 - labels)).mean() + self._alarm_weight * alarm

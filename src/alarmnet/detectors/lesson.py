@@ -1,15 +1,28 @@
 """The batches that an alarm learns from: rows, known anomalies beside them, and counterexamples."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from alarmnet._random import torch_generator
+from alarmnet.alarms import alarm_loss
 from alarmnet.detectors.data import TrainingData
 from alarmnet.detectors.known import KnownAnomalies
 from alarmnet.generators import Generator
 from alarmnet.training import TrainingContext
+
+
+@dataclass(frozen=True)
+class AnomalyWeights:
+    """What the mean losses of known and of generated anomalies count beside the rows'.
+
+    `known` None: known anomalies are rows among the others.
+    """
+
+    known: float | None
+    generated: float
 
 
 class Lesson:
@@ -25,9 +38,8 @@ class Lesson:
         Numbers of rows to what the alarm, or what comes before it, reads of them.
     known_at_once, blend
         Known anomalies a step, and how far each is blended with a normal row.
-    weighted
-        Whether known anomalies have a weight of their own, and so come beside the rows of each batch; else they are
-        rows among the others.
+    weights
+        Known anomalies with a weight come beside the rows of each batch.
     generator
         Makes the counterexamples; None: there are none.
     seed, context
@@ -43,12 +55,14 @@ class Lesson:
         read: Callable[[Tensor], Tensor],
         known_at_once: int,
         blend: float,
-        weighted: bool,
+        weights: AnomalyWeights,
         generator: Generator | None,
         seed: int,
         context: TrainingContext,
     ) -> None:
         self.device = data.rows.device
+        self._unlabelled, self.weights = data.unlabelled, weights
+        weighted = weights.known is not None
         self._sample = generator and generator.sampler(data.rows.only(normal), seed=seed, context=context)
         self._generated = torch_generator(seed, "generated anomalies", self.device)
         self._numbers = normal if weighted else torch.cat([normal, known])
@@ -67,3 +81,20 @@ class Lesson:
     def counterexamples(self, rows: Tensor) -> Tensor:
         """Draw as many counterexamples as there are rows (B, ...), or none."""
         return self._sample(rows, self._generated) if self._sample and len(rows) else rows[:0]
+
+    def loss(self, logits: tuple[Tensor, ...], labels: Tensor, *, doubted: Tensor | None = None) -> Tensor:
+        """What the alarm lowers.
+
+        `logits` are those of a batch's rows, known anomalies and counterexamples, `labels` (B,) the rows'.
+        `doubted` are the rows' numbers (B,) where the loss of those that nobody has labelled is bounded.
+        """
+        real, known, generated = logits
+        return alarm_loss(
+            real,
+            labels,
+            known,
+            generated,
+            known_weight=self.weights.known or 1.0,
+            generated_weight=self.weights.generated,
+            doubted=None if doubted is None else self._unlabelled[doubted].to(real.device),
+        )

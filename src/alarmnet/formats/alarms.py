@@ -21,7 +21,7 @@ class MeanAlarms(AlarmMixture):
         for name in ("shares", "starts", "bounded"):
             self.register_buffer(name, nothing, persistent=False)
 
-    def logits(self, features: Tensor) -> Tensor:
+    def together(self, features: Tensor) -> Tensor:
         """The logit of the mean score (B,)."""
         each: Tensor = self(features)
         yes, no = functional.logsigmoid(each), functional.logsigmoid(-each)

@@ -1,0 +1,111 @@
+"""Rows of any kind to logits: encoded in parts, run through the scorer in blocks."""
+
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import torch
+from sklearn.utils.validation import check_is_fitted
+from torch import Tensor
+
+from alarmnet._devices import chosen_device
+from alarmnet._frames import Frame, as_array, row_count
+from alarmnet._rows import take
+from alarmnet.detectors.calibration import Calibrated
+from alarmnet.detectors.scorer import Scorer, by_block
+from alarmnet.detectors.state import Encoder, Matrix
+from alarmnet.deviations import NormalProfile
+from alarmnet.errors import InputError, ModelFileError, rows_counted_from
+from alarmnet.preprocessing import ImageScaler
+from alarmnet.row_store import RowStore
+from alarmnet.thresholds import Scores
+
+ENCODED_AT_ONCE = 16_384
+"""Rows encoded at once while scoring: bounds the memory a large table takes."""
+
+
+def indexable(X: Any) -> Any:
+    """Something to take rows from; a tensor on a device comes to the host once."""
+    if isinstance(X, pa.RecordBatch):
+        return pa.Table.from_batches([X])
+    rows_can_be_taken = isinstance(X, Frame) or (hasattr(X, "__getitem__") and not hasattr(X, "detach"))
+    return X if rows_can_be_taken else as_array(X)
+
+
+class Scoring(Calibrated):
+    """What a detector says of rows, once it has a scorer, an encoder and encoded rows that calibrate."""
+
+    device: str
+    encoder_: Encoder
+    _scorer: Scorer
+    _calibration_matrix: Matrix
+
+    def logits(self, X: Any) -> Scores:
+        """The score of each row before the threshold is taken off (N,): high is anomalous, whatever the alarm rate.
+
+        A row's logit depends on that row alone: bit for bit the same in any batch and among any neighbours.
+        """
+        check_is_fitted(self)
+        n_rows, X = row_count(X), indexable(X)
+        if n_rows <= ENCODED_AT_ONCE:
+            return self._finite_logits(self.encoder_.store(X, self._device()))
+        starts = range(0, n_rows, ENCODED_AT_ONCE)
+        return np.concatenate(
+            [self._part_logits(X, start, min(start + ENCODED_AT_ONCE, n_rows)) for start in starts]
+        )
+
+    def column_deviations(self, X: Any) -> Scores:
+        """How unusual each input column of each row is (N, columns), beside held-out normal rows: high is odd.
+
+        Columns are named by `input_names_`. It describes the row; it does not take the score apart.
+        """
+        check_is_fitted(self)
+        return self._profile().deviations(self.encoder_.transform(X))
+
+    def reconstructions(self, X: Any) -> Matrix:
+        """What the target network makes of rows, (N, F) or (N, C, H, W), beside what `encoder_.transform` gives.
+
+        Raises
+        ------
+        InputError
+            The target is no autoencoder.
+        """
+        check_is_fitted(self)
+
+        def reconstruct(block: Tensor) -> Tensor:
+            made = self._scorer.reconstructed(block)
+            if made is None:
+                raise InputError("the target network is no autoencoder", code="no_reconstruction")
+            return made
+
+        return by_block(self._scorer, reconstruct, self.encoder_.store(X, self._device()))
+
+    @property
+    def input_names_(self) -> list[str]:
+        """The input columns of `column_deviations`, in order."""
+        return self._profile().names
+
+    def _profile(self) -> NormalProfile:
+        if isinstance(self.encoder_, ImageScaler):
+            raise InputError("images have no columns to compare", code="wrong_kind_of_data")
+        return NormalProfile(self._calibration_matrix, self.encoder_.source_columns_)
+
+    def _device(self) -> torch.device:
+        return chosen_device(self.device, parameter=f"The 'device' parameter of {type(self).__name__}")
+
+    def _part_logits(self, X: Any, start: int, stop: int) -> Scores:
+        with rows_counted_from(start, of="X"):
+            return self._finite_logits(self.encoder_.store(take(X, slice(start, stop)), self._device()))
+
+    def _stored_logits(self, rows: RowStore) -> Scores:
+        """Encoded rows (N, ...) to logits (N,)."""
+        return by_block(self._scorer, self._scorer, rows).astype(np.float64)
+
+    def _finite_logits(self, rows: RowStore) -> Scores:
+        logits = self._stored_logits(rows)
+        if not np.isfinite(logits).all():
+            raise ModelFileError(
+                "the model gives no finite score: the weights in its file are damaged or hostile; take another "
+                "file, or fit it anew"
+            )
+        return logits

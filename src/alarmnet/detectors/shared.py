@@ -1,0 +1,100 @@
+"""Parameters and attributes that every detector has: described once, and shown in each detector's help."""
+
+import inspect
+from collections.abc import Callable
+from os import PathLike
+from typing import Any, Literal, TypedDict
+
+import numpy as np
+
+from alarmnet.preprocessing import TableEncoder
+from alarmnet.training import ProgressFunction
+
+
+class SharedParameters(TypedDict, total=False):
+    """What `BaseDetector` takes: a detector passes it on, `super().__init__(**shared)`."""
+
+    encoder: TableEncoder | None
+    alarm_rate: float
+    calibration_share: float
+    unlabelled: Literal["normal", "ignore"]
+    anomaly_label: object
+    device: str
+    random_state: int | np.random.RandomState | np.random.Generator | None
+    verbose: bool | ProgressFunction
+    checkpoint: str | PathLike[str] | None
+
+
+CONTRACT = """\
+Scores: higher is more anomalous in `decision_function` (above 0: alarm), `predict_proba`, `anomaly_score`;
+*lower* is in `p_value`.
+
+Any number of threads may read a fitted detector at once; `fit`, `refit_alarm` and `set_params` want it alone."""
+
+PARAMETERS = """\
+encoder
+    A `TableEncoder` with settings of your own; it is copied, then learns on training rows only.
+alarm_rate
+    The share of normal rows that may raise an alarm, in (0, 1). `set_alarm_rate` changes it later.
+calibration_share
+    The share of normal rows (at most 10,000) that set the threshold and serve nothing else. They are drawn
+    from rows labelled normal; from unlabelled rows only where no row is.
+unlabelled
+    `"normal"` trains on unlabelled rows as normal ones, `"ignore"` leaves them out. Some of them may be
+    anomalies, so most alarms bound their loss: label rows normal that you know to be.
+anomaly_label
+    The label of anomalies in `y`, where it is not 1 or True.
+device
+    `"auto"` (a GPU where there is one), or PyTorch's name for a device.
+random_state
+    Same seed, machine, versions and thread count: the same model, bit for bit (on the CPU). None draws a
+    fresh seed; `seed_` has it.
+verbose
+    True shows progress bars; a function is called with each `Progress`.
+checkpoint
+    A folder in which `fit` keeps its training as it goes. Interrupted, the same `fit` with the same folder goes
+    on from there to the same model, bit for bit; `save` then removes what is in it."""
+
+ATTRIBUTES = """\
+classes_
+    What you call normal and anomaly, in this order.
+threshold_
+    The logit above which a row raises an alarm.
+alarm_rate_, alarm_rate_held_
+    The rate asked for, and the rate that the calibration rows hold.
+calibration_scores_
+    Logits of the calibration rows, ascending.
+calibration_is_labelled_
+    False where they had to be unlabelled rows: the rate then assumes that these are clean.
+decision_scores_, labels_
+    Logits of the rows given to `fit`, and 1 where they exceed the threshold. Not kept in files.
+label_counts_
+    Rows by label, and how many rows equal a known anomaly but are not labelled so.
+history_
+    The losses of each training run; those of a target on training rows may be estimated.
+encoder_, seed_, n_features_in_, feature_names_in_
+    The learned encoder, the seed, and the input as scikit-learn describes it."""
+
+
+def described(own: str) -> str:
+    """A detector's docstring, with what every detector has behind what is its own."""
+    head, _, rest = inspect.cleandoc(own).partition("\n\nParameters\n----------\n")
+    parameters, examples, example = rest.partition("\n\nExamples\n--------\n")
+    listed = f"{parameters}\n{PARAMETERS}".lstrip()
+    return (
+        f"{head}\n\n{CONTRACT}\n\nParameters\n----------\n{listed}\n\nAttributes\n----------\n{ATTRIBUTES}"
+        f"{examples}{example}\n"
+    )
+
+
+def signature_of(own: Callable[..., Any], shared: Callable[..., Any]) -> inspect.Signature:
+    """The signature of a constructor that passes `**shared` on to another, with all parameters by name.
+
+    scikit-learn takes an estimator's parameters from there.
+    """
+    *first, rest = inspect.signature(own).parameters.values()
+    if rest.kind is not rest.VAR_KEYWORD:
+        return inspect.signature(own)
+    taken = inspect.signature(shared).parameters
+    others = [taken[name] for name in SharedParameters.__annotations__ if name not in {p.name for p in first}]
+    return inspect.Signature([*first, *others], return_annotation=None)
