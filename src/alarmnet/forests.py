@@ -6,7 +6,7 @@ from typing import Any, Self
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from sklearn.tree import ExtraTreeClassifier
+from sklearn.tree import DecisionTreeClassifier, ExtraTreeClassifier
 from torch import Tensor, nn
 
 Matrix = NDArray[np.float32]
@@ -16,6 +16,15 @@ DEEPEST = 64
 
 AT_ONCE = 2**15
 """Places in trees that are held at once while scoring, so that these stay in the processor's cache."""
+
+Kind = tuple[type[DecisionTreeClassifier], str | float]
+"""Of trees, and how many of a row's numbers it considers for a cut."""
+
+AT_RANDOM: Kind = (ExtraTreeClassifier, "sqrt")
+"""Cuts at random: extremely randomised trees (Geurts, Ernst, Wehenkel, 2006), whose mean is smooth."""
+
+WHERE_IT_TELLS: Kind = (DecisionTreeClassifier, 0.7)
+"""Cuts where it tells most, and so finds edges."""
 
 SUREST = 1e-3
 """How near a vote comes to 0 or 1: even where all trees agree, their number is finite."""
@@ -40,7 +49,7 @@ class Forest(nn.Module):
     Examples
     --------
     >>> rows = np.linspace(0, 1, 100, dtype=np.float32)[:, None]
-    >>> forest = grown(rows, lambda generator: rows[-3:] + 1, trees=20, normal_rows=50, smallest_leaf=1, seed=0)
+    >>> forest = grown(rows, lambda generator: rows[-3:] + 1, kinds=[AT_RANDOM], trees=20, normal_rows=50, smallest_leaf=1, seed=0)
     >>> forest(torch.tensor([[0.1], [2.0]])).sign()
     tensor([-1.,  1.])
     """
@@ -116,7 +125,7 @@ class Forest(nn.Module):
     def forward(self, batch: Tensor) -> Tensor:
         """Score a batch."""
         trees = max(1, AT_ONCE // max(1, len(batch)))
-        votes = torch.cat([self._shares(batch, roots) for roots in self.roots.split(trees)], dim=1)
+        votes = torch.cat([self._shares(batch, roots) for roots in torch.split(self.roots, trees)], dim=1)
         return votes.mean(1).clamp(SUREST, 1 - SUREST).logit()
 
     def _shares(self, batch: Tensor, roots: Tensor) -> Tensor:
@@ -143,12 +152,14 @@ def grown(
     normal: Matrix,
     anomalies: Callable[[np.random.Generator], Matrix],
     *,
+    kinds: Sequence[Kind],
     trees: int,
     normal_rows: int,
     smallest_leaf: int,
     seed: int,
 ) -> Forest:
-    """Grow a forest of extremely randomised trees (Geurts, Ernst, Wehenkel, 2006), each on a draw of its own.
+    """Grow a forest, each tree on a draw of its own.
+
 
     Few anomalies among many rows make trees that see little else than normal rows; a small draw of these for each
     tree, as in bagging for positive and unlabelled rows (Mordelet, Vert, 2014), mends that, and keeps most anomalies
@@ -160,6 +171,8 @@ def grown(
         Rows taken as normal, (N, F).
     anomalies
         Draws a tree's anomalies, (K, F).
+    kinds
+        Of trees, by turns.
     trees, normal_rows, smallest_leaf
         How many trees, how many of the normal rows each sees, and the fewest rows of a leaf.
     seed
@@ -167,13 +180,14 @@ def grown(
     """
     generator = np.random.default_rng(seed)
     found = []
-    for _ in range(trees):
+    for place in range(trees):
         drawn = normal[generator.choice(len(normal), min(normal_rows, len(normal)), replace=False)]
         strange = anomalies(generator)
         rows = np.concatenate([drawn, strange])
         weights = np.repeat([1 / len(drawn), 1 / len(strange)], [len(drawn), len(strange)])
-        tree = ExtraTreeClassifier(
-            max_features="sqrt",
+        kind, considered = kinds[place % len(kinds)]
+        tree = kind(
+            max_features=considered,
             min_samples_leaf=smallest_leaf,
             max_depth=DEEPEST,
             random_state=int(generator.integers(2**31)),

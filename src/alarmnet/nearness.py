@@ -19,9 +19,9 @@ NEAREST = 1e-3
 class Nearness(nn.Module):
     """What a target's first and last layer say of how far a row is from the normal ones.
 
-    Three numbers a row: the logarithms of the distances to the 5th and the 50th nearest stored normal row, and of the
-    reconstruction error, each in standard deviations above those of normal rows. Numbers count by their standard
-    deviations among normal rows; inputs of two values count as they are.
+    It gives three numbers a row: the logarithms of the distances to the 5th and the 50th nearest stored normal row,
+    and of the reconstruction error, each in standard deviations above the mean of normal rows. Distances are taken
+    between inputs in standard deviations of normal rows; inputs of two values count as they are.
 
     Shapes
     ------
@@ -41,7 +41,7 @@ class Nearness(nn.Module):
         self.register_buffer("deviation", torch.ones(NUMBERS))
 
     def learn(self, stored: Tensor, losses: Tensor) -> Tensor:
-        """Keep normal rows (M, F), whose losses are (M,), and what is usual among them; measure each without itself."""
+        """Keep normal rows (M, F), whose losses are (M,); give the nearness of each to the others, (M, 3)."""
         two_values = ((stored == stored.amin(0)) | (stored == stored.amax(0))).all(0)
         spread = stored.std(0, correction=0)
         self.scale = torch.where(two_values | (spread < 1e-6), 1, 1 / spread.clamp(min=1e-6))

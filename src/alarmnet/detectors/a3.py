@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any, ClassVar, Self, Unpack
+from typing import Any, ClassVar, Literal, Self, Unpack
 
 import torch
 from numpy.typing import NDArray
@@ -41,8 +41,6 @@ from alarmnet.targets.piecewise import PiecewiseTarget
 from alarmnet.training import Schedule, TrainingContext, check_schedule, chosen_schedule, train
 
 PIECES = "target.pieces."
-NORMALITY = "normality"
-LINEAR, _ = DEFAULT_ALARMS["inputs"]
 WIDEST = 200
 """Inputs that the default target is sized by, at most."""
 
@@ -190,8 +188,8 @@ class A3Detector(BaseDetector):
         check_schedule(self, "target_schedule", self.target_schedule)
         check_schedule(self, "alarm_schedule", self.alarm_schedule)
         if self.reads is not None:
-            check_choice(self, "reads", self.reads, (NORMALITY, *DEFAULT_ALARMS))
-        if self.reads == NORMALITY and not self._unchanged():
+            check_choice(self, "reads", self.reads, ("normality", *DEFAULT_ALARMS))
+        if self.reads == "normality" and not self._unchanged():
             raise InputError(
                 f"The 'reads' parameter of {type(self).__name__} is 'normality', which takes no 'target', 'alarm', "
                 "'alarms' or 'generator': leave these None, or 'reads'.",
@@ -217,14 +215,14 @@ class A3Detector(BaseDetector):
 
     def _read_by_networks(self) -> Reads:
         """What alarms read where they do not read normality."""
-        return "both" if self.reads is None or self.reads == NORMALITY else self.reads
+        return "both" if self.reads is None or self.reads == "normality" else self.reads
 
     def _unchanged(self) -> bool:
         """Whether every network is the default's."""
         return all(part is None for part in (self.target, self.alarm, self.alarms, self.generator))
 
     def _reads_normality(self, shape: tuple[int, ...]) -> bool:
-        return len(shape) == 1 and self.reads in (None, NORMALITY) and self._unchanged()
+        return len(shape) == 1 and self.reads in (None, "normality") and self._unchanged()
 
     def _build_scorer(self, shape: tuple[int, ...], weights: Mapping[str, NDArray[Any]]) -> Scorer:
         cut = f"{PIECES}columns" in weights
@@ -302,7 +300,7 @@ class A3Detector(BaseDetector):
         if self._reads_normality(data.rows.shape):
             normality = NormalityTraining(target, training)
             known = len(data.known)
-            return normality.with_known(LINEAR, self.history_) if known else normality.without_known()
+            return normality.with_known(self.history_) if known else normality.without_known()
         specs = self._specs(known=bool(len(data.known)))
 
         def read(spec: AlarmSpec) -> Read:

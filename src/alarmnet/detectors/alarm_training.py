@@ -78,13 +78,13 @@ class AlarmTraining:
         """Train alarms one after the other on what `read` says, and put their losses into `history`."""
         alarms = []
         for spec in specs:
-            alarm, history[spec.name] = self._train(spec, read(spec))
+            alarm, history[spec.name] = self.train(spec, read(spec))
             if spec.bounded and len(specs) > 1:
                 self._bound(alarm, read(spec))
             alarms.append(alarm)
         return side_by_side(specs, alarms).to(self.data.rows.device)
 
-    def _train(self, spec: AlarmSpec, read: Read) -> tuple[DenseAlarmNetwork, list[dict[str, float]]]:
+    def train(self, spec: AlarmSpec, read: Read) -> tuple[DenseAlarmNetwork, list[dict[str, float]]]:
         """Train one alarm on what it reads."""
         data, name = self.data, spec.name
         default = spec.schedule_for(len(data.normal), len(data.known) + len(data.validation_known))

@@ -6,10 +6,10 @@ import torch
 from torch import Tensor
 
 from alarmnet._random import SEED_LIMIT, numpy_generator
-from alarmnet.alarm_specs import AlarmSpec
+from alarmnet.alarm_specs import DEFAULT_ALARMS
 from alarmnet.detectors.alarm_training import AlarmTraining
 from alarmnet.detectors.normality_scorer import NormalityScorer
-from alarmnet.forests import around, bootstrapped, grown
+from alarmnet.forests import AT_RANDOM, WHERE_IT_TELLS, around, bootstrapped, grown
 from alarmnet.nearness import MOST_STORED, NUMBERS, Nearness
 from alarmnet.targets import TargetNetwork
 
@@ -56,19 +56,23 @@ class NormalityTraining:
         forest = grown(
             matrix,
             strange,
+            kinds=[AT_RANDOM],
             trees=TREES,
             normal_rows=NORMAL_ROWS,
             smallest_leaf=SMALLEST_LEAF,
             seed=self._seed,
         )
-        scorer = NormalityScorer(self._target, nearness, forest.to(rows.device), None)
+        scorer = NormalityScorer(self._target, nearness, forest.to(rows.device), [])
         votes = scorer.forest(rows)
         scorer.vote_mean, scorer.vote_deviation = votes.mean(), votes.std(correction=0).clamp(min=1e-3)
         return scorer
 
-    def with_known(self, spec: AlarmSpec, history: dict[str, list[dict[str, float]]]) -> NormalityScorer:
-        """Grow a forest on inputs and nearness, and train the linear alarm that `spec` describes."""
-        linear, history[spec.name] = self._training.train(spec, self._target.inputs)
+    def with_known(self, history: dict[str, list[dict[str, float]]]) -> NormalityScorer:
+        """Grow a forest on inputs and nearness, and train alarms on inputs, whose losses go into `history`."""
+        alarms = []
+        for spec in DEFAULT_ALARMS["inputs"]:
+            alarm, history[spec.name] = self._training.train(spec, self._target.inputs)
+            alarms.append(alarm)
         with torch.no_grad():
             rows = self._data.rows.take(self._stored)
             nearness, near = self._nearness(rows)
@@ -78,12 +82,13 @@ class NormalityTraining:
         forest = grown(
             torch.cat(normal).numpy(force=True),
             bootstrapped(known.numpy(force=True)),
+            kinds=[AT_RANDOM, WHERE_IT_TELLS],
             trees=TREES,
             normal_rows=DOUBTED_ROWS if doubted else NORMAL_ROWS,
             smallest_leaf=1,
             seed=self._seed,
         )
-        return NormalityScorer(self._target, nearness, forest.to(rows.device), linear)
+        return NormalityScorer(self._target, nearness, forest.to(rows.device), alarms)
 
     def _nearness(self, rows: Tensor) -> tuple[Nearness, Tensor]:
         nearness = Nearness(*rows.shape).to(rows.device)
@@ -95,4 +100,6 @@ class NormalityTraining:
             torch.cat([block, nearness(block, self._target.row_losses(block))], dim=1)
             for block in self._data.rows.blocks(numbers)
         ]
-        return torch.cat(blocks) if blocks else nearness.stored.new_zeros(0, nearness.stored.shape[1] + NUMBERS)
+        return (
+            torch.cat(blocks) if blocks else nearness.stored.new_zeros(0, nearness.stored.shape[1] + NUMBERS)
+        )
