@@ -6,7 +6,7 @@ from typing import Any, Self
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from sklearn.tree import DecisionTreeClassifier, ExtraTreeClassifier
+from sklearn.tree import ExtraTreeClassifier
 from torch import Tensor, nn
 
 Matrix = NDArray[np.float32]
@@ -16,15 +16,6 @@ DEEPEST = 64
 
 AT_ONCE = 2**15
 """Places in trees that are held at once while scoring, so that these stay in the processor's cache."""
-
-Kind = tuple[type[DecisionTreeClassifier], str | float]
-"""Of trees, and how many of a row's numbers it considers for a cut."""
-
-AT_RANDOM: Kind = (ExtraTreeClassifier, "sqrt")
-"""Cuts at random: extremely randomised trees (Geurts, Ernst, Wehenkel, 2006), whose mean is smooth."""
-
-WHERE_IT_TELLS: Kind = (DecisionTreeClassifier, 0.7)
-"""Cuts where it tells most, and so finds edges."""
 
 SUREST = 1e-3
 """How near a vote comes to 0 or 1: even where all trees agree, their number is finite."""
@@ -49,7 +40,7 @@ class Forest(nn.Module):
     Examples
     --------
     >>> rows = np.linspace(0, 1, 100, dtype=np.float32)[:, None]
-    >>> forest = grown(rows, lambda generator: rows[-3:] + 1, kinds=[AT_RANDOM], trees=20, normal_rows=50, smallest_leaf=1, seed=0)
+    >>> forest = grown(rows, lambda generator: rows[-3:] + 1, considered=["sqrt"], trees=20, normal_rows=50, smallest_leaf=1, seed=0)
     >>> forest(torch.tensor([[0.1], [2.0]])).sign()
     tensor([-1.,  1.])
     """
@@ -152,18 +143,17 @@ def grown(
     normal: Matrix,
     anomalies: Callable[[np.random.Generator], Matrix],
     *,
-    kinds: Sequence[Kind],
+    considered: Sequence[str | float],
     trees: int,
     normal_rows: int,
     smallest_leaf: int,
     seed: int,
 ) -> Forest:
-    """Grow a forest, each tree on a draw of its own.
+    """Grow a forest of extremely randomised trees (Geurts, Ernst, Wehenkel, 2006), each on a draw of its own.
 
-
-    Few anomalies among many rows make trees that see little else than normal rows; a small draw of these for each
-    tree, as in bagging for positive and unlabelled rows (Mordelet, Vert, 2014), mends that, and keeps most anomalies
-    that nobody knows out of each.
+    Few anomalies among many rows make trees that see little else than normal rows. A small draw of these for each
+    tree mends that, and keeps most anomalies that nobody knows out of each. It is bagging for positive and
+    unlabelled rows (Mordelet, Vert, 2014).
 
     Parameters
     ----------
@@ -171,8 +161,8 @@ def grown(
         Rows taken as normal, (N, F).
     anomalies
         Draws a tree's anomalies, (K, F).
-    kinds
-        Of trees, by turns.
+    considered
+        How many of a row's numbers a tree considers for a cut, by turns, as scikit-learn's `max_features`.
     trees, normal_rows, smallest_leaf
         How many trees, how many of the normal rows each sees, and the fewest rows of a leaf.
     seed
@@ -185,9 +175,8 @@ def grown(
         strange = anomalies(generator)
         rows = np.concatenate([drawn, strange])
         weights = np.repeat([1 / len(drawn), 1 / len(strange)], [len(drawn), len(strange)])
-        kind, considered = kinds[place % len(kinds)]
-        tree = kind(
-            max_features=considered,
+        tree = ExtraTreeClassifier(
+            max_features=considered[place % len(considered)],
             min_samples_leaf=smallest_leaf,
             max_depth=DEEPEST,
             random_state=int(generator.integers(2**31)),

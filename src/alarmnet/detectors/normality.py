@@ -9,7 +9,7 @@ from alarmnet._random import SEED_LIMIT, numpy_generator
 from alarmnet.alarm_specs import DEFAULT_ALARMS
 from alarmnet.detectors.alarm_training import AlarmTraining
 from alarmnet.detectors.normality_scorer import NormalityScorer
-from alarmnet.forests import AT_RANDOM, WHERE_IT_TELLS, around, bootstrapped, grown
+from alarmnet.forests import around, bootstrapped, grown
 from alarmnet.nearness import MOST_STORED, NUMBERS, Nearness
 from alarmnet.targets import TargetNetwork
 
@@ -19,6 +19,9 @@ POOL = 10_000
 TREES = 200
 NORMAL_ROWS, DOUBTED_ROWS = 256, 64
 """Normal rows that a tree sees: fewer where nobody has looked at some, so that few trees see a hidden anomaly."""
+
+CONSIDERED = ("sqrt", 0.7)
+"""Numbers of a row that trees consider for a cut, by turns: few find what many columns say, most what few say."""
 
 SMALLEST_LEAF = 8
 """Rows of a leaf where a forest tells normal rows from a box around them, at least."""
@@ -56,7 +59,7 @@ class NormalityTraining:
         forest = grown(
             matrix,
             strange,
-            kinds=[AT_RANDOM],
+            considered=["sqrt"],
             trees=TREES,
             normal_rows=NORMAL_ROWS,
             smallest_leaf=SMALLEST_LEAF,
@@ -82,7 +85,7 @@ class NormalityTraining:
         forest = grown(
             torch.cat(normal).numpy(force=True),
             bootstrapped(known.numpy(force=True)),
-            kinds=[AT_RANDOM, WHERE_IT_TELLS],
+            considered=CONSIDERED,
             trees=TREES,
             normal_rows=DOUBTED_ROWS if doubted else NORMAL_ROWS,
             smallest_leaf=1,

@@ -14,10 +14,10 @@ from alarmnet.forests import Forest
 from alarmnet.nearness import NUMBERS, Nearness
 from alarmnet.targets import TargetNetwork
 
-ALARM = 0.5
+ALARM = 0.3
 """What the logit of each alarm on inputs counts beside the forest's: networks go on where trees stop at an edge."""
 
-FAR = 0.05
+FAR = 0.1
 """What each number of nearness counts beside the forest's logit: it orders rows unlike all that is known."""
 
 

@@ -1,0 +1,239 @@
+"""Many tables: our defaults and their rivals' with no label and a few, on clean rows and with hidden anomalies.
+
+    KEEL_DATA=FOLDER python -m benchmarks.many_tables --part choose --out FILE [--methods NAME ...]
+    KEEL_DATA=FOLDER python -m benchmarks.many_tables --out benchmarks/results/many_tables.jsonl
+    python -m benchmarks.many_tables --out benchmarks/results/many_tables.jsonl --table
+
+The tables are KEEL's (`keel_tables`) and the ten of `few_label_tables`. In the order of their names every other one
+is for choosing settings, the rest for reporting; of the ten, settings see the development halves alone. A seed draws
+at most 1,000 normal rows of a table's first half to learn from. From its second half it draws as many to be judged
+by, and a tenth as many anomalies, ten at least. In state "clean" the normal rows are labelled so. In state "hidden"
+no normal row is labelled, and a tenth as many unknown anomalies lie among them. What is there is not run again.
+"""
+
+import argparse
+import itertools
+import json
+import time
+import warnings
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from experiments.provenance import provenance
+from scipy.stats import rankdata
+from sklearn.ensemble import ExtraTreesClassifier, RandomForestClassifier
+from sklearn.metrics import average_precision_score, roc_auc_score
+from sklearn.neighbors import LocalOutlierFactor, NearestNeighbors
+
+from alarmnet import A3Detector, AlarmnetWarning, ConvA3Detector
+from benchmarks.few_label_tables import TABLES, Halves
+from benchmarks.few_labels import Draw, _classifier, _detector, _encoded, catboost, isolation_forest
+from benchmarks.keel_tables import KEEL_TABLES
+
+NORMAL_ROWS = 1_000
+FEWEST_JUDGED = 10
+KNOWN = (0, 5, 25, 100)
+STATES = ("clean", "hidden")
+
+CHOOSE = [*list(KEEL_TABLES)[::2], *list(TABLES)[::2]]
+REPORT = [*list(KEEL_TABLES)[1::2], *list(TABLES)[1::2]]
+
+Scores = Callable[[Draw, int], np.ndarray]
+Cell = tuple[str, str, int, str, int]
+"""Method, table, known anomalies, state and seed."""
+
+
+def draw(halves: Halves, *, known: int, state: str, seed: int) -> Draw:
+    """One draw of a table; as many known anomalies as there are, where there are fewer."""
+    generator = np.random.default_rng(seed)
+
+    def drawn(rows: np.ndarray, most: int) -> np.ndarray:
+        return generator.permutation(rows)[:most]
+
+    learned, judged = halves.development, halves.test
+    normal = drawn(learned[~halves.anomalous[learned]], NORMAL_ROWS)
+    anomalies = drawn(learned[halves.anomalous[learned]], len(learned))
+    hidden = anomalies[known : known + len(normal) // 10] if state == "hidden" else anomalies[:0]
+    rows = np.concatenate([normal, hidden, anomalies[:known]])
+    y = np.full(len(rows), np.nan if state == "hidden" else 0.0)
+    y[len(normal) + len(hidden) :] = 1
+    order = generator.permutation(len(rows))
+    other = drawn(judged[~halves.anomalous[judged]], NORMAL_ROWS)
+    strange = drawn(judged[halves.anomalous[judged]], max(FEWEST_JUDGED, len(other) // 10))
+    test = np.concatenate([other, strange])
+    return Draw(halves.frame.take(rows[order]), y[order], halves.frame.take(test), halves.anomalous[test])
+
+
+def _validation(halves: Halves) -> Halves:
+    """Half of the development rows to learn from, and half to choose by."""
+    order = np.random.default_rng(0).permutation(halves.development)
+    learned, judged = np.array_split(order, 2)
+    return Halves(halves.frame, halves.anomalous, learned, judged)
+
+
+def _neighbour(count: int) -> Scores:
+    def scores(data: Draw, _seed: int) -> np.ndarray:
+        learned, judged = _encoded(data)
+        found = NearestNeighbors(n_neighbors=min(count, len(learned))).fit(learned)
+        return np.asarray(found.kneighbors(judged)[0][:, -1])
+
+    return scores
+
+
+def _local_outlier_factor(data: Draw, _seed: int) -> np.ndarray:
+    learned, judged = _encoded(data)
+    return -np.asarray(LocalOutlierFactor(novelty=True).fit(learned).score_samples(judged))
+
+
+def _pyod(name: str) -> Scores:
+    def scores(data: Draw, seed: int) -> np.ndarray:
+        from importlib import import_module  # the table is printed without it
+
+        kind = getattr(import_module(f"pyod.models.{name.lower()}"), name)
+        learned, judged = _encoded(data)
+        chance = {} if name == "ECOD" else {"random_state": seed}
+        return np.asarray(kind(**chance).fit(learned).decision_function(judged))
+
+    return scores
+
+
+UNSUPERVISED: dict[str, Scores] = {
+    "isolation forest": isolation_forest,
+    "5th neighbour": _neighbour(5),
+    "200th neighbour": _neighbour(200),
+    "LOF": _local_outlier_factor,
+    "ECOD": _pyod("ECOD"),
+    "MCD": _pyod("MCD"),
+}
+SUPERVISED: dict[str, Scores] = {
+    "CatBoost": catboost,
+    "random forest": _classifier(lambda seed: RandomForestClassifier(random_state=seed)),
+    "extra trees": _classifier(lambda seed: ExtraTreesClassifier(random_state=seed)),
+}
+OURS: dict[str, Scores] = {
+    "A3": _detector(A3Detector),
+    "A3, reads both": _detector(A3Detector, reads="both"),
+    "ConvA3": _detector(ConvA3Detector),
+}
+METHODS = OURS | SUPERVISED | UNSUPERVISED
+
+
+def run(cell: Cell, data: Draw) -> dict[str, Any]:
+    """One method on one draw."""
+    method, table, known, state, seed = cell
+    start = time.perf_counter()
+    scores = METHODS[method](data, seed)
+    return {
+        "method": method,
+        "table": table,
+        "known": known,
+        "state": state,
+        "seed": seed,
+        "ap": round(float(average_precision_score(data.anomalous, scores)), 5),
+        "roc_auc": round(float(roc_auc_score(data.anomalous, scores)), 5),
+        "seconds": round(time.perf_counter() - start, 2),
+        "rows": len(data.y),
+        "known_rows": int(data.known.sum()),
+        **provenance(),
+    }
+
+
+def finished(path: Path) -> dict[Cell, dict[str, Any]]:
+    """Results by cell."""
+    lines = path.read_text().splitlines() if path.exists() else []
+    return {
+        (run["method"], run["table"], run["known"], run["state"], run["seed"]): run
+        for run in map(json.loads, lines)
+    }
+
+
+def cells(arguments: argparse.Namespace) -> Iterator[Cell]:
+    """What is asked for, table by table."""
+    tables = arguments.tables or (CHOOSE if arguments.part == "choose" else REPORT)
+    for table, known, state, seed in itertools.product(
+        tables, arguments.known, arguments.states, arguments.seeds
+    ):
+        for method in arguments.methods:
+            if method not in (SUPERVISED if known == 0 else UNSUPERVISED):
+                yield method, table, known, state, seed
+
+
+def table(path: Path) -> Iterator[str]:
+    """Mean AP, mean ROC AUC and mean rank by regime, over the draws that all its methods have run."""
+    regimes: dict[tuple[str, int], dict[str, dict[tuple[str, int], dict[str, Any]]]] = defaultdict(
+        lambda: defaultdict(dict)
+    )
+    for (method, name, known, state, seed), found in finished(path).items():
+        regimes[state, known][method][name, seed] = found
+    for state, known in itertools.product(STATES, KNOWN):
+        methods = regimes[state, known]
+        if not methods:
+            continue
+        draws = sorted(set.intersection(*(set(runs) for runs in methods.values())))
+        names = list(methods)
+        ap, area = (
+            np.array([[methods[name][place][what] for place in draws] for name in names])
+            for what in ("ap", "roc_auc")
+        )
+        ranks = rankdata(-ap, axis=0).mean(axis=1)
+        seeds = {seed for _, seed in draws}
+        title = f"{known or 'none'} known, {state}, {len(draws) // len(seeds)} tables, {len(seeds)} seeds"
+        yield f"| {title} | mean AP | mean ROC AUC | mean rank of {len(names)} | fit and score, s |"
+        yield "|---" * 5 + "|"
+        for place in np.argsort(-ap.mean(axis=1)):
+            seconds = np.median([methods[names[place]][cell]["seconds"] for cell in draws])
+            cells = (ap[place].mean(), area[place].mean())
+            yield (
+                f"| {names[place]} | "
+                + " | ".join(f"{value:.3f}" for value in cells)
+                + f" | {ranks[place]:.2f} | {seconds:.1f} |"
+            )
+        yield ""
+
+
+def main() -> None:
+    """Run what is missing, or print the table."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--methods", nargs="+", choices=list(METHODS), default=list(METHODS))
+    parser.add_argument("--tables", nargs="+")
+    parser.add_argument("--known", nargs="+", type=int, default=KNOWN)
+    parser.add_argument("--states", nargs="+", default=STATES)
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
+    parser.add_argument("--part", choices=["report", "choose"], default="report")
+    parser.add_argument("--table", action="store_true")
+    arguments = parser.parse_args()
+    if arguments.table:
+        print("\n".join(table(arguments.out)))
+        return
+    warnings.simplefilter("ignore", AlarmnetWarning)
+    arguments.out.parent.mkdir(parents=True, exist_ok=True)
+    done = finished(arguments.out)
+    missing = [cell for cell in cells(arguments) if cell not in done]
+    begun = time.perf_counter()
+    halves: dict[str, Halves] = {}
+    for place, cell in enumerate(missing, start=1):
+        _, name, known, state, seed = cell
+        if name not in halves:
+            found = (KEEL_TABLES | TABLES)[name]()
+            choosing = arguments.part == "choose" and name in TABLES
+            halves = {name: _validation(found) if choosing else found}
+        result = run(cell, draw(halves[name], known=known, state=state, seed=seed))
+        with arguments.out.open("a") as lines:
+            lines.write(json.dumps(result) + "\n")
+        left = (time.perf_counter() - begun) / place * (len(missing) - place)
+        print(
+            cell,
+            result["ap"],
+            f"{result['seconds']:.1f} s; {place} of {len(missing)}, {left:.0f} s to go",
+            flush=True,
+        )
+
+
+if __name__ == "__main__":
+    main()
