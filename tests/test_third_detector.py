@@ -10,14 +10,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from alarmnet import DenseAutoencoder, Schedule, TableEncoder
-from alarmnet._random import torch_generator
+from alarmnet._shared.random_streams import torch_generator
 from alarmnet.detectors import BaseDetector
 from alarmnet.detectors.data import TrainingData
 from alarmnet.detectors.files import read_state
 from alarmnet.detectors.scorer import Scorer
-from alarmnet.layers import materialise
-from alarmnet.targets import TargetNetwork
-from alarmnet.training import TrainingContext, check_schedule, train
+from alarmnet.networks.layers import materialise
+from alarmnet.networks.targets import TargetNetwork
+from alarmnet.networks.training import TrainingContext, check_schedule, train
 
 
 class ErrorScorer(Scorer):

@@ -17,22 +17,25 @@ from sklearn.base import ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
-from alarmnet._devices import chosen_device
-from alarmnet._frames import Frame, as_array, read_frame, row_count
-from alarmnet._parameters import Parameters
-from alarmnet._random import resolve_seed
-from alarmnet._rows import Index, row_keys, take
-from alarmnet._threads import threads_for
-from alarmnet._validation import Labels, check_choice, check_random_state, check_real, check_type, read_labels
-from alarmnet.checkpoints import Checkpoint, Identity, kept_seed, open_checkpoint
+from alarmnet._shared.devices import chosen_device
+from alarmnet._shared.random_streams import resolve_seed
+from alarmnet._shared.threads import threads_for
+from alarmnet._shared.validation import (
+    Labels,
+    check_choice,
+    check_random_state,
+    check_real,
+    check_type,
+    read_labels,
+)
 from alarmnet.detectors.calibration import Calibrated
 from alarmnet.detectors.data import TrainingData
+from alarmnet.detectors.deviations import NormalProfile
 from alarmnet.detectors.files import write_state
 from alarmnet.detectors.identity import training_identity
 from alarmnet.detectors.roles import Roles, calibration_rows, held_out, refit_rows, taken_as_normal
 from alarmnet.detectors.scorer import Scorer, by_block
 from alarmnet.detectors.state import Encoder, FittedState, Matrix
-from alarmnet.deviations import NormalProfile
 from alarmnet.errors import (
     AlarmnetWarning,
     InputError,
@@ -40,14 +43,18 @@ from alarmnet.errors import (
     TrainingDivergedError,
     rows_counted_from,
 )
-from alarmnet.layers import load_weights
-from alarmnet.layouts import place
+from alarmnet.networks.channels_last import place
+from alarmnet.networks.checkpoints import Checkpoint, Identity, kept_seed, open_checkpoint
+from alarmnet.networks.layers import load_weights
+from alarmnet.networks.nested_parameters import Parameters
+from alarmnet.networks.progress import progress_for
+from alarmnet.networks.targets import TargetNetwork
+from alarmnet.networks.training import ProgressFunction, TrainingContext
 from alarmnet.preprocessing import ImageScaler, TableEncoder
-from alarmnet.progress import progress_for
-from alarmnet.row_store import RowStore, TensorRows
-from alarmnet.targets import TargetNetwork
+from alarmnet.preprocessing.frames import Frame, as_array, read_frame, row_count
+from alarmnet.preprocessing.row_store import RowStore, TensorRows
+from alarmnet.preprocessing.rows import Index, row_keys, take
 from alarmnet.thresholds import Scores
-from alarmnet.training import ProgressFunction, TrainingContext
 
 ENCODED_AT_ONCE = 16_384
 """Rows encoded at once while scoring: bounds the memory a large table takes."""

@@ -13,10 +13,8 @@ from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
-from alarmnet._random import torch_generator
-from alarmnet._validation import check_choice, check_real, check_type
-from alarmnet.alarm_specs import DEFAULT_ALARMS, AlarmSpec, check_alarms
-from alarmnet.alarms import ConvAlarm
+from alarmnet._shared.random_streams import torch_generator
+from alarmnet._shared.validation import check_choice, check_real, check_type
 from alarmnet.detectors.alarm_training import AlarmTraining, speaks_above
 from alarmnet.detectors.base import BaseDetector
 from alarmnet.detectors.conv_a3_scorer import (
@@ -32,13 +30,13 @@ from alarmnet.detectors.data import MEASURED_BY, TrainingData
 from alarmnet.detectors.input_alarms import InputAlarms
 from alarmnet.detectors.joint_loss import JointLoss, JointWeights
 from alarmnet.detectors.lesson import Lesson
-from alarmnet.generators import GaussianNoise, Generator, as_generator
-from alarmnet.layers import materialise
-from alarmnet.preprocessing import TableEncoder
-from alarmnet.row_store import RowStore
-from alarmnet.targets import StridedAutoencoder, TargetNetwork
-from alarmnet.targets.e2e import StridedAutoencoderNetwork
-from alarmnet.training import (
+from alarmnet.networks.alarm_specs import DEFAULT_ALARMS, AlarmSpec, check_alarms
+from alarmnet.networks.alarms import ConvAlarm
+from alarmnet.networks.generators import GaussianNoise, Generator, as_generator
+from alarmnet.networks.layers import materialise
+from alarmnet.networks.targets import StridedAutoencoder, TargetNetwork
+from alarmnet.networks.targets.e2e import StridedAutoencoderNetwork
+from alarmnet.networks.training import (
     ProgressFunction,
     Schedule,
     TrainingContext,
@@ -46,6 +44,8 @@ from alarmnet.training import (
     chosen_schedule,
     train,
 )
+from alarmnet.preprocessing import TableEncoder
+from alarmnet.preprocessing.row_store import RowStore
 
 VALIDATION_SHARE = 0.1
 SCALED_BY = 5_000

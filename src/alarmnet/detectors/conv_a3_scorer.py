@@ -5,12 +5,12 @@ from typing import Literal, get_args
 import torch
 from torch import Tensor, nn
 
-from alarmnet.activations import stacked
-from alarmnet.alarms import ConvAlarmNetwork
 from alarmnet.detectors.input_alarms import InputAlarms
 from alarmnet.detectors.scorer import Scorer
-from alarmnet.layouts import FirstRows
-from alarmnet.targets.e2e import StridedAutoencoderNetwork
+from alarmnet.networks.activations import stacked
+from alarmnet.networks.alarms import ConvAlarmNetwork
+from alarmnet.networks.channels_last import FirstRows
+from alarmnet.networks.targets.e2e import StridedAutoencoderNetwork
 
 ReadHalf = Literal["encoder", "both"]
 ScoreKind = Literal["alarm", "reconstruction", "combined"]

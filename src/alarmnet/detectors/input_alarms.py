@@ -7,12 +7,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from alarmnet.alarm_specs import DEFAULT_ALARMS, AlarmSpec, side_by_side
-from alarmnet.alarms import AlarmMixture
 from alarmnet.detectors.alarm_training import AlarmTraining
 from alarmnet.detectors.data import MEASURED_BY
-from alarmnet.formats import stored_alarms
-from alarmnet.piecewise import PiecewiseLinearEncoding
+from alarmnet.detectors.formats import stored_alarms
+from alarmnet.networks.alarm_specs import DEFAULT_ALARMS, AlarmSpec, side_by_side
+from alarmnet.networks.alarms import AlarmMixture
+from alarmnet.networks.piecewise import PiecewiseLinearEncoding
 
 SHARE = DEFAULT_ALARMS["activations"][0].share
 """What the detector's own odds count, which are bounded, as A3's on activations are."""

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from alarmnet.alarms import alarm_loss
-from alarmnet.blocks import block_size
+from alarmnet._shared.blocks import block_size
 from alarmnet.detectors.data import TrainingData
 from alarmnet.detectors.lesson import Lesson
+from alarmnet.networks.alarms import alarm_loss
 
 FEWEST_WATCHED = 10
 """Known images held out that say when to stop: fewer would end training before the target can reconstruct."""

@@ -5,11 +5,11 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from alarmnet._random import torch_generator
+from alarmnet._shared.random_streams import torch_generator
 from alarmnet.detectors.data import TrainingData
 from alarmnet.detectors.known import KnownAnomalies
-from alarmnet.generators import Generator
-from alarmnet.training import TrainingContext
+from alarmnet.networks.generators import Generator
+from alarmnet.networks.training import TrainingContext
 
 
 class Lesson:
