@@ -8,9 +8,9 @@ import torch
 from numpy.typing import NDArray
 
 from alarmnet import VaeAnomalies
-from alarmnet.generators import Generator, Sampler
-from alarmnet.row_store import RowStore, TensorRows
-from alarmnet.training import ALONE, TrainingContext
+from alarmnet.networks.generators import Generator, Sampler
+from alarmnet.networks.training import ALONE, TrainingContext
+from alarmnet.preprocessing.row_store import RowStore, TensorRows
 
 
 @dataclass(frozen=True, kw_only=True)

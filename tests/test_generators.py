@@ -7,9 +7,9 @@ import torch
 from torch import Tensor
 
 from alarmnet import ColumnSwap, GaussianNoise, InputError, Schedule, UniformNoise, VaeAnomalies
-from alarmnet.generators import GENERATORS, CallableGenerator, Generator, Sampler
-from alarmnet.row_store import TensorRows
-from alarmnet.training import Progress, TrainingContext
+from alarmnet.networks.generators import GENERATORS, CallableGenerator, Generator, Sampler
+from alarmnet.networks.training import Progress, TrainingContext
+from alarmnet.preprocessing.row_store import TensorRows
 
 SMALL_VAE = VaeAnomalies(hidden=(16, 8), code=2, schedule=Schedule(steps=5))
 RECIPES = [

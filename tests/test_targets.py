@@ -16,10 +16,10 @@ from alarmnet import (
     StridedAutoencoder,
     VariationalAutoencoder,
 )
-from alarmnet.layers import drawing_from, materialise
-from alarmnet.targets import TARGETS, Target, TargetNetwork
-from alarmnet.targets.e2e import StridedAutoencoderNetwork
-from alarmnet.targets.vae import VariationalAutoencoderNetwork
+from alarmnet.networks.layers import drawing_from, materialise
+from alarmnet.networks.targets import TARGETS, Target, TargetNetwork
+from alarmnet.networks.targets.e2e import StridedAutoencoderNetwork
+from alarmnet.networks.targets.vae import VariationalAutoencoderNetwork
 
 
 def built(recipe: Target, shape: tuple[int, ...]) -> TargetNetwork:

@@ -11,7 +11,7 @@ import pytest
 from sklearn.base import clone
 
 from alarmnet import AlarmnetWarning, InputError, load
-from alarmnet._validation import check_choice, check_real, read_labels
+from alarmnet._shared.validation import check_choice, check_real, read_labels
 
 NAN = float("nan")
 

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.stats import binomtest
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from alarmnet._random import numpy_generator
+from alarmnet._shared.random_streams import numpy_generator
 from alarmnet.errors import InputError
 
 # More levels than this make an interval slower and no more exact: its own error is far wider than one level.
