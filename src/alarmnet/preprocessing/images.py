@@ -8,11 +8,13 @@ import torch
 from numpy.typing import NDArray
 from sklearn.exceptions import NotFittedError
 
+from alarmnet._shared.phrases import rows_phrase
 from alarmnet.errors import InputError, InputTypeError
-from alarmnet.preprocessing.columns import LinearScale
-from alarmnet.preprocessing.frames import FLOAT32_LIMIT, Float32s, as_array, check_rows, rows_phrase
+from alarmnet.preprocessing.cells import FLOAT32_LIMIT, Float32s
+from alarmnet.preprocessing.frames import as_array, check_rows
 from alarmnet.preprocessing.pixel_scale import refuse_other_scale
 from alarmnet.preprocessing.row_store import ImageRows
+from alarmnet.preprocessing.scales import LinearScale
 
 SMALLEST_IMAGE = 8
 IMAGE_BLOCK = 256

@@ -8,7 +8,7 @@ from typing import Literal
 
 import numpy as np
 
-from alarmnet.preprocessing.frames import Cells, Floats
+from alarmnet.preprocessing.cells import Cells, Floats
 from alarmnet.preprocessing.time_forms import (
     EARLIEST,
     LATEST,

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from alarmnet._shared.blocks import block_size
-from alarmnet.preprocessing.columns import LinearScale
+from alarmnet.preprocessing.scales import LinearScale
 
 
 def rows_at(rows: Tensor, numbers: Tensor) -> Tensor:

@@ -17,33 +17,30 @@ from sklearn.base import BaseEstimator
 from sklearn.exceptions import NotFittedError
 
 from alarmnet._shared.missing_words import MISSING_WORDS
+from alarmnet._shared.phrases import quoted
 from alarmnet._shared.spelling import near_names
 from alarmnet._shared.validation import check_choice, check_whole, warn_of_inexact_integers
 from alarmnet.data_files import ColumnKind
 from alarmnet.errors import AlarmnetWarning, InputError, InputTypeError
+from alarmnet.preprocessing.bad_cells import refuse_bad_cells
+from alarmnet.preprocessing.cells import (
+    Cells,
+    Float32s,
+    Floats,
+    Kind,
+    as_text,
+    has_inexact_integers,
+    is_boolean,
+    is_text,
+)
 from alarmnet.preprocessing.columns import (
     CategoryColumn,
     Column,
     DatetimeColumn,
     NumberColumn,
-    Scaling,
     column_from_dict,
 )
-from alarmnet.preprocessing.frames import (
-    Cells,
-    Float32s,
-    Floats,
-    Frame,
-    Kind,
-    as_text,
-    check_rows,
-    has_inexact_integers,
-    is_boolean,
-    is_text,
-    quoted,
-    read_frame,
-    refuse_bad_cells,
-)
+from alarmnet.preprocessing.frames import Frame, check_rows, read_frame
 from alarmnet.preprocessing.images import ImageScaler
 from alarmnet.preprocessing.left_out import (
     REASONS,
@@ -54,6 +51,7 @@ from alarmnet.preprocessing.left_out import (
     why_leave_texts,
 )
 from alarmnet.preprocessing.row_store import TensorRows
+from alarmnet.preprocessing.scales import Scaling
 from alarmnet.preprocessing.text_meaning import Meaning, meaning_of, without_missing_words
 from alarmnet.preprocessing.time_forms import read_times
 

@@ -22,7 +22,8 @@ from alarmnet._shared.validation import Labels
 from alarmnet.errors import InputError
 from alarmnet.metrics import as_labels, evaluate, proportion
 from alarmnet.preprocessing import EncodingSummary, UnseenCategories
-from alarmnet.preprocessing.frames import Float32s, read_frame, value_of
+from alarmnet.preprocessing.cells import Float32s, value_of
+from alarmnet.preprocessing.frames import read_frame
 from alarmnet.preprocessing.rows import Index, take
 from alarmnet.thresholds import drift_note
 
