@@ -16,13 +16,7 @@ import numpy as np
 from alarmnet._shared.containers import TRUTHS
 from alarmnet._shared.spelling import as_folded
 from alarmnet.data_files import ColumnKind
-from alarmnet.preprocessing.cells import (
-    Cells,
-    Float32s,
-    as_text,
-    read_cells,
-    with_truths_as_numbers,
-)
+from alarmnet.preprocessing.cells import Cells, Float32s, as_text, read_cells, with_truths_as_numbers
 from alarmnet.preprocessing.number_forms import NumberForm
 from alarmnet.preprocessing.scales import (
     SCALINGS,

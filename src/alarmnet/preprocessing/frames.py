@@ -17,9 +17,7 @@ from numpy.typing import NDArray
 from scipy.sparse import issparse
 from sklearn.utils.validation import _num_samples
 
-from alarmnet._shared.containers import (
-    read_column,
-)
+from alarmnet._shared.containers import read_column
 from alarmnet._shared.phrases import quoted
 from alarmnet.errors import InputError, InputTypeError
 

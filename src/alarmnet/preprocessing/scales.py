@@ -9,10 +9,7 @@ import numpy as np
 from scipy.special import ndtri
 from torch import Tensor
 
-from alarmnet.preprocessing.cells import (
-    FLOAT32_LIMIT,
-    Floats,
-)
+from alarmnet.preprocessing.cells import FLOAT32_LIMIT, Floats
 
 Scaling = Literal["quantile", "minmax", "standard", "quantile-normal"]
 
