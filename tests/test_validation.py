@@ -11,7 +11,8 @@ import pytest
 from sklearn.base import clone
 
 from alarmnet import AlarmnetWarning, InputError, load
-from alarmnet._shared.validation import check_choice, check_real, read_labels
+from alarmnet._shared.labels import read_labels
+from alarmnet._shared.validation import check_choice, check_real
 
 NAN = float("nan")
 

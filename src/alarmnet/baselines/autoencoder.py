@@ -5,7 +5,8 @@ from typing import ClassVar, cast
 import torch
 from torch import Tensor
 
-from alarmnet._shared.validation import Labels, check_type
+from alarmnet._shared.labels import Labels
+from alarmnet._shared.validation import check_type
 from alarmnet.baselines.base import RandomState
 from alarmnet.baselines.neural import NeuralBaseline, normal_rows
 from alarmnet.detectors.a3 import target_schedule

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from alarmnet._shared.validation import Labels
+from alarmnet._shared.labels import Labels
 from alarmnet.metrics import evaluate, proportion
 from alarmnet.preprocessing import EncodingSummary, UnseenCategories
 from alarmnet.preprocessing.cells import value_of
