@@ -1,8 +1,10 @@
 """Labels of any container and spelling, as 1, 0 and NaN."""
 
+import numbers
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -12,6 +14,8 @@ from sklearn.utils.validation import column_or_1d
 
 from alarmnet._shared.spelling import is_near
 from alarmnet.errors import AlarmnetWarning, InputError
+
+_NUMBERS = (numbers.Real, Decimal, np.bool_)
 
 
 @dataclass(frozen=True)
@@ -50,8 +54,12 @@ def _as_array(y: Any) -> NDArray[Any]:
     """Labels of any container as a 1-D array, missing ones as None or NaN."""
     if hasattr(getattr(y, "dtype", None), "pyarrow_dtype"):
         y = y.array.__arrow_array__()  # pandas does not know all of Arrow's types
-    if isinstance(y, pa.Array | pa.ChunkedArray):
+    if isinstance(y, np.ma.MaskedArray):
+        y = y.tolist()  # None where masked
+    elif isinstance(y, pa.Array | pa.ChunkedArray):
         y = y.to_pylist()
+    elif isinstance(y, Iterable) and not hasattr(y, "__getitem__"):
+        y = list(y)
     elif hasattr(y, "to_numpy") and not hasattr(y, "iloc"):
         y = y.to_list() if hasattr(y, "to_list") else y.to_numpy()
     elif hasattr(y, "iloc") and np.any(y.isna()):
@@ -68,18 +76,39 @@ def _is_missing(label: object) -> bool:
     return label is None or type(label).__name__ in ("NAType", "NaTType") or label != label
 
 
-def read_labels(y: Any, *, rows: int, anomaly_label: object = None) -> Labels:
+def _missing(labels: NDArray[Any]) -> NDArray[np.bool_]:
+    if labels.dtype.kind == "O":
+        return np.fromiter((_is_missing(label) for label in labels), dtype=bool, count=len(labels))
+    return np.isnan(labels) if labels.dtype.kind == "f" else np.zeros(len(labels), dtype=bool)
+
+
+def _refuse_other_than_numbers_and_text(labels: NDArray[Any], missing: NDArray[np.bool_]) -> None:
+    known = labels[~missing]
+    several = [label for label in known if isinstance(label, dict) or np.ndim(label)]
+    if several:
+        raise InputError(
+            f"a label in y is a {type(several[0]).__name__}; labels are numbers, booleans or text",
+            code="labels",
+        )
+    infinite = np.isin(known, (np.inf, -np.inf))
+    if infinite.any():
+        rows = np.flatnonzero(~missing)[infinite].tolist()
+        raise InputError("Input y contains infinity; labels are 1, 0 or missing", code="label", rows=rows)
+
+
+def read_labels(y: Any, *, rows: int, anomaly_label: object = None, to_learn: bool = True) -> Labels:
     """Labels of any container and spelling, as 1, 0 and NaN.
 
     `anomaly_label` is one label, or a list of them. Without it, 1 and True are the anomaly; of two other labels
-    the second in sorted order is, with a warning that says so.
+    the second in sorted order is, with a warning that says so. What nothing can be learned from is refused,
+    unless the labels are not there `to_learn` from.
 
     Raises
     ------
     InputError
-        Another length than the rows; infinite, continuous or NaN labels alone; three labels or more, or a
-        single unknown one, without `anomaly_label`; a label that differs from an anomaly's only in its spelling;
-        no normal row.
+        Another length than the rows; infinite or continuous labels; three labels or more, or a single unknown
+        one, without `anomaly_label`; a label that differs from an anomaly's only in its spelling. To learn from:
+        NaN alone, or no normal row.
     """
     if y is None:
         return Labels(np.full(rows, np.nan), np.array([0, 1]))
@@ -90,30 +119,15 @@ def read_labels(y: Any, *, rows: int, anomaly_label: object = None) -> Labels:
             f"{len(labels)} labels",
             code="length_mismatch",
         )
-    if labels.dtype.kind == "O":
-        missing = np.fromiter((_is_missing(label) for label in labels), dtype=bool, count=rows)
-    elif labels.dtype.kind == "f":
-        missing = np.isnan(labels)
-    else:
-        missing = np.zeros(rows, dtype=bool)
-    known = labels[~missing]
-    if not len(known):
+    missing = _missing(labels)
+    if to_learn and missing.all():
         raise InputError("Input y contains NaN only: no row is labelled; pass y=None", code="no_labels")
-    if known.dtype.kind == "O" and (
-        several := [label for label in known if isinstance(label, dict) or np.ndim(label)]
-    ):
-        raise InputError(
-            f"a label in y is a {type(several[0]).__name__}; labels are numbers, booleans or text",
-            code="labels",
-        )
-    infinite = np.isin(known, (np.inf, -np.inf))
-    if infinite.any():
-        at = np.flatnonzero(~missing)[infinite]
-        raise InputError("Input y contains infinity; labels are 1, 0 or missing", code="label", rows=list(at))
+    _refuse_other_than_numbers_and_text(labels, missing)
+    known = labels[~missing]
     values = np.full(rows, np.nan)
     anomalies, classes = _anomalies_and_classes(known, anomaly_label)
     values[~missing] = np.isin(known, anomalies)
-    if not (values == 0).any() and not missing.any():
+    if to_learn and not (values == 0).any() and not missing.any():
         raise InputError(
             f"no normal rows: only one class, {_shown(anomalies)}, is in y; give rows labelled normal, or "
             "unlabelled ones (NaN)",
@@ -142,8 +156,8 @@ def _refuse_near(labels: Sequence[object], anomalies: Sequence[object]) -> None:
         )
 
 
-def _anomalies_and_classes(known: NDArray[Any], anomaly_label: object) -> tuple[list[Any], NDArray[Any]]:
-    """Which labels are anomalies, and the pair (normal, anomaly) of the caller's labels; 0 and 1 for several."""
+def _distinct(known: NDArray[Any]) -> NDArray[Any]:
+    """The labels that occur, sorted; numbers of any type as numbers."""
     try:
         found = np.unique(known)
     except TypeError as error:
@@ -151,41 +165,30 @@ def _anomalies_and_classes(known: NDArray[Any], anomaly_label: object) -> tuple[
         raise InputError(
             f"labels of several types ({', '.join(kinds)}) in y; use one type", code="labels"
         ) from error
-    if found.dtype.kind == "O" and all(isinstance(label, bool | int | float) for label in found):
-        found = np.unique(known.astype(float if any(isinstance(label, float) for label in found) else int))
-    shown = _shown(found.tolist())
-    if found.dtype.kind == "f" and (found != np.round(found)).any() and anomaly_label is None:
-        raise InputError(
-            f"Unknown label type: continuous; y holds {shown}; labels are 1, 0 or missing", code="labels"
+    if found.dtype.kind == "O" and all(isinstance(label, _NUMBERS) for label in found):
+        whole = all(isinstance(label, numbers.Integral | np.bool_) for label in found)
+        return np.unique(known.astype(int if whole else float))
+    return found
+
+
+def _of_several(found: NDArray[Any], anomaly_label: object, *, shown: str) -> tuple[list[Any], NDArray[Any]]:
+    """Anomalies and classes as `anomaly_label` names them."""
+    several = isinstance(anomaly_label, list | tuple | set | frozenset | np.ndarray)
+    anomalies: list[Any] = list(anomaly_label) if several else [anomaly_label]  # type: ignore[call-overload]
+    normal = found[~np.isin(found, anomalies)]
+    if len(normal) == len(found):
+        warnings.warn(
+            f"no label in y equals anomaly_label={anomaly_label!r}; the labels are {shown}",
+            AlarmnetWarning,
+            stacklevel=5,
         )
-    if anomaly_label is not None:
-        several = isinstance(anomaly_label, list | tuple | set | frozenset | np.ndarray)
-        anomalies: list[Any] = list(anomaly_label) if several else [anomaly_label]  # type: ignore[call-overload]
-        normal = found[~np.isin(found, anomalies)]
-        if len(normal) == len(found):
-            warnings.warn(
-                f"no label in y equals anomaly_label={anomaly_label!r}; the labels are {shown}",
-                AlarmnetWarning,
-                stacklevel=4,
-            )
-        _refuse_near(normal.tolist(), anomalies)
-        one_each = len(normal) == 1 == len(anomalies)
-        return anomalies, np.array([normal[0], anomalies[0]]) if one_each else np.array([0, 1])
-    if len(found) > 2:
-        raise InputError(
-            f"Only binary classification is supported. The labels are {shown}: name the anomalous one with "
-            "anomaly_label=",
-            code="labels",
-        )
-    zero_or_one = found.dtype.kind in "biuf" and bool(np.isin(found, (0, 1)).all())
-    if zero_or_one:
-        return [1], np.array([False, True]) if found.dtype.kind == "b" else np.array([0, 1])
-    if len(found) == 1:
-        raise InputError(
-            f"y holds one class only, {shown}, which is neither 0 (normal) nor 1 (anomaly): name the anomalous "
-            "label with anomaly_label=",
-            code="one_class",
-        )
+    _refuse_near(normal.tolist(), anomalies)
+    one_each = len(normal) == 1 == len(anomalies)
+    return anomalies, np.array([normal[0], anomalies[0]]) if one_each else np.array([0, 1])
+
+
+def _of_two(found: NDArray[Any], known: NDArray[Any]) -> tuple[list[Any], NDArray[Any]]:
+    """Of two labels the second in sorted order is the anomaly, which a warning says."""
     sides = found.tolist()
     _refuse_near(sides[:1], sides[1:])
     rows = int(np.sum(known == found[1]))
@@ -194,5 +197,35 @@ def _anomalies_and_classes(known: NDArray[Any], anomaly_label: object) -> tuple[
     )
     if sides == [-1, 1]:
         message += " (as scikit-learn's classifiers have it; its outlier detectors call anomalies -1)"
-    warnings.warn(f"{message}; name it with anomaly_label=", AlarmnetWarning, stacklevel=4)
+    warnings.warn(f"{message}; name it with anomaly_label=", AlarmnetWarning, stacklevel=5)
     return sides[1:], found
+
+
+def _anomalies_and_classes(known: NDArray[Any], anomaly_label: object) -> tuple[list[Any], NDArray[Any]]:
+    """Which labels are anomalies, and the pair (normal, anomaly) of the caller's labels; 0 and 1 for several."""
+    found = _distinct(known)
+    shown = _shown(found.tolist())
+    if anomaly_label is not None:
+        return _of_several(found, anomaly_label, shown=shown)
+    if found.dtype.kind == "f" and (found != np.round(found)).any():
+        raise InputError(
+            f"Unknown label type: continuous; y holds {shown}; labels are 1, 0 or missing", code="labels"
+        )
+    if set(found.tolist()) <= {0, 1}:
+        return [1], np.array([False, True]) if found.dtype.kind == "b" else np.array([0, 1])
+    for normal, anomaly in (("0", "1"), ("0.0", "1.0")):
+        if set(found.tolist()) <= {normal, anomaly}:
+            return [anomaly], np.array([normal, anomaly])
+    if len(found) > 2:
+        raise InputError(
+            f"Only binary classification is supported. The labels are {shown}: name the anomalous one with "
+            "anomaly_label=",
+            code="labels",
+        )
+    if len(found) == 1:
+        raise InputError(
+            f"y holds one class only, {shown}, which is neither 0 (normal) nor 1 (anomaly): name the anomalous "
+            "label with anomaly_label=",
+            code="one_class",
+        )
+    return _of_two(found, known)

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from alarmnet._shared.labels import read_labels
 from alarmnet.errors import InputError
-from alarmnet.metrics import as_labels
 from alarmnet.preprocessing.cells import Float32s
 from alarmnet.preprocessing.rows import take
 from alarmnet.report.facts import (
@@ -43,6 +43,7 @@ def make_report(
     X: Any,
     y: Any = None,
     *,
+    anomaly_label: object = None,
     ids: Any = None,
     title: str = "Anomaly report",
     data_name: str | None = None,
@@ -59,6 +60,8 @@ def make_report(
         A frame (pandas, polars, pyarrow), a 2-D array, or images (N, C, H, W); scored once.
     y
         Labels, shape (N,): 1 or True anomaly, 0 or False normal, NaN, None or pd.NA not looked at.
+    anomaly_label
+        The label, or a list of the labels, that mark anomalies, where these are not 1 or True.
     ids
         What to call each row, shape (N,); row numbers, counted from 0, if not given.
     title, data_name
@@ -80,7 +83,9 @@ def make_report(
     if top < 1:
         raise InputError(f"top={top!r} must be 1 or more, such as 20", code="invalid_parameter")
     scores = np.asarray(detector.decision_function(X), dtype=np.float64)
-    labels = None if y is None else as_labels(y, rows=len(scores))
+    labels = None
+    if y is not None:
+        labels = read_labels(y, rows=len(scores), anomaly_label=anomaly_label, to_learn=False).values
     if ids is not None:
         ids = np.asarray(ids, dtype=object)
         if ids.shape != scores.shape:
