@@ -82,7 +82,7 @@ def _is_empty(value: object) -> bool:
 
 
 def kind_of(column: Any, label: str) -> Kind:
-    """Say what a training column's type holds; what text means is found out from its cells (`_meaning.py`)."""
+    """Say what a training column's type holds; what text means is found out from its cells (`text_meaning.py`)."""
     if isinstance(column, np.ndarray):
         only_text = column.dtype.kind == "O" and all(
             isinstance(cell, str) or _is_empty(cell) for cell in column

@@ -43,7 +43,7 @@ class TargetNetwork(nn.Module, ABC):
 class Target(ABC):
     """A recipe for a target network: a small value that prints, compares and is written into model files.
 
-    To add one: a frozen dataclass with `kind` and `build`, listed in `targets/__init__.py`.
+    To add one: a frozen dataclass with `kind` and `build`, listed in `networks/targets/__init__.py`.
     """
 
     kind: ClassVar[str]
