@@ -68,7 +68,7 @@ class AutoencoderBaseline(NeuralBaseline):
 
     def _check_parameters(self) -> None:
         super()._check_parameters()
-        check_type(self, "target", self.target, *TARGETS.values())
+        check_type(self, "target", self.target, *TARGETS)
 
     def _fit_network(self, rows: Tensor, labels: Labels) -> None:
         recipe = self.target or (DenseAutoencoder() if rows.dim() == 2 else ConvAutoencoder())
