@@ -1,7 +1,6 @@
 """A VAE that learned other rows than those of the detector that it makes anomalies for."""
 
 from dataclasses import dataclass, field
-from typing import ClassVar
 
 import numpy as np
 import torch
@@ -25,7 +24,6 @@ class VaeOfOtherRows(Generator):
         Bytes; shape (N, H, W).
     """
 
-    kind: ClassVar[str] = "vae of other rows"
     row: str
     images: NDArray[np.uint8] = field(repr=False, compare=False)
 

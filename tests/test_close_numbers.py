@@ -17,7 +17,7 @@ from alarmnet.detectors import load
 from alarmnet.errors import InputError
 from alarmnet.networks.piecewise import PiecewiseLinearEncoding
 from alarmnet.networks.training import Schedule
-from alarmnet.preprocessing.columns import Scaling
+from alarmnet.preprocessing.scales import Scaling
 
 pytestmark = pytest.mark.filterwarnings("ignore::alarmnet.errors.AlarmnetWarning")
 

@@ -20,7 +20,7 @@ import pytest
 from pandas.core.dtypes import base as pandas_base
 
 from alarmnet._shared.containers import decoded
-from alarmnet._shared.validation import read_labels
+from alarmnet._shared.labels import read_labels
 from alarmnet.data_files import TableFiles, write_table
 from alarmnet.errors import InputError
 from alarmnet.preprocessing import TableEncoder

@@ -20,7 +20,7 @@ from sklearn.exceptions import NotFittedError
 
 from alarmnet.errors import AlarmnetWarning, InputError, InputTypeError
 from alarmnet.preprocessing import TableEncoder, encoder_from_dict
-from alarmnet.preprocessing.columns import Scaling
+from alarmnet.preprocessing.scales import Scaling
 
 SCALINGS: list[Scaling] = ["quantile", "minmax", "standard", "quantile-normal"]
 FLOAT32_MAX = float(np.finfo(np.float32).max)

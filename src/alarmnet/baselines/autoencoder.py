@@ -5,7 +5,8 @@ from typing import ClassVar, cast
 import torch
 from torch import Tensor
 
-from alarmnet._shared.validation import Labels, check_type
+from alarmnet._shared.labels import Labels
+from alarmnet._shared.validation import check_type
 from alarmnet.baselines.base import RandomState
 from alarmnet.baselines.neural import NeuralBaseline, normal_rows
 from alarmnet.detectors.a3 import target_schedule
@@ -67,7 +68,7 @@ class AutoencoderBaseline(NeuralBaseline):
 
     def _check_parameters(self) -> None:
         super()._check_parameters()
-        check_type(self, "target", self.target, *TARGETS.values())
+        check_type(self, "target", self.target, *TARGETS)
 
     def _fit_network(self, rows: Tensor, labels: Labels) -> None:
         recipe = self.target or (DenseAutoencoder() if rows.dim() == 2 else ConvAutoencoder())

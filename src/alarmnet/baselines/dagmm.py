@@ -9,7 +9,8 @@ from torch import Tensor, nn
 from torch.distributions import Categorical, MixtureSameFamily, MultivariateNormal
 from torch.nn import functional
 
-from alarmnet._shared.validation import Labels, check_real, check_sizes, check_whole
+from alarmnet._shared.labels import Labels
+from alarmnet._shared.validation import check_real, check_sizes, check_whole
 from alarmnet.baselines.base import Matrix, RandomState, Scores, flat
 from alarmnet.baselines.neural import NeuralBaseline, normal_rows
 from alarmnet.errors import TrainingDivergedError

@@ -7,7 +7,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from alarmnet._shared.validation import Labels, check_real, check_sizes
+from alarmnet._shared.labels import Labels
+from alarmnet._shared.validation import check_real, check_sizes
 from alarmnet.baselines.base import RandomState
 from alarmnet.baselines.neural import NeuralBaseline, normal_rows
 from alarmnet.errors import InputError

@@ -5,8 +5,9 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from alarmnet._shared.labels import Labels
 from alarmnet._shared.random_streams import torch_generator
-from alarmnet._shared.validation import Labels, check_real, check_sizes
+from alarmnet._shared.validation import check_real, check_sizes
 from alarmnet.baselines.base import RandomState
 from alarmnet.baselines.neural import NeuralBaseline, normal_rows
 from alarmnet.networks.alarms import DenseAlarmNetwork

@@ -11,9 +11,9 @@ from torch import Tensor, nn
 
 from alarmnet._shared.blocks import block_size
 from alarmnet._shared.devices import chosen_device
+from alarmnet._shared.labels import Labels
 from alarmnet._shared.random_streams import numpy_generator, torch_generator
 from alarmnet._shared.threads import operations, threads_for
-from alarmnet._shared.validation import Labels
 from alarmnet.baselines.base import Baseline, Matrix, Scores
 from alarmnet.networks.channels_last import place
 from alarmnet.networks.layers import materialise

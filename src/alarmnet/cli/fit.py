@@ -12,6 +12,7 @@ import click
 import numpy as np
 
 from alarmnet._shared.devices import chosen_device
+from alarmnet._shared.phrases import quoted
 from alarmnet.cli.terminal import (
     a_file,
     check_output,
@@ -30,7 +31,6 @@ from alarmnet.detectors import DETECTORS, BaseDetector
 from alarmnet.errors import InputError
 from alarmnet.networks.checkpoints import kept_steps
 from alarmnet.preprocessing import ImageScaler, TableEncoder
-from alarmnet.preprocessing.frames import quoted
 from alarmnet.preprocessing.rows import take
 from alarmnet.sources.bad_rows import FIT, OTHERS, way_out
 from alarmnet.sources.labels import FoundLabels, Labelling, label_counts, needed

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 import click
 
+from alarmnet._shared.phrases import quoted
 from alarmnet.cli.terminal import (
     FLAGGED,
     a_file,
@@ -20,7 +21,6 @@ from alarmnet.cli.terminal import (
     show_facts,
 )
 from alarmnet.data_files import write_table
-from alarmnet.preprocessing.frames import quoted
 from alarmnet.sources.bad_rows import SCORE, way_out
 from alarmnet.sources.opened import load_model, open_to_run
 from alarmnet.sources.scoring import Tally, scored_tables

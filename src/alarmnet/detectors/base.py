@@ -15,16 +15,10 @@ from scipy.sparse import issparse
 from sklearn.base import ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
+from alarmnet._shared.labels import Labels, read_labels
 from alarmnet._shared.random_streams import resolve_seed
 from alarmnet._shared.threads import threads_for
-from alarmnet._shared.validation import (
-    Labels,
-    check_choice,
-    check_random_state,
-    check_real,
-    check_type,
-    read_labels,
-)
+from alarmnet._shared.validation import check_choice, check_random_state, check_real, check_type
 from alarmnet.detectors.data import TrainingData
 from alarmnet.detectors.files import write_state
 from alarmnet.detectors.identity import training_identity

@@ -4,8 +4,8 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
+from alarmnet._shared.labels import Labels
 from alarmnet._shared.random_streams import numpy_generator
-from alarmnet._shared.validation import Labels
 from alarmnet.errors import InputError
 from alarmnet.preprocessing.rows import Index, Keys, draw, matched_once
 

@@ -4,7 +4,6 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -23,8 +22,6 @@ Sampler = Callable[[Tensor, torch.Generator], Tensor]
 
 class Generator(ABC):
     """A recipe for counterexamples: a small value that prints, compares and is written into model files."""
-
-    kind: ClassVar[str]
 
     @abstractmethod
     def sampler(self, rows: RowStore, *, seed: int, context: TrainingContext = ALONE) -> Sampler:
@@ -45,7 +42,6 @@ class GaussianNoise(Generator):
     torch.Size([4, 3])
     """
 
-    kind: ClassVar[str] = "gaussian"
     mean: float = 0.5
     deviation: float = 1.0
 
@@ -72,7 +68,6 @@ class UniformNoise(Generator):
     True
     """
 
-    kind: ClassVar[str] = "uniform"
     low: float = 0.0
     high: float = 1.0
 
@@ -102,7 +97,6 @@ class ColumnSwap(Generator):
     torch.Size([4, 2])
     """
 
-    kind: ClassVar[str] = "swap"
     low: float = 0.1
     high: float = 1.0
 
@@ -145,7 +139,6 @@ class VaeAnomalies(Generator):
     torch.Size([4, 3])
     """
 
-    kind: ClassVar[str] = "vae"
     hidden: tuple[int, ...] = (800, 400, 100)
     code: int = 25
     spread: float = 5.0
@@ -195,8 +188,6 @@ class CallableGenerator(Generator):
     6.0
     """
 
-    kind: ClassVar[str] = "callable"
-
     def __init__(self, function: Callable[[Tensor], Tensor]) -> None:
         self.function = function
 
@@ -225,7 +216,5 @@ def as_generator(given: "Generator | Callable[[Tensor], Tensor] | None") -> Gene
     return given if isinstance(given, Generator) else CallableGenerator(given)
 
 
-GENERATORS: dict[str, type[GaussianNoise] | type[UniformNoise] | type[ColumnSwap] | type[VaeAnomalies]] = {
-    recipe.kind: recipe for recipe in (GaussianNoise, UniformNoise, ColumnSwap, VaeAnomalies)
-}
-"""Recipes by the name that parameters and the command line use."""
+GENERATORS: tuple[type[Generator], ...] = (GaussianNoise, UniformNoise, ColumnSwap, VaeAnomalies)
+"""Recipes that a model file may name."""

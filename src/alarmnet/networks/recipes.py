@@ -15,8 +15,8 @@ from alarmnet.networks.training import Schedule, ScheduleChanges
 RECIPES: dict[str, type[Any]] = {
     recipe.__name__: recipe
     for recipe in (
-        *TARGETS.values(),
-        *GENERATORS.values(),
+        *TARGETS,
+        *GENERATORS,
         DenseAlarm,
         ConvAlarm,
         Schedule,

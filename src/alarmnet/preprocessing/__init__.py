@@ -5,12 +5,9 @@ into values in [0, 1]. Both carry everything they learned as JSON-ready values; 
 either back.
 """
 
+from alarmnet.preprocessing.encoders import encoder_from_dict
 from alarmnet.preprocessing.images import ImageScaler
-from alarmnet.preprocessing.table_encoder import (
-    EncodingSummary,
-    TableEncoder,
-    UnseenCategories,
-    encoder_from_dict,
-)
+from alarmnet.preprocessing.summary import EncodingSummary, UnseenCategories
+from alarmnet.preprocessing.table_encoder import TableEncoder
 
 __all__ = ["EncodingSummary", "ImageScaler", "TableEncoder", "UnseenCategories", "encoder_from_dict"]

@@ -7,166 +7,36 @@ have made, since it may come from a file.
 
 import itertools
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from functools import cached_property
 from typing import Any, ClassVar, Literal
 
 import numpy as np
-from scipy.special import ndtri
-from torch import Tensor
 
 from alarmnet._shared.containers import TRUTHS
 from alarmnet._shared.spelling import as_folded
 from alarmnet.data_files import ColumnKind
-from alarmnet.preprocessing.frames import (
-    FLOAT32_LIMIT,
-    Cells,
-    Float32s,
-    Floats,
-    as_text,
-    read_cells,
-    with_truths_as_numbers,
-)
+from alarmnet.preprocessing.cells import Cells, Float32s, as_text, read_cells, with_truths_as_numbers
 from alarmnet.preprocessing.number_forms import NumberForm
+from alarmnet.preprocessing.scales import (
+    SCALINGS,
+    Scale,
+    Scaling,
+    are_numbers,
+    require,
+    scale_from_dict,
+    scale_to_dict,
+)
 from alarmnet.preprocessing.text_meaning import without_missing_words
 from alarmnet.preprocessing.time_forms import FORMS, MILLISECONDS_A_DAY, TEXT_FORMS, UNDATED, read_times
 
-Scaling = Literal["quantile", "minmax", "standard", "quantile-normal"]
-
-KNOTS = 256
-SMALLEST_SCALE = float(np.finfo(np.float32).tiny)
-LARGEST_OUTPUT = 1e6
-TAIL = 1e-7
 MOST_KEPT = 2**16
 """Categories of a column that get a column each, however many are asked for."""
-
-
-def _require(condition: bool, what: str) -> None:
-    if not condition:
-        raise ValueError(f"a stored column is damaged: {what}")
-
-
-def _are_numbers(*numbers: object) -> bool:
-    """Whether these can have come from cells, or differences of them: no cell lies beyond float32."""
-    return all(isinstance(number, float) and abs(number) <= 2 * FLOAT32_LIMIT for number in numbers)
 
 
 def _plain_form_left_out(column: "NumberColumn | DatetimeColumn") -> dict[str, Any]:
     """Its values, without a form where it has none: as files had them before there were forms."""
     return {name: value for name, value in asdict(column).items() if name != "form" or value is not None}
-
-
-def _usable(*scales: float) -> float:
-    """Return the first scale that can be divided by, else 1."""
-    return next((float(scale) for scale in scales if scale >= SMALLEST_SCALE), 1.0)
-
-
-@dataclass(frozen=True)
-class LinearScale:
-    """(value - shift) / scale, held within a million so that float32 stays finite."""
-
-    shift: float
-    scale: float
-
-    def __post_init__(self) -> None:
-        _require(_are_numbers(self.shift, self.scale) and self.scale >= SMALLEST_SCALE, "linear scale")
-
-    @classmethod
-    def between(cls, low: float, high: float) -> "LinearScale":
-        """Make the scale that moves ``low`` to 0 and ``high`` to 1; equal ones are not stretched."""
-        return cls(shift=low, scale=_usable(high - low))
-
-    def __call__(self, values: Floats) -> Floats:
-        """Scale (N,) finite numbers."""
-        return np.clip((values - self.shift) / self.scale, -LARGEST_OUTPUT, LARGEST_OUTPUT)
-
-    def of_tensor(self, values: Tensor) -> Tensor:
-        """Scale finite doubles of any shape, in place, to the same bits."""
-        return values.sub_(self.shift).div_(self.scale).clamp_(-LARGEST_OUTPUT, LARGEST_OUTPUT)
-
-
-@dataclass(frozen=True)
-class QuantileScale:
-    """The share of training values below, linear between knots; grows as a log beyond the range."""
-
-    knots: Sequence[float]
-    positions: Sequence[float]
-    spread: float
-    normal: bool
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "knots", list(self.knots))
-        object.__setattr__(self, "positions", list(self.positions))
-        _require(_are_numbers(*self.knots, *self.positions, self.spread), "quantiles that are no numbers")
-        _require(0 < len(self.knots) == len(self.positions), "quantiles of unequal number")
-        _require(
-            bool(np.all(np.diff(self.knots) > 0) and np.all(np.diff(self.positions) > 0)), "quantile order"
-        )
-        _require(0 <= self.positions[0] <= self.positions[-1] <= 1, "quantiles outside [0, 1]")
-        _require(self.spread >= SMALLEST_SCALE and type(self.normal) is bool, "spread")
-
-    def __call__(self, values: Floats) -> Floats:
-        """Scale (N,) finite numbers."""
-        knots, positions = self._curve
-        order = np.argsort(values)  # one after the other they are found three times as fast
-        scaled = np.empty_like(values)
-        scaled[order] = np.interp(values[order], knots, positions).clip(positions[0], positions[-1])
-        bottom, top = 0.0, 1.0
-        if self.normal:
-            scaled = ndtri(np.clip(scaled, TAIL, 1 - TAIL))
-            bottom, top = ndtri(TAIL), ndtri(1 - TAIL)
-        below, above = values < knots[0], values > knots[-1]
-        scaled[below] = bottom - np.log1p((knots[0] - values[below]) / self.spread)
-        scaled[above] = top + np.log1p((values[above] - knots[-1]) / self.spread)
-        return scaled
-
-    @cached_property
-    def _curve(self) -> tuple[Floats, Floats]:
-        return np.array(self.knots), np.array(self.positions)
-
-
-Scale = LinearScale | QuantileScale
-_SCALES: dict[str, type[Scale]] = {"linear": LinearScale, "quantile": QuantileScale}
-
-
-def _learn_minmax(values: Floats) -> Scale:
-    return LinearScale.between(float(values.min()), float(values.max()))
-
-
-def _learn_standard(values: Floats) -> Scale:
-    # the mean of equal values can differ from them in the last bit
-    constant = np.ptp(values) == 0
-    return LinearScale(
-        shift=float(values[0] if constant else values.mean()),
-        scale=1.0 if constant else _usable(values.std()),
-    )
-
-
-def _learn_quantiles(values: Floats, *, normal: bool = False) -> Scale:
-    distinct, counts = np.unique(values, return_counts=True)
-    ends = np.cumsum(counts)
-    # the middle of a block of ties, from 0 for the first row to 1 for the last
-    positions = (ends - (counts + 1) / 2) / (len(values) - 1) if len(values) > 1 else np.array([0.5])
-    chosen = np.searchsorted(ends, np.linspace(0, len(values) - 1, KNOTS), side="right")
-    # without its neighbours a heavy block would bend the curve around it
-    heavy = chosen[counts[chosen] * KNOTS >= len(values)]
-    chosen = np.unique(np.concatenate([chosen, heavy - 1, heavy + 1]).clip(0, len(distinct) - 1))
-    low, high = distinct[np.searchsorted(ends, np.array([0.25, 0.75]) * (len(values) - 1), side="right")]
-    return QuantileScale(
-        knots=distinct[chosen].tolist(),
-        positions=positions[chosen].tolist(),
-        spread=_usable(high - low, distinct[-1] - distinct[0]),
-        normal=normal,
-    )
-
-
-SCALINGS: dict[Scaling, Callable[[Floats], Scale]] = {
-    "quantile": _learn_quantiles,
-    "minmax": _learn_minmax,
-    "standard": _learn_standard,
-    "quantile-normal": lambda values: _learn_quantiles(values, normal=True),
-}
 
 
 @dataclass(frozen=True)
@@ -186,11 +56,11 @@ class NumberColumn:
     form: NumberForm | None = None
 
     def __post_init__(self) -> None:
-        _require(type(self.missing) is bool and _are_numbers(self.low, self.high, self.median), "numbers")
-        _require(self.low <= self.median <= self.high, "training range")
+        require(type(self.missing) is bool and are_numbers(self.low, self.high, self.median), "numbers")
+        require(self.low <= self.median <= self.high, "training range")
         possible = self.kind == "number" and {self.low, self.high} <= {0.0, 1.0}
-        _require(self.boolean is False or (self.boolean is True and possible), "booleans")
-        _require(self.form is None or (self.kind == "number" and not self.boolean), "form of numbers")
+        require(self.boolean is False or (self.boolean is True and possible), "booleans")
+        require(self.form is None or (self.kind == "number" and not self.boolean), "form of numbers")
 
     @classmethod
     def learn(
@@ -250,8 +120,7 @@ class NumberColumn:
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready values, for `column_from_dict`."""
-        form = next(name for name, scale in _SCALES.items() if type(self.scale) is scale)
-        state = _plain_form_left_out(self) | {"scale": {"form": form} | asdict(self.scale)}
+        state = _plain_form_left_out(self) | {"scale": scale_to_dict(self.scale)}
         if not self.boolean:
             del state["boolean"]  # which files of earlier releases do not have
         return state
@@ -259,10 +128,8 @@ class NumberColumn:
     @classmethod
     def from_dict(cls, state: Mapping[str, Any]) -> "NumberColumn":
         """Undo `to_dict`."""
-        form = dict(state["scale"])
-        scale = _SCALES[form.pop("form")](**form)
         written = NumberForm(**state["form"]) if "form" in state else None
-        return cls(**{**state, "scale": scale, "form": written})
+        return cls(**{**state, "scale": scale_from_dict(state["scale"]), "form": written})
 
 
 @dataclass(frozen=True)
@@ -277,14 +144,12 @@ class CategoryColumn:
     def __post_init__(self) -> None:
         object.__setattr__(self, "kept", list(self.kept))
         object.__setattr__(self, "rare", list(self.rare))
-        _require(0 < len(self.kept) <= MOST_KEPT, "number of categories")
+        require(0 < len(self.kept) <= MOST_KEPT, "number of categories")
         texts = itertools.chain(self.kept, self.rare)
-        _require(type(self.missing) is bool and all(isinstance(text, str) for text in texts), "categories")
-        _require(
-            all(before < after for before, after in itertools.pairwise(self.rare)), "order of categories"
-        )
+        require(type(self.missing) is bool and all(isinstance(text, str) for text in texts), "categories")
+        require(all(before < after for before, after in itertools.pairwise(self.rare)), "order of categories")
         kept = set(self.kept)
-        _require(len(kept) == len(self.kept) and kept.isdisjoint(self.rare), "categories that occur twice")
+        require(len(kept) == len(self.kept) and kept.isdisjoint(self.rare), "categories that occur twice")
 
     @classmethod
     def learn(cls, cells: Cells, *, limit: int, fixed: Sequence[str] | None = None) -> "CategoryColumn":
@@ -385,8 +250,8 @@ class DatetimeColumn:
     form: str | None = None
 
     def __post_init__(self) -> None:
-        _require(type(self.missing) is bool, "missing")
-        _require(self.form is None or self.form in FORMS, "form of times")
+        require(type(self.missing) is bool, "missing")
+        require(self.form is None or self.form in FORMS, "form of times")
 
     def read(self, column: Any) -> Cells:
         """Read a column (as `Frame.column` gives it) as it was in training."""

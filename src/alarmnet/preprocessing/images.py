@@ -8,11 +8,13 @@ import torch
 from numpy.typing import NDArray
 from sklearn.exceptions import NotFittedError
 
+from alarmnet._shared.phrases import rows_phrase
 from alarmnet.errors import InputError, InputTypeError
-from alarmnet.preprocessing.columns import LinearScale
-from alarmnet.preprocessing.frames import FLOAT32_LIMIT, Float32s, as_array, check_rows, rows_phrase
+from alarmnet.preprocessing.cells import FLOAT32_LIMIT, Float32s
+from alarmnet.preprocessing.frames import as_array, check_rows
 from alarmnet.preprocessing.pixel_scale import refuse_other_scale
-from alarmnet.preprocessing.row_store import ImageRows
+from alarmnet.preprocessing.row_store import PixelRows
+from alarmnet.preprocessing.scales import LinearScale
 
 SMALLEST_IMAGE = 8
 IMAGE_BLOCK = 256
@@ -141,13 +143,13 @@ class ImageScaler:
         refuse_other_scale(images, self.low_, self.high_)
         return images
 
-    def store(self, X: Any, device: torch.device) -> ImageRows:
+    def store(self, X: Any, device: torch.device) -> PixelRows:
         """Keep images as they came, to be scaled when they are taken; refuses what `transform` refuses."""
         images = self._checked(X)
         if images.dtype.kind == "f":
             for _ in _blocks(images):
                 pass  # refuses bad pixels
-        return ImageRows(images, self._scale, device)
+        return PixelRows(images, self._scale, device)
 
     def fit_transform(self, X: Any) -> Float32s:
         """`fit`, then `transform` of the same images."""

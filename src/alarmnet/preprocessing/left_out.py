@@ -4,11 +4,13 @@ A model that learns them knows the training rows by heart, and finds every later
 """
 
 import re
+from collections.abc import Mapping
 from typing import Literal
 
 import numpy as np
 
-from alarmnet.preprocessing.frames import Cells, Floats
+from alarmnet._shared.phrases import quoted
+from alarmnet.preprocessing.cells import Cells, Floats
 from alarmnet.preprocessing.time_forms import (
     EARLIEST,
     LATEST,
@@ -170,3 +172,13 @@ def epoch_form(numbers: Floats, label: str) -> str | None:
         return forms[0] if distinct > 2 else None
     brief = np.ptp(numbers) <= LONGEST_SPAN * (LATEST - EARLIEST) * UNITS[forms[0]]
     return forms[0] if brief and distinct >= max(FEWEST, 0.9 * len(numbers)) else None
+
+
+def said_of_left_out(reasons: Mapping[str, Reason]) -> list[str]:
+    """Say which columns are left out and why, a line for each reason."""
+    return [
+        f"Left out, since {sentence}: {quoted(labels)}. To learn from a column all the same, as from one that the "
+        "table is merely sorted by, name it in --keep, or in the encoder's keep=."
+        for reason, sentence in REASONS.items()
+        if (labels := [label for label, found in reasons.items() if found == reason])
+    ]

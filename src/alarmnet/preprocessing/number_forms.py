@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from alarmnet._shared.missing_words import is_missing_beside_numbers
+from alarmnet._shared.phrases import quoted
 from alarmnet.errors import InputError
-from alarmnet.preprocessing.frames import Cells, is_text, quoted, read_cells, read_texts
+from alarmnet.preprocessing.cells import Cells, is_text, read_cells, read_texts
 
 SEPARATORS = {",": "commas", " ": "spaces", "'": "apostrophes"}
 """Of thousands."""

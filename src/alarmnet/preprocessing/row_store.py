@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from alarmnet._shared.blocks import block_size
-from alarmnet.preprocessing.columns import LinearScale
+from alarmnet.preprocessing.scales import LinearScale
 
 
 def rows_at(rows: Tensor, numbers: Tensor) -> Tensor:
@@ -71,7 +71,7 @@ class TensorRows(RowStore):
         return rows_at(self._rows, numbers)
 
 
-class ImageRows(RowStore):
+class PixelRows(RowStore):
     """Images that are kept as they came, such as bytes, and scaled as they are taken.
 
     Parameters
@@ -86,7 +86,7 @@ class ImageRows(RowStore):
     Examples
     --------
     >>> images = np.full((2, 1, 8, 8), 51, dtype=np.uint8)
-    >>> store = ImageRows(images, LinearScale.between(0.0, 255.0), torch.device("cpu"))
+    >>> store = PixelRows(images, LinearScale.between(0.0, 255.0), torch.device("cpu"))
     >>> store.take(torch.tensor([1]))[0, 0, 0, :2]
     tensor([0.2000, 0.2000])
     """

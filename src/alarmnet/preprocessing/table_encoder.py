@@ -1,13 +1,7 @@
-"""Tables and images as the float32 arrays that networks read.
-
-`TableEncoder` turns a table of numbers, text, dates and durations into a matrix, `ImageScaler` turns images
-into values in [0, 1]. Both carry everything they learned as JSON-ready values; `encoder_from_dict` gives
-either back.
-"""
+"""A mixed table as a float32 matrix."""
 
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, Literal, Self, get_args
 
 import numpy as np
@@ -16,48 +10,21 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import NotFittedError
 
-from alarmnet._shared.missing_words import MISSING_WORDS
+from alarmnet._shared.phrases import quoted
 from alarmnet._shared.spelling import near_names
 from alarmnet._shared.validation import check_choice, check_whole, warn_of_inexact_integers
 from alarmnet.data_files import ColumnKind
 from alarmnet.errors import AlarmnetWarning, InputError, InputTypeError
-from alarmnet.preprocessing.columns import (
-    CategoryColumn,
-    Column,
-    DatetimeColumn,
-    NumberColumn,
-    Scaling,
-    column_from_dict,
-)
-from alarmnet.preprocessing.frames import (
-    Cells,
-    Float32s,
-    Floats,
-    Frame,
-    Kind,
-    as_text,
-    check_rows,
-    has_inexact_integers,
-    is_boolean,
-    is_text,
-    quoted,
-    read_frame,
-    refuse_bad_cells,
-)
-from alarmnet.preprocessing.images import ImageScaler
-from alarmnet.preprocessing.left_out import (
-    REASONS,
-    Reason,
-    epoch_form,
-    names_index,
-    why_leave_numbers,
-    why_leave_texts,
-)
+from alarmnet.preprocessing.bad_cells import refuse_bad_cells
+from alarmnet.preprocessing.cells import Cells, Float32s, Kind, as_text, has_inexact_integers
+from alarmnet.preprocessing.columns import CategoryColumn, Column, NumberColumn, column_from_dict
+from alarmnet.preprocessing.feature_names import refuse_other_names
+from alarmnet.preprocessing.frames import Frame, check_rows, read_frame
+from alarmnet.preprocessing.learning import learn_column
+from alarmnet.preprocessing.left_out import REASONS, Reason, names_index, said_of_left_out
 from alarmnet.preprocessing.row_store import TensorRows
-from alarmnet.preprocessing.text_meaning import Meaning, meaning_of, without_missing_words
-from alarmnet.preprocessing.time_forms import read_times
-
-__all__ = ["EncodingSummary", "ImageScaler", "TableEncoder", "UnseenCategories", "encoder_from_dict"]
+from alarmnet.preprocessing.scales import Scaling
+from alarmnet.preprocessing.summary import EncodingSummary, summary_of
 
 OnExtra = Literal["refuse", "ignore"]
 
@@ -66,68 +33,10 @@ MOST_LETTERS = 2**24
 """In the names of output columns, which repeat a stored column's name for each category."""
 
 
-@dataclass(frozen=True)
-class UnseenCategories:
-    """Categories of one column that training did not have.
-
-    ``count`` is a number of cells, ``examples`` are the five most frequent texts, and ``near_matches`` maps
-    texts to the known category they differ from only in case, spaces or Unicode form.
-    """
-
-    count: int
-    examples: tuple[str, ...]
-    near_matches: Mapping[str, str]
-
-
-@dataclass(frozen=True)
-class EncodingSummary:
-    """What stands out in a table that is about to be encoded; columns without a finding are not listed.
-
-    ``missing`` and ``outside`` count cells by column (``outside``: numbers beyond the training range),
-    ``unseen`` tells of new categories, ``newly_missing`` names the columns that have missing cells and had
-    none in training.
-    ``left_out`` maps the columns that are not encoded to the reason.
-    """
-
-    rows: int
-    missing: Mapping[str, int]
-    unseen: Mapping[str, UnseenCategories]
-    outside: Mapping[str, int]
-    newly_missing: tuple[str, ...]
-    left_out: Mapping[str, str] = field(default_factory=dict)
-
-
 def _good_cells(column: Any, learned: Column, label: str) -> Cells:
     cells = learned.read(column)
     refuse_bad_cells(cells, column, kind=learned.kind, label=label, form=learned.form_phrase)
     return cells
-
-
-def _in_order(values: Floats, order: NDArray[np.intp] | None) -> Floats:
-    """Numbers that are there, in the order of the table."""
-    ordered = values if order is None else values[order]
-    return ordered[~np.isnan(ordered)]
-
-
-def _warn(sentence: str) -> None:
-    warnings.warn(sentence, AlarmnetWarning, stacklevel=4)
-
-
-def _said_of_left_out(reasons: Mapping[str, Reason]) -> list[str]:
-    """A line for each reason."""
-    return [
-        f"Left out, since {sentence}: {quoted(labels)}. To learn from a column all the same, as from one that the "
-        "table is merely sorted by, name it in --keep, or in the encoder's keep=."
-        for reason, sentence in REASONS.items()
-        if (labels := [label for label, found in reasons.items() if found == reason])
-    ]
-
-
-def _describe_unseen(found: Mapping[str, int], column: CategoryColumn) -> UnseenCategories:
-    ranked = sorted(found, key=lambda text: (-found[text], text))
-    return UnseenCategories(
-        count=sum(found.values()), examples=tuple(ranked[:5]), near_matches=column.near_matches(ranked)
-    )
 
 
 class TableEncoder(BaseEstimator):  # type: ignore[misc]
@@ -246,8 +155,8 @@ class TableEncoder(BaseEstimator):  # type: ignore[misc]
         self._set_learned(frame.names, labels, plan, left_out)
         if inexact:
             warn_of_inexact_integers(quoted(inexact))
-        for sentence in _said_of_left_out(left_out):
-            _warn(sentence)
+        for sentence in said_of_left_out(left_out):
+            warnings.warn(sentence, AlarmnetWarning, stacklevel=3)
         return self
 
     def transform(self, X: Any) -> Float32s:
@@ -297,27 +206,8 @@ class TableEncoder(BaseEstimator):  # type: ignore[misc]
     def summarize(self, X: Any) -> EncodingSummary:
         """Count what stands out in a table: missing cells, new categories, numbers beyond training."""
         frame = self._aligned(X)
-        missing: dict[str, int] = {}
-        unseen: dict[str, UnseenCategories] = {}
-        outside: dict[str, int] = {}
-        newly_missing = []
-        for index, label, column in self._encoded_columns():
-            cells = column.read(frame.column(index))
-            missing[label] = int(np.count_nonzero(cells.missing))
-            if missing[label] and not column.missing:
-                newly_missing.append(label)
-            if isinstance(column, NumberColumn):
-                outside[label] = column.count_outside(cells)
-            if isinstance(column, CategoryColumn) and (found := column.unseen(cells)):
-                unseen[label] = _describe_unseen(found, column)
-        return EncodingSummary(
-            rows=frame.rows,
-            missing={label: count for label, count in missing.items() if count},
-            unseen=unseen,
-            outside={label: count for label, count in outside.items() if count},
-            newly_missing=tuple(newly_missing),
-            left_out=dict(self.left_out_),
-        )
+        columns = {label: (index, column) for index, label, column in self._encoded_columns()}
+        return summary_of(frame, columns, left_out=self.left_out_)
 
     def to_dict(self) -> dict[str, Any]:
         """Give everything learned as JSON-ready values, for `from_dict`."""
@@ -408,62 +298,17 @@ class TableEncoder(BaseEstimator):  # type: ignore[misc]
                 )
 
     def _learn(self, frame: Frame, index: int, order: NDArray[np.intp] | None) -> Column | Reason:
-        """Learn one column, or give the reason to leave it out."""
-        label, column = frame.label(index), frame.column(index)
+        label = frame.label(index)
         fixed = self._fixed_categories().get(label)
-        kept = label in self.keep or fixed is not None
-        whole = frame.whole(index) if is_text(column) else column
-        meaning = Meaning("category") if fixed else meaning_of(whole, label)
-        cells = self._read(meaning, column, kept=kept)
-        refuse_bad_cells(cells, column, kind=meaning.kind, label=label)
-        present = int(np.count_nonzero(~cells.missing))
-        if not present and not self._read(meaning, frame.whole(index), kept=kept).missing.all():
-            return "empty"
-        if not present:
-            raise InputError(
-                f"Column {label!r} has no value in any of the {len(column)} training rows. Drop the column.",
-                code="empty_column",
-                column=label,
-            )
-        if meaning.said:
-            _warn(meaning.said)
-        if meaning.kind == "datetime":
-            return DatetimeColumn(kind="datetime", missing=present < len(column), form=meaning.time_form)
-        if meaning.kind == "category":
-            reason = None if kept else why_leave_texts(self._read(meaning, whole, kept=kept), label)
-            return reason or CategoryColumn.learn(cells, limit=self.max_categories, fixed=fixed)
-        if not kept and (found := self._clock_or_ids(frame, index, order, cells, meaning)):
-            return found
-        return NumberColumn.learn(
-            cells,
-            kind=meaning.kind,
+        return learn_column(
+            frame,
+            index,
+            order,
             scaling=self.scaling,
-            boolean=is_boolean(column) or meaning.boolean,
-            form=meaning.number_form,
+            max_categories=self.max_categories,
+            fixed=fixed,
+            kept=label in self.keep or fixed is not None,
         )
-
-    @staticmethod
-    def _read(meaning: Meaning, column: Any, *, kept: bool) -> Cells:
-        """Read a column; words that mean missing are categories only in columns that are kept."""
-        cells = meaning.read(column)
-        if meaning.kind != "category":
-            return cells
-        return without_missing_words(cells, known=MISSING_WORDS if kept else ())
-
-    @staticmethod
-    def _clock_or_ids(
-        frame: Frame, index: int, order: NDArray[np.intp] | None, cells: Cells, meaning: Meaning
-    ) -> DatetimeColumn | Reason | None:
-        """Read numbers as times, or give the reason to leave them out; None if they are numbers."""
-        label, numbers = frame.label(index), _in_order(cells.values, order)
-        is_plain = meaning.kind == "number" and meaning.number_form is None
-        form = epoch_form(numbers, label) if is_plain else None
-        if form and not read_times(frame.whole(index), form).unreadable.any():
-            _warn(
-                f"Column {label!r} is read as times, {form}. Hour and weekday are learned, the date is not."
-            )
-            return DatetimeColumn(kind="datetime", missing=len(numbers) < frame.rows, form=form)
-        return why_leave_numbers(numbers, label)
 
     def _set_learned(
         self,
@@ -474,7 +319,7 @@ class TableEncoder(BaseEstimator):  # type: ignore[misc]
     ) -> None:
         if not plan:
             raise InputError(
-                " ".join(["No column is left to learn from.", *_said_of_left_out(left_out)]),
+                " ".join(["No column is left to learn from.", *said_of_left_out(left_out)]),
                 code="no_columns",
             )
         self._left_out = dict(left_out)
@@ -510,7 +355,14 @@ class TableEncoder(BaseEstimator):  # type: ignore[misc]
         frame = read_frame(X)
         check_rows(frame.rows, at_least=1, shape=(frame.rows, len(frame.raw)))
         if self.columns_ is not None and frame.names is not None:
-            return frame.select(self._matching(frame.names))
+            extra = [
+                name for name in frame.names if name not in self._known and not self.left_out_as_index(name)
+            ]
+            position = {name: index for index, name in enumerate(frame.names)}
+            refuse_other_names(
+                position.keys(), needed=self._plan, extra=extra, ignored=self.on_extra == "ignore"
+            )
+            return frame.select([position.get(name, 0) for name in self._labels])  # left out: never read
         if frame.names is not None:
             self._warn_of_names("X has feature names, but TableEncoder was fitted without feature names")
         elif self.columns_ is not None:
@@ -529,45 +381,6 @@ class TableEncoder(BaseEstimator):  # type: ignore[misc]
     def _warn_of_names(sentence: str) -> None:
         warnings.warn(sentence, AlarmnetWarning, stacklevel=4)
 
-    def _matching(self, names: tuple[str, ...]) -> list[int]:
-        """Give the positions in ``names`` of the training columns."""
-        position = {name: index for index, name in enumerate(names)}
-        missing = [name for name in self._plan if name not in position]
-        extra = [name for name in names if name not in self._known and not self.left_out_as_index(name)]
-        problem = "The feature names should match those that were passed during fit.\n"
-        if missing:
-            raise InputError(
-                f"{problem}Feature names seen at fit time, yet now missing: {quoted(missing)}"
-                f"{near_names(missing, extra) or '. Add these columns'}.",
-                code="missing_columns",
-                column=missing[0],
-            )
-        if extra and self.on_extra == "refuse":
-            raise InputError(
-                f"{problem}Feature names unseen at fit time: {quoted(extra)}. Drop these columns, or train with "
-                "TableEncoder(on_extra='ignore').",
-                code="extra_columns",
-                column=extra[0],
-            )
-        return [position.get(name, 0) for name in self._labels]  # those that are left out are not read
-
     def left_out_as_index(self, name: str) -> bool:
         """Whether a column numbers the rows, as one that training left out did under this or another such name."""
         return names_index(name) and any(names_index(label) for label in self.left_out_)
-
-
-ENCODERS: dict[str, type[TableEncoder | ImageScaler]] = {"table": TableEncoder, "images": ImageScaler}
-
-
-def encoder_from_dict(state: Mapping[str, Any]) -> TableEncoder | ImageScaler:
-    """Give the encoder back from what its ``to_dict`` gave, whichever of the two it was.
-
-    Raises ValueError, KeyError or TypeError if the state is damaged.
-
-    Examples
-    --------
-    >>> encoder = TableEncoder().fit([[0.0], [1.0]])
-    >>> encoder_from_dict(encoder.to_dict()).transform([[1.0]])
-    array([[1.]], dtype=float32)
-    """
-    return ENCODERS[state["kind"]].from_dict(state)

@@ -12,13 +12,13 @@ import pyarrow as pa
 
 from alarmnet._shared.containers import TRUTHS
 from alarmnet._shared.missing_words import MISSING_WORDS, is_missing_beside_numbers
+from alarmnet._shared.phrases import quoted
 from alarmnet.errors import AlarmnetWarning
-from alarmnet.preprocessing.frames import (
+from alarmnet.preprocessing.cells import (
     Cells,
     Kind,
     all_numbers,
     kind_of,
-    quoted,
     read_cells,
     to_number,
     with_truths_as_numbers,

@@ -12,7 +12,7 @@ import pyarrow as pa
 from alarmnet._shared.containers import is_date_type
 from alarmnet._shared.missing_words import is_missing_beside_numbers
 from alarmnet.data_files.cells import parse as parse_cells
-from alarmnet.preprocessing.frames import Cells, Floats, is_text, read_cells, read_texts
+from alarmnet.preprocessing.cells import Cells, Floats, is_text, read_cells, read_texts
 
 MILLISECONDS_A_DAY = 86_400_000
 _ZONE = r"(?: ?(?P<zone>Z|UTC|GMT|[+-][0-9]{2}:?[0-9]{2})(?: ?\([A-Z]+\))?)?"

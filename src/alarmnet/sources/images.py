@@ -9,10 +9,10 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from alarmnet._shared.phrases import quoted, rows_phrase
 from alarmnet._shared.spelling import near_names
 from alarmnet.data_files import ImageFiles, TableFiles
 from alarmnet.errors import InputError
-from alarmnet.preprocessing.frames import quoted, rows_phrase
 from alarmnet.sources.labels import FoundLabels, Labelling
 from alarmnet.sources.memory import estimated_image_bytes
 from alarmnet.sources.part import Bools, Part, row_numbers

@@ -11,11 +11,11 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from alarmnet._shared.containers import decoded
+from alarmnet._shared.labels import Labels
+from alarmnet._shared.phrases import quoted
 from alarmnet._shared.spelling import is_near
-from alarmnet._shared.validation import Labels
 from alarmnet.data_files import MISSING_WORDS
 from alarmnet.errors import InputError
-from alarmnet.preprocessing.frames import quoted
 
 Floats = NDArray[np.float64]
 

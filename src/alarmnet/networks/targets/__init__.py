@@ -9,10 +9,12 @@ from alarmnet.networks.targets.vae import VariationalAutoencoder
 
 AnyAutoencoder = DenseAutoencoder | ConvAutoencoder | StridedAutoencoder | VariationalAutoencoder
 
-TARGETS: dict[str, type[AnyAutoencoder]] = {
-    recipe.kind: recipe
-    for recipe in (DenseAutoencoder, ConvAutoencoder, StridedAutoencoder, VariationalAutoencoder)
-}
+TARGETS: tuple[type[AnyAutoencoder], ...] = (
+    DenseAutoencoder,
+    ConvAutoencoder,
+    StridedAutoencoder,
+    VariationalAutoencoder,
+)
 """Recipes that a model file may name."""
 
 __all__ = [

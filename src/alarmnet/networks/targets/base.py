@@ -1,7 +1,6 @@
 """What every target network has: layers to read, and a loss that says how it learns what is normal."""
 
 from abc import ABC, abstractmethod
-from typing import ClassVar
 
 from torch import Tensor, nn
 
@@ -43,10 +42,8 @@ class TargetNetwork(nn.Module, ABC):
 class Target(ABC):
     """A recipe for a target network: a small value that prints, compares and is written into model files.
 
-    To add one: a frozen dataclass with `kind` and `build`, listed in `targets/__init__.py`.
+    To add one: a frozen dataclass with `build`, listed in `networks/targets/__init__.py`.
     """
-
-    kind: ClassVar[str]
 
     @abstractmethod
     def build(self, shape: tuple[int, ...]) -> TargetNetwork:

@@ -1,7 +1,6 @@
 """The convolutional autoencoder: A3's target for images (A3, Table 2 and section 4.5)."""
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 from torch import Tensor, nn
 
@@ -98,7 +97,6 @@ class ConvAutoencoder(Target):
     ('hidden.relu1', 'hidden.relu2')
     """
 
-    kind: ClassVar[str] = "conv"
     dropout: float = 0.1
 
     def __post_init__(self) -> None:

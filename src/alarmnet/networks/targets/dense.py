@@ -3,7 +3,7 @@
 import itertools
 import math
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -143,7 +143,6 @@ class DenseAutoencoder(Target):
     (7, Linear(in_features=122, out_features=200, bias=True))
     """
 
-    kind: ClassVar[str] = "dense"
     hidden: tuple[int, ...] | None = None
     dropout: float = 0.1
     loss: ReconstructionLoss = "cross-entropy"

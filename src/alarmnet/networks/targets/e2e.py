@@ -3,7 +3,6 @@
 import itertools
 import math
 from dataclasses import dataclass
-from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -171,7 +170,6 @@ class StridedAutoencoder(Target):
     Conv2d(16, 32, kernel_size=(1, 3), stride=(1, 2), padding=(0, 1), bias=False)
     """
 
-    kind: ClassVar[str] = "strided"
     channels: tuple[int, ...] | None = None
     grid: tuple[int, int] = (16, 16)
     code_weight: float | None = None

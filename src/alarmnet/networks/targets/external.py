@@ -3,7 +3,6 @@
 import copy
 import threading
 from collections.abc import Sequence
-from typing import ClassVar
 
 from torch import Tensor, nn
 
@@ -126,8 +125,6 @@ class ExternalTarget(Target):
     >>> ExternalTarget(classifier, layers=["1"]).build((4,)).layers
     ('module.1',)
     """
-
-    kind: ClassVar[str] = "external"
 
     def __init__(self, module: nn.Module, layers: Sequence[str]) -> None:
         self.module = module

@@ -3,7 +3,6 @@
 import itertools
 import math
 from dataclasses import dataclass
-from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -94,7 +93,6 @@ class VariationalAutoencoder(Target):
     ('encoder.relu1', 'encoder.relu2', 'decoder.relu1', 'decoder.relu2')
     """
 
-    kind: ClassVar[str] = "vae"
     hidden: tuple[int, ...] = (800, 400, 100)
     code: int = 25
 
