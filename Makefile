@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: demo test check lint format tables clean
+.PHONY: demo test check check-full lint format tables clean
 
 demo: $(READY)
 	$(BIN)/alarmnet demo --out demo-output
@@ -12,6 +12,9 @@ test: $(READY)
 	$(BIN)/python -m pytest -q
 
 check: lint test
+
+check-full: lint $(READY)
+	$(BIN)/python -m pytest -q --full
 
 lint: $(READY)
 	$(BIN)/ruff format --check .

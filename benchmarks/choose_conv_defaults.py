@@ -22,9 +22,9 @@ import numpy as np
 from sklearn.metrics import average_precision_score
 
 from alarmnet import AlarmnetWarning, ColumnSwap, ConvA3Detector, GaussianNoise, StridedAutoencoder
-from alarmnet._rows import take
 from alarmnet.datasets import load_fashion_mnist, load_mnist
 from alarmnet.detectors.conv_a3_scorer import SCORES
+from alarmnet.preprocessing.rows import take
 from benchmarks import choose_defaults
 from benchmarks.choose_defaults import Task, draw
 

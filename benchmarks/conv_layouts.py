@@ -22,7 +22,7 @@ from experiments.provenance import provenance
 from torch import Tensor, nn
 
 from alarmnet import AlarmnetWarning, ConvA3Detector, Schedule
-from alarmnet._threads import threads_for
+from alarmnet._shared.threads import threads_for
 from alarmnet.detectors.conv_a3_scorer import read_maps
 
 ROWS, BATCH = 1024, 128

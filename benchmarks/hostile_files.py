@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import safetensors.numpy
 
-from alarmnet.persistence import read_file, write_file
+from alarmnet._shared.persistence import read_file, write_file
 from benchmarks.golden_files import golden
 from benchmarks.mutations import forged, parts
 

@@ -32,8 +32,8 @@ import numpy as np
 import pandas as pd
 from experiments.provenance import provenance
 
+from alarmnet._shared.persistence import read_file, write_file
 from alarmnet.cli import main as command_line
-from alarmnet.persistence import read_file, write_file
 
 TRAINING_KILLS, SAVING_KILLS = 50, 20
 NOBODY = 65534

@@ -4,11 +4,12 @@
     KEEL_DATA=FOLDER python -m benchmarks.many_tables --out benchmarks/results/many_tables.jsonl
     python -m benchmarks.many_tables --out benchmarks/results/many_tables.jsonl --table
 
-The tables are KEEL's (`keel_tables`) and the ten of `few_label_tables`. In the order of their names every other one
-is for choosing settings, the rest for reporting; of the ten, settings see the development halves alone. A seed draws
-at most 1,000 normal rows of a table's first half to learn from. From its second half it draws as many to be judged
-by, and a tenth as many anomalies, ten at least. In state "clean" the normal rows are labelled so. In state "hidden"
-no normal row is labelled, and a tenth as many unknown anomalies lie among them. What is there is not run again.
+The tables are KEEL's (`keel_tables`) and the ten of `few_label_tables`. In the order of their names every other
+one is for choosing settings, the rest for reporting; of the ten, settings see the development halves alone. A seed
+draws at most 1,000 normal rows of a table's first half to learn from. From its second half it draws as many to be
+judged by, and a tenth as many anomalies, ten at least. In state "clean" the normal rows are labelled so. In state
+"hidden" no normal row is labelled, and a tenth as many unknown anomalies lie among them. What is there is not run
+again.
 """
 
 import argparse

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import safetensors.numpy
 
-from alarmnet.persistence import FORMAT_VERSION
+from alarmnet._shared.persistence import FORMAT_VERSION
 
 _HEADER = struct.Struct("<8sIQQ")
 _DIGEST_BYTES = hashlib.sha256().digest_size

@@ -22,7 +22,7 @@ from experiments.provenance import provenance
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from alarmnet import A3Detector, TableEncoder
-from alarmnet.batches import TableFiles, write_table
+from alarmnet.data_files import TableFiles, write_table
 from alarmnet.datasets import ScenarioPart, make_scenario
 
 

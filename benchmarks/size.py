@@ -54,7 +54,7 @@ def columns(rows: int, generator: np.random.Generator) -> Iterator[tuple[str, pa
 
 def generate(path: Path, rows: int) -> None:
     """Write a Parquet file, a row group at a time."""
-    from alarmnet.batches import write_table
+    from alarmnet.data_files import write_table
 
     generator = np.random.default_rng(rows)
     parts = (min(ROW_GROUP, rows - start) for start in range(0, rows, ROW_GROUP))
@@ -88,7 +88,7 @@ def score(folder: Path, rows: int, model_rows: int) -> dict[str, Any]:
     import torch
 
     from alarmnet import load
-    from alarmnet.blocks import block_size
+    from alarmnet._shared.blocks import block_size
     from benchmarks.products import Products, seconds_of
 
     model, data = folder / f"{model_rows}.model", folder / f"{rows}.parquet"

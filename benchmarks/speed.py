@@ -29,10 +29,10 @@ import torch
 from experiments.provenance import provenance
 
 from alarmnet import A3Detector, AlarmnetWarning, ConvA3Detector, Schedule
-from alarmnet.alarm_specs import DEFAULT_ALARMS, AlarmSpec, Reads
-from alarmnet.blocks import block_size
+from alarmnet._shared.blocks import block_size
 from alarmnet.detectors import BaseDetector
-from alarmnet.training import Progress
+from alarmnet.networks.alarm_specs import DEFAULT_ALARMS, AlarmSpec, Reads
+from alarmnet.networks.training import Progress
 from benchmarks.products import Products, processor_clock, seconds_of, set_threads
 
 TURNS, STEPS_A_TURN, ROWS = 20, 5, 8192

@@ -1,16 +1,15 @@
 """A VAE that learned other rows than those of the detector that it makes anomalies for."""
 
 from dataclasses import dataclass, field
-from typing import ClassVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from alarmnet import VaeAnomalies
-from alarmnet.generators import Generator, Sampler
-from alarmnet.row_store import RowStore, TensorRows
-from alarmnet.training import ALONE, TrainingContext
+from alarmnet.networks.generators import Generator, Sampler
+from alarmnet.networks.training import ALONE, TrainingContext
+from alarmnet.preprocessing.row_store import RowStore, TensorRows
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,7 +24,6 @@ class VaeOfOtherRows(Generator):
         Bytes; shape (N, H, W).
     """
 
-    kind: ClassVar[str] = "vae of other rows"
     row: str
     images: NDArray[np.uint8] = field(repr=False, compare=False)
 

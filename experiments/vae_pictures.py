@@ -12,7 +12,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from alarmnet import VaeAnomalies
-from alarmnet.row_store import TensorRows
+from alarmnet.preprocessing.row_store import TensorRows
 from experiments.data import rows_of
 from experiments.tables import load_table
 

@@ -65,6 +65,22 @@ MAKERS = (
 )
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Tests marked `full` take minutes: `make check-full` runs them."""
+    parser.addoption("--full", action="store_true", help="run the tests that take minutes, too")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "full: takes minutes; runs with --full only")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if not config.getoption("--full"):
+        for item in items:
+            if item.get_closest_marker("full"):
+                item.add_marker(pytest.mark.skip(reason="takes minutes: `make check-full` runs it"))
+
+
 def _no_network(*arguments: object, **options: object) -> None:
     raise OSError("tests download nothing")
 

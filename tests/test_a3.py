@@ -23,12 +23,12 @@ from alarmnet import (
     VaeAnomalies,
     VariationalAutoencoder,
 )
-from alarmnet.alarms import DenseAlarmNetwork
 from alarmnet.detectors.a3_scorer import read_parts
 from alarmnet.detectors.data import TrainingData
 from alarmnet.detectors.known import KnownAnomalies
-from alarmnet.targets.piecewise import PiecewiseTarget
-from alarmnet.training import train
+from alarmnet.networks.alarms import DenseAlarmNetwork
+from alarmnet.networks.targets.piecewise import PiecewiseTarget
+from alarmnet.networks.training import train
 
 Make = Any  # conftest's Maker
 Floats = NDArray[np.float64]

@@ -12,9 +12,9 @@ from alarmnet import (
     StridedAutoencoder,
     VariationalAutoencoder,
 )
-from alarmnet.activations import flattened, run_through, stacked
-from alarmnet.layers import materialise
-from alarmnet.targets import Target
+from alarmnet.networks.activations import flattened, run_through, stacked
+from alarmnet.networks.layers import materialise
+from alarmnet.networks.targets import Target
 
 
 class Forked(nn.Module):

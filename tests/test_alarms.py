@@ -9,9 +9,9 @@ from torch import nn
 from torch.nn import functional
 
 from alarmnet import ConvAlarm, DenseAlarm
-from alarmnet.alarms import AlarmMixture, DenseAlarmNetwork, alarm_loss
-from alarmnet.formats.alarms import MeanAlarms
-from alarmnet.layers import materialise
+from alarmnet.detectors.formats.alarms import MeanAlarms
+from alarmnet.networks.alarms import AlarmMixture, DenseAlarmNetwork, alarm_loss
+from alarmnet.networks.layers import materialise
 
 
 def built(recipe: DenseAlarm, width: int) -> DenseAlarmNetwork:

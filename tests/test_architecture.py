@@ -36,19 +36,10 @@ def step(module: str) -> int:
     return steps[line]
 
 
-def is_typing_only(node: ast.AST) -> bool:
-    return isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
-
-
 def imported(path: Path) -> set[str]:
-    """The modules of alarmnet that a file imports, anywhere in it, type annotations aside."""
+    """The modules of alarmnet that a file imports, anywhere in it, for type annotations too."""
     found: set[str] = set()
-    nodes: list[ast.AST] = [ast.parse(path.read_text())]
-    while nodes:
-        node = nodes.pop()
-        if is_typing_only(node):
-            continue
-        nodes += ast.iter_child_nodes(node)
+    for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
@@ -83,7 +74,22 @@ def test_imports_are_found_wherever_they_stand(tmp_path: Path) -> None:
         "def late():\n    from alarmnet.errors import InputError\n"
         "if TYPE_CHECKING:\n    from alarmnet.cli import main\n"
     )
-    assert imported(source) == {"plots", "report", "errors"}
+    assert imported(source) == {"plots", "report", "errors", "cli"}
+
+
+def test_the_package_has_few_entries() -> None:
+    entries = sorted(path.name for path in PACKAGE.iterdir() if path.name != "__pycache__")
+    assert len(entries) <= 18, entries
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_a_file_holds_one_idea(module: str) -> None:
+    assert len(MODULES[module].read_text().splitlines()) <= 400
+
+
+def test_the_command_line_parses_and_prints() -> None:
+    files = [path for module, path in MODULES.items() if module.partition(".")[0] == "cli"]
+    assert sum(len(path.read_text().splitlines()) for path in files) <= 1400
 
 
 def test_public_names_are_complete_and_sorted() -> None:

@@ -31,10 +31,10 @@ import pytest
 from click.testing import CliRunner
 
 import alarmnet
-from alarmnet.alarm_specs import AlarmSpec
 from alarmnet.cli import main
 from alarmnet.detectors import a3
-from alarmnet.training import Schedule
+from alarmnet.networks.alarm_specs import AlarmSpec
+from alarmnet.networks.training import Schedule
 
 SHORT = Schedule(steps=3, batch_size=64, learning_rate=1e-2)
 LABELS = ("--label", "class", "--anomaly", "fraud", "--alarm-rate", "0.2")

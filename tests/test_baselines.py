@@ -13,7 +13,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier, IsolationForest, Ra
 from sklearn.mixture import GaussianMixture
 
 from alarmnet import DenseAutoencoder, InputError, Schedule, TableEncoder, TrainingDivergedError
-from alarmnet._random import torch_generator
+from alarmnet._shared.random_streams import torch_generator
 from alarmnet.baselines import (
     BASELINES,
     DAGMM,

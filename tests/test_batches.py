@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from alarmnet.batches import MISSING_WORDS, ColumnKind, TableFiles, lending, write_table
+from alarmnet.data_files import MISSING_WORDS, ColumnKind, TableFiles, lending, write_table
 from alarmnet.errors import InputError
 
 
@@ -137,7 +137,7 @@ def test_what_is_no_date_makes_text(csv_file: CsvFile, odd: str) -> None:
 def test_the_kind_depends_on_every_block_of_every_file(
     csv_file: CsvFile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("alarmnet.batches.csv_file._BLOCK_BYTES", 64)
+    monkeypatch.setattr("alarmnet.data_files.csv_file._BLOCK_BYTES", 64)
     numbers = csv_file("a,b\n" + "1,2\n" * 100, "1.csv")
     text = csv_file("a,b\n" + "1,2\n" * 100 + "x,2\n", "2.csv")
     assert TableFiles([numbers, text]).read().schema.types == [pa.string(), pa.float64()]
@@ -244,7 +244,7 @@ def test_batch_and_block_size_never_change_the_result(
 ) -> None:
     files = TableFiles(many_files(tmp_path, form))
     whole = files.read()
-    monkeypatch.setattr("alarmnet.batches.csv_file._BLOCK_BYTES", 100)
+    monkeypatch.setattr("alarmnet.data_files.csv_file._BLOCK_BYTES", 100)
     cut = list(files.batches(rows=rows))
     assert pa.concat_tables(batch.table for batch in cut).equals(whole)
     assert len(whole) == 128
@@ -278,7 +278,7 @@ def test_bad_cells_can_be_marked_instead_of_refused(
     path = csv_file("a,b,d\n1,x,2024-01-31\n~,y,2024-01-31\n,z,soon\n1e400,-,\n", "1.csv")
     kinds: dict[str, ColumnKind] = {"a": "number", "b": "text", "d": "datetime"}
     for block_bytes in (30, 1000):
-        monkeypatch.setattr("alarmnet.batches.csv_file._BLOCK_BYTES", block_bytes)
+        monkeypatch.setattr("alarmnet.data_files.csv_file._BLOCK_BYTES", block_bytes)
         marked = list(TableFiles([path, path], kinds=kinds).batches(rows=3, on_bad_cell="null"))
         assert np.concatenate([batch.bad_rows for batch in marked]).tolist() == [False, True, True, False] * 2
         table = pa.concat_tables(batch.table for batch in marked)
@@ -401,7 +401,7 @@ def test_a_csv_file_that_is_no_table_is_refused(csv_file: CsvFile, name: str, en
 def test_a_bad_cell_is_refused_with_its_line_column_and_rows(
     csv_file: CsvFile, monkeypatch: pytest.MonkeyPatch, cell: str, kind: ColumnKind, code: str, sentence: str
 ) -> None:
-    monkeypatch.setattr("alarmnet.batches.csv_file._BLOCK_BYTES", 200)
+    monkeypatch.setattr("alarmnet.data_files.csv_file._BLOCK_BYTES", 200)
     good = csv_file('a;b\n"x\ny";\n', "1.csv")
     bad = csv_file('a;b\n"x\ny";\n\n' + "x;\n" * 100 + f"x;{cell}\n" * 7, "2.csv")
     error = refusal([good, bad], {"a": "text", "b": kind})
@@ -410,7 +410,7 @@ def test_a_bad_cell_is_refused_with_its_line_column_and_rows(
 
 
 def test_a_line_number_is_right_in_later_blocks(csv_file: CsvFile, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("alarmnet.batches.csv_file._BLOCK_BYTES", 100)
+    monkeypatch.setattr("alarmnet.data_files.csv_file._BLOCK_BYTES", 100)
     path = csv_file("a,b\n" + "1,2\n\n" * 500 + "1,2,3\n")
     assert "line 1002 has 3 cells" in str(refusal(path))
     path = csv_file("a,b\n" + "1,2\n\n" * 500 + "a,b\n")

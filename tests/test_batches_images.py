@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from alarmnet.batches import ImageFiles, image_files
-from alarmnet.batches.picture import decoded, shape_of
+from alarmnet.data_files import ImageFiles, image_files
+from alarmnet.data_files.picture import decoded, shape_of
 from alarmnet.errors import InputError, InputTypeError, MissingExtraError
 
 GREY = np.random.default_rng(0).integers(0, 256, size=(7, 9, 12), dtype=np.uint8)

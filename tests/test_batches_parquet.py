@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from alarmnet.batches import TableFiles
+from alarmnet.data_files import TableFiles
 from alarmnet.errors import InputError
 
 

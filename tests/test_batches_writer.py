@@ -6,7 +6,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from alarmnet.batches import TableFiles, write_table
+from alarmnet.data_files import TableFiles, write_table
 from alarmnet.errors import InputError
 
 

@@ -31,14 +31,14 @@ from alarmnet import (
     VaeAnomalies,
     load,
 )
-from alarmnet._atomic import atomic_path, remove_strays
-from alarmnet.alarm_specs import AlarmSpec
-from alarmnet.checkpoints import Checkpoint, Identity, Stage, kept_steps, open_checkpoint
+from alarmnet._shared.atomic import atomic_path, remove_strays
+from alarmnet._shared.persistence import read_file, write_file
 from alarmnet.cli import main
 from alarmnet.detectors import BaseDetector, a3, identity
 from alarmnet.detectors.files import arrays_of
-from alarmnet.persistence import read_file, write_file
-from alarmnet.training import Progress, TrainingContext, train
+from alarmnet.networks.alarm_specs import AlarmSpec
+from alarmnet.networks.checkpoints import Checkpoint, Identity, Stage, kept_steps, open_checkpoint
+from alarmnet.networks.training import Progress, TrainingContext, train
 
 Make = Callable[..., Any]
 Rows = NDArray[np.float64]
@@ -243,7 +243,7 @@ A3Detector(
 """
 WRITING = """
 import itertools, numpy as np
-from alarmnet.persistence import write_file
+from alarmnet._shared.persistence import write_file
 for number in itertools.count():
     write_file(model, {"number": number}, {"numbers": np.full(500_000, number)})
 """

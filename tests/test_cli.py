@@ -14,11 +14,11 @@ import pytest
 from click.testing import CliRunner, Result
 
 import alarmnet
-from alarmnet.alarm_specs import AlarmSpec
 from alarmnet.cli import COMMANDS, datasets, main, terminal
 from alarmnet.detectors import DETECTORS, A3Detector, a3, conv_a3
+from alarmnet.networks.alarm_specs import AlarmSpec
+from alarmnet.networks.training import Schedule
 from alarmnet.sources.labels import Labelling
-from alarmnet.training import Schedule
 
 DOCS = Path(__file__).parents[1] / "docs" / "command-line.md"
 SHORT = Schedule(steps=30, batch_size=64, learning_rate=1e-2)

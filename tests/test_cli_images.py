@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 import alarmnet
-from alarmnet.alarm_specs import AlarmSpec
 from alarmnet.cli import main
 from alarmnet.detectors import DETECTORS, a3, conv_a3
-from alarmnet.training import Schedule
+from alarmnet.networks.alarm_specs import AlarmSpec
+from alarmnet.networks.training import Schedule
 
 SHORT = Schedule(steps=20, batch_size=64, learning_rate=1e-2)
 LABELS = ("--label", "state", "--anomaly", "bright")

@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from alarmnet import TableEncoder
-from alarmnet._columns import Scaling
 from alarmnet.baselines import BASELINES
 from alarmnet.detectors import load
 from alarmnet.errors import InputError
-from alarmnet.piecewise import PiecewiseLinearEncoding
-from alarmnet.training import Schedule
+from alarmnet.networks.piecewise import PiecewiseLinearEncoding
+from alarmnet.networks.training import Schedule
+from alarmnet.preprocessing.scales import Scaling
 
 pytestmark = pytest.mark.filterwarnings("ignore::alarmnet.errors.AlarmnetWarning")
 

@@ -21,12 +21,12 @@ from rich.console import Console
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from alarmnet import InputError, Schedule, TrainingDivergedError
-from alarmnet.alarm_specs import AlarmSpec
 from alarmnet.baselines import IsolationForestBaseline
 from alarmnet.cli import compare, main
 from alarmnet.comparison import METHODS, FoldResult, folds_of, judge, processes
 from alarmnet.comparison.processes import Outcome, Task
 from alarmnet.detectors import a3
+from alarmnet.networks.alarm_specs import AlarmSpec
 from alarmnet.sources.labels import Labelling
 
 ROOT = Path(__file__).parents[1]

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from alarmnet import ExternalTarget, OutlierDetector, Schedule, load
 from alarmnet.baselines import BASELINES, Baseline
-from alarmnet.batches.picture import decoded
+from alarmnet.data_files.picture import decoded
 from alarmnet.errors import InputError
 
 Make = Callable[..., Any]

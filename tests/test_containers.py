@@ -19,12 +19,12 @@ import pyarrow.parquet
 import pytest
 from pandas.core.dtypes import base as pandas_base
 
-from alarmnet._containers import decoded
-from alarmnet._frames import read_frame
-from alarmnet._validation import read_labels
-from alarmnet.batches import TableFiles, write_table
+from alarmnet._shared.containers import decoded
+from alarmnet._shared.labels import read_labels
+from alarmnet.data_files import TableFiles, write_table
 from alarmnet.errors import InputError
 from alarmnet.preprocessing import TableEncoder
+from alarmnet.preprocessing.frames import read_frame
 from alarmnet.sources.labels import Labelling
 from alarmnet.sources.tables import TableRows
 

@@ -19,12 +19,12 @@ from alarmnet import (
     VaeAnomalies,
     load,
 )
-from alarmnet.alarms import alarm_loss
+from alarmnet._shared.persistence import read_file, write_file
 from alarmnet.detectors import lesson
 from alarmnet.detectors.conv_a3_scorer import ErrorScale
 from alarmnet.detectors.data import TrainingData
-from alarmnet.persistence import read_file, write_file
-from alarmnet.training import Progress, train
+from alarmnet.networks.alarms import alarm_loss
+from alarmnet.networks.training import Progress, train
 
 Floats = NDArray[np.float64]
 

@@ -20,11 +20,11 @@ from alarmnet import (
     TableEncoder,
     TrainingDivergedError,
 )
-from alarmnet._rows import row_keys
-from alarmnet.blocks import BLOCK
+from alarmnet._shared.blocks import BLOCK
 from alarmnet.detectors import DETECTORS, BaseDetector
 from alarmnet.detectors.data import TrainingData
-from alarmnet.training import Progress
+from alarmnet.networks.training import Progress
+from alarmnet.preprocessing.rows import row_keys
 
 Make = Any  # conftest's Maker
 Floats = NDArray[np.float64]

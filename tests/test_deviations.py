@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from alarmnet.deviations import NormalProfile
+from alarmnet.detectors.deviations import NormalProfile
 
 NORMAL = np.linspace(0, 1, 99, dtype=np.float32)[:, None]
 

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from numpy.typing import NDArray
 
 from alarmnet import InputError
-from alarmnet._devices import available_devices, chosen_device
+from alarmnet._shared.devices import available_devices, chosen_device
 from alarmnet.baselines import AutoencoderBaseline
 from alarmnet.cli import main
 

@@ -42,7 +42,7 @@ from experiments.tables import PaperTable, Row, load_table
 from alarmnet import A3Detector, ConvAutoencoder, DenseAutoencoder, Schedule, VaeAnomalies
 from alarmnet.datasets import A3_SCENARIOS, DATASETS, DatasetInfo, Images, Table, dataset_info
 from alarmnet.detectors import identity
-from alarmnet.row_store import TensorRows
+from alarmnet.preprocessing.row_store import TensorRows
 
 A3_COLUMNS = "A3", "AE", "IF", "DAGMM", "DevNet"
 A3_TABLE_3 = """

@@ -29,8 +29,8 @@ from alarmnet import (
     VaeAnomalies,
     load,
 )
+from alarmnet._shared.persistence import read_file, write_file
 from alarmnet.detectors import BaseDetector
-from alarmnet.persistence import read_file, write_file
 from alarmnet.preprocessing import ImageScaler
 
 Make = Any  # conftest's Maker

@@ -5,7 +5,7 @@ import pytest
 from benchmarks.golden_files import NAMES, golden
 
 from alarmnet import load
-from alarmnet.persistence import FORMAT_VERSION
+from alarmnet._shared.persistence import FORMAT_VERSION
 
 SMALL = ("a3-format-1", "conv-a3-format-1", "a3-images-format-1", "conv-a3-format-2", "a3-format-3")
 """Without pieces of tables."""

@@ -13,10 +13,10 @@ import pytest
 from click.testing import CliRunner
 
 from alarmnet import AlarmnetWarning, InputError, TableEncoder
-from alarmnet._frames import read_frame
 from alarmnet.baselines import IsolationForestBaseline
 from alarmnet.cli import main
 from alarmnet.detectors import BaseDetector
+from alarmnet.preprocessing.frames import read_frame
 
 ROWS = 400
 RANDOM = np.random.default_rng(0)

@@ -7,7 +7,7 @@ from torch.nn.modules import module
 from torch.utils.flop_counter import FlopCounterMode
 
 from alarmnet import ConvAlarm, StridedAutoencoder
-from alarmnet.layers import SeededDropout, count_operations, drawing_from, materialise
+from alarmnet.networks.layers import SeededDropout, count_operations, drawing_from, materialise
 
 
 def generator(seed: int = 0) -> torch.Generator:

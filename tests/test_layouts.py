@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from alarmnet.layouts import FirstRows, FlatMaps, place
+from alarmnet.networks.channels_last import FirstRows, FlatMaps, place
 
 
 def test_flat_maps_give_back_a_gradient_laid_out_as_the_maps() -> None:

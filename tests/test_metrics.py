@@ -6,9 +6,8 @@ import polars as pl
 import pytest
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from alarmnet import metrics
-from alarmnet.errors import InputError
-from alarmnet.metrics import as_labels, evaluate, proportion
+from alarmnet import AlarmnetWarning, InputError, metrics
+from alarmnet.metrics import evaluate, proportion
 
 
 def labelled_scores(rows: int, share: float, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -115,10 +114,20 @@ def test_unlabelled_rows_are_left_out_and_counted() -> None:
         pd.Series([1, pd.NA, 0], dtype="Int64"),
         pd.Series([True, None, False], dtype="boolean"),
         pl.Series([1, None, 0]),
+        ["1", None, "0"],
     ],
 )
 def test_labels_of_every_kind(y: object) -> None:
-    np.testing.assert_array_equal(as_labels(y, rows=3), [1.0, np.nan, 0.0])
+    found = evaluate(y, [1.0, 2.0, 0.0])
+    assert (found.normal, found.anomalies, found.unlabelled) == (1, 1, 1)
+    assert found.roc_auc.value == 1
+
+
+def test_labels_that_mark_anomalies_can_be_named() -> None:
+    y, scores = ["dos", "normal", "probe", None], [2.0, 1.0, 3.0, 4.0]
+    assert evaluate(y, scores, anomaly_label=["dos", "probe"]).anomalies == 2
+    with pytest.warns(AlarmnetWarning, match="'normal', of 1 rows, is taken as the anomaly"):
+        assert evaluate(["fine", "normal", "fine"], [0.0, 1.0, 0.5]).anomalies == 1
 
 
 def test_an_exact_interval_is_not_empty_at_the_edges() -> None:
@@ -134,9 +143,9 @@ def test_an_exact_interval_is_not_empty_at_the_edges() -> None:
         ([0, 0, None], "only one class: 2 normal rows and no anomaly"),
         ([1, 1, None], "only one class: 2 anomalies and no normal row"),
         ([None, None, None], "y holds no label"),
-        ([0, 1], "y has 2 labels for 3 rows; pass one label a row"),
-        ([0, 2, 1], r"y holds 2 at row 1; a label is 1 \(anomaly\), 0 \(normal\) or missing"),
-        (["yes", "no", "no"], "y cannot be read as labels .* 1 or True for an anomaly"),
+        ([0, 1], "X has 3 rows, y has 2 labels"),
+        ([0, 2, 1], "Only binary classification is supported. The labels are 0, 1, 2"),
+        (["yes", "yes", None], "y holds one class only, 'yes', which is neither 0"),
     ],
 )
 def test_labels_that_cannot_be_used(y: list[object], sentence: str) -> None:

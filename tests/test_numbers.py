@@ -11,9 +11,9 @@ import pytest
 from click.testing import CliRunner
 
 from alarmnet import AlarmnetWarning, InputError, InputTypeError, TableEncoder
-from alarmnet._columns import column_from_dict
-from alarmnet._numbers import NumberForm
 from alarmnet.cli import main
+from alarmnet.preprocessing.columns import column_from_dict
+from alarmnet.preprocessing.number_forms import NumberForm
 
 
 def frame(cells: Any) -> pd.DataFrame:

@@ -14,8 +14,8 @@ import pytest
 from click.testing import CliRunner
 
 from alarmnet import A3Detector, Schedule
-from alarmnet.batches import TableFiles
 from alarmnet.cli import main
+from alarmnet.data_files import TableFiles
 from alarmnet.errors import InputError
 from alarmnet.preprocessing import TableEncoder
 

@@ -7,8 +7,8 @@ import pytest
 import torch
 from torch import nn
 
-from alarmnet._threads import threads_for
-from alarmnet.optimiser import AdamW
+from alarmnet._shared.threads import threads_for
+from alarmnet.networks.optimiser import AdamW
 
 
 def network() -> nn.Sequential:

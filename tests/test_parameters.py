@@ -26,7 +26,7 @@ from alarmnet import (
     load,
 )
 from alarmnet.baselines import BASELINES, DeepSVDD
-from alarmnet.training import ScheduleChanges, chosen_schedule
+from alarmnet.networks.training import ScheduleChanges, chosen_schedule
 
 Make = Callable[..., Any]
 Floats = NDArray[np.float64]

@@ -16,9 +16,9 @@ import pytest
 from benchmarks.hostile_files import tensor, tensors
 from benchmarks.mutations import forged
 
-from alarmnet._atomic import atomic_path
+from alarmnet._shared.atomic import atomic_path
+from alarmnet._shared.persistence import read_file, write_file
 from alarmnet.errors import InputError, ModelFileError
-from alarmnet.persistence import read_file, write_file
 
 HEADER_BYTES = 28
 MANIFEST = {"kind": "A3", "categories": ["é", "\n", "<b>"], "rate": 0.01, "nested": {"layers": [1, 2]}}

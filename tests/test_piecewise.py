@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from alarmnet.piecewise import SHARES, PiecewiseLinearEncoding
+from alarmnet.networks.piecewise import SHARES, PiecewiseLinearEncoding
 
 
 def test_a_number_fills_the_pieces_below_it() -> None:

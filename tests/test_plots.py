@@ -57,7 +57,7 @@ def test_training_leaves_out_a_validation_loss_that_is_not_there() -> None:
 
 
 def test_labels_of_another_length_are_refused() -> None:
-    with pytest.raises(InputError, match="y has 1 labels for 2 rows"):
+    with pytest.raises(InputError, match="X has 2 rows, y has 1 labels"):
         plots.plot_roc(new_axes(), [1], [0.1, 0.2])
 
 

@@ -18,9 +18,9 @@ from hypothesis.extra.numpy import arrays
 from scipy.special import ndtri
 from sklearn.exceptions import NotFittedError
 
-from alarmnet._columns import Scaling
 from alarmnet.errors import AlarmnetWarning, InputError, InputTypeError
 from alarmnet.preprocessing import TableEncoder, encoder_from_dict
+from alarmnet.preprocessing.scales import Scaling
 
 SCALINGS: list[Scaling] = ["quantile", "minmax", "standard", "quantile-normal"]
 FLOAT32_MAX = float(np.finfo(np.float32).max)

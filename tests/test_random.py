@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from alarmnet import A3Detector, ExternalTarget, InputError, load
-from alarmnet._random import numpy_generator, resolve_seed, torch_generator
+from alarmnet._shared.random_streams import numpy_generator, resolve_seed, torch_generator
 
 Make = Callable[..., A3Detector]
 

@@ -22,8 +22,8 @@ from alarmnet import (
     VaeAnomalies,
     VariationalAutoencoder,
 )
-from alarmnet.recipes import RECIPES, from_json, to_json
-from alarmnet.training import ScheduleChanges
+from alarmnet.networks.recipes import RECIPES, from_json, to_json
+from alarmnet.networks.training import ScheduleChanges
 
 VALUES = [
     DenseAutoencoder(hidden=(8, 4), loss="squared"),

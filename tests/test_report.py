@@ -359,7 +359,7 @@ def test_without_the_extra_the_facts_are_still_there(module: str, monkeypatch: p
 def test_what_cannot_be_used_is_refused() -> None:
     with pytest.raises(InputError, match=r"ids have shape \(2,\) for 60 rows; pass one id a row"):
         report_of(table(), ids=["a", "b"])
-    with pytest.raises(InputError, match="y has 1 labels for 60 rows"):
+    with pytest.raises(InputError, match="X has 60 rows, y has 1 labels"):
         report_of(table(), [1])
     with pytest.raises(InputError, match="top=0 must be 1 or more"):
         report_of(table(), top=0)

@@ -6,9 +6,9 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
-from alarmnet._frames import read_frame
-from alarmnet._random import numpy_generator
-from alarmnet._rows import Index, draw, matched_once, row_keys, take
+from alarmnet._shared.random_streams import numpy_generator
+from alarmnet.preprocessing.frames import read_frame
+from alarmnet.preprocessing.rows import Index, draw, matched_once, row_keys, take
 
 
 @pytest.mark.parametrize(

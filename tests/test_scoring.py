@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from alarmnet import InputError, score_files
-from alarmnet.batches import TableFiles, write_table
+from alarmnet.data_files import TableFiles, write_table
 
 
 @pytest.fixture(scope="module")

@@ -18,9 +18,9 @@ from alarmnet.detectors.data import TrainingData
 from alarmnet.detectors.files import read_state
 from alarmnet.detectors.scorer import Scorer
 from alarmnet.detectors.shared import SharedParameters
-from alarmnet.layers import materialise
-from alarmnet.targets import TargetNetwork
-from alarmnet.training import TrainingContext, check_schedule, train
+from alarmnet.networks.layers import materialise
+from alarmnet.networks.targets import TargetNetwork
+from alarmnet.networks.training import TrainingContext, check_schedule, train
 
 
 class ErrorScorer(Scorer):

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from alarmnet import A3Detector, Schedule
-from alarmnet._threads import CHOSEN_BY, WORTH_SHARING, threads_for
+from alarmnet._shared.threads import CHOSEN_BY, WORTH_SHARING, threads_for
 
 
 @pytest.mark.parametrize(
@@ -64,7 +64,7 @@ def _four_threads() -> Iterator[None]:
 @pytest.mark.usefixtures("_four_threads")
 def test_threads_that_start_meanwhile_have_the_callers_number(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OMP_NUM_THREADS", "4")
-    monkeypatch.setattr("alarmnet._threads._most_threads", lambda own: 3)
+    monkeypatch.setattr("alarmnet._shared.threads._most_threads", lambda own: 3)
     with threads_for(math.inf):
         assert (torch.get_num_threads(), number_of_a_new_thread()) == (3, 4)
         with threads_for(0):
@@ -98,7 +98,7 @@ def test_detectors_that_are_fitted_at_once_train_on_as_many_threads_as_alone(
     small: Any, rows: NDArray[np.float64], labels: NDArray[np.float64], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("OMP_NUM_THREADS", "4")
-    monkeypatch.setattr("alarmnet._threads.WORTH_SHARING", 0)
+    monkeypatch.setattr("alarmnet._shared.threads.WORTH_SHARING", 0)
 
     def fit(meanwhile: Callable[[], object]) -> set[int]:
         numbers: set[int] = set()

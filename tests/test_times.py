@@ -9,8 +9,8 @@ import polars as pl
 import pytest
 
 from alarmnet import AlarmnetWarning, InputTypeError, TableEncoder
-from alarmnet._columns import column_from_dict
-from alarmnet._frames import read_frame
+from alarmnet.preprocessing.columns import column_from_dict
+from alarmnet.preprocessing.frames import read_frame
 
 START = datetime.datetime(2017, 7, 5, 8, 0)
 TIMES = [START + datetime.timedelta(hours=7 * step, seconds=13 * step) for step in range(60)]

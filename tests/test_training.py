@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from alarmnet import InputError, Schedule, TrainingDivergedError
-from alarmnet.layers import SeededDropout
-from alarmnet.training import Progress, TrainingContext, batches, train
+from alarmnet.networks.layers import SeededDropout
+from alarmnet.networks.training import Progress, TrainingContext, batches, train
 
 
 def toy() -> nn.Linear:

@@ -1,5 +1,6 @@
 """Labels of every container and spelling, and the wording of parameter errors."""
 
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,8 @@ import pytest
 from sklearn.base import clone
 
 from alarmnet import AlarmnetWarning, InputError, load
-from alarmnet._validation import check_choice, check_real, read_labels
+from alarmnet._shared.labels import read_labels
+from alarmnet._shared.validation import check_choice, check_real
 
 NAN = float("nan")
 
@@ -29,6 +31,12 @@ CONTAINERS = {
     "polars": pl.Series([1, 0, None]),
     "polars boolean": pl.Series([True, False, None]),
     "polars NaN": pl.Series([1.0, 0.0, NAN]),
+    "numpy masked": np.ma.masked_array([1, 0, 5], mask=[False, False, True]),
+    "list of NumPy's numbers": [np.int64(1), np.int64(0), None],
+    "list of NumPy's booleans": [np.True_, np.False_, None],
+    "decimals": [Decimal(1), Decimal(0), None],
+    "text": ["1", "0", None],
+    "values of a dict": {"a": 1, "b": 0, "c": None}.values(),
     "arrow": pa.array([1, 0, None]),
     "arrow chunks": pa.chunked_array([[True], [False, None]]),
 }
@@ -97,6 +105,18 @@ def test_one_foreign_label_is_read_with_anomaly_label() -> None:
         AlarmnetWarning, match="no label in y equals anomaly_label='bad'; the labels are 'fine'"
     ):
         assert read_labels(["fine", "fine"], rows=2, anomaly_label="bad").normal.all()
+
+
+def test_text_of_0_and_1_stays_what_the_caller_calls_them() -> None:
+    assert read_labels(["0", "1"], rows=2).classes.tolist() == ["0", "1"]
+    assert read_labels(["0.0", "0.0"], rows=2).normal.all()
+
+
+@pytest.mark.parametrize("y", [[1, 1], [None, np.nan]])
+def test_labels_that_nothing_can_be_learned_from_can_be_read(y: list[object]) -> None:
+    with pytest.raises(InputError):
+        read_labels(y, rows=2)
+    assert not read_labels(y, rows=2, to_learn=False).normal.any()
 
 
 def test_known_anomalies_among_unlabelled_rows_suffice() -> None:

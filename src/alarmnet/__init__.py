@@ -8,8 +8,6 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from alarmnet.alarm_specs import AlarmSpec
-    from alarmnet.alarms import ConvAlarm, DenseAlarm
     from alarmnet.detectors import A3Detector, ConvA3Detector, load
     from alarmnet.errors import (
         AlarmnetError,
@@ -21,22 +19,24 @@ if TYPE_CHECKING:
         TrainingDivergedError,
     )
     from alarmnet.faces import OutlierDetector
-    from alarmnet.generators import ColumnSwap, GaussianNoise, UniformNoise, VaeAnomalies
-    from alarmnet.preprocessing import TableEncoder
-    from alarmnet.report import make_report
-    from alarmnet.scoring import score_files
-    from alarmnet.targets import (
+    from alarmnet.networks.alarm_specs import AlarmSpec
+    from alarmnet.networks.alarms import ConvAlarm, DenseAlarm
+    from alarmnet.networks.generators import ColumnSwap, GaussianNoise, UniformNoise, VaeAnomalies
+    from alarmnet.networks.targets import (
         ConvAutoencoder,
         DenseAutoencoder,
         ExternalTarget,
         StridedAutoencoder,
         VariationalAutoencoder,
     )
-    from alarmnet.training import Schedule
+    from alarmnet.networks.training import Schedule
+    from alarmnet.preprocessing import TableEncoder
+    from alarmnet.report import make_report
+    from alarmnet.sources.scoring import score_files
 
 _HOMES = {
-    "alarm_specs": ("AlarmSpec",),
-    "alarms": ("ConvAlarm", "DenseAlarm"),
+    "networks.alarm_specs": ("AlarmSpec",),
+    "networks.alarms": ("ConvAlarm", "DenseAlarm"),
     "detectors": ("A3Detector", "ConvA3Detector", "load"),
     "errors": (
         "AlarmnetError",
@@ -48,18 +48,18 @@ _HOMES = {
         "TrainingDivergedError",
     ),
     "faces": ("OutlierDetector",),
-    "generators": ("ColumnSwap", "GaussianNoise", "UniformNoise", "VaeAnomalies"),
+    "networks.generators": ("ColumnSwap", "GaussianNoise", "UniformNoise", "VaeAnomalies"),
     "preprocessing": ("TableEncoder",),
     "report": ("make_report",),
-    "scoring": ("score_files",),
-    "targets": (
+    "sources.scoring": ("score_files",),
+    "networks.targets": (
         "ConvAutoencoder",
         "DenseAutoencoder",
         "ExternalTarget",
         "StridedAutoencoder",
         "VariationalAutoencoder",
     ),
-    "training": ("Schedule",),
+    "networks.training": ("Schedule",),
 }
 
 __all__ = [

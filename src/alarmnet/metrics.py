@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import binomtest
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from alarmnet._random import numpy_generator
+from alarmnet._shared.labels import read_labels
+from alarmnet._shared.random_streams import numpy_generator
 from alarmnet.errors import InputError
 
 # More levels than this make an interval slower and no more exact: its own error is far wider than one level.
@@ -99,41 +99,6 @@ def proportion(count: int, total: int, *, confidence: float = 0.95) -> Estimate:
     """
     interval = binomtest(count, total).proportion_ci(confidence_level=confidence)
     return Estimate(value=count / total, low=float(interval.low), high=float(interval.high))
-
-
-def as_labels(y: Any, *, rows: int) -> NDArray[np.float64]:
-    """Labels as float64: 1 anomaly, 0 normal, NaN not looked at (from NaN, None, pd.NA or an Arrow null).
-
-    Raises
-    ------
-    InputError
-        For another length than `rows`, or a label other than 0, 1, True, False and missing.
-
-    Examples
-    --------
-    >>> as_labels([True, None, False], rows=3)
-    array([ 1., nan,  0.])
-    """
-    try:
-        labels = pa.array(y, from_pandas=True).cast(pa.float64()).to_numpy(zero_copy_only=False)
-    except (pa.ArrowException, TypeError, ValueError) as error:
-        raise InputError(
-            f"y cannot be read as labels ({error}); pass one label a row: 1 or True for an anomaly, "
-            "0 or False for normal, NaN or None for not looked at",
-            code="invalid_labels",
-        ) from error
-    if len(labels) != rows:
-        raise InputError(
-            f"y has {len(labels):,} labels for {rows:,} rows; pass one label a row", code="wrong_length"
-        )
-    wrong = np.flatnonzero(~np.isnan(labels) & (labels != 0) & (labels != 1))
-    if wrong.size:
-        raise InputError(
-            f"y holds {labels[wrong[0]]:g} at row {wrong[0]}; a label is 1 (anomaly), 0 (normal) or missing",
-            code="unknown_label",
-            rows=wrong[:5].tolist(),
-        )
-    return np.asarray(labels, dtype=np.float64)
 
 
 def _as_scores(scores: ArrayLike) -> NDArray[np.float64]:
@@ -244,6 +209,7 @@ def evaluate(
     y: Any,
     scores: ArrayLike,
     *,
+    anomaly_label: object = None,
     budget: int | None = None,
     threshold: float | None = None,
     confidence: float = 0.95,
@@ -261,6 +227,8 @@ def evaluate(
         Labels, shape (N,): 1 or True anomaly, 0 or False normal, NaN, None or pd.NA not looked at (left out).
     scores
         Shape (N,), higher is more anomalous, such as `decision_function` gives.
+    anomaly_label
+        The label, or a list of the labels, that mark anomalies, where these are not 1 or True.
     budget
         How many of the highest-scored rows somebody looks at; the number of anomalies if not given.
     threshold
@@ -290,7 +258,7 @@ def evaluate(
     in brackets: intervals of 95% confidence
     """
     values = _as_scores(scores)
-    labels = as_labels(y, rows=len(values))
+    labels = read_labels(y, rows=len(values), anomaly_label=anomaly_label, to_learn=False).values
     known = ~np.isnan(labels)
     labels, values = labels[known], values[known]
     anomalies = int(labels.sum())

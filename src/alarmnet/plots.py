@@ -18,8 +18,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.metrics import PrecisionRecallDisplay, RocCurveDisplay
 
+from alarmnet._shared.labels import read_labels
 from alarmnet.errors import MissingExtraError
-from alarmnet.metrics import as_labels
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -63,7 +63,7 @@ def require_extra(module: str) -> None:
 def _groups(scores: NDArray[np.float64], y: Any) -> dict[str, tuple[NDArray[np.float64], str]]:
     if y is None:
         return {"all rows": (scores, UNLABELLED)}
-    labels = as_labels(y, rows=len(scores))
+    labels = read_labels(y, rows=len(scores), to_learn=False).values
     return {
         "not labelled": (scores[np.isnan(labels)], UNLABELLED),
         "normal": (scores[labels == 0], NORMAL),
@@ -184,7 +184,7 @@ def plot_precision_recall(axes: Axes, y: Any, scores: ArrayLike) -> None:
 
 def _labelled(y: Any, scores: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     values = np.asarray(scores, dtype=np.float64)
-    labels = as_labels(y, rows=len(values))
+    labels = read_labels(y, rows=len(values), to_learn=False).values
     known = ~np.isnan(labels)
     return labels[known], values[known]
 

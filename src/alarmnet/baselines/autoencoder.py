@@ -5,14 +5,21 @@ from typing import ClassVar, cast
 import torch
 from torch import Tensor
 
-from alarmnet._validation import Labels, check_type
+from alarmnet._shared.labels import Labels
+from alarmnet._shared.validation import check_type
 from alarmnet.baselines.base import RandomState
 from alarmnet.baselines.neural import NeuralBaseline, normal_rows
 from alarmnet.detectors.a3 import target_schedule
+from alarmnet.networks.targets import (
+    TARGETS,
+    AnyAutoencoder,
+    ConvAutoencoder,
+    DenseAutoencoder,
+    TargetNetwork,
+)
+from alarmnet.networks.training import ProgressFunction, Schedule, chosen_schedule
 from alarmnet.preprocessing import TableEncoder
-from alarmnet.row_store import rows_at
-from alarmnet.targets import TARGETS, AnyAutoencoder, ConvAutoencoder, DenseAutoencoder, TargetNetwork
-from alarmnet.training import ProgressFunction, Schedule, chosen_schedule
+from alarmnet.preprocessing.row_store import rows_at
 
 
 class AutoencoderBaseline(NeuralBaseline):
@@ -61,7 +68,7 @@ class AutoencoderBaseline(NeuralBaseline):
 
     def _check_parameters(self) -> None:
         super()._check_parameters()
-        check_type(self, "target", self.target, *TARGETS.values())
+        check_type(self, "target", self.target, *TARGETS)
 
     def _fit_network(self, rows: Tensor, labels: Labels) -> None:
         recipe = self.target or (DenseAutoencoder() if rows.dim() == 2 else ConvAutoencoder())

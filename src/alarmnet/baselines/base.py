@@ -8,10 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
-from alarmnet._parameters import Parameters
-from alarmnet._random import resolve_seed
-from alarmnet._validation import Labels, check_random_state, check_type, read_labels
+from alarmnet._shared.labels import Labels, read_labels
+from alarmnet._shared.random_streams import resolve_seed
+from alarmnet._shared.validation import check_random_state, check_type
 from alarmnet.errors import InputError, TrainingDivergedError
+from alarmnet.networks.nested_parameters import Parameters
 from alarmnet.preprocessing import ImageScaler, TableEncoder
 
 Matrix = NDArray[np.float32]

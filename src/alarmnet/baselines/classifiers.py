@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 import numpy as np
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 
-from alarmnet._validation import Labels
+from alarmnet._shared.labels import Labels
 from alarmnet.baselines.base import Baseline, Matrix, RandomState, Scores, flat
 from alarmnet.preprocessing import TableEncoder
 

@@ -9,13 +9,14 @@ from torch import Tensor, nn
 from torch.distributions import Categorical, MixtureSameFamily, MultivariateNormal
 from torch.nn import functional
 
-from alarmnet._validation import Labels, check_real, check_sizes, check_whole
+from alarmnet._shared.labels import Labels
+from alarmnet._shared.validation import check_real, check_sizes, check_whole
 from alarmnet.baselines.base import Matrix, RandomState, Scores, flat
 from alarmnet.baselines.neural import NeuralBaseline, normal_rows
 from alarmnet.errors import TrainingDivergedError
-from alarmnet.layers import SeededDropout
+from alarmnet.networks.layers import SeededDropout
+from alarmnet.networks.training import ProgressFunction, Schedule, chosen_schedule
 from alarmnet.preprocessing import TableEncoder
-from alarmnet.training import ProgressFunction, Schedule, chosen_schedule
 
 SMALLEST = 1e-6
 """Added to what is divided by, and to the variances of a mixture."""

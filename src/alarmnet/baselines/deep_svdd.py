@@ -7,13 +7,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from alarmnet._validation import Labels, check_real, check_sizes
+from alarmnet._shared.labels import Labels
+from alarmnet._shared.validation import check_real, check_sizes
 from alarmnet.baselines.base import RandomState
 from alarmnet.baselines.neural import NeuralBaseline, normal_rows
 from alarmnet.errors import InputError
+from alarmnet.networks.targets.dense import suggested_hidden
+from alarmnet.networks.training import ProgressFunction, Schedule, check_schedule, chosen_schedule
 from alarmnet.preprocessing import TableEncoder
-from alarmnet.targets.dense import suggested_hidden
-from alarmnet.training import ProgressFunction, Schedule, check_schedule, chosen_schedule
 
 NEAREST = 0.1
 """No coordinate of the centre is nearer to 0, which weights of zero would reach."""

@@ -5,13 +5,14 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from alarmnet._random import torch_generator
-from alarmnet._validation import Labels, check_real, check_sizes
-from alarmnet.alarms import DenseAlarmNetwork
+from alarmnet._shared.labels import Labels
+from alarmnet._shared.random_streams import torch_generator
+from alarmnet._shared.validation import check_real, check_sizes
 from alarmnet.baselines.base import RandomState
 from alarmnet.baselines.neural import NeuralBaseline, normal_rows
+from alarmnet.networks.alarms import DenseAlarmNetwork
+from alarmnet.networks.training import ProgressFunction, Schedule, chosen_schedule
 from alarmnet.preprocessing import TableEncoder
-from alarmnet.training import ProgressFunction, Schedule, chosen_schedule
 
 REFERENCES = 5_000
 """Scores drawn from N(0, 1) for each step, of which the rows' scores are to deviate or not."""

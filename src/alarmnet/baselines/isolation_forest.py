@@ -5,7 +5,7 @@ from typing import ClassVar
 import numpy as np
 from sklearn.ensemble import IsolationForest
 
-from alarmnet._validation import Labels
+from alarmnet._shared.labels import Labels
 from alarmnet.baselines.base import Baseline, Matrix, RandomState, Scores, flat
 from alarmnet.preprocessing import TableEncoder
 

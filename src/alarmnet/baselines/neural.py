@@ -9,17 +9,16 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from alarmnet._devices import chosen_device
-from alarmnet._random import numpy_generator, torch_generator
-from alarmnet._rows import Index, draw
-from alarmnet._threads import operations, threads_for
-from alarmnet._validation import Labels
+from alarmnet._shared.blocks import block_size
+from alarmnet._shared.devices import chosen_device
+from alarmnet._shared.labels import Labels
+from alarmnet._shared.random_streams import numpy_generator, torch_generator
+from alarmnet._shared.threads import operations, threads_for
 from alarmnet.baselines.base import Baseline, Matrix, Scores
-from alarmnet.blocks import block_size
-from alarmnet.layers import materialise
-from alarmnet.layouts import place
-from alarmnet.progress import progress_for
-from alarmnet.training import (
+from alarmnet.networks.channels_last import place
+from alarmnet.networks.layers import materialise
+from alarmnet.networks.progress import progress_for
+from alarmnet.networks.training import (
     VALIDATION_SHARE,
     ProgressFunction,
     Schedule,
@@ -27,6 +26,7 @@ from alarmnet.training import (
     check_schedule,
     train,
 )
+from alarmnet.preprocessing.rows import Index, draw
 
 
 class NeuralBaseline(Baseline):

@@ -7,12 +7,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from alarmnet._validation import Labels, check_real, check_sizes
-from alarmnet.alarms import DenseAlarmNetwork
+from alarmnet._shared.labels import Labels
+from alarmnet._shared.validation import check_real, check_sizes
 from alarmnet.baselines.base import RandomState
 from alarmnet.baselines.neural import NeuralBaseline, normal_rows
+from alarmnet.networks.alarms import DenseAlarmNetwork
+from alarmnet.networks.training import ProgressFunction, Schedule, chosen_schedule
 from alarmnet.preprocessing import TableEncoder
-from alarmnet.training import ProgressFunction, Schedule, chosen_schedule
 
 
 def classifier_schedule(rows: int) -> Schedule:

@@ -14,9 +14,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from alarmnet._atomic import atomic_path
-from alarmnet._devices import chosen_device
-from alarmnet.batches import write_table
+from alarmnet._shared.atomic import atomic_path
+from alarmnet._shared.devices import chosen_device
 from alarmnet.cli.fit import check_size, say_labels
 from alarmnet.cli.terminal import (
     INTERRUPTED,
@@ -33,6 +32,7 @@ from alarmnet.cli.terminal import (
 )
 from alarmnet.comparison import METHODS, folds_of
 from alarmnet.comparison.processes import Outcome, Task, run
+from alarmnet.data_files import write_table
 from alarmnet.errors import InputError
 from alarmnet.sources.labels import Labelling, label_counts
 from alarmnet.sources.memory import shown_bytes

@@ -8,8 +8,8 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from alarmnet.batches import write_table
 from alarmnet.cli.terminal import a_file, check_output, json_option, show_facts
+from alarmnet.data_files import write_table
 from alarmnet.datasets import DATASETS, DatasetInfo, to_table
 
 Part = Literal["all", "train", "test"]

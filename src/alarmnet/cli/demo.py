@@ -16,9 +16,9 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from alarmnet._random import numpy_generator
-from alarmnet.batches import TableFiles, write_table
+from alarmnet._shared.random_streams import numpy_generator
 from alarmnet.cli.terminal import a_file
+from alarmnet.data_files import TableFiles, write_table
 from alarmnet.errors import InputError
 
 ANOMALY = 8

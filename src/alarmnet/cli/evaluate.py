@@ -25,10 +25,10 @@ from alarmnet.cli.terminal import (
 )
 from alarmnet.detectors import BaseDetector
 from alarmnet.report import make_report
-from alarmnet.scoring import Tally, score_batches
 from alarmnet.sources.bad_rows import OTHERS, way_out
 from alarmnet.sources.labels import Labelling, needed
 from alarmnet.sources.opened import load_model, open_to_run
+from alarmnet.sources.scoring import Tally, score_batches
 from alarmnet.thresholds import drift_note
 
 

@@ -11,10 +11,8 @@ from typing import Any, Literal
 import click
 import numpy as np
 
-from alarmnet._devices import chosen_device
-from alarmnet._frames import quoted
-from alarmnet._rows import take
-from alarmnet.checkpoints import kept_steps
+from alarmnet._shared.devices import chosen_device
+from alarmnet._shared.phrases import quoted
 from alarmnet.cli.terminal import (
     a_file,
     check_output,
@@ -31,7 +29,9 @@ from alarmnet.cli.terminal import (
 from alarmnet.comparison import keep_columns
 from alarmnet.detectors import DETECTORS, BaseDetector
 from alarmnet.errors import InputError
+from alarmnet.networks.checkpoints import kept_steps
 from alarmnet.preprocessing import ImageScaler, TableEncoder
+from alarmnet.preprocessing.rows import take
 from alarmnet.sources.bad_rows import FIT, OTHERS, way_out
 from alarmnet.sources.labels import FoundLabels, Labelling, label_counts, needed
 from alarmnet.sources.memory import available_bytes, check_memory, shown_bytes

@@ -6,8 +6,7 @@ from typing import Any, Literal
 
 import click
 
-from alarmnet._frames import quoted
-from alarmnet.batches import write_table
+from alarmnet._shared.phrases import quoted
 from alarmnet.cli.terminal import (
     FLAGGED,
     a_file,
@@ -21,9 +20,10 @@ from alarmnet.cli.terminal import (
     row_progress,
     show_facts,
 )
-from alarmnet.scoring import Tally, scored_tables
+from alarmnet.data_files import write_table
 from alarmnet.sources.bad_rows import SCORE, way_out
 from alarmnet.sources.opened import load_model, open_to_run
+from alarmnet.sources.scoring import Tally, scored_tables
 
 
 def _say(facts: dict[str, Any]) -> None:

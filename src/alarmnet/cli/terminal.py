@@ -16,7 +16,7 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from alarmnet._atomic import remove_strays, target_of
+from alarmnet._shared.atomic import remove_strays, target_of
 from alarmnet.cli.streams import standard_streams
 from alarmnet.errors import AlarmnetError, AlarmnetWarning, InputError
 

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from sklearn.metrics import average_precision_score, roc_auc_score
 from sklearn.model_selection import StratifiedKFold
 
-from alarmnet._rows import Index, take
 from alarmnet.baselines import BASELINES, Baseline
 from alarmnet.detectors import DETECTORS, BaseDetector
 from alarmnet.errors import InputError
+from alarmnet.preprocessing.rows import Index, take
 
 METHODS: dict[str, type[BaseDetector | Baseline]] = {**DETECTORS, **BASELINES}
 """All that can be compared, by name."""

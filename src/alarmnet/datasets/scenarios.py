@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from alarmnet._random import numpy_generator
+from alarmnet._shared.random_streams import numpy_generator
 from alarmnet.datasets.base import Images, Table
 from alarmnet.datasets.registry import dataset_info
 from alarmnet.errors import InputError

@@ -6,7 +6,7 @@ from alarmnet.detectors.a3 import A3Detector
 from alarmnet.detectors.base import BaseDetector
 from alarmnet.detectors.conv_a3 import ConvA3Detector
 from alarmnet.detectors.files import as_model_file_errors, read_state
-from alarmnet.targets import Target
+from alarmnet.networks.targets import Target
 
 DETECTORS: dict[str, type[BaseDetector]] = {kind.method: kind for kind in (A3Detector, ConvA3Detector)}
 """Detectors by the name that model files and the command line use."""

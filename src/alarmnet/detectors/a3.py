@@ -9,9 +9,19 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from alarmnet._random import torch_generator
-from alarmnet._validation import check_choice, check_real, check_type
-from alarmnet.alarm_specs import (
+from alarmnet._shared.random_streams import torch_generator
+from alarmnet._shared.validation import check_choice, check_real, check_type
+from alarmnet.detectors.a3_scorer import A3Scorer, read_parts
+from alarmnet.detectors.alarm_training import AlarmTraining, Read
+from alarmnet.detectors.base import BaseDetector
+from alarmnet.detectors.data import TrainingData
+from alarmnet.detectors.formats import stored_alarms
+from alarmnet.detectors.normality import NormalityTraining
+from alarmnet.detectors.normality_scorer import NormalityScorer
+from alarmnet.detectors.scorer import Scorer
+from alarmnet.detectors.shared import SharedParameters
+from alarmnet.errors import InputError
+from alarmnet.networks.alarm_specs import (
     DEFAULT_ALARMS,
     PARTS_READ,
     PATIENCE,
@@ -20,25 +30,15 @@ from alarmnet.alarm_specs import (
     check_alarms,
     parts_of,
 )
-from alarmnet.alarms import DenseAlarm
-from alarmnet.detectors.a3_scorer import A3Scorer, read_parts
-from alarmnet.detectors.alarm_training import AlarmTraining, Read
-from alarmnet.detectors.base import BaseDetector
-from alarmnet.detectors.data import TrainingData
-from alarmnet.detectors.normality import NormalityTraining
-from alarmnet.detectors.normality_scorer import NormalityScorer
-from alarmnet.detectors.scorer import Scorer
-from alarmnet.detectors.shared import SharedParameters
-from alarmnet.errors import InputError
-from alarmnet.formats import stored_alarms
-from alarmnet.generators import GaussianNoise, Generator
-from alarmnet.layers import materialise
-from alarmnet.piecewise import PiecewiseLinearEncoding
+from alarmnet.networks.alarms import DenseAlarm
+from alarmnet.networks.generators import GaussianNoise, Generator
+from alarmnet.networks.layers import materialise
+from alarmnet.networks.piecewise import PiecewiseLinearEncoding
+from alarmnet.networks.targets import ConvAutoencoder, DenseAutoencoder, Target, TargetNetwork
+from alarmnet.networks.targets.dense import suggested_hidden
+from alarmnet.networks.targets.piecewise import PiecewiseTarget
+from alarmnet.networks.training import Schedule, TrainingContext, check_schedule, chosen_schedule, train
 from alarmnet.preprocessing import TableEncoder
-from alarmnet.targets import ConvAutoencoder, DenseAutoencoder, Target, TargetNetwork
-from alarmnet.targets.dense import suggested_hidden
-from alarmnet.targets.piecewise import PiecewiseTarget
-from alarmnet.training import Schedule, TrainingContext, check_schedule, chosen_schedule, train
 
 PIECES = "target.pieces."
 WIDEST = 200

@@ -4,12 +4,12 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
-from alarmnet.activations import flattened
-from alarmnet.alarm_specs import Part
-from alarmnet.alarms import AlarmMixture
 from alarmnet.detectors.scorer import Scorer
 from alarmnet.errors import ModelFileError
-from alarmnet.targets import TargetNetwork
+from alarmnet.networks.activations import flattened
+from alarmnet.networks.alarm_specs import Part
+from alarmnet.networks.alarms import AlarmMixture
+from alarmnet.networks.targets import TargetNetwork
 
 
 class A3Scorer(Scorer):

@@ -7,16 +7,16 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from alarmnet._random import torch_generator
-from alarmnet.alarm_specs import AlarmSpec, side_by_side
-from alarmnet.alarms import AlarmMixture, DenseAlarm, DenseAlarmNetwork
-from alarmnet.blocks import block_size
+from alarmnet._shared.blocks import block_size
+from alarmnet._shared.random_streams import torch_generator
 from alarmnet.detectors.data import MEASURED_BY, TrainingData
 from alarmnet.detectors.lesson import AnomalyWeights, Lesson
-from alarmnet.generators import Generator, as_generator
-from alarmnet.layers import materialise
-from alarmnet.row_store import RowStore, rows_at
-from alarmnet.training import Schedule, ScheduleChanges, TrainingContext, chosen_schedule, train
+from alarmnet.networks.alarm_specs import AlarmSpec, side_by_side
+from alarmnet.networks.alarms import AlarmMixture, DenseAlarm, DenseAlarmNetwork
+from alarmnet.networks.generators import Generator, as_generator
+from alarmnet.networks.layers import materialise
+from alarmnet.networks.training import Schedule, ScheduleChanges, TrainingContext, chosen_schedule, train
+from alarmnet.preprocessing.row_store import RowStore, rows_at
 
 KEPT_ACTIVATIONS = 2**28
 """Bytes of activations kept in memory during training; past it they are computed batch by batch."""

@@ -15,13 +15,10 @@ from scipy.sparse import issparse
 from sklearn.base import ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
-from alarmnet._frames import read_frame, row_count
-from alarmnet._parameters import Parameters
-from alarmnet._random import resolve_seed
-from alarmnet._rows import Index, row_keys, take
-from alarmnet._threads import threads_for
-from alarmnet._validation import Labels, check_choice, check_random_state, check_real, check_type, read_labels
-from alarmnet.checkpoints import Checkpoint, Identity, kept_seed, open_checkpoint
+from alarmnet._shared.labels import Labels, read_labels
+from alarmnet._shared.random_streams import resolve_seed
+from alarmnet._shared.threads import threads_for
+from alarmnet._shared.validation import check_choice, check_random_state, check_real, check_type
 from alarmnet.detectors.data import TrainingData
 from alarmnet.detectors.files import write_state
 from alarmnet.detectors.identity import training_identity
@@ -31,13 +28,17 @@ from alarmnet.detectors.scoring import Scoring, indexable
 from alarmnet.detectors.shared import described, signature_of
 from alarmnet.detectors.state import Encoder, FittedState
 from alarmnet.errors import AlarmnetWarning, InputError, TrainingDivergedError
-from alarmnet.layers import load_weights
-from alarmnet.layouts import place
+from alarmnet.networks.channels_last import place
+from alarmnet.networks.checkpoints import Checkpoint, Identity, kept_seed, open_checkpoint
+from alarmnet.networks.layers import load_weights
+from alarmnet.networks.nested_parameters import Parameters
+from alarmnet.networks.progress import progress_for
+from alarmnet.networks.targets import TargetNetwork
+from alarmnet.networks.training import VALIDATION_SHARE, ProgressFunction, TrainingContext
 from alarmnet.preprocessing import ImageScaler, TableEncoder
-from alarmnet.progress import progress_for
-from alarmnet.row_store import RowStore, TensorRows
-from alarmnet.targets import TargetNetwork
-from alarmnet.training import VALIDATION_SHARE, ProgressFunction, TrainingContext
+from alarmnet.preprocessing.frames import read_frame, row_count
+from alarmnet.preprocessing.row_store import RowStore, TensorRows
+from alarmnet.preprocessing.rows import Index, row_keys, take
 
 
 def _fitted(encoder: Encoder, X: Any, training: Index) -> Encoder:

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from scipy.special import expit
 from sklearn.utils.validation import check_is_fitted
 
-from alarmnet._validation import check_real
+from alarmnet._shared.validation import check_real
 from alarmnet.thresholds import Scores, conformal_p_values, conformal_threshold
 
 Bits = NDArray[np.int64]

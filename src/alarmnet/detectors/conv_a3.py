@@ -12,10 +12,8 @@ from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
-from alarmnet._random import torch_generator
-from alarmnet._validation import check_choice, check_real, check_type
-from alarmnet.alarm_specs import DEFAULT_ALARMS, AlarmSpec, check_alarms
-from alarmnet.alarms import ConvAlarm
+from alarmnet._shared.random_streams import torch_generator
+from alarmnet._shared.validation import check_choice, check_real, check_type
 from alarmnet.detectors.alarm_training import AlarmTraining
 from alarmnet.detectors.base import BaseDetector
 from alarmnet.detectors.conv_a3_scorer import (
@@ -29,18 +27,20 @@ from alarmnet.detectors.conv_a3_scorer import (
     read_maps,
 )
 from alarmnet.detectors.data import TrainingData
+from alarmnet.detectors.formats import stored_alarms
 from alarmnet.detectors.joint_loss import JointLoss
 from alarmnet.detectors.lesson import AnomalyWeights, Lesson
 from alarmnet.detectors.shared import SharedParameters
-from alarmnet.formats import stored_alarms
-from alarmnet.generators import GaussianNoise, Generator, as_generator
-from alarmnet.layers import materialise
-from alarmnet.piecewise import PiecewiseLinearEncoding
+from alarmnet.networks.alarm_specs import DEFAULT_ALARMS, AlarmSpec, check_alarms
+from alarmnet.networks.alarms import ConvAlarm
+from alarmnet.networks.generators import GaussianNoise, Generator, as_generator
+from alarmnet.networks.layers import materialise
+from alarmnet.networks.piecewise import PiecewiseLinearEncoding
+from alarmnet.networks.targets import StridedAutoencoder, TargetNetwork
+from alarmnet.networks.targets.e2e import StridedAutoencoderNetwork
+from alarmnet.networks.training import Schedule, TrainingContext, check_schedule, chosen_schedule, train
 from alarmnet.preprocessing import TableEncoder
-from alarmnet.row_store import RowStore
-from alarmnet.targets import StridedAutoencoder, TargetNetwork
-from alarmnet.targets.e2e import StridedAutoencoderNetwork
-from alarmnet.training import Schedule, TrainingContext, check_schedule, chosen_schedule, train
+from alarmnet.preprocessing.row_store import RowStore
 
 SCALED_BY = 5_000
 """Normal training rows whose errors say what a usual error is."""

@@ -5,12 +5,12 @@ from typing import Literal, get_args
 import torch
 from torch import Tensor, nn
 
-from alarmnet.activations import stacked
-from alarmnet.alarms import AlarmMixture, ConvAlarmNetwork
 from alarmnet.detectors.scorer import Scorer
-from alarmnet.layouts import FirstRows
-from alarmnet.piecewise import PiecewiseLinearEncoding
-from alarmnet.targets.e2e import StridedAutoencoderNetwork
+from alarmnet.networks.activations import stacked
+from alarmnet.networks.alarms import AlarmMixture, ConvAlarmNetwork
+from alarmnet.networks.channels_last import FirstRows
+from alarmnet.networks.piecewise import PiecewiseLinearEncoding
+from alarmnet.networks.targets.e2e import StridedAutoencoderNetwork
 
 ReadHalf = Literal["encoder", "both"]
 ScoreKind = Literal["alarm", "reconstruction", "combined"]

@@ -7,9 +7,9 @@ import torch
 from torch import Tensor
 
 from alarmnet.errors import InputError
-from alarmnet.piecewise import PiecewiseLinearEncoding
-from alarmnet.row_store import RowStore
-from alarmnet.targets import TargetNetwork
+from alarmnet.networks.piecewise import PiecewiseLinearEncoding
+from alarmnet.networks.targets import TargetNetwork
+from alarmnet.preprocessing.row_store import RowStore
 
 MEASURED_BY = 100_000
 """Normal rows that quantiles are taken of, at most."""

@@ -12,14 +12,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from alarmnet._shared.persistence import read_file, write_file
+from alarmnet.detectors.formats import quantile_scales, upgraded
+from alarmnet.detectors.formats.manifests import QUANTILES
 from alarmnet.detectors.state import FittedState
 from alarmnet.errors import InputError, ModelFileError
-from alarmnet.formats import quantile_scales, upgraded
-from alarmnet.formats.manifests import QUANTILES
-from alarmnet.persistence import read_file, write_file
+from alarmnet.networks.recipes import from_json, to_json
+from alarmnet.networks.targets import ExternalTarget, Target
 from alarmnet.preprocessing import encoder_from_dict
-from alarmnet.recipes import from_json, to_json
-from alarmnet.targets import ExternalTarget, Target
 
 KIND = "alarmnet detector"
 HERE = {"device": "auto", "verbose": False, "checkpoint": None}

@@ -11,9 +11,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from alarmnet.checkpoints import Identity
 from alarmnet.detectors.data import TrainingData
-from alarmnet.recipes import to_json
+from alarmnet.networks.checkpoints import Identity
+from alarmnet.networks.recipes import to_json
 
 APART = ("checkpoint", "device", "random_state", "verbose")
 """Parameters that change no model, or that stand in the settings as what they led to."""

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from alarmnet.blocks import block_size
+from alarmnet._shared.blocks import block_size
 from alarmnet.detectors.data import TrainingData
 from alarmnet.detectors.lesson import Lesson
 

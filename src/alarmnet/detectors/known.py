@@ -5,8 +5,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from alarmnet._random import torch_generator
-from alarmnet.row_store import rows_at
+from alarmnet._shared.random_streams import torch_generator
+from alarmnet.preprocessing.row_store import rows_at
 
 
 class KnownAnomalies:

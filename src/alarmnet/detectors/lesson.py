@@ -6,12 +6,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from alarmnet._random import torch_generator
-from alarmnet.alarms import alarm_loss
+from alarmnet._shared.random_streams import torch_generator
 from alarmnet.detectors.data import TrainingData
 from alarmnet.detectors.known import KnownAnomalies
-from alarmnet.generators import Generator
-from alarmnet.training import TrainingContext
+from alarmnet.networks.alarms import alarm_loss
+from alarmnet.networks.generators import Generator
+from alarmnet.networks.training import TrainingContext
 
 
 @dataclass(frozen=True)

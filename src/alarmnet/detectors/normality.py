@@ -5,13 +5,13 @@ import math
 import torch
 from torch import Tensor
 
-from alarmnet._random import SEED_LIMIT, numpy_generator
-from alarmnet.alarm_specs import DEFAULT_ALARMS
+from alarmnet._shared.random_streams import SEED_LIMIT, numpy_generator
 from alarmnet.detectors.alarm_training import AlarmTraining
 from alarmnet.detectors.normality_scorer import NormalityScorer
-from alarmnet.forests import around, bootstrapped, grown
-from alarmnet.nearness import MOST_STORED, NUMBERS, Nearness
-from alarmnet.targets import TargetNetwork
+from alarmnet.networks.alarm_specs import DEFAULT_ALARMS
+from alarmnet.networks.forests import around, bootstrapped, grown
+from alarmnet.networks.nearness import MOST_STORED, NUMBERS, Nearness
+from alarmnet.networks.targets import TargetNetwork
 
 POOL = 10_000
 """Normal rows that trees are grown on, at most."""

@@ -1,4 +1,4 @@
-"""How A3's defaults score tables: by how far the target finds a row from normal, and what known anomalies taught."""
+"""How A3 scores tables by default: how far the target finds a row from normal, and what known anomalies taught."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -7,12 +7,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from alarmnet.alarm_specs import DEFAULT_ALARMS
-from alarmnet.alarms import DenseAlarmNetwork, stored_alarm
 from alarmnet.detectors.scorer import Scorer
-from alarmnet.forests import Forest
-from alarmnet.nearness import NUMBERS, Nearness
-from alarmnet.targets import TargetNetwork
+from alarmnet.networks.alarm_specs import DEFAULT_ALARMS
+from alarmnet.networks.alarms import DenseAlarmNetwork, stored_alarm
+from alarmnet.networks.forests import Forest
+from alarmnet.networks.nearness import NUMBERS, Nearness
+from alarmnet.networks.targets import TargetNetwork
 
 ALARM = 0.3
 """What the logit of each alarm on inputs counts beside the forest's: networks go on where trees stop at an edge."""

@@ -4,10 +4,10 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from alarmnet._random import numpy_generator
-from alarmnet._rows import Index, Keys, draw, matched_once
-from alarmnet._validation import Labels
+from alarmnet._shared.labels import Labels
+from alarmnet._shared.random_streams import numpy_generator
 from alarmnet.errors import InputError
+from alarmnet.preprocessing.rows import Index, Keys, draw, matched_once
 
 CALIBRATION_ROWS = 10_000
 VALIDATION_ROWS = 5_000

@@ -9,11 +9,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from alarmnet._threads import operations, threads_for
-from alarmnet.blocks import block_size
-from alarmnet.layouts import place
-from alarmnet.row_store import RowStore
-from alarmnet.targets import TargetNetwork
+from alarmnet._shared.blocks import block_size
+from alarmnet._shared.threads import operations, threads_for
+from alarmnet.networks.channels_last import place
+from alarmnet.networks.targets import TargetNetwork
+from alarmnet.preprocessing.row_store import RowStore
 
 
 class Scorer(nn.Module, ABC):

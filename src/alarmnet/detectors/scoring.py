@@ -8,16 +8,16 @@ import torch
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
-from alarmnet._devices import chosen_device
-from alarmnet._frames import Frame, as_array, row_count
-from alarmnet._rows import take
+from alarmnet._shared.devices import chosen_device
 from alarmnet.detectors.calibration import Calibrated
+from alarmnet.detectors.deviations import NormalProfile
 from alarmnet.detectors.scorer import Scorer, by_block
 from alarmnet.detectors.state import Encoder, Matrix
-from alarmnet.deviations import NormalProfile
 from alarmnet.errors import InputError, ModelFileError, rows_counted_from
 from alarmnet.preprocessing import ImageScaler
-from alarmnet.row_store import RowStore
+from alarmnet.preprocessing.frames import Frame, as_array, row_count
+from alarmnet.preprocessing.row_store import RowStore
+from alarmnet.preprocessing.rows import take
 from alarmnet.thresholds import Scores
 
 ENCODED_AT_ONCE = 16_384

@@ -7,8 +7,8 @@ from typing import Any, Literal, TypedDict
 
 import numpy as np
 
+from alarmnet.networks.training import ProgressFunction
 from alarmnet.preprocessing import TableEncoder
-from alarmnet.training import ProgressFunction
 
 
 class SharedParameters(TypedDict, total=False):

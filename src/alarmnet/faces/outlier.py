@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 from sklearn.base import OutlierMixin, clone
 from sklearn.utils.validation import check_is_fitted
 
-from alarmnet._parameters import Parameters
 from alarmnet.detectors import A3Detector, BaseDetector
+from alarmnet.networks.nested_parameters import Parameters
 from alarmnet.thresholds import Scores
 
 

@@ -9,9 +9,9 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from alarmnet._frames import quoted, rows_phrase
-from alarmnet._spelling import near_names
-from alarmnet.batches import ImageFiles, TableFiles
+from alarmnet._shared.phrases import quoted, rows_phrase
+from alarmnet._shared.spelling import near_names
+from alarmnet.data_files import ImageFiles, TableFiles
 from alarmnet.errors import InputError
 from alarmnet.sources.labels import FoundLabels, Labelling
 from alarmnet.sources.memory import estimated_image_bytes

@@ -10,11 +10,11 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from alarmnet._containers import decoded
-from alarmnet._frames import quoted
-from alarmnet._spelling import is_near
-from alarmnet._validation import Labels
-from alarmnet.batches import MISSING_WORDS
+from alarmnet._shared.containers import decoded
+from alarmnet._shared.labels import Labels
+from alarmnet._shared.phrases import quoted
+from alarmnet._shared.spelling import is_near
+from alarmnet.data_files import MISSING_WORDS
 from alarmnet.errors import InputError
 
 Floats = NDArray[np.float64]

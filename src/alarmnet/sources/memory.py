@@ -8,15 +8,15 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from alarmnet._containers import decoded
-from alarmnet.alarm_specs import DEFAULT_ALARMS
+from alarmnet._shared.containers import decoded
 from alarmnet.detectors.a3 import WIDEST
 from alarmnet.detectors.alarm_training import KEPT_ACTIVATIONS
 from alarmnet.detectors.roles import VALIDATION_ROWS
 from alarmnet.errors import InputError
-from alarmnet.piecewise import SHARES
+from alarmnet.networks.alarm_specs import DEFAULT_ALARMS
+from alarmnet.networks.piecewise import SHARES
+from alarmnet.networks.targets.dense import suggested_hidden
 from alarmnet.preprocessing import TableEncoder
-from alarmnet.targets.dense import suggested_hidden
 
 FLOAT32_BYTES = 4
 TIMES_WEIGHTS = 4

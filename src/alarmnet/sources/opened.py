@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from alarmnet._devices import chosen_device
-from alarmnet.batches import holds_images
+from alarmnet._shared.devices import chosen_device
+from alarmnet.data_files import holds_images
 from alarmnet.detectors import BaseDetector, load
 from alarmnet.errors import InputError
 from alarmnet.preprocessing import ImageScaler

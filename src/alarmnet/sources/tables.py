@@ -8,13 +8,14 @@ import narwhals as nw
 import numpy as np
 import pyarrow as pa
 
-from alarmnet._frames import Frame, quoted, read_frame
-from alarmnet._meaning import meaning_of
-from alarmnet._spelling import near_names
-from alarmnet.batches import ColumnKind, TableFiles
+from alarmnet._shared.phrases import quoted
+from alarmnet._shared.spelling import near_names
+from alarmnet.data_files import ColumnKind, TableFiles
 from alarmnet.detectors import BaseDetector
 from alarmnet.errors import InputError
 from alarmnet.preprocessing import TableEncoder
+from alarmnet.preprocessing.frames import Frame, read_frame
+from alarmnet.preprocessing.text_meaning import meaning_of
 from alarmnet.sources.labels import FoundLabels, Labelling
 from alarmnet.sources.memory import estimated_bytes
 from alarmnet.sources.part import Bools, Part, row_numbers

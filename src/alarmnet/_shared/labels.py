@@ -1,0 +1,231 @@
+"""Labels of any container and spelling, as 1, 0 and NaN."""
+
+import numbers
+import warnings
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+from sklearn.utils.validation import column_or_1d
+
+from alarmnet._shared.spelling import is_near
+from alarmnet.errors import AlarmnetWarning, InputError
+
+_NUMBERS = (numbers.Real, Decimal, np.bool_)
+
+
+@dataclass(frozen=True)
+class Labels:
+    """Labels as alarmnet reads them.
+
+    `values` (N,) holds 1 for a known anomaly, 0 for normal, NaN for not looked at; `classes` (2,) holds what
+    the caller calls normal and anomaly, in this order.
+    """
+
+    values: NDArray[np.float64]
+    classes: NDArray[Any]
+
+    @property
+    def anomalous(self) -> NDArray[np.bool_]:
+        """Rows known to be anomalies."""
+        return np.asarray(self.values == 1)
+
+    @property
+    def normal(self) -> NDArray[np.bool_]:
+        """Rows labelled normal."""
+        return np.asarray(self.values == 0)
+
+    @property
+    def unlabelled(self) -> NDArray[np.bool_]:
+        """Rows nobody has looked at."""
+        return np.isnan(self.values)
+
+    def counts(self) -> dict[str, int]:
+        """How many rows of each kind."""
+        kinds = {"normal": self.normal, "anomaly": self.anomalous, "unlabelled": self.unlabelled}
+        return {name: int(rows.sum()) for name, rows in kinds.items()}
+
+
+def _as_array(y: Any) -> NDArray[Any]:
+    """Labels of any container as a 1-D array, missing ones as None or NaN."""
+    if hasattr(getattr(y, "dtype", None), "pyarrow_dtype"):
+        y = y.array.__arrow_array__()  # pandas does not know all of Arrow's types
+    if isinstance(y, np.ma.MaskedArray):
+        y = y.tolist()  # None where masked
+    elif isinstance(y, pa.Array | pa.ChunkedArray):
+        y = y.to_pylist()
+    elif isinstance(y, Iterable) and not hasattr(y, "__getitem__"):
+        y = list(y)
+    elif hasattr(y, "to_numpy") and not hasattr(y, "iloc"):
+        y = y.to_list() if hasattr(y, "to_list") else y.to_numpy()
+    elif hasattr(y, "iloc") and np.any(y.isna()):
+        y = np.asarray(y.astype(object))
+    if isinstance(y, list | tuple) and any(label is None for label in y):
+        y = np.array(y, dtype=object)
+    try:
+        return np.asarray(column_or_1d(y, warn=True))
+    except ValueError as error:
+        raise InputError(f"{error}; pass one label a row: 1, 0 or missing", code="labels") from error
+
+
+def _is_missing(label: object) -> bool:
+    return label is None or type(label).__name__ in ("NAType", "NaTType") or label != label
+
+
+def _missing(labels: NDArray[Any]) -> NDArray[np.bool_]:
+    if labels.dtype.kind == "O":
+        return np.fromiter((_is_missing(label) for label in labels), dtype=bool, count=len(labels))
+    return np.isnan(labels) if labels.dtype.kind == "f" else np.zeros(len(labels), dtype=bool)
+
+
+def _refuse_other_than_numbers_and_text(labels: NDArray[Any], missing: NDArray[np.bool_]) -> None:
+    known = labels[~missing]
+    several = [label for label in known if isinstance(label, dict) or np.ndim(label)]
+    if several:
+        raise InputError(
+            f"a label in y is a {type(several[0]).__name__}; labels are numbers, booleans or text",
+            code="labels",
+        )
+    infinite = np.isin(known, (np.inf, -np.inf))
+    if infinite.any():
+        rows = np.flatnonzero(~missing)[infinite].tolist()
+        raise InputError("Input y contains infinity; labels are 1, 0 or missing", code="label", rows=rows)
+
+
+def read_labels(y: Any, *, rows: int, anomaly_label: object = None, to_learn: bool = True) -> Labels:
+    """Labels of any container and spelling, as 1, 0 and NaN.
+
+    `anomaly_label` is one label, or a list of them. Without it, 1 and True are the anomaly; of two other labels
+    the second in sorted order is, with a warning that says so. What nothing can be learned from is refused,
+    unless the labels are not there `to_learn` from.
+
+    Raises
+    ------
+    InputError
+        Another length than the rows; infinite or continuous labels; three labels or more, or a single unknown
+        one, without `anomaly_label`; a label that differs from an anomaly's only in its spelling. To learn from:
+        NaN alone, or no normal row.
+    """
+    if y is None:
+        return Labels(np.full(rows, np.nan), np.array([0, 1]))
+    labels = _as_array(y)
+    if len(labels) != rows:
+        raise InputError(
+            f"Found input variables with inconsistent numbers of samples: X has {rows} rows, y has "
+            f"{len(labels)} labels",
+            code="length_mismatch",
+        )
+    missing = _missing(labels)
+    if to_learn and missing.all():
+        raise InputError("Input y contains NaN only: no row is labelled; pass y=None", code="no_labels")
+    _refuse_other_than_numbers_and_text(labels, missing)
+    known = labels[~missing]
+    values = np.full(rows, np.nan)
+    anomalies, classes = _anomalies_and_classes(known, anomaly_label)
+    values[~missing] = np.isin(known, anomalies)
+    if to_learn and not (values == 0).any() and not missing.any():
+        raise InputError(
+            f"no normal rows: only one class, {_shown(anomalies)}, is in y; give rows labelled normal, or "
+            "unlabelled ones (NaN)",
+            code="one_class",
+        )
+    return Labels(values, classes)
+
+
+def _shown(labels: Sequence[object]) -> str:
+    return ", ".join(map(repr, labels[:6])) + (", ..." if len(labels) > 6 else "")
+
+
+def _refuse_near(labels: Sequence[object], anomalies: Sequence[object]) -> None:
+    """Refuse labels that would count as normal, and are those of anomalies but for their spelling."""
+    near = [
+        label
+        for label in labels
+        if label not in anomalies and any(is_near(str(label), str(anomaly)) for anomaly in anomalies)
+    ]
+    if near:
+        raise InputError(
+            f"y holds {_shown(near)} beside {_shown(anomalies)}, which marks anomalies: is it the same in "
+            "another spelling? Spell it alike, or list all labels of anomalies: "
+            f"anomaly_label=[{_shown([*anomalies, *near])}]",
+            code="near_label",
+        )
+
+
+def _distinct(known: NDArray[Any]) -> NDArray[Any]:
+    """The labels that occur, sorted; numbers of any type as numbers."""
+    try:
+        found = np.unique(known)
+    except TypeError as error:
+        kinds = sorted({type(label).__name__ for label in known})
+        raise InputError(
+            f"labels of several types ({', '.join(kinds)}) in y; use one type", code="labels"
+        ) from error
+    if found.dtype.kind == "O" and all(isinstance(label, _NUMBERS) for label in found):
+        whole = all(isinstance(label, numbers.Integral | np.bool_) for label in found)
+        return np.unique(known.astype(int if whole else float))
+    return found
+
+
+def _of_several(found: NDArray[Any], anomaly_label: object, *, shown: str) -> tuple[list[Any], NDArray[Any]]:
+    """Anomalies and classes as `anomaly_label` names them."""
+    several = isinstance(anomaly_label, list | tuple | set | frozenset | np.ndarray)
+    anomalies: list[Any] = list(anomaly_label) if several else [anomaly_label]  # type: ignore[call-overload]
+    normal = found[~np.isin(found, anomalies)]
+    if len(normal) == len(found):
+        warnings.warn(
+            f"no label in y equals anomaly_label={anomaly_label!r}; the labels are {shown}",
+            AlarmnetWarning,
+            stacklevel=5,
+        )
+    _refuse_near(normal.tolist(), anomalies)
+    one_each = len(normal) == 1 == len(anomalies)
+    return anomalies, np.array([normal[0], anomalies[0]]) if one_each else np.array([0, 1])
+
+
+def _of_two(found: NDArray[Any], known: NDArray[Any]) -> tuple[list[Any], NDArray[Any]]:
+    """Of two labels the second in sorted order is the anomaly, which a warning says."""
+    sides = found.tolist()
+    _refuse_near(sides[:1], sides[1:])
+    rows = int(np.sum(known == found[1]))
+    message = (
+        f"labels are {sides[0]!r} and {sides[1]!r}: {sides[1]!r}, of {rows:,} rows, is taken as the anomaly"
+    )
+    if sides == [-1, 1]:
+        message += " (as scikit-learn's classifiers have it; its outlier detectors call anomalies -1)"
+    warnings.warn(f"{message}; name it with anomaly_label=", AlarmnetWarning, stacklevel=5)
+    return sides[1:], found
+
+
+def _anomalies_and_classes(known: NDArray[Any], anomaly_label: object) -> tuple[list[Any], NDArray[Any]]:
+    """Which labels are anomalies, and the pair (normal, anomaly) of the caller's labels; 0 and 1 for several."""
+    found = _distinct(known)
+    shown = _shown(found.tolist())
+    if anomaly_label is not None:
+        return _of_several(found, anomaly_label, shown=shown)
+    if found.dtype.kind == "f" and (found != np.round(found)).any():
+        raise InputError(
+            f"Unknown label type: continuous; y holds {shown}; labels are 1, 0 or missing", code="labels"
+        )
+    if set(found.tolist()) <= {0, 1}:
+        return [1], np.array([False, True]) if found.dtype.kind == "b" else np.array([0, 1])
+    for normal, anomaly in (("0", "1"), ("0.0", "1.0")):
+        if set(found.tolist()) <= {normal, anomaly}:
+            return [anomaly], np.array([normal, anomaly])
+    if len(found) > 2:
+        raise InputError(
+            f"Only binary classification is supported. The labels are {shown}: name the anomalous one with "
+            "anomaly_label=",
+            code="labels",
+        )
+    if len(found) == 1:
+        raise InputError(
+            f"y holds one class only, {shown}, which is neither 0 (normal) nor 1 (anomaly): name the anomalous "
+            "label with anomaly_label=",
+            code="one_class",
+        )
+    return _of_two(found, known)

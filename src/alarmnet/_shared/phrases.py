@@ -1,0 +1,26 @@
+"""Names of columns and numbers of rows, as sentences have them."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def quoted(names: Sequence[object], *, limit: int = 10) -> str:
+    """Names for a sentence, the first ten of them.
+
+    >>> quoted(["a", "b"])
+    "'a', 'b'"
+    """
+    more = f" and {len(names) - limit} more" if len(names) > limit else ""
+    return ", ".join(repr(name) for name in names[:limit]) + more
+
+
+def rows_phrase(rows: NDArray[np.int64], *, what: str = "row") -> str:
+    """Row numbers for a sentence, the first five of them.
+
+    >>> rows_phrase(np.arange(7))
+    'rows 0, 1, 2, 3, 4 and 2 more'
+    """
+    more = f" and {len(rows) - 5} more" if len(rows) > 5 else ""
+    return f"{what}{'s' * (len(rows) > 1)} {', '.join(str(row) for row in rows[:5])}{more}"

@@ -1,0 +1,25 @@
+"""Table and image files in batches of bounded size, and results written as tables.
+
+A CSV file is refused, rather than guessed at, for: no header, a header that repeats a name or stands again
+between the rows, rows of unequal length, a quote that is never closed, text that is not UTF-8, NUL bytes, a
+line longer than 8 MiB. Blank lines are skipped. The separator (comma, semicolon or tab) is the one that the
+header has most of.
+"""
+
+from alarmnet._shared.missing_words import MISSING_WORDS
+from alarmnet.data_files.batch import Batch
+from alarmnet.data_files.cells import ColumnKind
+from alarmnet.data_files.image_files import ImageBatch, ImageFiles, holds_images
+from alarmnet.data_files.table_files import TableFiles
+from alarmnet.data_files.writer import write_table
+
+__all__ = [
+    "MISSING_WORDS",
+    "Batch",
+    "ColumnKind",
+    "ImageBatch",
+    "ImageFiles",
+    "TableFiles",
+    "holds_images",
+    "write_table",
+]

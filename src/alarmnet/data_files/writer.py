@@ -1,0 +1,77 @@
+"""Tables written to one file: CSV, gzipped CSV or Parquet."""
+
+import gzip
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet
+
+from alarmnet._shared.atomic import atomic_path
+from alarmnet.errors import InputError
+
+
+@contextmanager
+def _open_writer(draft: Path, name: str, schema: pa.Schema) -> Iterator[Any]:
+    with ExitStack() as opened:
+        stream: Any = opened.enter_context(draft.open("wb"))
+        if name.endswith(".gz"):
+            stream = opened.enter_context(gzip.GzipFile(filename="", mode="wb", fileobj=stream, mtime=0))
+        kind = pyarrow.parquet.ParquetWriter if name.endswith(".parquet") else pyarrow.csv.CSVWriter
+        yield opened.enter_context(kind(stream, schema))
+
+
+def write_table(path: str | os.PathLike[str], batches: Iterable[pa.Table]) -> None:
+    """Write tables one after the other to a CSV, gzipped CSV or Parquet file, as the ending says.
+
+    Memory holds one of them at a time. Nothing stands under ``path`` before everything is written.
+
+    Parameters
+    ----------
+    path
+        Ends in ``.csv``, ``.csv.gz`` or ``.parquet``.
+    batches
+        At least one table; all have the columns of the first. A table without rows gives a file without rows.
+
+    Raises
+    ------
+    InputError
+        For another ending, no table at all, tables that differ, and where the file cannot be written.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "scores.csv"
+    >>> write_table(path, [pa.table({"score": [0.5]}), pa.table({"score": [0.25]})])
+    >>> path.read_text().split()
+    ['"score"', '0.5', '0.25']
+    """
+    final = Path(path)
+    name = final.name.lower()
+    if not name.endswith((".csv", ".csv.gz", ".parquet")):
+        raise InputError(
+            f"{final}: give a name that ends in .csv, .csv.gz or .parquet", code="unknown_format"
+        )
+    tables = iter(batches)
+    first = next(tables, None)
+    if first is None:
+        raise InputError(
+            f"{final}: there is no table to write; give at least one, which may be empty", code="no_table"
+        )
+    with atomic_path(final) as draft:
+        try:
+            with _open_writer(draft, name, first.schema) as writer:
+                for table in chain([first], tables):
+                    if table.schema != first.schema:
+                        raise InputError(
+                            f"{final}: a table to write has other columns or types than the first",
+                            code="columns_differ",
+                        )
+                    writer.write_table(table)
+        except pa.ArrowException as error:
+            raise InputError(f"{final} could not be written: {error}", code="unwritable") from error

@@ -1,0 +1,6 @@
+"""What older model files hold, as today's: so that networks and detectors know today's format alone."""
+
+from alarmnet.detectors.formats.alarms import stored_alarms
+from alarmnet.detectors.formats.manifests import quantile_scales, upgraded
+
+__all__ = ["quantile_scales", "stored_alarms", "upgraded"]

@@ -1,6 +1,0 @@
-"""What older model files hold, as today's: so that networks and detectors know today's format alone."""
-
-from alarmnet.formats.alarms import stored_alarms
-from alarmnet.formats.manifests import quantile_scales, upgraded
-
-__all__ = ["quantile_scales", "stored_alarms", "upgraded"]

@@ -1,0 +1,1 @@
+"""Targets, generators and alarms, and how they are trained."""

@@ -1,0 +1,386 @@
+"""A mixed table as a float32 matrix."""
+
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Literal, Self, get_args
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator
+from sklearn.exceptions import NotFittedError
+
+from alarmnet._shared.phrases import quoted
+from alarmnet._shared.spelling import near_names
+from alarmnet._shared.validation import check_choice, check_whole, warn_of_inexact_integers
+from alarmnet.data_files import ColumnKind
+from alarmnet.errors import AlarmnetWarning, InputError, InputTypeError
+from alarmnet.preprocessing.bad_cells import refuse_bad_cells
+from alarmnet.preprocessing.cells import Cells, Float32s, Kind, as_text, has_inexact_integers
+from alarmnet.preprocessing.columns import CategoryColumn, Column, NumberColumn, column_from_dict
+from alarmnet.preprocessing.feature_names import refuse_other_names
+from alarmnet.preprocessing.frames import Frame, check_rows, read_frame
+from alarmnet.preprocessing.learning import learn_column
+from alarmnet.preprocessing.left_out import REASONS, Reason, names_index, said_of_left_out
+from alarmnet.preprocessing.row_store import TensorRows
+from alarmnet.preprocessing.scales import Scaling
+from alarmnet.preprocessing.summary import EncodingSummary, summary_of
+
+OnExtra = Literal["refuse", "ignore"]
+
+MOST_STORED_COLUMNS = 50_000
+MOST_LETTERS = 2**24
+"""In the names of output columns, which repeat a stored column's name for each category."""
+
+
+def _good_cells(column: Any, learned: Column, label: str) -> Cells:
+    cells = learned.read(column)
+    refuse_bad_cells(cells, column, kind=learned.kind, label=label, form=learned.form_phrase)
+    return cells
+
+
+class TableEncoder(BaseEstimator):  # type: ignore[misc]
+    """A mixed table as a float32 matrix, every column of it comparable.
+
+    Use it before a network that wants numbers near [0, 1]: numbers and durations (in seconds) are scaled,
+    missing ones become the training median, with an indicator column if training had missing ones. Categories
+    become one column each. A date and time becomes sine and cosine of its time of day and of its day of week
+    in UTC, moved into [0, 1]; the date itself is not used, since every later row would lie outside the
+    training range. Text of which every cell is a number or a time, in one of their usual forms, counts as that;
+    a column of category type never does. Words such as NA are missing. Clocks, counters and identities are left
+    out, unless they are named in ``keep``.
+
+    Encoded columns lie in [0, 1] for rows like the training rows, so that the distance of two encoded rows
+    treats every column alike. Beyond the training range ``"quantile"`` leaves [0, 1] by the log of the
+    distance, ``"minmax"`` linearly. ``"standard"`` and ``"quantile-normal"`` scale numbers to standard
+    deviations instead.
+
+    Parameters
+    ----------
+    scaling
+        How numbers are scaled: ``"quantile"`` (the share of training rows below), ``"minmax"`` (training
+        minimum and maximum to 0 and 1, as in the A3 paper; values are held within a million), ``"standard"``
+        (mean 0, deviation 1), ``"quantile-normal"`` (the quantile as that of a normal distribution).
+    max_categories
+        How many categories of a column get a column each; the others share one named "other".
+    categories
+        Column name (``"x0"`` and so on for arrays) to its categories, in the order wanted; such a column is a
+        category whatever its type, and its other values share "other" if training had any.
+    on_extra
+        ``"refuse"`` columns that training did not have, or ``"ignore"`` them.
+    keep
+        Columns to learn from as they stand: although they look like a clock, a counter or an identity, which are
+        left out or, as seconds since 1970, read as times; and with words such as NA, which are else missing, as
+        categories.
+
+    Attributes
+    ----------
+    columns_
+        Names of the input columns in order, None if they had none.
+    kinds_
+        Input column to ``"number"``, ``"category"``, ``"datetime"`` or ``"duration"``.
+    left_out_
+        Input column to the reason why it is not encoded.
+    output_names_
+        Names of the F output columns, such as ``"service=http"``, ``"bytes"``, ``"bytes missing"``.
+    file_kinds_
+        Input column to what it is in a CSV file: ``"number"``, ``"boolean"`` (a number, or true or false),
+        ``"datetime"`` (ISO 8601) or ``"text"``.
+    source_columns_
+        The input column that each output column came from.
+    constant_columns_
+        Numeric columns with one value only.
+    n_features_in_, feature_names_in_
+        As in scikit-learn; the second only if all columns had string names.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> table = pd.DataFrame({"bytes": [0, 10, None], "service": ["http", "dns", "http"]})
+    >>> encoder = TableEncoder(scaling="minmax").fit(table)
+    >>> encoder.output_names_
+    ('bytes', 'bytes missing', 'service=http', 'service=dns')
+    >>> encoder.transform(table)
+    array([[0. , 0. , 1. , 0. ],
+           [1. , 0. , 0. , 1. ],
+           [0.5, 1. , 1. , 0. ]], dtype=float32)
+    """
+
+    feature_names_in_: NDArray[np.object_]
+
+    def __init__(
+        self,
+        *,
+        scaling: Scaling = "quantile",
+        max_categories: int = 128,
+        categories: Mapping[str, Sequence[object]] | None = None,
+        on_extra: OnExtra = "refuse",
+        keep: Sequence[str] = (),
+    ) -> None:
+        self.scaling = scaling
+        self.max_categories = max_categories
+        self.categories = categories
+        self.on_extra = on_extra
+        self.keep = keep
+
+    def fit(self, X: Any) -> Self:
+        """Learn from a table of N rows, at least two.
+
+        Raises
+        ------
+        InputError
+            For parameters out of range, and for cells or columns that cannot be used; names them.
+        InputTypeError
+            For a column that mixes types or holds a type that is none of the four kinds.
+        """
+        self._check_parameters()
+        frame = read_frame(X)
+        check_rows(frame.rows, at_least=2, shape=(frame.rows, len(frame.raw)))
+        labels = [frame.label(index) for index in range(len(frame.raw))]
+        if not labels:
+            raise InputError(
+                f"Found array with 0 feature(s) (shape=({frame.rows}, 0)) while a minimum of 1 is required.",
+                code="no_columns",
+            )
+        self._check_named(labels)
+        inexact, plan, order = [], {}, frame.order
+        left_out: dict[str, Reason] = {}
+        for index, label in enumerate(labels):
+            learned = self._learn(frame, index, order)
+            if isinstance(learned, str):
+                left_out[label] = learned
+                continue
+            plan[label] = learned
+            inexact += [label] * (learned.kind != "datetime" and has_inexact_integers(frame.column(index)))
+        self._set_learned(frame.names, labels, plan, left_out)
+        if inexact:
+            warn_of_inexact_integers(quoted(inexact))
+        for sentence in said_of_left_out(left_out):
+            warnings.warn(sentence, AlarmnetWarning, stacklevel=3)
+        return self
+
+    def transform(self, X: Any) -> Float32s:
+        """Encode a table of N rows as a new float32 array (N, F), always finite.
+
+        Columns with names are aligned by them.
+
+        Raises
+        ------
+        InputError
+            For columns that are missing, extra or of another number than in training, and for cells that
+            `invalid_rows` marks; names them.
+        """
+        frame = self._aligned(X)
+        output = np.zeros((frame.rows, len(self.output_names_)), dtype=np.float32)
+        inexact, start = [], 0
+        for index, label, learned in self._encoded_columns():
+            column = frame.column(index)
+            inexact += [label] * (learned.kind != "datetime" and has_inexact_integers(column))
+            stop = start + len(learned.output_names(label))
+            learned.write(_good_cells(column, learned, label), output[:, start:stop])
+            start = stop
+        if inexact:
+            warn_of_inexact_integers(quoted(inexact))
+        return output
+
+    def store(self, X: Any, device: torch.device) -> TensorRows:
+        """Encode a table as `transform` does, and keep the rows on a device."""
+        return TensorRows(torch.from_numpy(self.transform(X)).to(device))
+
+    def fit_transform(self, X: Any) -> Float32s:
+        """`fit`, then `transform` of the same table."""
+        return self.fit(X).transform(X)
+
+    def invalid_rows(self, X: Any) -> NDArray[np.bool_]:
+        """Mark the rows (N,) that `transform` would refuse for their cells.
+
+        These are infinity, numbers beyond float32, and cells that are not of their column's kind.
+        """
+        frame = self._aligned(X)
+        invalid = np.zeros(frame.rows, dtype=bool)
+        for index, _, column in self._encoded_columns():
+            cells = column.read(frame.column(index))
+            invalid |= cells.invalid
+        return invalid
+
+    def summarize(self, X: Any) -> EncodingSummary:
+        """Count what stands out in a table: missing cells, new categories, numbers beyond training."""
+        frame = self._aligned(X)
+        columns = {label: (index, column) for index, label, column in self._encoded_columns()}
+        return summary_of(frame, columns, left_out=self.left_out_)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give everything learned as JSON-ready values, for `from_dict`."""
+        self._check_fitted()
+        fixed = self._fixed_categories()
+        return {
+            "kind": "table",
+            "scaling": self.scaling,
+            "max_categories": int(self.max_categories),
+            "categories": None if self.categories is None else {name: [*fixed[name]] for name in fixed},
+            "on_extra": self.on_extra,
+            "names": None if self.columns_ is None else [*self.columns_],
+            "columns": [
+                self._plan[label].to_dict() if label in self._plan else None for label in self._labels
+            ],
+            **({"keep": [*self.keep]} if self.keep else {}),
+            **({"left_out": dict(self._left_out)} if set(self._left_out.values()) - {"texts"} else {}),
+        }
+
+    @classmethod
+    def from_dict(cls, state: Mapping[str, Any]) -> Self:
+        """Undo `to_dict`; raises ValueError, KeyError or TypeError if the state is damaged."""
+        encoder = cls(
+            **{name: state[name] for name in ("scaling", "max_categories", "categories", "on_extra")},
+            keep=state.get("keep", ()),
+        )
+        encoder._check_parameters()
+        stored, names = state["columns"], state["names"]
+        if len(stored) > MOST_STORED_COLUMNS:
+            raise ValueError("too many columns are stored")
+        labels = [f"x{index}" for index in range(len(stored))] if names is None else list(names)
+        if len(set(labels)) != len(stored) or not all(isinstance(label, str) for label in labels):
+            raise ValueError("the stored column names do not fit the stored columns")
+        plan = {
+            label: column_from_dict(column) for label, column in zip(labels, stored, strict=True) if column
+        }
+        categories = {
+            label: len(column.kept) for label, column in plan.items() if isinstance(column, CategoryColumn)
+        }
+        if sum(len(label) * count for label, count in categories.items()) > MOST_LETTERS:
+            raise ValueError("the stored column names are too long")
+        left_out = {label: "texts" for label in labels if label not in plan} | state.get("left_out", {})
+        if not set(left_out).isdisjoint(plan) or not {*left_out, *encoder.keep} <= set(labels):
+            raise ValueError("the stored columns that were left out, or kept, do not fit the stored columns")
+        if not all(reason in REASONS for reason in left_out.values()):
+            raise ValueError("a stored column is left out for no known reason")
+        encoder._set_learned(None if names is None else tuple(names), labels, plan, left_out)
+        return encoder
+
+    def _check_parameters(self) -> None:
+        if not isinstance(self.categories, Mapping | None):
+            raise InputTypeError(
+                "The 'categories' parameter of TableEncoder must map column names to lists of categories. "
+                f"Got {self.categories!r} instead.",
+                code="invalid_parameter",
+            )
+        check_choice(self, "scaling", self.scaling, get_args(Scaling))
+        check_choice(self, "on_extra", self.on_extra, get_args(OnExtra))
+        check_whole(self, "max_categories", self.max_categories)
+        if isinstance(self.keep, str) or not all(isinstance(name, str) for name in self.keep):
+            raise InputTypeError(
+                f"The 'keep' parameter of TableEncoder must be a list of column names. Got {self.keep!r} instead.",
+                code="invalid_parameter",
+            )
+        for name, texts in self._fixed_categories().items():
+            if not texts or len(set(texts)) < len(texts):
+                raise InputError(
+                    f"The 'categories' parameter of TableEncoder must list different categories. "
+                    f"Got {texts!r} for column {name!r} instead.",
+                    code="invalid_parameter",
+                    column=name,
+                )
+
+    def _fixed_categories(self) -> dict[str, tuple[str, ...]]:
+        return {
+            name: tuple(as_text(value) for value in values)
+            for name, values in (self.categories or {}).items()
+        }
+
+    def _check_named(self, labels: Sequence[str]) -> None:
+        for parameter, named in (("categories", self._fixed_categories()), ("keep", self.keep)):
+            if unknown := sorted(set(named) - set(labels)):
+                raise InputError(
+                    f"The {parameter!r} parameter of TableEncoder names columns that X does not have: "
+                    f"{quoted(unknown)}. X has {quoted(labels)}{near_names(unknown, labels)}.",
+                    code="unknown_column",
+                    column=unknown[0],
+                )
+
+    def _learn(self, frame: Frame, index: int, order: NDArray[np.intp] | None) -> Column | Reason:
+        label = frame.label(index)
+        fixed = self._fixed_categories().get(label)
+        return learn_column(
+            frame,
+            index,
+            order,
+            scaling=self.scaling,
+            max_categories=self.max_categories,
+            fixed=fixed,
+            kept=label in self.keep or fixed is not None,
+        )
+
+    def _set_learned(
+        self,
+        names: tuple[str, ...] | None,
+        labels: Sequence[str],
+        plan: Mapping[str, Column],
+        left_out: Mapping[str, Reason],
+    ) -> None:
+        if not plan:
+            raise InputError(
+                " ".join(["No column is left to learn from.", *said_of_left_out(left_out)]),
+                code="no_columns",
+            )
+        self._left_out = dict(left_out)
+        self._labels, self._known, self._plan = list(labels), frozenset(labels), dict(plan)
+        outputs = {label: column.output_names(label) for label, column in plan.items()}
+        self.columns_ = names
+        self.n_features_in_ = len(labels)
+        self.kinds_: dict[str, Kind] = {label: column.kind for label, column in plan.items()}
+        self.file_kinds_: dict[str, ColumnKind] = {label: column.file_kind for label, column in plan.items()}
+        self.left_out_ = {label: REASONS[reason] for label, reason in left_out.items()}
+        self.output_names_ = tuple(name for group in outputs.values() for name in group)
+        self.source_columns_ = tuple(label for label, group in outputs.items() for _ in group)
+        self.constant_columns_ = tuple(
+            label
+            for label, column in plan.items()
+            if isinstance(column, NumberColumn) and column.low == column.high
+        )
+        if names is not None:
+            self.feature_names_in_ = np.array(names, dtype=object)
+        elif hasattr(self, "feature_names_in_"):
+            del self.feature_names_in_
+
+    def _encoded_columns(self) -> Iterator[tuple[int, str, Column]]:
+        return ((i, label, self._plan[label]) for i, label in enumerate(self._labels) if label in self._plan)
+
+    def _check_fitted(self) -> None:
+        if not hasattr(self, "_plan"):
+            raise NotFittedError("This TableEncoder is not fitted yet: call fit first.")
+
+    def _aligned(self, X: Any) -> Frame:
+        """Give a table to encode, its columns in the order of training."""
+        self._check_fitted()
+        frame = read_frame(X)
+        check_rows(frame.rows, at_least=1, shape=(frame.rows, len(frame.raw)))
+        if self.columns_ is not None and frame.names is not None:
+            extra = [
+                name for name in frame.names if name not in self._known and not self.left_out_as_index(name)
+            ]
+            position = {name: index for index, name in enumerate(frame.names)}
+            refuse_other_names(
+                position.keys(), needed=self._plan, extra=extra, ignored=self.on_extra == "ignore"
+            )
+            return frame.select([position.get(name, 0) for name in self._labels])  # left out: never read
+        if frame.names is not None:
+            self._warn_of_names("X has feature names, but TableEncoder was fitted without feature names")
+        elif self.columns_ is not None:
+            self._warn_of_names(
+                "X does not have valid feature names, but TableEncoder was fitted with feature names"
+            )
+        if len(frame.raw) != self.n_features_in_:
+            raise InputError(
+                f"X has {len(frame.raw)} features, but TableEncoder is expecting {self.n_features_in_} "
+                "features as input.",
+                code="column_count",
+            )
+        return frame
+
+    @staticmethod
+    def _warn_of_names(sentence: str) -> None:
+        warnings.warn(sentence, AlarmnetWarning, stacklevel=4)
+
+    def left_out_as_index(self, name: str) -> bool:
+        """Whether a column numbers the rows, as one that training left out did under this or another such name."""
+        return names_index(name) and any(names_index(label) for label in self.left_out_)

@@ -1,0 +1,126 @@
+"""A detector and data, put into a report."""
+
+import datetime
+import platform
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+
+from alarmnet._shared.labels import read_labels
+from alarmnet.errors import InputError
+from alarmnet.preprocessing.cells import Float32s
+from alarmnet.preprocessing.rows import take
+from alarmnet.report.facts import (
+    alarm_share,
+    are_images,
+    data_facts,
+    evaluation_facts,
+    highest_facts,
+    json_value,
+    observed_facts,
+)
+from alarmnet.report.fitted_detector import FittedDetector
+from alarmnet.report.hints import hints_on
+from alarmnet.report.page import Report
+
+PACKAGES = ("alarmnet", "torch", "scikit-learn", "numpy")
+
+
+def _pairs(detector: FittedDetector, images: Any) -> tuple[Float32s, Float32s | None]:
+    """Give a few images on the scale of the encoder, and their reconstructions where the target makes them."""
+    encoded: Float32s = detector.encoder_.transform(images)
+    try:
+        return encoded, detector.reconstructions(images)
+    except InputError as error:
+        if error.code != "no_reconstruction":
+            raise
+        return encoded, None
+
+
+def make_report(
+    detector: FittedDetector,
+    X: Any,
+    y: Any = None,
+    *,
+    anomaly_label: object = None,
+    ids: Any = None,
+    title: str = "Anomaly report",
+    data_name: str | None = None,
+    top: int = 20,
+    date: datetime.date | None = None,
+) -> Report:
+    """Score data with a fitted detector and put what was found into a report.
+
+    Parameters
+    ----------
+    detector
+        Fitted; see `FittedDetector`.
+    X
+        A frame (pandas, polars, pyarrow), a 2-D array, or images (N, C, H, W); scored once.
+    y
+        Labels, shape (N,): 1 or True anomaly, 0 or False normal, NaN, None or pd.NA not looked at.
+    anomaly_label
+        The label, or a list of the labels, that mark anomalies, where these are not 1 or True.
+    ids
+        What to call each row, shape (N,); row numbers, counted from 0, if not given.
+    title, data_name
+        Words for the head of the page.
+    top
+        How many of the highest-scored rows to list.
+    date
+        Printed once; today if not given. The same input and date give the same bytes.
+
+    Raises
+    ------
+    InputError
+        For data, labels or ids that cannot be used.
+
+    Examples
+    --------
+    >>> make_report(detector, X, y, data_name="Flows of March").save("report.html")  # doctest: +SKIP
+    """
+    if top < 1:
+        raise InputError(f"top={top!r} must be 1 or more, such as 20", code="invalid_parameter")
+    scores = np.asarray(detector.decision_function(X), dtype=np.float64)
+    labels = None
+    if y is not None:
+        labels = read_labels(y, rows=len(scores), anomaly_label=anomaly_label, to_learn=False).values
+    if ids is not None:
+        ids = np.asarray(ids, dtype=object)
+        if ids.shape != scores.shape:
+            raise InputError(
+                f"ids have shape {ids.shape} for {len(scores):,} rows; pass one id a row", code="wrong_shape"
+            )
+    chosen = np.argsort(-scores, kind="stable")[:top]
+    rows = take(X, chosen)
+    facts: dict[str, Any] = {
+        "format": 1,
+        "title": title,
+        "date": (date or datetime.date.today()).isoformat(),
+        "data": data_facts(detector, X, labels, name=data_name, rows=len(scores)),
+        "detector": {
+            "name": type(detector).__name__,
+            "seed": int(detector.seed_),
+            "labels": {name: int(count) for name, count in detector.label_counts_.items()},
+        },
+        "versions": {"Python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
+        "training": {
+            network: [{key: json_value(value) for key, value in check.items()} for check in checks]
+            for network, checks in detector.history_.items()
+        },
+        "alarm_rate": {
+            "asked": float(detector.alarm_rate_),
+            "held": float(detector.alarm_rate_held_),
+            "threshold": float(detector.threshold_),
+            "calibration_rows": len(detector.calibration_scores_),
+            "calibration_is_labelled": bool(detector.calibration_is_labelled_),
+        },
+        "alarms": alarm_share(scores, of="all rows"),
+        "observed": observed_facts(scores, labels),
+        "evaluation": evaluation_facts(scores, labels),
+        "highest": highest_facts(detector, rows, chosen, scores, labels, ids=ids),
+    }
+    facts["hints"] = hints_on(facts)
+    images, reconstructions = _pairs(detector, rows) if are_images(X) else (None, None)
+    return Report(facts=facts, scores=scores, labels=labels, images=images, reconstructions=reconstructions)

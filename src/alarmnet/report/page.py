@@ -1,0 +1,139 @@
+"""A report as HTML and as JSON."""
+
+import json
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from alarmnet import plots
+from alarmnet._shared.atomic import atomic_path
+from alarmnet.errors import InputError
+from alarmnet.preprocessing.cells import Float32s
+from alarmnet.report import words
+from alarmnet.report.fitted_detector import Floats
+
+CAPTIONS = {
+    "scores": "How many rows have which score",
+    "scores_narrow": "How many rows have which score",
+    "roc": "ROC curve",
+    "precision_recall": "Precision-recall curve",
+    "target": "Loss of the target network, which learns what is normal",
+    "alarm": "Loss of the alarm network, which reads it",
+    "second_alarm": "Loss of the second alarm network, linear, which reads what the target reads",
+    "third_alarm": "Loss of the third alarm network, which reads the same with a hidden layer",
+    "joint": "Loss of the target and alarm networks, which learn together",
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Report:
+    """What `make_report` found: `facts` for programs, `to_html` and `save` for people.
+
+    Attributes
+    ----------
+    facts
+        Everything the page says, ready for JSON; no NaN, what is missing is None.
+    scores
+        Shape (N,), what `decision_function` gave: above 0 is an alarm.
+    labels
+        Shape (N,), 1 anomaly, 0 normal, NaN not looked at; None where none were given.
+    images, reconstructions
+        The highest-scored images and what the target network makes of them, shape (top, C, H, W), in about
+        [0, 1]; None for tables, and where the target is no autoencoder.
+    """
+
+    facts: dict[str, Any]
+    scores: Floats
+    labels: Floats | None
+    images: Float32s | None = None
+    reconstructions: Float32s | None = None
+
+    def to_html(self) -> str:
+        """Give one self-contained page: no script, nothing from the network, light and dark, phone and paper.
+
+        Raises
+        ------
+        MissingExtraError
+            If Jinja2 or Matplotlib is not installed.
+        """
+        plots.require_extra("jinja2")
+        from jinja2 import Environment, PackageLoader, StrictUndefined
+
+        environment = Environment(
+            loader=PackageLoader("alarmnet.report"),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        environment.filters |= {
+            "count": words.as_count,
+            "percent": words.as_percent,
+            "decimal": words.as_decimal,
+            "p_value": words.as_p_value,
+            "visible": words.as_visible,
+            "shortened": words.shortened,
+        }
+        page = environment.get_template("report.html.j2")
+        made = {"pictures": self._pictures(), "gallery": self._gallery(), "captions": CAPTIONS}
+        return page.render(self.facts, **made) + "\n"
+
+    def to_json(self) -> str:
+        """Give the facts as JSON text."""
+        return json.dumps(self.facts, indent=2, allow_nan=False) + "\n"
+
+    def save(self, path: str | Path) -> None:
+        """Write the page (a path that ends in .html) or the facts (.json), all of the file or nothing.
+
+        Raises
+        ------
+        InputError
+            For another ending, or a path that cannot be written.
+        MissingExtraError
+            If the page is asked for and Jinja2 or Matplotlib is not installed.
+        """
+        path = Path(path)
+        writers = {".html": self.to_html, ".json": self.to_json}
+        if path.suffix not in writers:
+            raise InputError(
+                f"cannot save a report as {path.name!r}; end the name in .html or .json",
+                code="unknown_format",
+            )
+        content = writers[path.suffix]().encode("utf-8", errors="replace")
+        with atomic_path(path) as draft:
+            draft.write_bytes(content)
+
+    def _gallery(self) -> list[dict[str, Any]]:
+        """The highest-scored images, each a data URI, with what is said of it."""
+        if self.images is None:
+            return []
+        none = [None] * len(self.images)
+        pairs = zip(self.images, none if self.reconstructions is None else self.reconstructions, strict=True)
+        return [
+            {
+                **fact,
+                "image": plots.inline_image(image),
+                "reconstruction": None if made is None else plots.inline_image(made),
+            }
+            for fact, (image, made) in zip(self.facts["highest"], pairs, strict=True)
+        ]
+
+    def _pictures(self) -> dict[str, str]:
+        """SVG by name; a picture that would say nothing is left out."""
+        wide, half = (10.0, 3.6), (4.6, 3.3)
+        scores = partial(plots.plot_scores, scores=self.scores, y=self.labels)
+        drawn = {"scores": (scores, wide), "scores_narrow": (scores, half)}
+        if self.facts["evaluation"]:
+            drawn["roc"] = (partial(plots.plot_roc, y=self.labels, scores=self.scores), half)
+            drawn["precision_recall"] = (
+                partial(plots.plot_precision_recall, y=self.labels, scores=self.scores),
+                half,
+            )
+        for network, checks in self.facts["training"].items():
+            if len(checks) > 1:
+                drawn[network.replace(" ", "_")] = (partial(plots.plot_training, checks=checks), half)
+        return {
+            name: plots.inline_svg(draw, name=name, label=CAPTIONS[name], size=size)
+            for name, (draw, size) in drawn.items()
+        }

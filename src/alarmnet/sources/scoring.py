@@ -1,0 +1,214 @@
+"""Files scored part by part, from Python, a command, a service or an engine."""
+
+import copy
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from os import PathLike
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pyarrow as pa
+from scipy.special import expit
+
+from alarmnet._shared.containers import decoded
+from alarmnet.data_files import write_table
+from alarmnet.detectors import BaseDetector
+from alarmnet.errors import InputError, rows_counted_from
+from alarmnet.preprocessing import EncodingSummary, ImageScaler, TableEncoder
+from alarmnet.preprocessing.rows import take
+from alarmnet.sources import Rows, load_model, open_to_run
+from alarmnet.thresholds import Bools, Scores, conformal_p_values, highest
+
+Progress = Callable[[int], object]
+"""Called with the number of rows that were done since."""
+
+
+@dataclass(frozen=True)
+class Scored:
+    """What became of a batch: logits (B,), NaN where the row is invalid; ids (B,) or row numbers."""
+
+    ids: pa.ChunkedArray
+    logits: Scores
+
+
+@dataclass
+class Tally:
+    """What was counted while scoring; `missing`, `unseen` and `outside` count cells by column.
+
+    `newly_missing` names the columns that training had without gaps; `near_matches` has, by column, up to five new
+    categories and what training called them, but for case, spaces or Unicode form.
+    """
+
+    rows: int = 0
+    alarms: int = 0
+    invalid: int = 0
+    missing: Counter[str] = field(default_factory=Counter)
+    unseen: Counter[str] = field(default_factory=Counter)
+    outside: Counter[str] = field(default_factory=Counter)
+    newly_missing: dict[str, None] = field(default_factory=dict)
+    near_matches: dict[str, dict[str, str]] = field(default_factory=dict)
+
+    def add(self, summary: EncodingSummary) -> None:
+        """Count what stands out in a batch."""
+        self.missing.update(summary.missing)
+        self.unseen.update({name: found.count for name, found in summary.unseen.items()})
+        self.outside.update(summary.outside)
+        self.newly_missing |= dict.fromkeys(summary.newly_missing)
+        for name, found in summary.unseen.items():
+            if found.near_matches and name not in self.near_matches:
+                self.near_matches[name] = dict(islice(found.near_matches.items(), 5))
+
+
+def _summary(encoder: TableEncoder | ImageScaler, X: Any) -> EncodingSummary:
+    """Count what stands out in some rows, beside those of training; of images, pixels beyond the range."""
+    if isinstance(encoder, TableEncoder):
+        return encoder.summarize(X)
+    beyond = int(((encoder.low_ > X) | (encoder.high_ < X)).sum())
+    outside = {"pixels": beyond} if beyond else {}
+    return EncodingSummary(rows=len(X), missing={}, unseen={}, outside=outside, newly_missing=())
+
+
+def score_batches(
+    detector: BaseDetector,
+    rows: Rows,
+    *,
+    flag: bool,
+    tally: Tally,
+    progress: Progress = lambda rows: None,
+) -> Iterator[Scored]:
+    """Score files, holding one part at a time; `flag` keeps invalid rows, which are else refused."""
+    for part in rows.parts(flag=flag):
+        usable = part.usable
+        logits = np.full(len(usable), np.nan)
+        if usable.any():
+            good = part.X if usable.all() else take(part.X, np.flatnonzero(usable))
+            with rows_counted_from(part.first_row, of="all files"):
+                logits[usable] = detector.logits(good)
+            tally.add(_summary(detector.encoder_, good))
+        tally.rows += len(usable)
+        tally.invalid += int((~usable).sum())
+        progress(len(usable))
+        yield Scored(part.ids, logits)
+
+
+def _over_threshold(batches: Iterable[Scored], threshold: float) -> Iterator[tuple[Scored, Bools]]:
+    return ((scored, scored.logits > threshold) for scored in batches)
+
+
+def _highest(batches: Iterable[Scored], budget: int) -> Iterator[tuple[Scored, Bools]]:
+    """Alarms for the `budget` highest rows of all batches, the earlier one of nearly equal scores first."""
+    kept = list(batches)
+    alarms = highest(np.concatenate([scored.logits for scored in kept]), budget)
+    start = 0
+    for scored in kept:
+        stop = start + len(scored.logits)
+        yield scored, alarms[start:stop]
+        start = stop
+
+
+def _result(scored: Scored, alarms: Bools, *, calibration: Scores, name: str, tally: Tally) -> pa.Table:
+    invalid = np.isnan(scored.logits)
+    tally.alarms += int(alarms.sum())
+    return pa.table(
+        {
+            name: decoded(scored.ids),
+            "score": pa.array(expit(scored.logits), mask=invalid),
+            "p_value": pa.array(conformal_p_values(calibration, scored.logits), mask=invalid),
+            "alarm": pa.array(alarms, mask=invalid),
+            "status": pa.array(np.where(invalid, "invalid", "ok")),
+        }
+    )
+
+
+def scored_tables(
+    detector: BaseDetector,
+    rows: Rows,
+    *,
+    budget: int | None = None,
+    flag: bool = False,
+    tally: Tally,
+    progress: Progress = lambda rows: None,
+) -> Iterator[pa.Table]:
+    """Score opened files: tables of id or row, score, p_value, alarm and status, one a part.
+
+    Memory holds one part at a time; with a `budget` the scores and ids of all. What is counted is put into `tally`.
+    """
+    batches = score_batches(detector, rows, flag=flag, tally=tally, progress=progress)
+    marked = _highest(batches, budget) if budget else _over_threshold(batches, detector.threshold_)
+    calibration, name = detector.calibration_scores_, "id" if rows.has_ids else "row"
+    return (_result(*pair, calibration=calibration, name=name, tally=tally) for pair in marked)
+
+
+def score_files(
+    model: BaseDetector | str | PathLike[str],
+    data: str | PathLike[str] | Sequence[str | PathLike[str]],
+    *,
+    out: str | PathLike[str],
+    identifier: str | None = None,
+    ignored: Sequence[str] = (),
+    alarm_rate: float | None = None,
+    budget: int | None = None,
+    on_bad_row: Literal["reject", "flag"] = "reject",
+    device: str = "auto",
+    progress: Progress = lambda rows: None,
+) -> Tally:
+    """Score files of tables or images of any size into one file, as `alarmnet score` does.
+
+    Use it where the rows are in files and may not fit in memory; `A3Detector.anomaly_score` is for rows in memory.
+
+    Parameters
+    ----------
+    model
+        A fitted detector, or the model file of one; a detector given is not changed.
+    data
+        CSV, gzipped CSV or Parquet files, or folders and arrays of images, scored as one after the other.
+    out
+        Ends in .csv, .csv.gz or .parquet. It has a row for each row: its id or number, score in [0, 1] (high is
+        anomalous), p_value (low is anomalous), alarm, and status ("ok" or "invalid").
+    identifier
+        The column to copy into the result as `id`.
+    ignored
+        Columns to leave out that the model does not know.
+    alarm_rate
+        The share of normal rows that may raise an alarm; None: the model's.
+    budget
+        Alarm for so many of the highest scores instead.
+    on_bad_row
+        "reject" refuses rows that cannot be scored, "flag" keeps them with the status "invalid".
+    device
+        Where to compute, for a model file.
+    progress
+        Called with the number of rows that were done since.
+
+    Raises
+    ------
+    InputError
+        The files do not fit the model, or cannot be read or written.
+    ModelFileError
+        The model file cannot be read.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import alarmnet
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> table = pa.table({"bytes": np.random.default_rng(0).normal(size=200)})
+    >>> detector = alarmnet.A3Detector(alarm_rate=0.1, random_state=0).fit(table)
+    >>> write_table(folder / "new.csv", [table])
+    >>> alarmnet.score_files(detector, folder / "new.csv", out=folder / "scores.csv").rows
+    200
+    """
+    if budget and alarm_rate:
+        raise InputError("budget and alarm_rate exclude each other: give one of them", code="options")
+    detector = copy.copy(model) if isinstance(model, BaseDetector) else load_model(Path(model), device=device)
+    if alarm_rate:
+        detector.set_alarm_rate(alarm_rate)
+    paths = [data] if isinstance(data, str | PathLike) else data
+    rows = open_to_run(detector, [Path(path) for path in paths], identifier=identifier, ignored=ignored)
+    tally = Tally()
+    flag = on_bad_row == "flag"
+    write_table(out, scored_tables(detector, rows, budget=budget, flag=flag, tally=tally, progress=progress))
+    return tally
