@@ -1,4 +1,4 @@
-"""What both detectors with default settings say of six data sets: recorded, to see whether a change moves any bit.
+"""What detectors say of six data sets: recorded, to see whether a change moves any bit.
 
     python -m benchmarks.golden_scores
 
@@ -8,6 +8,8 @@ writes tests/golden/scores.json anew. That is right after a deliberate change of
 import hashlib
 import json
 import platform
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +23,11 @@ from alarmnet import A3Detector, ConvA3Detector
 from alarmnet.detectors import BaseDetector
 
 PATH = Path(__file__).parents[1] / "tests" / "golden" / "scores.json"
-DETECTORS: dict[str, type[BaseDetector]] = {kind.method: kind for kind in (A3Detector, ConvA3Detector)}
+DETECTORS: dict[str, Callable[..., BaseDetector]] = {
+    "a3": A3Detector,
+    "a3, reads both": partial(A3Detector, reads="both"),
+    "conv-a3": ConvA3Detector,
+}
 DATA_SETS = ("numbers", "mixed", "unlabelled", "wine", "digits", "digit images")
 SHOWN = 20
 """Rows of each data set whose logits are recorded as numbers too."""

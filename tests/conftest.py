@@ -62,6 +62,7 @@ MAKERS = (
         alarm=ConvAlarm(channels=(8,)),
         input_alarms=False,
     ),
+    Maker(A3Detector, ("target_schedule", "alarm_schedule"), ("target", "second alarm", "third alarm")),
 )
 
 
@@ -127,7 +128,7 @@ def small() -> Maker:
     return MAKERS[0]
 
 
-@pytest.fixture(scope="session", params=MAKERS, ids=lambda maker: maker.kind.method)
+@pytest.fixture(scope="session", params=MAKERS, ids=["a3 that reads both", "conv-a3", "a3"])
 def make(request: pytest.FixtureRequest) -> Maker:
     """Makes small detectors, of each kind in turn: for what all of them promise."""
     maker: Maker = request.param

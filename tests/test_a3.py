@@ -23,7 +23,7 @@ from alarmnet import (
     VaeAnomalies,
     VariationalAutoencoder,
 )
-from alarmnet.detectors.a3_scorer import read_parts
+from alarmnet.detectors.a3_scorer import A3Scorer, read_parts
 from alarmnet.detectors.data import TrainingData
 from alarmnet.detectors.known import KnownAnomalies
 from alarmnet.networks.alarms import DenseAlarmNetwork
@@ -189,7 +189,8 @@ def test_the_published_settings() -> None:
 def test_the_default_target_reads_pieces_and_two_alarms_read_its_inputs_sparsely(
     rows: Floats, labels: Floats
 ) -> None:
-    detector = A3Detector(alarm_rate=0.1, random_state=0).fit(rows, labels)
+    detector = A3Detector(reads="both", alarm_rate=0.1, random_state=0).fit(rows, labels)
+    assert isinstance(detector._scorer, A3Scorer)
     assert isinstance(detector._scorer.target, PiecewiseTarget)
     inputs = rows.shape[1] + len(detector._scorer.target.pieces)
     assert inputs > rows.shape[1]
@@ -265,6 +266,7 @@ def test_only_the_third_alarm_learns_more_from_many_known_anomalies(
     for known in (25, 100):
         detector = A3Detector(reads="inputs", target_schedule=two, alarm_rate=0.1, random_state=0)
         detector.fit(rows, np.arange(len(rows)) < known)
+        assert isinstance(detector._scorer, A3Scorer)
         hidden = detector._scorer.alarm.state_dict()["alarms.1.hidden.linear1.weight"].numpy(force=True)
         steps = [detector.history_[f"{name} alarm"][-1]["step"] for name in ("second", "third")]
         trained[known] = (*steps, (hidden == 0).mean())
