@@ -77,9 +77,9 @@ class A3Detector(BaseDetector):
         The alarm networks' shape. None: two hidden layers on activations; on inputs one is linear, one has a
         hidden layer.
     reads
-        What alarms read. `"normality"`, for tables: how far the target finds a row from normal, which are the
-        distances to the nearest normal rows and the reconstruction error. A forest reads that and the inputs, a
-        linear alarm the inputs; without known anomalies a forest tells normal rows from random points.
+        What alarms read. `"normality"`, for tables: how far the target finds a row from normal, by distances to the
+        nearest normal rows and by the reconstruction error, and the inputs, by a forest and two networks. Without
+        known anomalies the forest tells normal rows from random points.
         `"activations"`: the hidden ones, as in the paper. `"everything"` adds what the target reads, and could not
         reconstruct. `"inputs"`: what the target reads, by two alarms. `"both"`: one alarm on activations and two on
         inputs, whose odds are summed, the first's bounded; without known anomalies the first alone. None:

@@ -10,7 +10,7 @@ from alarmnet.detectors.alarm_training import AlarmTraining
 from alarmnet.detectors.normality_scorer import NormalityScorer
 from alarmnet.networks.alarm_specs import DEFAULT_ALARMS
 from alarmnet.networks.forests import around, bootstrapped, grown
-from alarmnet.networks.nearness import MOST_STORED, NUMBERS, Nearness
+from alarmnet.networks.nearness import MOST_STORED, Nearness
 from alarmnet.networks.targets import TargetNetwork
 
 POOL = 10_000
@@ -44,65 +44,51 @@ class NormalityTraining:
     def __init__(self, target: TargetNetwork, training: AlarmTraining) -> None:
         self._target, self._training, self._data = target, training, training.data
         numbers = torch.cat([self._data.normal, self._data.validation_normal]).sort().values
-        numbers = numbers[:: math.ceil(len(numbers) / POOL)]
-        kept = torch.arange(len(numbers)) % math.ceil(len(numbers) / MOST_STORED) == 0
-        self._stored, self._others = numbers[kept], numbers[~kept]
+        self._normal = numbers[:: math.ceil(len(numbers) / POOL)]
+        self._stored = numbers[:: math.ceil(len(numbers) / MOST_STORED)]
         self._seed = int(numpy_generator(training.seed, "forest").integers(SEED_LIMIT))
 
     @torch.no_grad()
     def without_known(self) -> NormalityScorer:
         """Grow a forest that tells normal rows from points of the box around them."""
         rows = self._data.rows.take(self._stored)
-        nearness, _ = self._nearness(rows)
         matrix = rows.numpy(force=True)
-        strange = around(matrix, min(NORMAL_ROWS, len(matrix)), margin=MARGIN)
         forest = grown(
             matrix,
-            strange,
+            around(matrix, min(NORMAL_ROWS, len(matrix)), margin=MARGIN),
             considered=["sqrt"],
             trees=TREES,
             normal_rows=NORMAL_ROWS,
             smallest_leaf=SMALLEST_LEAF,
             seed=self._seed,
         )
-        scorer = NormalityScorer(self._target, nearness, forest.to(rows.device), [])
+        scorer = NormalityScorer(self._target, self._nearness(rows), forest.to(rows.device), [])
         votes = scorer.forest(rows)
         scorer.vote_mean, scorer.vote_deviation = votes.mean(), votes.std(correction=0).clamp(min=1e-3)
         return scorer
 
     def with_known(self, history: dict[str, list[dict[str, float]]]) -> NormalityScorer:
-        """Grow a forest on inputs and nearness, and train alarms on inputs, whose losses go into `history`."""
+        """Grow a forest and train alarms on inputs, whose losses go into `history`."""
         alarms = []
         for spec in DEFAULT_ALARMS["inputs"]:
             alarm, history[spec.name] = self._training.train(spec, self._target.inputs)
             alarms.append(alarm)
-        with torch.no_grad():
-            rows = self._data.rows.take(self._stored)
-            nearness, near = self._nearness(rows)
-            normal = [torch.cat([rows, near], dim=1), self._read(nearness, self._others)]
-            known = self._read(nearness, torch.cat([self._data.known, self._data.validation_known]))
-        doubted = bool(self._data.unlabelled[self._stored].any())
+        known = torch.cat([self._data.known, self._data.validation_known])
+        doubted = bool(self._data.unlabelled[self._normal].any())
         forest = grown(
-            torch.cat(normal).numpy(force=True),
-            bootstrapped(known.numpy(force=True)),
+            self._data.rows.take(self._normal).numpy(force=True),
+            bootstrapped(self._data.rows.take(known).numpy(force=True)),
             considered=CONSIDERED,
             trees=TREES,
             normal_rows=DOUBTED_ROWS if doubted else NORMAL_ROWS,
             smallest_leaf=1,
             seed=self._seed,
         )
-        return NormalityScorer(self._target, nearness, forest.to(rows.device), alarms)
+        rows = self._data.rows.take(self._stored)
+        return NormalityScorer(self._target, self._nearness(rows), forest.to(rows.device), alarms)
 
-    def _nearness(self, rows: Tensor) -> tuple[Nearness, Tensor]:
+    def _nearness(self, rows: Tensor) -> Nearness:
         nearness = Nearness(*rows.shape).to(rows.device)
-        return nearness, nearness.learn(rows, self._data.errors_of(self._target, self._stored))
-
-    def _read(self, nearness: Nearness, numbers: Tensor) -> Tensor:
-        """What the forest reads of rows that are not stored."""
-        blocks = [
-            torch.cat([block, nearness(block, self._target.row_losses(block))], dim=1)
-            for block in self._data.rows.blocks(numbers)
-        ]
-        return (
-            torch.cat(blocks) if blocks else nearness.stored.new_zeros(0, nearness.stored.shape[1] + NUMBERS)
-        )
+        with torch.no_grad():
+            nearness.learn(rows, self._data.errors_of(self._target, self._stored))
+        return nearness

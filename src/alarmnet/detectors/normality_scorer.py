@@ -11,7 +11,7 @@ from alarmnet.detectors.scorer import Scorer
 from alarmnet.networks.alarm_specs import DEFAULT_ALARMS
 from alarmnet.networks.alarms import DenseAlarmNetwork, stored_alarm
 from alarmnet.networks.forests import Forest
-from alarmnet.networks.nearness import NUMBERS, Nearness
+from alarmnet.networks.nearness import Nearness
 from alarmnet.networks.targets import TargetNetwork
 
 ALARM = 0.3
@@ -24,9 +24,9 @@ FAR = 0.1
 class NormalityScorer(Scorer):
     """A target, what it finds far from normal, and alarms on that and on the inputs.
 
-    With known anomalies, a forest reads the inputs and their nearness; its log odds, those of alarms on inputs and
-    the nearness are added. Without, a forest tells normal rows from points of the box around them; its log odds
-    count as one number of nearness more, and all are added.
+    With known anomalies, the log odds of a forest and of alarms on inputs are added, and the numbers of nearness.
+    Without, the forest tells normal rows from points of the box around them, and its log odds count as one number
+    of nearness more.
 
     Parameters
     ----------
@@ -65,7 +65,7 @@ class NormalityScorer(Scorer):
             for place in range(len(DEFAULT_ALARMS["inputs"]))
             if f"alarms.{place}.output.weight" in weights
         ]
-        forest = Forest.stored(weights, "forest.", width + (NUMBERS if alarms else 0))
+        forest = Forest.stored(weights, "forest.", width)
         return cls(target, Nearness(*rows.shape), forest, alarms)
 
     def forward(self, batch: Tensor) -> Tensor:
@@ -75,5 +75,5 @@ class NormalityScorer(Scorer):
             votes = (self.forest(batch) - self.vote_mean) / self.vote_deviation
             return far.sum(1) + votes  # type: ignore[no-any-return]
         inputs = self.target.inputs(batch)
-        known = self.forest(torch.cat([batch, far], dim=1)) + FAR * far.sum(1)
+        known = self.forest(batch) + FAR * far.sum(1)
         return known + ALARM * sum(alarm(inputs) for alarm in self.alarms)  # type: ignore[no-any-return]

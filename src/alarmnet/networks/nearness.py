@@ -6,9 +6,6 @@ from torch import Tensor, nn
 NEIGHBOURS = (5, 50)
 """Few neighbours find anomalies that are local; many are not misled by a few anomalies among the rows."""
 
-NUMBERS = len(NEIGHBOURS) + 1
-"""Of nearness, a row."""
-
 MOST_STORED = 2_000
 """Normal rows that a model keeps, at most."""
 
@@ -29,6 +26,7 @@ class Nearness(nn.Module):
     """
 
     stored: Tensor
+    centre: Tensor
     scale: Tensor
     mean: Tensor
     deviation: Tensor
@@ -36,29 +34,27 @@ class Nearness(nn.Module):
     def __init__(self, rows: int, width: int) -> None:
         super().__init__()
         self.register_buffer("stored", torch.zeros(rows, width))
+        self.register_buffer("centre", torch.zeros(width))
         self.register_buffer("scale", torch.ones(width))
-        self.register_buffer("mean", torch.zeros(NUMBERS))
-        self.register_buffer("deviation", torch.ones(NUMBERS))
+        self.register_buffer("mean", torch.zeros(len(NEIGHBOURS) + 1))
+        self.register_buffer("deviation", torch.ones(len(NEIGHBOURS) + 1))
 
-    def learn(self, stored: Tensor, losses: Tensor) -> Tensor:
-        """Keep normal rows (M, F), whose losses are (M,); give the nearness of each to the others, (M, 3)."""
+    def learn(self, stored: Tensor, losses: Tensor) -> None:
+        """Keep normal rows (M, F), whose losses are (M,), and what is usual among them."""
         two_values = ((stored == stored.amin(0)) | (stored == stored.amax(0))).all(0)
         spread = stored.std(0, correction=0)
         self.scale = torch.where(two_values | (spread < 1e-6), 1, 1 / spread.clamp(min=1e-6))
-        self.stored = stored * self.scale
+        self.centre = stored.mean(0)  # so that squares of distances are not differences of large numbers
+        self.stored = (stored - self.centre) * self.scale
         raw = self._raw(stored, losses, leave_out_itself=True)
         self.mean, self.deviation = raw.mean(0), raw.std(0, correction=0).clamp(min=1e-3)
-        return self._standard(raw)
 
     def forward(self, rows: Tensor, losses: Tensor) -> Tensor:
         """Measure rows."""
-        return self._standard(self._raw(rows, losses, leave_out_itself=False))
-
-    def _standard(self, raw: Tensor) -> Tensor:
-        return (raw - self.mean) / self.deviation
+        return (self._raw(rows, losses, leave_out_itself=False) - self.mean) / self.deviation
 
     def _raw(self, rows: Tensor, losses: Tensor, *, leave_out_itself: bool) -> Tensor:
-        distances = self._distances(rows * self.scale, leave_out_itself=leave_out_itself)
+        distances = self._distances((rows - self.centre) * self.scale, leave_out_itself=leave_out_itself)
         return torch.cat([(distances + NEAREST).log(), losses.clamp(min=1e-9).log()[:, None]], dim=1)
 
     def _distances(self, rows: Tensor, *, leave_out_itself: bool) -> Tensor:

@@ -1,0 +1,108 @@
+"""Forests: what they vote, how they are stored, and what a damaged file cannot do."""
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from alarmnet.networks.forests import DEEPEST, Forest, around, bootstrapped, grown
+
+Arrays = dict[str, NDArray[np.generic]]
+SETTINGS = {"considered": ["sqrt", 0.7], "trees": 30, "normal_rows": 64, "smallest_leaf": 1, "seed": 0}
+
+
+@pytest.fixture(scope="module")
+def rows() -> NDArray[np.float32]:
+    return np.random.default_rng(0).normal(size=(300, 4)).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def forest(rows: NDArray[np.float32]) -> Forest:
+    return grown(rows, bootstrapped(rows[:5] + 6), **SETTINGS)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def arrays(forest: Forest) -> Arrays:
+    return {f"forest.{name}": tensor.numpy().copy() for name, tensor in forest.state_dict().items()}
+
+
+def test_known_anomalies_get_more_votes_than_normal_rows(forest: Forest, rows: NDArray[np.float32]) -> None:
+    assert forest(torch.from_numpy(rows[100:])).max() < forest(torch.from_numpy(rows[10:90] + 6)).min()
+
+
+def test_votes_are_those_of_the_trees_one_by_one(forest: Forest, rows: NDArray[np.float32]) -> None:
+    def share(row: NDArray[np.float32], node: int) -> float:
+        while forest.left[node] != node:
+            yes = row[forest.columns[node]] <= forest.cuts[node]
+            node = int((forest.left if yes else forest.right)[node])
+        return float(forest.shares[node])
+
+    for row in rows[:3] + 3:
+        mean = np.mean([share(row, int(root)) for root in forest.roots])
+        assert forest(torch.from_numpy(row[None])).sigmoid().item() == pytest.approx(mean, abs=1e-5)
+
+
+def test_a_vote_does_not_depend_on_how_many_rows_are_scored_at_once(
+    forest: Forest, rows: NDArray[np.float32]
+) -> None:
+    many = torch.from_numpy(np.tile(rows, (20, 1)))
+    assert torch.equal(forest(many)[:300], forest(many[:300]))
+
+
+def test_hidden_anomalies_lie_in_few_draws(rows: NDArray[np.float32]) -> None:
+    """With small draws, anomalies among the normal rows hardly speak for being normal."""
+    known, alike = rows[:5] + 6, torch.from_numpy(rows[100:150] + 6)
+    mixed = np.concatenate([rows, rows[50:80] + 6])
+    few, all_rows = (
+        grown(mixed, bootstrapped(known), **(SETTINGS | {"normal_rows": count}))  # type: ignore[arg-type]
+        for count in (32, 330)
+    )
+    assert few(alike).mean() > all_rows(alike).mean() + 0.3
+
+
+def test_the_box_holds_the_rows_with_a_margin(rows: NDArray[np.float32]) -> None:
+    drawn = around(rows, 1000, margin=0.1)(np.random.default_rng(0))
+    sides = rows.max(axis=0) - rows.min(axis=0)
+    assert drawn.shape == (1000, 4)
+    assert (drawn >= rows.min(axis=0) - 0.11 * sides).all()
+    assert (drawn.min(axis=0) < rows.min(axis=0)).all()
+    assert (drawn.max(axis=0) > rows.max(axis=0)).all()
+
+
+def test_stored_trees_are_the_same(forest: Forest, arrays: Arrays, rows: NDArray[np.float32]) -> None:
+    again = Forest.stored(arrays, "forest.", 4)
+    assert torch.equal(again(torch.from_numpy(rows)), forest(torch.from_numpy(rows)))
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "message"),
+    [
+        ("left", lambda nodes: np.zeros_like(nodes), "lead downwards"),
+        ("right", lambda nodes: nodes + len(nodes), "lead downwards"),
+        ("columns", lambda nodes: nodes + 4, "not there"),
+        ("roots", lambda roots: roots - 1, "not there"),
+        ("roots", lambda roots: roots[:0], "one list"),
+        ("cuts", lambda cuts: cuts[:-1], "one list"),
+        ("cuts", lambda cuts: cuts.astype(np.float64), "another type"),
+        ("shares", lambda shares: shares + 1, "between 0 and 1"),
+    ],
+)
+def test_damaged_trees_are_refused(arrays: Arrays, name: str, change: object, message: str) -> None:
+    arrays[f"forest.{name}"] = change(arrays[f"forest.{name}"])  # type: ignore[operator]
+    with pytest.raises(ValueError, match=message):
+        Forest.stored(arrays, "forest.", 4)
+
+
+def test_endless_trees_are_refused() -> None:
+    nodes = DEEPEST + 3
+    down = np.minimum(np.arange(nodes) + 1, nodes - 1)
+    arrays = {
+        "columns": np.zeros(nodes, np.int64),
+        "cuts": np.zeros(nodes, np.float32),
+        "left": down,
+        "right": down,
+        "shares": np.zeros(nodes, np.float32),
+        "roots": np.zeros(1, np.int64),
+    }
+    with pytest.raises(ValueError, match="deeper than"):
+        Forest.stored(arrays, "", 1)
