@@ -96,7 +96,7 @@ def test_damaged_trees_are_refused(arrays: Arrays, name: str, change: object, me
 def test_endless_trees_are_refused() -> None:
     nodes = DEEPEST + 3
     down = np.minimum(np.arange(nodes) + 1, nodes - 1)
-    arrays = {
+    arrays: Arrays = {
         "columns": np.zeros(nodes, np.int64),
         "cuts": np.zeros(nodes, np.float32),
         "left": down,

@@ -10,7 +10,9 @@ from sklearn.metrics import average_precision_score
 import alarmnet
 from alarmnet import A3Detector, DenseAlarm, GaussianNoise, InputError
 from alarmnet.detectors.a3_scorer import A3Scorer
+from alarmnet.detectors.normality import DOUBTED_ROWS, NORMAL_ROWS
 from alarmnet.detectors.normality_scorer import NormalityScorer
+from alarmnet.networks import forests
 
 Floats = NDArray[np.float64]
 
@@ -68,19 +70,16 @@ def test_a_file_scores_the_same(ring: Floats, known: int, tmp_path: Path) -> Non
 def test_fewer_normal_rows_a_tree_where_nobody_has_looked(
     ring: Floats, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from alarmnet.detectors import normality
-
     seen = []
-    grown = normality.grown
 
     def noted(*arguments: object, normal_rows: int, **settings: object) -> object:
         seen.append(normal_rows)
-        return grown(*arguments, normal_rows=normal_rows, **settings)  # type: ignore[arg-type]
+        return forests.grown(*arguments, normal_rows=normal_rows, **settings)
 
-    monkeypatch.setattr(normality, "grown", noted)
+    monkeypatch.setattr("alarmnet.detectors.normality.grown", noted)
     for other in (0.0, np.nan):
         A3Detector(random_state=0).fit(ring, np.where(np.arange(600) < 5, 1.0, other))
-    assert seen == [normality.NORMAL_ROWS, normality.DOUBTED_ROWS]
+    assert seen == [NORMAL_ROWS, DOUBTED_ROWS]
 
 
 def test_networks_of_ones_own_are_read_as_before(ring: Floats) -> None:

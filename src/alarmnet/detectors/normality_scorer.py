@@ -18,15 +18,19 @@ ALARM = 0.3
 """What the logit of each alarm on inputs counts beside the forest's: networks go on where trees stop at an edge."""
 
 FAR = 0.1
-"""What each number of nearness counts beside the forest's logit: it orders rows unlike all that is known."""
+"""What each number of nearness counts beside the forest's logit."""
+
+BEYOND = 3.0
+"""How far beyond the most extreme normal rows a row that is like no known anomaly has even odds."""
 
 
 class NormalityScorer(Scorer):
     """A target, what it finds far from normal, and alarms on that and on the inputs.
 
-    With known anomalies, the log odds of a forest and of alarms on inputs are added, and the numbers of nearness.
-    Without, the forest tells normal rows from points of the box around them, and its log odds count as one number
-    of nearness more.
+    With known anomalies, the log odds of a forest and of alarms on inputs are added, and some of the numbers of
+    nearness. The odds of rows far beyond the normal ones, and so like nothing known, are added to those odds: one
+    of both is enough. Without known anomalies, the forest tells normal rows from points of the box around them, and
+    its log odds count as one number of nearness more.
 
     Parameters
     ----------
@@ -75,5 +79,7 @@ class NormalityScorer(Scorer):
             votes = (self.forest(batch) - self.vote_mean) / self.vote_deviation
             return far.sum(1) + votes  # type: ignore[no-any-return]
         inputs = self.target.inputs(batch)
-        known = self.forest(batch) + FAR * far.sum(1)
-        return known + ALARM * sum(alarm(inputs) for alarm in self.alarms)  # type: ignore[no-any-return]
+        like_known = (
+            self.forest(batch) + ALARM * sum(alarm(inputs) for alarm in self.alarms) + FAR * far.sum(1)
+        )
+        return torch.logaddexp(like_known, far.sum(1) - self.nearness.extreme - BEYOND)

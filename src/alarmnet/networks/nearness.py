@@ -9,6 +9,9 @@ NEIGHBOURS = (5, 50)
 MOST_STORED = 2_000
 """Normal rows that a model keeps, at most."""
 
+EXTREME = 0.999
+"""The share of normal rows whose numbers together are at most `extreme`."""
+
 NEAREST = 1e-3
 """Added to distances before their logarithm is taken, since equal rows have none."""
 
@@ -30,6 +33,7 @@ class Nearness(nn.Module):
     scale: Tensor
     mean: Tensor
     deviation: Tensor
+    extreme: Tensor
 
     def __init__(self, rows: int, width: int) -> None:
         super().__init__()
@@ -38,6 +42,7 @@ class Nearness(nn.Module):
         self.register_buffer("scale", torch.ones(width))
         self.register_buffer("mean", torch.zeros(len(NEIGHBOURS) + 1))
         self.register_buffer("deviation", torch.ones(len(NEIGHBOURS) + 1))
+        self.register_buffer("extreme", torch.zeros(()))
 
     def learn(self, stored: Tensor, losses: Tensor) -> None:
         """Keep normal rows (M, F), whose losses are (M,), and what is usual among them."""
@@ -48,6 +53,7 @@ class Nearness(nn.Module):
         self.stored = (stored - self.centre) * self.scale
         raw = self._raw(stored, losses, leave_out_itself=True)
         self.mean, self.deviation = raw.mean(0), raw.std(0, correction=0).clamp(min=1e-3)
+        self.extreme = ((raw - self.mean) / self.deviation).sum(1).quantile(EXTREME)
 
     def forward(self, rows: Tensor, losses: Tensor) -> Tensor:
         """Measure rows."""
