@@ -1,6 +1,7 @@
 """The default for tables: how far the target finds rows from normal, with known anomalies and without."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -72,7 +73,7 @@ def test_fewer_normal_rows_a_tree_where_nobody_has_looked(
 ) -> None:
     seen = []
 
-    def noted(*arguments: object, normal_rows: int, **settings: object) -> object:
+    def noted(*arguments: Any, normal_rows: int, **settings: Any) -> Any:
         seen.append(normal_rows)
         return forests.grown(*arguments, normal_rows=normal_rows, **settings)
 
@@ -84,7 +85,7 @@ def test_fewer_normal_rows_a_tree_where_nobody_has_looked(
 
 def test_networks_of_ones_own_are_read_as_before(ring: Floats) -> None:
     for parameters in ({"alarm": DenseAlarm(hidden=(4,))}, {"generator": GaussianNoise()}, {"reads": "both"}):
-        detector = A3Detector(random_state=0, **parameters).fit(ring)  # type: ignore[arg-type]
+        detector = A3Detector(random_state=0, **parameters).fit(ring)
         assert isinstance(detector._scorer, A3Scorer)
     with pytest.raises(InputError, match=r"'reads' parameter of A3Detector is 'normality', which takes no"):
         A3Detector(reads="normality", generator=GaussianNoise()).fit(ring)
