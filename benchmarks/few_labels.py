@@ -129,10 +129,11 @@ ABLATIONS: dict[str, dict[str, Any]] = {
     "no pieces": {"target": DenseAutoencoder()},
     "reads activations": {"reads": "activations"},
     "reads inputs": {"reads": "inputs"},
-    "no counterexamples": {"generated_weight": 0.0},
-    "no blending": {"blend": 0.0},
+    "no counterexamples": {"reads": "both", "generated_weight": 0.0},
+    "no blending": {"reads": "both", "blend": 0.0},
+    "reads both": {"reads": "both"},
 }
-"""A3's defaults, each with one part left out."""
+"""A3 that reads both, whole and with one part left out."""
 
 _first, _linear, _hidden = DEFAULT_ALARMS["both"]
 ALARMS: dict[str, tuple[AlarmSpec, ...]] = {

@@ -92,6 +92,11 @@ def a3(training: Training) -> A3Detector:
     return A3Detector(**training.common)
 
 
+def reads_both(training: Training) -> A3Detector:
+    """A3 as it came before it read normality: by default for images still."""
+    return A3Detector(reads="both", **training.common)
+
+
 def gamma_1(training: Training) -> ConvA3Detector:
     """E2E-ConvA3 with the paper's settings, gamma 1."""
     return ConvA3Detector.as_published(alarm_weight=1.0, **training.common)
@@ -135,13 +140,21 @@ RIVALS: dict[str, Method] = {name.replace("-", "_"): _baseline(kind) for name, k
 }
 
 METHODS: dict[str, dict[str, Method]] = {
-    "A3": {"published": published, "vae": vae, "vae_of_last_row": vae_of_last_row, "defaults": a3, **RIVALS},
+    "A3": {
+        "published": published,
+        "vae": vae,
+        "vae_of_last_row": vae_of_last_row,
+        "defaults": a3,
+        "reads_both": reads_both,
+        **RIVALS,
+    },
     "E2E-ConvA3": {
         "gamma_1": gamma_1,
         "gamma_10": gamma_10,
         "defaults": conv_a3,
         "alarm_score": alarm_score,
         "a3": a3,
+        "a3_reads_both": reads_both,
         **RIVALS,
     },
 }

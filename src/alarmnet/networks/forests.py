@@ -17,6 +17,9 @@ DEEPEST = 64
 AT_ONCE = 2**15
 """Places in trees that are held at once while scoring, so that these stay in the processor's cache."""
 
+MOST_DRAWN = 1_000
+"""Anomalies that a tree sees, at most: with thousands, trees would be as large as the table."""
+
 SUREST = 1e-3
 """How near a vote comes to 0 or 1: even where all trees agree, their number is finite."""
 
@@ -165,15 +168,17 @@ def grown(
     considered
         How many of a row's numbers a tree considers for a cut, by turns, as scikit-learn's `max_features`.
     trees, normal_rows, smallest_leaf
-        How many trees, how many of the normal rows each sees, and the fewest rows of a leaf.
+        How many trees; how many of the normal rows each sees, and no fewer than anomalies; the fewest rows of a
+        leaf.
     seed
         Of all draws.
     """
     generator = np.random.default_rng(seed)
     found = []
     for place in range(trees):
-        drawn = normal[generator.choice(len(normal), min(normal_rows, len(normal)), replace=False)]
         strange = anomalies(generator)
+        count = min(max(normal_rows, len(strange)), len(normal))
+        drawn = normal[generator.choice(len(normal), count, replace=False)]
         rows = np.concatenate([drawn, strange])
         weights = np.repeat([1 / len(drawn), 1 / len(strange)], [len(drawn), len(strange)])
         tree = ExtraTreeClassifier(
@@ -188,8 +193,9 @@ def grown(
 
 
 def bootstrapped(rows: Matrix) -> Callable[[np.random.Generator], Matrix]:
-    """As many of the rows as there are, drawn with replacement."""
-    return lambda generator: rows[generator.integers(len(rows), size=len(rows))]
+    """As many of the rows as there are, and `MOST_DRAWN` at most, drawn with replacement."""
+    count = min(len(rows), MOST_DRAWN)
+    return lambda generator: rows[generator.integers(len(rows), size=count)]
 
 
 def around(rows: Matrix, count: int, *, margin: float) -> Callable[[np.random.Generator], Matrix]:
