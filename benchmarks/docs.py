@@ -20,6 +20,7 @@ from benchmarks import (
     conv_layouts,
     few_labels,
     interruption,
+    many_tables,
     model_files,
     nsl_kdd_defaults,
     size,
@@ -58,6 +59,7 @@ def tables() -> dict[str, tuple[str, Iterable[str]]]:
             choose_defaults.table(RESULTS / "defaults.jsonl", choose_defaults.COMMITTED),
         ),
         "few labels": ("few-labels.md", few_labels.table(RESULTS / "few_labels.jsonl")),
+        "many tables": ("few-labels.md", many_tables.table(RESULTS / "many_tables.jsonl")),
         "many labels": ("few-labels.md", few_labels.table(RESULTS / "many_labels.jsonl")),
         "many labels, validation": (
             "defaults.md",

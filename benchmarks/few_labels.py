@@ -295,7 +295,11 @@ def short_table(path: Path) -> Iterator[str]:
     yield "|---" * (3 + len(found.budgets)) + "|"
     for method, ap, ranks in zip(found.methods, found.ap, found.ranks, strict=True):
         means = [*ap.mean(axis=(0, 2, 3)), ap[:, :, OTHERS.index("unlabelled")].mean()]
-        name = {"A3": "`A3Detector()`", "ConvA3": "`ConvA3Detector()`"}.get(method, method)
+        name = {
+            "A3": "`A3Detector()`",
+            "A3, reads both": '`A3Detector(reads="both")`',
+            "ConvA3": "`ConvA3Detector()`",
+        }.get(method, method)
         yield f"| {name} | " + " | ".join(f"{mean:.3f}" for mean in means) + f" | {ranks.mean():.1f} |"
 
 

@@ -46,6 +46,7 @@ A3 = Short(
     methods={
         "`A3Detector.as_published()`": "published",
         "`A3Detector()`": "defaults",
+        '`A3Detector(reads="both")`': "reads_both",
         "DevNet": "devnet",
         "random forest": "random_forest",
         "gradient boosting": "gradient_boosting",
@@ -70,6 +71,7 @@ CONV_A3 = Short(
         "`ConvA3Detector.as_published(alarm_weight=10)`": "gamma_10",
         "`ConvA3Detector()`": "defaults",
         "`A3Detector()`": "a3",
+        '`A3Detector(reads="both")`': "a3_reads_both",
         "NN classifier": "neural_classifier",
         "gradient boosting": "gradient_boosting",
     },

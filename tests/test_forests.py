@@ -1,14 +1,16 @@
 """Forests: what they vote, how they are stored, and what a damaged file cannot do."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from sklearn.ensemble import GradientBoostingClassifier
 
-from alarmnet.networks.forests import DEEPEST, Forest, around, bootstrapped, grown
+from alarmnet.networks.forests import DEEPEST, Forest, around, boosted, bootstrapped, grown
 
 Arrays = dict[str, NDArray[np.generic]]
-SETTINGS = {"considered": ["sqrt", 0.7], "trees": 30, "normal_rows": 64, "smallest_leaf": 1, "seed": 0}
 
 
 @pytest.fixture(scope="module")
@@ -16,9 +18,17 @@ def rows() -> NDArray[np.float32]:
     return np.random.default_rng(0).normal(size=(300, 4)).astype(np.float32)
 
 
-@pytest.fixture(scope="module")
-def forest(rows: NDArray[np.float32]) -> Forest:
-    return grown(rows, bootstrapped(rows[:5] + 6), **SETTINGS)  # type: ignore[arg-type]
+def grow(rows: NDArray[np.float32], known: NDArray[np.float32], normal_rows: int = 64) -> Forest:
+    return grown(rows, bootstrapped(known), considered=["sqrt", 0.7], normal_rows=normal_rows, seed=0)
+
+
+def boost(rows: NDArray[np.float32], known: NDArray[np.float32]) -> Forest:
+    return boosted(rows, bootstrapped(known), normal_rows=64, seed=0)
+
+
+@pytest.fixture(scope="module", params=[grow, boost])
+def forest(request: pytest.FixtureRequest, rows: NDArray[np.float32]) -> Forest:
+    return request.param(rows, rows[:5] + 6)  # type: ignore[no-any-return]
 
 
 @pytest.fixture
@@ -31,15 +41,32 @@ def test_known_anomalies_get_more_votes_than_normal_rows(forest: Forest, rows: N
 
 
 def test_votes_are_those_of_the_trees_one_by_one(forest: Forest, rows: NDArray[np.float32]) -> None:
-    def share(row: NDArray[np.float32], node: int) -> float:
+    def said(row: NDArray[np.float32], node: int) -> float:
         while forest.left[node] != node:
             yes = row[forest.columns[node]] <= forest.cuts[node]
             node = int((forest.left if yes else forest.right)[node])
-        return float(forest.shares[node])
+        return float(forest.values[node])
 
     for row in rows[:3] + 3:
-        mean = np.mean([share(row, int(root)) for root in forest.roots])
-        assert forest(torch.from_numpy(row[None])).sigmoid().item() == pytest.approx(mean, abs=1e-5)
+        each = [said(row, int(root)) for root in forest.roots]
+        logit = forest(torch.from_numpy(row[None]))
+        found, expected = (logit, np.sum(each)) if forest.adds else (logit.sigmoid(), np.mean(each))
+        assert found.item() == pytest.approx(expected, abs=1e-5)
+
+
+def test_boosted_log_odds_are_the_mean_of_scikit_learns(rows: NDArray[np.float32]) -> None:
+    models = []
+
+    class Kept(GradientBoostingClassifier):  # type: ignore[misc]
+        def fit(self, *arguments: Any, **options: Any) -> Any:
+            models.append(self)
+            return super().fit(*arguments, **options)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("alarmnet.networks.forests.GradientBoostingClassifier", Kept)
+        forest = boost(rows, rows[:5] + 1)
+    expected = np.mean([model.decision_function(rows) for model in models], axis=0)
+    assert forest(torch.from_numpy(rows)).numpy() == pytest.approx(expected, abs=1e-4)
 
 
 def test_a_vote_does_not_depend_on_how_many_rows_are_scored_at_once(
@@ -53,10 +80,7 @@ def test_hidden_anomalies_lie_in_few_draws(rows: NDArray[np.float32]) -> None:
     """With small draws, anomalies among the normal rows hardly speak for being normal."""
     known, alike = rows[:5] + 6, torch.from_numpy(rows[100:150] + 6)
     mixed = np.concatenate([rows, rows[50:80] + 6])
-    few, all_rows = (
-        grown(mixed, bootstrapped(known), **(SETTINGS | {"normal_rows": count}))  # type: ignore[arg-type]
-        for count in (32, 330)
-    )
+    few, all_rows = (grow(mixed, known, normal_rows=count) for count in (32, 330))
     assert few(alike).mean() > all_rows(alike).mean() + 0.3
 
 
@@ -84,7 +108,8 @@ def test_stored_trees_are_the_same(forest: Forest, arrays: Arrays, rows: NDArray
         ("roots", lambda roots: roots[:0], "one list"),
         ("cuts", lambda cuts: cuts[:-1], "one list"),
         ("cuts", lambda cuts: cuts.astype(np.float64), "another type"),
-        ("shares", lambda shares: shares + 1, "between 0 and 1"),
+        ("values", lambda values: values[None], "one list"),
+        ("adds", lambda adds: adds[None], "one list"),
     ],
 )
 def test_damaged_trees_are_refused(arrays: Arrays, name: str, change: object, message: str) -> None:
@@ -101,8 +126,9 @@ def test_endless_trees_are_refused() -> None:
         "cuts": np.zeros(nodes, np.float32),
         "left": down,
         "right": down,
-        "shares": np.zeros(nodes, np.float32),
+        "values": np.zeros(nodes, np.float32),
         "roots": np.zeros(1, np.int64),
+        "adds": np.array(True),
     }
     with pytest.raises(ValueError, match="deeper than"):
         Forest.stored(arrays, "", 1)

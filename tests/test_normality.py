@@ -57,7 +57,7 @@ def test_conditions_that_meet_are_learned(ring: Floats) -> None:
     assert average_precision_score(anomalous[others], detector.logits(rows[others])) > 0.95
 
 
-@pytest.mark.parametrize("known", [0, 5])
+@pytest.mark.parametrize("known", [0, 5, 20])
 def test_a_file_scores_the_same(ring: Floats, known: int, tmp_path: Path) -> None:
     y = np.where(np.arange(600) < known, 1.0, 0.0)
     detector = A3Detector(random_state=0).fit(ring, y)
@@ -65,6 +65,7 @@ def test_a_file_scores_the_same(ring: Floats, known: int, tmp_path: Path) -> Non
     again = alarmnet.load(tmp_path / "some.alarmnet")
     assert isinstance(again._scorer, NormalityScorer)
     assert len(again._scorer.alarms) == (2 if known else 0)
+    assert bool(again._scorer.forest.adds) == (known == 20)
     assert np.array_equal(again.logits(ring), detector.logits(ring))
 
 

@@ -9,19 +9,21 @@ from alarmnet._shared.random_streams import SEED_LIMIT, numpy_generator
 from alarmnet.detectors.alarm_training import AlarmTraining
 from alarmnet.detectors.normality_scorer import NormalityScorer
 from alarmnet.networks.alarm_specs import DEFAULT_ALARMS
-from alarmnet.networks.forests import around, bootstrapped, grown
+from alarmnet.networks.forests import Forest, around, boosted, bootstrapped, grown
 from alarmnet.networks.nearness import MOST_STORED, Nearness
 from alarmnet.networks.targets import TargetNetwork
 
 POOL = 10_000
 """Normal rows that trees are grown on, at most."""
 
-TREES = 200
 NORMAL_ROWS, DOUBTED_ROWS = 256, 64
 """Normal rows that a tree sees: fewer where nobody has looked at some, so that few trees see a hidden anomaly."""
 
 CONSIDERED = ("sqrt", 0.7)
 """Numbers of a row that trees consider for a cut, by turns: few find what many columns say, most what few say."""
+
+BOOSTED_FROM = 10
+"""Known anomalies from which trees are boosted: fewer are learned by heart."""
 
 SMALLEST_LEAF = 8
 """Rows of a leaf where a forest tells normal rows from a box around them, at least."""
@@ -57,7 +59,6 @@ class NormalityTraining:
             matrix,
             around(matrix, min(NORMAL_ROWS, len(matrix)), margin=MARGIN),
             considered=["sqrt"],
-            trees=TREES,
             normal_rows=NORMAL_ROWS,
             smallest_leaf=SMALLEST_LEAF,
             seed=self._seed,
@@ -74,18 +75,19 @@ class NormalityTraining:
             alarm, history[spec.name] = self._training.train(spec, self._target.inputs)
             alarms.append(alarm)
         known = torch.cat([self._data.known, self._data.validation_known])
-        doubted = bool(self._data.unlabelled[self._normal].any())
-        forest = grown(
-            self._data.rows.take(self._normal).numpy(force=True),
-            bootstrapped(self._data.rows.take(known).numpy(force=True)),
-            considered=CONSIDERED,
-            trees=TREES,
-            normal_rows=DOUBTED_ROWS if doubted else NORMAL_ROWS,
-            smallest_leaf=1,
-            seed=self._seed,
-        )
+        forest = self._forest(known)
         rows = self._data.rows.take(self._stored)
         return NormalityScorer(self._target, self._nearness(rows), forest.to(rows.device), alarms)
+
+    def _forest(self, known: Tensor) -> Forest:
+        """Trees that tell known anomalies from normal rows."""
+        doubted = bool(self._data.unlabelled[self._normal].any())
+        normal = self._data.rows.take(self._normal).numpy(force=True)
+        anomalies = bootstrapped(self._data.rows.take(known).numpy(force=True))
+        normal_rows = DOUBTED_ROWS if doubted else NORMAL_ROWS
+        if len(known) < BOOSTED_FROM:
+            return grown(normal, anomalies, considered=CONSIDERED, normal_rows=normal_rows, seed=self._seed)
+        return boosted(normal, anomalies, normal_rows=normal_rows, seed=self._seed)
 
     def _nearness(self, rows: Tensor) -> Nearness:
         nearness = Nearness(*rows.shape).to(rows.device)

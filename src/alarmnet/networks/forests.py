@@ -1,15 +1,32 @@
-"""An alarm of trees: each sees few anomalies against a draw of normal rows, and all together vote."""
+"""An alarm of trees: each sees few anomalies against a draw of normal rows."""
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Self
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from sklearn.ensemble import GradientBoostingClassifier
 from sklearn.tree import ExtraTreeClassifier
 from torch import Tensor, nn
 
 Matrix = NDArray[np.float32]
+Draw = Callable[[np.random.Generator], Matrix]
+
+TREES = 200
+BAGS, ROUNDS, RATE = 20, 20, 0.2
+"""Draws that trees are boosted on, boosted trees a draw, and what each counts."""
+
+TYPES = {
+    "columns": np.int64,
+    "cuts": np.float32,
+    "left": np.int64,
+    "right": np.int64,
+    "values": np.float32,
+    "roots": np.int64,
+    "adds": np.bool_,
+}
+"""Of a forest's arrays."""
 
 DEEPEST = 64
 """Levels of a tree, at most: a damaged file cannot make scoring endless."""
@@ -31,20 +48,21 @@ class Forest(nn.Module):
     ----------
     columns, cuts, left, right
         A node's question, and where the answers yes and no lead, (nodes,); a leaf leads to itself.
-    shares
-        The share of anomalies in a leaf, where both classes weigh the same, (nodes,).
+    values
+        What a leaf says, (nodes,): the share of anomalies, where both classes weigh the same, or log odds.
     roots
         Each tree's first node, (trees,).
+    adds
+        Whether log odds are added; else shares are averaged, ().
 
     Shapes
     ------
-    Input: (B, F). Output: (B,), the log odds of the mean share: higher is more anomalous.
+    Input: (B, F). Output: (B,), log odds: higher is more anomalous.
 
     Examples
     --------
     >>> rows = np.linspace(0, 1, 100, dtype=np.float32)[:, None]
-    >>> settings = {"considered": ["sqrt"], "trees": 20, "normal_rows": 50, "smallest_leaf": 1, "seed": 0}
-    >>> forest = grown(rows, bootstrapped(rows[-3:] + 1), **settings)
+    >>> forest = grown(rows, bootstrapped(rows[-3:] + 1), considered=["sqrt"], normal_rows=50, seed=0)
     >>> forest(torch.tensor([[0.1], [2.0]])).sign()
     tensor([-1.,  1.])
     """
@@ -53,83 +71,70 @@ class Forest(nn.Module):
     cuts: Tensor
     left: Tensor
     right: Tensor
-    shares: Tensor
+    values: Tensor
     roots: Tensor
+    adds: Tensor
 
-    def __init__(
-        self, columns: Tensor, cuts: Tensor, left: Tensor, right: Tensor, shares: Tensor, roots: Tensor
-    ) -> None:
+    def __init__(self, **arrays: Tensor) -> None:
         super().__init__()
-        for name, values in {
-            "columns": columns,
-            "cuts": cuts,
-            "left": left,
-            "right": right,
-            "shares": shares,
-            "roots": roots,
-        }.items():
+        for name, values in arrays.items():
             self.register_buffer(name, values)
-        self.depth = _depth(left.numpy(force=True), right.numpy(force=True))
+        self.depth = _depth(self.left.numpy(force=True), self.right.numpy(force=True))
 
     @classmethod
-    def of(cls, trees: Sequence[Any]) -> Self:
-        """Put scikit-learn's trees (`tree_`) of two classes one behind the other."""
+    def of(cls, trees: Sequence[Any], values: NDArray[np.float64], *, adds: bool) -> Self:
+        """Put scikit-learn's trees (`tree_`) one behind the other; `values` are all their nodes'."""
         starts = np.cumsum([0, *(tree.node_count for tree in trees)])
         leaf = np.concatenate([tree.children_left < 0 for tree in trees])
-        itself = np.arange(starts[-1])
-        left, right = (
-            np.where(leaf, itself, np.concatenate([getattr(tree, name) + start for tree, start in placed]))
-            for name in ("children_left", "children_right")
-            for placed in [list(zip(trees, starts[:-1], strict=True))]
-        )
-        value = np.concatenate([tree.value[:, 0, :] for tree in trees])
-        columns = np.where(leaf, 0, np.concatenate([tree.feature for tree in trees]))
-        cuts = np.where(leaf, 0, np.concatenate([tree.threshold for tree in trees]))
-        arrays = (
-            columns.astype(np.int64),
-            cuts.astype(np.float32),
-            left.astype(np.int64),
-            right.astype(np.int64),
-            (value[:, 1] / value.sum(axis=1)).astype(np.float32),
-            starts[:-1].astype(np.int64),
-        )
-        return cls(*map(torch.from_numpy, arrays))
+
+        def children(name: str) -> NDArray[np.int64]:
+            found = [getattr(tree, name) + start for tree, start in zip(trees, starts[:-1], strict=True)]
+            return np.where(leaf, np.arange(starts[-1]), np.concatenate(found))
+
+        arrays = {
+            "columns": np.where(leaf, 0, np.concatenate([tree.feature for tree in trees])),
+            "cuts": np.where(leaf, 0, np.concatenate([tree.threshold for tree in trees])).astype(np.float32),
+            "left": children("children_left"),
+            "right": children("children_right"),
+            "values": values.astype(np.float32),
+            "roots": starts[:-1],
+            "adds": np.array(adds),
+        }
+        return cls(**{name: torch.from_numpy(array) for name, array in arrays.items()})
 
     @classmethod
     def stored(cls, arrays: Mapping[str, NDArray[Any]], prefix: str, width: int) -> Self:
         """The trees that a model file holds, for rows of so many numbers."""
-        names = ("columns", "cuts", "left", "right", "shares", "roots")
-        columns, cuts, left, right, shares, roots = given = tuple(arrays[prefix + name] for name in names)
-        nodes = len(columns)
-        if not all(array.shape == (nodes,) for array in given[:-1]) or roots.ndim != 1 or not len(roots):
-            raise ValueError("trees are not one list of nodes and one of roots")
-        if any(array.dtype != np.int64 for array in (columns, left, right, roots)) or any(
-            array.dtype != np.float32 for array in (cuts, shares)
-        ):
+        given = {name: arrays[prefix + name] for name in TYPES}
+        if any(array.dtype != TYPES[name] for name, array in given.items()):
             raise ValueError("nodes of trees are of another type")
-        if not ((columns >= 0) & (columns < width)).all() or not ((roots >= 0) & (roots < nodes)).all():
+        nodes = given["columns"].shape
+        roots, left, right = given["roots"], given["left"], given["right"]
+        lists = all(given[name].shape == nodes for name in ("cuts", "left", "right", "values"))
+        if not lists or len(nodes) != 1 or roots.ndim != 1 or not len(roots) or given["adds"].shape:
+            raise ValueError("trees are not one list of nodes and one of roots")
+        known = (given["columns"] >= 0) & (given["columns"] < width)
+        if not known.all() or not ((roots >= 0) & (roots < nodes[0])).all():
             raise ValueError("trees ask about columns, or begin at nodes, that are not there")
-        own = np.arange(nodes)
+        own = np.arange(nodes[0])
         leaf = (left == own) & (right == own)
-        if not (leaf | ((left > own) & (right > own) & (left < nodes) & (right < nodes))).all():
+        if not (leaf | ((left > own) & (right > own) & (left < nodes[0]) & (right < nodes[0]))).all():
             raise ValueError("nodes of trees do not lead downwards")
-        if not ((shares >= 0) & (shares <= 1)).all():
-            raise ValueError("shares of anomalies are not between 0 and 1")
-        return cls(*(torch.from_numpy(array.copy()) for array in given))
+        return cls(**{name: torch.from_numpy(array.copy()) for name, array in given.items()})
 
     def forward(self, batch: Tensor) -> Tensor:
         """Score a batch."""
         trees = max(1, AT_ONCE // max(1, len(batch)))
-        votes = torch.cat([self._shares(batch, roots) for roots in torch.split(self.roots, trees)], dim=1)
-        return votes.mean(1).clamp(SUREST, 1 - SUREST).logit()
+        said = torch.cat([self._said(batch, roots) for roots in torch.split(self.roots, trees)], dim=1)
+        return said.sum(1) if self.adds else said.mean(1).clamp(SUREST, 1 - SUREST).logit()
 
-    def _shares(self, batch: Tensor, roots: Tensor) -> Tensor:
+    def _said(self, batch: Tensor, roots: Tensor) -> Tensor:
         """What the trees of these roots say: (B, trees)."""
         node = roots.expand(len(batch), -1)
         for _ in range(self.depth):
             yes = batch.gather(1, self.columns[node]) <= self.cuts[node]
             node = torch.where(yes, self.left[node], self.right[node])
-        return self.shares[node]
+        return self.values[node]
 
 
 def _depth(left: NDArray[Any], right: NDArray[Any]) -> int:
@@ -145,13 +150,12 @@ def _depth(left: NDArray[Any], right: NDArray[Any]) -> int:
 
 def grown(
     normal: Matrix,
-    anomalies: Callable[[np.random.Generator], Matrix],
+    anomalies: Draw,
     *,
     considered: Sequence[str | float],
-    trees: int,
     normal_rows: int,
-    smallest_leaf: int,
     seed: int,
+    smallest_leaf: int = 1,
 ) -> Forest:
     """Grow a forest of extremely randomised trees (Geurts, Ernst, Wehenkel, 2006), each on a draw of its own.
 
@@ -167,38 +171,73 @@ def grown(
         Draws a tree's anomalies, (K, F).
     considered
         How many of a row's numbers a tree considers for a cut, by turns, as scikit-learn's `max_features`.
-    trees, normal_rows, smallest_leaf
-        How many trees; how many of the normal rows each sees, and no fewer than anomalies; the fewest rows of a
-        leaf.
+    normal_rows
+        How many of the normal rows a tree sees; no fewer than anomalies.
     seed
         Of all draws.
+    smallest_leaf
+        The fewest rows of a leaf.
     """
-    generator = np.random.default_rng(seed)
-    found = []
-    for place in range(trees):
-        strange = anomalies(generator)
-        count = min(max(normal_rows, len(strange)), len(normal))
-        drawn = normal[generator.choice(len(normal), count, replace=False)]
-        rows = np.concatenate([drawn, strange])
-        weights = np.repeat([1 / len(drawn), 1 / len(strange)], [len(drawn), len(strange)])
+    trees = []
+    for place, (lesson, chance) in enumerate(_lessons(normal, anomalies, TREES, normal_rows, seed)):
         tree = ExtraTreeClassifier(
             max_features=considered[place % len(considered)],
             min_samples_leaf=smallest_leaf,
             max_depth=DEEPEST,
-            random_state=int(generator.integers(2**31)),
+            random_state=chance,
         )
-        tree.fit(rows, np.repeat([0, 1], [len(drawn), len(strange)]), sample_weight=weights)
-        found.append(tree.tree_)
-    return Forest.of(found)
+        trees.append(tree.fit(lesson.rows, lesson.labels, sample_weight=lesson.weights).tree_)
+    value = np.concatenate([tree.value[:, 0, :] for tree in trees])
+    return Forest.of(trees, value[:, 1] / value.sum(axis=1), adds=False)
 
 
-def bootstrapped(rows: Matrix) -> Callable[[np.random.Generator], Matrix]:
+def boosted(normal: Matrix, anomalies: Draw, *, normal_rows: int, seed: int) -> Forest:
+    """Boost small trees, anew on each of a few draws, and take the mean of their log odds.
+
+    Source: EasyEnsemble (Liu, Wu, Zhou, "Exploratory Undersampling for Class-Imbalance Learning", 2009), with
+    gradient boosting. Parameters are as in `grown`.
+    """
+    trees: list[Any] = []
+    for lesson, chance in _lessons(normal, anomalies, BAGS, normal_rows, seed):
+        model = GradientBoostingClassifier(
+            n_estimators=ROUNDS, learning_rate=RATE, max_features=0.3, random_state=chance
+        )
+        model.fit(lesson.rows, lesson.labels, sample_weight=lesson.weights * len(lesson.rows))
+        trees += [tree.tree_ for tree in model.estimators_[:, 0]]
+    values = np.concatenate([tree.value[:, 0, 0] for tree in trees])
+    return Forest.of(trees, values * (RATE / BAGS), adds=True)
+
+
+class Lesson(NamedTuple):
+    """Rows to grow a tree on, (N, F); 1 for anomalies; and weights by which both classes count the same."""
+
+    rows: Matrix
+    labels: NDArray[np.int64]
+    weights: NDArray[np.float64]
+
+
+def _lessons(
+    normal: Matrix, anomalies: Draw, count: int, normal_rows: int, seed: int
+) -> Iterator[tuple[Lesson, int]]:
+    """Draws of normal rows and of anomalies, and a seed for what is grown on each."""
+    generator = np.random.default_rng(seed)
+    for _ in range(count):
+        strange = anomalies(generator)
+        most = min(max(normal_rows, len(strange)), len(normal))
+        drawn = normal[generator.choice(len(normal), most, replace=False)]
+        sizes = [len(drawn), len(strange)]
+        weights = np.repeat([0.5 / size for size in sizes], sizes)
+        lesson = Lesson(np.concatenate([drawn, strange]), np.repeat([0, 1], sizes), weights)
+        yield lesson, int(generator.integers(2**31))
+
+
+def bootstrapped(rows: Matrix) -> Draw:
     """As many of the rows as there are, and `MOST_DRAWN` at most, drawn with replacement."""
     count = min(len(rows), MOST_DRAWN)
     return lambda generator: rows[generator.integers(len(rows), size=count)]
 
 
-def around(rows: Matrix, count: int, *, margin: float) -> Callable[[np.random.Generator], Matrix]:
+def around(rows: Matrix, count: int, *, margin: float) -> Draw:
     """So many points drawn evenly from the box that holds the rows, widened by a share of its sides."""
     low, high = rows.min(axis=0), rows.max(axis=0)
     low, width = low - margin * (high - low), (1 + 2 * margin) * (high - low)
