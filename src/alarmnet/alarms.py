@@ -125,9 +125,13 @@ class AlarmMixture(nn.Module):
 
         Odds are summed: one alarm that is sure is enough, and one that is not takes nothing away.
         """
+        return self.odds(features).logsumexp(0)
+
+    def odds(self, features: Tensor) -> Tensor:
+        """What each alarm adds to the odds, as a logarithm (alarms, B)."""
         each: Tensor = self(features)
         each = torch.where(self.bounded[:, None] > 0, log_bounded_odds(each), each)
-        return (each + self.shares.log()[:, None]).logsumexp(0)
+        return each + self.shares.log()[:, None]
 
     def with_bounded(self, features: Tensor, other: Tensor, *, share: float) -> Tensor:
         """The logit of all alarms and of another one (B,), whose logits `other` (B,) count at most a share."""

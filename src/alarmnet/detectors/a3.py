@@ -278,6 +278,9 @@ class A3Detector(BaseDetector):
         alarms = self.alarms or DEFAULT_ALARMS[self.reads]
         return [spec for spec in alarms if spec.uses_synthetic or known]
 
+    def _alarm_names(self) -> list[str]:
+        return [spec.name for spec in self._specs(known=bool(self.label_counts_["anomaly"]))]
+
     def _default_encoder(self) -> TableEncoder:
         return TableEncoder(scaling="minmax")
 

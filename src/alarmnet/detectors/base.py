@@ -4,7 +4,7 @@ import copy
 import math
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from os import PathLike
 from typing import Any, ClassVar, Literal, Self
 
@@ -40,6 +40,8 @@ from alarmnet.errors import (
     TrainingDivergedError,
     rows_counted_from,
 )
+from alarmnet.explain import Explainer, Explanation
+from alarmnet.explain.model import Scored, evenly
 from alarmnet.layers import load_weights
 from alarmnet.layouts import place
 from alarmnet.preprocessing import ImageScaler, TableEncoder
@@ -51,6 +53,8 @@ from alarmnet.training import ProgressFunction, TrainingContext
 
 ENCODED_AT_ONCE = 16_384
 """Rows encoded at once while scoring: bounds the memory a large table takes."""
+KNOWN_KEPT = 64
+"""Known anomalies that a model keeps, so that explanations can name similar ones."""
 
 
 def _indexable(X: Any) -> Any:
@@ -94,6 +98,8 @@ class BaseDetector(Calibrated, ClassifierMixin, Parameters, ABC):  # type: ignor
     verbose: bool | ProgressFunction
     checkpoint: str | PathLike[str] | None
     _scorer: Scorer
+    _known_matrix: Matrix | None
+    _known_numbers: NDArray[np.int64] | None
     _checkpoint: Checkpoint | None = None
 
     # What a detector adds
@@ -127,6 +133,10 @@ class BaseDetector(Calibrated, ClassifierMixin, Parameters, ABC):  # type: ignor
     @abstractmethod
     def _refit_scorer(self, data: TrainingData, context: TrainingContext) -> Scorer:
         """Train a new alarm for the target that there is, and leave the scorer that there is as it was."""
+
+    def _alarm_names(self) -> list[str]:
+        """What the alarms are called whose odds the scorer gives, in order."""
+        return ["alarm"]
 
     # Learning
 
@@ -170,6 +180,7 @@ class BaseDetector(Calibrated, ClassifierMixin, Parameters, ABC):  # type: ignor
         self.calibration_is_labelled_ = bool(labels.normal.any())
         self._calibration_matrix = rows.take(torch.from_numpy(calibration)).numpy(force=True)
         self.history_: dict[str, list[dict[str, float]]] = {}
+        self._keep_known(rows, known)
         self._count(rows, labels)
         data = self._training_data(rows, labels, roles)
         target = self._build_target(data)
@@ -207,6 +218,7 @@ class BaseDetector(Calibrated, ClassifierMixin, Parameters, ABC):  # type: ignor
         normal, known = taken_as_normal(labels, self.unlabelled), np.flatnonzero(labels.anomalous)
         still_normal, free = refit_rows(labels, normal, _keys(rows), row_keys(self._calibration_matrix))
         self._calibration_matrix = self._calibration_matrix[still_normal]
+        self._keep_known(rows, known)
         roles = held_out(free, known, self._validation_share(), seed=self.seed_, purpose="refit")
         self._count(rows, labels)
         place(self._scorer, self._device())
@@ -240,6 +252,8 @@ class BaseDetector(Calibrated, ClassifierMixin, Parameters, ABC):  # type: ignor
             calibration_rows=self._calibration_matrix,
             calibration_scores=self.calibration_scores_,
             calibration_is_labelled=self.calibration_is_labelled_,
+            known_rows=self._known_matrix,
+            known_numbers=self._known_numbers,
             seed=self.seed_,
             label_counts=self.label_counts_,
             history=self.history_,
@@ -259,6 +273,7 @@ class BaseDetector(Calibrated, ClassifierMixin, Parameters, ABC):  # type: ignor
         detector.notes_ = state.notes
         detector.calibration_is_labelled_ = state.calibration_is_labelled
         detector._calibration_matrix = state.calibration_rows
+        detector._known_matrix, detector._known_numbers = state.known_rows, state.known_numbers
         detector.calibration_scores_ = state.calibration_scores
         detector._set_threshold()
         detector._scorer = detector._build_scorer(state.shape, state.weights)
@@ -279,6 +294,41 @@ class BaseDetector(Calibrated, ClassifierMixin, Parameters, ABC):  # type: ignor
         starts = range(0, n_rows, ENCODED_AT_ONCE)
         return np.concatenate(
             [self._part_logits(X, start, min(start + ENCODED_AT_ONCE, n_rows)) for start in starts]
+        )
+
+    def explain(self, X: Any, rows: Sequence[int] | None = None, columns: int = 10) -> Explanation:
+        """Say why rows scored as they did: by column of a table, by pixel of images.
+
+        Contributions are in logits and count from the normal rows that are most like each row; see
+        docs/explanations.md.
+
+        Parameters
+        ----------
+        X
+            Rows as for `decision_function`.
+        rows
+            Numbers of the rows to explain, counted from 0; None: all.
+        columns
+            How many columns are named for each row, at most.
+        """
+        return Explainer(self.scored_encoded())(X, rows, columns)
+
+    def scored_encoded(self) -> Scored:
+        """The detector as a function of encoded rows, for `alarmnet.explain`."""
+        check_is_fitted(self)
+
+        def stored(encoded: Matrix) -> RowStore:
+            return TensorRows(torch.from_numpy(np.ascontiguousarray(encoded)).to(self._device()))
+
+        return Scored(
+            score=lambda encoded: self._finite_logits(stored(encoded)),
+            odds=lambda encoded: by_block(self._scorer, self._scorer.odds, stored(encoded)),
+            alarm_names=self._alarm_names(),
+            threshold=self.threshold_,
+            encoder=self.encoder_,
+            normal=self._calibration_matrix,
+            known=self._known_matrix,
+            known_numbers=self._known_numbers,
         )
 
     def column_deviations(self, X: Any) -> Scores:
@@ -341,6 +391,11 @@ class BaseDetector(Calibrated, ClassifierMixin, Parameters, ABC):  # type: ignor
         if isinstance(self.encoder_, ImageScaler):
             raise InputError("images have no columns to compare", code="wrong_kind_of_data")
         return NormalProfile(self._calibration_matrix, self.encoder_.source_columns_)
+
+    def _keep_known(self, rows: RowStore, known: Index) -> None:
+        """Keep some known anomalies, and their numbers in the table."""
+        self._known_numbers = known[evenly(len(known), KNOWN_KEPT)].astype(np.int64)
+        self._known_matrix = rows.take(torch.from_numpy(self._known_numbers)).numpy(force=True)
 
     def _identity(self, data: TrainingData, target: TargetNetwork) -> Identity:
         """What this training depends on."""

@@ -85,6 +85,13 @@ class ConvA3Scorer(Scorer):
         above = self.inputs.above[ALARMED.index(self.scored_by)]
         return self.inputs(batch, logits - above)  # type: ignore[no-any-return]
 
+    def odds(self, batch: Tensor) -> Tensor:
+        """What the detector's own alarm and those on inputs add to the odds, as logarithms (B, alarms)."""
+        own = self.own_logits(batch, self.scored_by)
+        if self.inputs is None or self.scored_by not in ALARMED:
+            return own[:, None]
+        return self.inputs.odds(batch, own - self.inputs.above[ALARMED.index(self.scored_by)])
+
     def own_logits(self, batch: Tensor, scored_by: ScoreKind) -> Tensor:
         """Without the alarms on inputs."""
         reconstructed = len(batch) if scored_by != "alarm" else 0

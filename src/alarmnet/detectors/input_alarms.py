@@ -1,5 +1,6 @@
 """Alarms on a table's columns, beside a detector's own."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
@@ -8,7 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from alarmnet.alarm_specs import DEFAULT_ALARMS, AlarmSpec, side_by_side
-from alarmnet.alarms import AlarmMixture
+from alarmnet.alarms import AlarmMixture, log_bounded_odds
 from alarmnet.detectors.alarm_training import AlarmTraining
 from alarmnet.detectors.data import MEASURED_BY
 from alarmnet.formats import stored_alarms
@@ -63,3 +64,8 @@ class InputAlarms(nn.Module):
     def forward(self, batch: Tensor, own: Tensor) -> Tensor:
         """Score a batch."""
         return self.alarms.with_bounded(self.pieces(batch), own, share=SHARE)
+
+    def odds(self, batch: Tensor, own: Tensor) -> Tensor:
+        """What the other detector and each of these alarms add to the odds, as logarithms (B, 1 + alarms)."""
+        bounded = log_bounded_odds(own) + math.log(SHARE)
+        return torch.cat([bounded[None], self.alarms.odds(self.pieces(batch))]).T

@@ -1,0 +1,175 @@
+"""Which input columns a logit comes from: real normal values in their place, and Shapley's shares of what that changes."""
+
+import functools
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Matrix = NDArray[np.float32]
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+Index = NDArray[np.intp]
+Score = Callable[[Matrix], Floats]
+"""Encoded rows (N, F) to logits (N,)."""
+
+CANDIDATES = 4
+"""Columns that are combined in every way; the others act as one."""
+AT_ONCE = 2**24
+"""Numbers in the rows that are made at once, which bounds the memory."""
+
+
+@dataclass(frozen=True)
+class Game:
+    """What every combination of a row's leading columns scores, beside one reference row a row.
+
+    Shapes
+    ------
+    `candidates` (P, m) are numbers of columns, most important first; `scores` (P, 2, 2**m) are logits: first without
+    and then with all other columns of the row; bit i of the last index says whether candidate i is the row's.
+    """
+
+    candidates: Index
+    scores: Floats
+
+    def with_candidates_reset(self) -> Floats:
+        """Logits (P, 2**m) of the row with candidates at the reference's values: bit i says that i is reset."""
+        return self.scores[:, 1, ::-1]
+
+
+@dataclass(frozen=True)
+class Attribution:
+    """Shares of P rows' logits: `values` (P, C) add up to `logits` less `base`, each (P,)."""
+
+    values: Floats
+    base: Floats
+    logits: Floats
+    game: Game
+
+
+def column_masks(masks: Bools, rows: Matrix, references: Matrix, places: Index) -> Matrix:
+    """Rows (P, F) where a mask (P, C) says so, else their reference; `places` is the column of each number (F,)."""
+    return np.where(masks[:, places], rows, references)
+
+
+def attribute(
+    score: Score, rows: Matrix, references: Matrix, places: Index, *, most: int = CANDIDATES
+) -> Attribution:
+    """Take logits apart by column.
+
+    Each column is reset alone, and set alone in the reference. The `most` columns that change most then form a game
+    with all others as one more player, which is played in every combination: Shapley's shares of it add up. Within
+    the others, shares are the mean of the two single changes, scaled to add up as well.
+
+    Parameters
+    ----------
+    score
+        Logits of encoded rows.
+    rows, references
+        Encoded, (P, F); row by row.
+    places
+        The column of each encoded number, (F,), from 0 to C - 1.
+    """
+    n_columns = int(places.max()) + 1
+    step = max(1, AT_ONCE // (rows.shape[1] * (2 * n_columns + 2 ** (most + 1))))
+    parts = [
+        _attribute(score, rows[start : start + step], references[start : start + step], places, most)
+        for start in range(0, len(rows), step)
+    ]
+    game = Game(*(np.concatenate([getattr(part.game, name) for part in parts]) for name in ("candidates", "scores")))
+    joined = (np.concatenate([getattr(part, name) for part in parts]) for name in ("values", "base", "logits"))
+    return Attribution(*joined, game)
+
+
+def _attribute(score: Score, rows: Matrix, references: Matrix, places: Index, most: int) -> Attribution:
+    differs = _differing(rows, references, places)
+    n_rows, n_columns = differs.shape
+    ends = score(np.concatenate([references, rows])).reshape(2, n_rows)
+    base, logits = ends
+    alone = _single_changes(score, rows, references, places, differs, ends)
+    size = min(most, n_columns)
+    candidates = np.argsort(-np.abs(alone), axis=1, kind="stable")[:, :size]
+    chosen = np.zeros_like(differs)
+    np.put_along_axis(chosen, candidates, True, axis=1)
+    game = Game(candidates, _play(score, rows, references, places, candidates, chosen, differs))
+    shares = game.scores.reshape(n_rows, -1) @ _shapley_weights(size).T  # (P, m + 1)
+    others = np.where(chosen, 0.0, alone)
+    values = _scaled_to(others, shares[:, -1])
+    np.put_along_axis(values, candidates, shares[:, :-1], axis=1)
+    return Attribution(np.where(differs, values, 0.0), base, logits, game)
+
+
+def _differing(rows: Matrix, references: Matrix, places: Index) -> Bools:
+    """The columns in which a row differs from its reference (P, C)."""
+    differs = np.zeros((len(rows), int(places.max()) + 1), dtype=bool)
+    numbers, features = np.nonzero(rows != references)
+    differs[numbers, places[features]] = True
+    return differs
+
+
+def _single_changes(
+    score: Score, rows: Matrix, references: Matrix, places: Index, differs: Bools, ends: Floats
+) -> Floats:
+    """What each column does alone (P, C): the mean of what resetting it takes and what setting it adds."""
+    numbers, columns = np.nonzero(differs)
+    single = np.zeros((len(numbers), differs.shape[1]), dtype=bool)
+    single[np.arange(len(numbers)), columns] = True
+    mine, usual = rows[numbers], references[numbers]
+    set_alone = score(column_masks(single, mine, usual, places)) if len(numbers) else np.zeros(0)
+    reset_alone = score(column_masks(~single, mine, usual, places)) if len(numbers) else np.zeros(0)
+    changes = np.zeros(differs.shape)
+    changes[numbers, columns] = (set_alone - ends[0, numbers] + ends[1, numbers] - reset_alone) / 2
+    return changes
+
+
+def _play(
+    score: Score,
+    rows: Matrix,
+    references: Matrix,
+    places: Index,
+    candidates: Index,
+    chosen: Bools,
+    differs: Bools,
+) -> Floats:
+    """Logits of every combination (P, 2, 2**m); combinations that differ in nothing are scored once."""
+    n_rows, size = candidates.shape
+    bits = np.arange(2**size)[:, None] >> np.arange(size) & 1 > 0  # (2**m, m)
+    matter = np.take_along_axis(differs, candidates, axis=1)  # (P, m)
+    others = (differs & ~chosen).any(axis=1)
+    # a combination stands for those that differ from it only in columns that are equal anyway
+    code = (bits[None] & matter[:, None]) @ (1 << np.arange(size))  # (P, 2**m)
+    code = np.stack([code, code + others[:, None] * 2**size], axis=1)  # (P, 2, 2**m)
+    keys, inverse = np.unique(
+        code + (np.arange(n_rows) << (size + 1))[:, None, None], return_inverse=True
+    )
+    number, combination = keys >> (size + 1), keys & (2 ** (size + 1) - 1)
+    masks = np.zeros((len(keys), differs.shape[1]), dtype=bool)
+    masks[combination >= 2**size] = True
+    np.put_along_axis(masks, candidates[number], bits[combination % 2**size], axis=1)
+    found = score(column_masks(masks, rows[number], references[number], places))
+    return found[inverse].reshape(code.shape)
+
+
+def _scaled_to(changes: Floats, totals: Floats) -> Floats:
+    """Changes (P, C), moved in proportion to their size so that they add up to totals (P,)."""
+    sizes = np.abs(changes)
+    sums = sizes.sum(axis=1, keepdims=True)
+    missing = totals[:, None] - changes.sum(axis=1, keepdims=True)
+    return changes + missing * np.divide(sizes, sums, out=np.zeros_like(sizes), where=sums > 0)
+
+
+@functools.cache
+def _shapley_weights(size: int) -> Floats:
+    """Shapley's shares (m + 1, 2**(m + 1)) of a game's scores; the last player is all other columns."""
+    players = size + 1
+    weights = np.zeros((players, 2**players))
+    for coalition in range(2**players):
+        count = coalition.bit_count()
+        for player in range(players):
+            if coalition >> player & 1:
+                weight = math.factorial(count - 1) * math.factorial(players - count) / math.factorial(players)
+                weights[player, coalition] += weight
+                weights[player, coalition ^ (1 << player)] -= weight
+    return weights

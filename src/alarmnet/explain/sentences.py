@@ -1,0 +1,75 @@
+"""An explanation in words that a colleague understands."""
+
+from collections.abc import Sequence
+
+from alarmnet.explain.explanation import Counterfactual, Group, Reason, Similar, spoken
+
+NAMED = 3
+"""Columns that a sentence names."""
+NEGLIGIBLE = 0.1
+"""The share of the whole difference below which a sentence leaves a column out."""
+ALIKE = 0.9
+"""From here on a known anomaly is named as similar."""
+
+
+def points(value: float) -> str:
+    """A number of logits.
+
+    >>> points(-3.14159)
+    '\u22123.1'
+    """
+    return f"{value:.1f}".replace("-", "\u2212")
+
+
+def reason_text(reason: Reason, *, plus: str = "") -> str:
+    """A column, its value and what is normal.
+
+    >>> reason = Reason(column="bytes", value="12,000", normal="normal rows: 310 to 520", contribution=9.06)
+    >>> reason_text(reason)
+    '9.1 from bytes = 12,000 (normal rows: 310 to 520)'
+    """
+    sign = plus if reason.contribution >= 0 else ""
+    return f"{sign}{points(reason.contribution)} from {reason.column} = {reason.value} ({reason.normal})"
+
+
+def sentence(
+    *,
+    score: float,
+    reference: float,
+    reasons: Sequence[Reason],
+    groups: Sequence[Group],
+    counterfactual: Counterfactual | None,
+    known: Sequence[Similar] | None,
+) -> str:
+    """Say why a row scored as it did."""
+    difference = score - reference
+    above = f"{points(abs(score))} {'above' if score > 0 else 'below'} the threshold"
+    said = [f"{'Alarm' if score > 0 else 'No alarm'}, {above}."]
+    named = [reason for reason in reasons if reason.contribution > NEGLIGIBLE * abs(difference)][:NAMED]
+    if named:
+        of = f"{points(difference)} more than similar normal rows"
+        said.append(f"It scores {of}: {spoken([reason_text(reason) for reason in named])}.")
+    else:
+        said.append("No column raises its score much beyond that of similar normal rows.")
+    said += [_group_text(group) for group in groups]
+    if counterfactual:
+        said.append(_counterfactual_text(counterfactual))
+    likest = next((other for other in known or () if other.alike >= ALIKE), None)
+    if likest and score > 0:
+        said.append(f"It is like known anomaly row {likest.row}.")
+    return " ".join(said)
+
+
+def _group_text(group: Group) -> str:
+    names = spoken(group.columns)
+    if group.acts == "together":
+        return f"{names} act together: each alone does little."
+    return f"Any one of {names} is enough for much of the score: it falls when all of them are reset."
+
+
+def _counterfactual_text(counterfactual: Counterfactual) -> str:
+    changes = counterfactual.changes
+    if len(changes) > NAMED:
+        names = spoken([*[change.column for change in changes[:NAMED]], f"{len(changes) - NAMED} more columns"])
+        return f"There would be no alarm with normal values of {names}."
+    return f"There would be no alarm with {spoken([f'{each.column} = {each.other}' for each in changes])}."
