@@ -22,12 +22,16 @@ from alarmnet._frames import Float32s, read_frame, value_of
 from alarmnet._rows import Index, take
 from alarmnet._validation import Labels
 from alarmnet.errors import InputError
+from alarmnet.explain.images import tinted
+from alarmnet.explain.reporting import BARS, explained_facts
 from alarmnet.metrics import as_labels, evaluate, proportion
 from alarmnet.preprocessing import EncodingSummary, UnseenCategories
 from alarmnet.thresholds import drift_note
 
 COLUMNS_PER_ROW = 4
 LONGEST_TEXT = 48
+MOST_EXPLAINED = 200
+"""Alarms that a report explains, at most, unless more rows are listed."""
 CAPTIONS = {
     "scores": "How many rows have which score",
     "scores_narrow": "How many rows have which score",
@@ -48,6 +52,7 @@ class FittedDetector(Protocol):
     """What a report asks of a fitted detector.
 
     `input_names_` and `column_deviations` are asked of table detectors only, `reconstructions` of image detectors.
+    Where it has `explain`, the report says why rows scored; else it lists their most unusual values.
     """
 
     threshold_: float
@@ -173,6 +178,23 @@ def _highest(
         }
         for place, row in enumerate(chosen)
     ]
+
+
+def _explained(
+    detector: FittedDetector, X: Any, scores: Floats, labels: Floats | None, *, ids: Any, top: int
+) -> tuple[list[dict[str, Any]], Floats | None]:
+    """Why rows scored, in patterns, of a table; the heat maps of the `top` highest images (top, H, W)."""
+    explain = getattr(detector, "explain", None)
+    if explain is None:
+        return [], None
+    count = top if _are_images(X) else max(top, min(int((scores > 0).sum()), MOST_EXPLAINED))
+    chosen = np.argsort(-scores, kind="stable")[:count]
+    rows = take(X, chosen)
+    explanation = explain(rows, columns=BARS)
+    if _are_images(X):
+        return [], np.asarray(explanation.values)
+    described = _highest(detector, rows, chosen, scores, labels, ids=ids)
+    return explained_facts(explanation, described), None
 
 
 def _data(
@@ -302,6 +324,7 @@ def make_report(
             )
     chosen = np.argsort(-scores, kind="stable")[:top]
     rows = take(X, chosen)
+    reasons, heat = _explained(detector, X, scores, labels, ids=ids, top=top)
     facts: dict[str, Any] = {
         "format": 1,
         "title": title,
@@ -328,10 +351,13 @@ def make_report(
         "observed": _observed(scores, labels),
         "evaluation": _evaluation(scores, labels),
         "highest": _highest(detector, rows, chosen, scores, labels, ids=ids),
+        "reasons": reasons,
     }
     facts["hints"] = _hints(facts)
     images, reconstructions = _pairs(detector, rows) if _are_images(X) else (None, None)
-    return Report(facts=facts, scores=scores, labels=labels, images=images, reconstructions=reconstructions)
+    return Report(
+        facts=facts, scores=scores, labels=labels, images=images, reconstructions=reconstructions, heat=heat
+    )
 
 
 def _count(value: int) -> str:
@@ -378,6 +404,8 @@ class Report:
     images, reconstructions
         The highest-scored images and what the target network makes of them, shape (top, C, H, W), in about
         [0, 1]; None for tables, and where the target is no autoencoder.
+    heat
+        What each pixel of these images adds to the score, in logits, shape (top, H, W); None for tables.
     """
 
     facts: dict[str, Any]
@@ -385,6 +413,7 @@ class Report:
     labels: Floats | None
     images: Float32s | None = None
     reconstructions: Float32s | None = None
+    heat: Floats | None = None
 
     def to_html(self) -> str:
         """Give one self-contained page: no script, nothing from the network, light and dark, phone and paper.
@@ -414,7 +443,8 @@ class Report:
         }
         page = environment.get_template("report.html.j2")
         made = {"pictures": self._pictures(), "gallery": self._gallery(), "captions": CAPTIONS}
-        return page.render(self.facts, **made) + "\n"
+        top = max(len(self.facts["highest"]), 1)
+        return page.render(self.facts, top=top, **made) + "\n"
 
     def to_json(self) -> str:
         """Give the facts as JSON text."""
@@ -446,14 +476,17 @@ class Report:
         if self.images is None:
             return []
         none = [None] * len(self.images)
-        pairs = zip(self.images, none if self.reconstructions is None else self.reconstructions, strict=True)
+        made = none if self.reconstructions is None else self.reconstructions
+        heat = none if self.heat is None else self.heat
+        shown = zip(self.facts["highest"], self.images, made, heat, strict=True)
         return [
             {
                 **fact,
                 "image": plots.inline_image(image),
-                "reconstruction": None if made is None else plots.inline_image(made),
+                "reconstruction": None if again is None else plots.inline_image(again),
+                "heat": None if warm is None else plots.inline_image(tinted(image, warm)),
             }
-            for fact, (image, made) in zip(self.facts["highest"], pairs, strict=True)
+            for fact, image, again, warm in shown
         ]
 
     def _pictures(self) -> dict[str, str]:

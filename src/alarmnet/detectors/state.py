@@ -102,10 +102,10 @@ class FittedState:
 
     def _check_known(self) -> None:
         rows, numbers = self.known_rows, self.known_numbers
-        if rows is None or numbers is None:
-            if rows is not numbers:
-                raise ValueError("known anomalies and their numbers are not both there")
+        if rows is None and numbers is None:
             return
+        if rows is None or numbers is None:
+            raise ValueError("known anomalies and their numbers are not both there")
         if rows.shape != (len(rows), *self.shape) or rows.dtype != np.float32:
             raise ValueError("known anomalies do not fit the encoder")
         if numbers.shape != (len(rows),) or numbers.dtype != np.int64 or (numbers < 0).any():

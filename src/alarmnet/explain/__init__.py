@@ -1,5 +1,6 @@
 """Why rows scored as they did: contributions by input column, counterfactuals, similar rows, heat maps."""
 
+from alarmnet.explain.explainer import Explainer
 from alarmnet.explain.explanation import (
     Counterfactual,
     Difference,
@@ -9,9 +10,9 @@ from alarmnet.explain.explanation import (
     RowExplanation,
     Similar,
 )
-from alarmnet.explain.explainer import Explainer
 from alarmnet.explain.importance import Importance, global_importance
 from alarmnet.explain.patterns import Pattern, patterns_of
+from alarmnet.explain.sentences import reason_text
 
 __all__ = [
     "Counterfactual",
@@ -26,4 +27,5 @@ __all__ = [
     "Similar",
     "global_importance",
     "patterns_of",
+    "reason_text",
 ]

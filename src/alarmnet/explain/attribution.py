@@ -1,4 +1,4 @@
-"""Which input columns a logit comes from: real normal values in their place, and Shapley's shares of what that changes."""
+"""Which input columns a logit comes from: normal values in their place, and Shapley's shares of the change."""
 
 import functools
 import math
@@ -27,8 +27,8 @@ class Game:
 
     Shapes
     ------
-    `candidates` (P, m) are numbers of columns, most important first; `scores` (P, 2, 2**m) are logits: first without
-    and then with all other columns of the row; bit i of the last index says whether candidate i is the row's.
+    `candidates` (P, m) are numbers of columns, most important first; `scores` (P, 2, 2**m) are logits: without, and
+    with, all other columns of the row; bit i of the last index says whether candidate i is the row's.
     """
 
     candidates: Index
@@ -78,9 +78,15 @@ def attribute(
         _attribute(score, rows[start : start + step], references[start : start + step], places, most)
         for start in range(0, len(rows), step)
     ]
-    game = Game(*(np.concatenate([getattr(part.game, name) for part in parts]) for name in ("candidates", "scores")))
-    joined = (np.concatenate([getattr(part, name) for part in parts]) for name in ("values", "base", "logits"))
-    return Attribution(*joined, game)
+    return Attribution(
+        values=np.concatenate([part.values for part in parts]),
+        base=np.concatenate([part.base for part in parts]),
+        logits=np.concatenate([part.logits for part in parts]),
+        game=Game(
+            np.concatenate([part.game.candidates for part in parts]),
+            np.concatenate([part.game.scores for part in parts]),
+        ),
+    )
 
 
 def _attribute(score: Score, rows: Matrix, references: Matrix, places: Index, most: int) -> Attribution:
@@ -135,21 +141,19 @@ def _play(
 ) -> Floats:
     """Logits of every combination (P, 2, 2**m); combinations that differ in nothing are scored once."""
     n_rows, size = candidates.shape
-    bits = np.arange(2**size)[:, None] >> np.arange(size) & 1 > 0  # (2**m, m)
+    bits: Bools = ((np.arange(2**size)[:, None] >> np.arange(size)) & 1).astype(bool)  # (2**m, m)
     matter = np.take_along_axis(differs, candidates, axis=1)  # (P, m)
-    others = (differs & ~chosen).any(axis=1)
+    others = np.asarray((differs & ~chosen).any(axis=1))
     # a combination stands for those that differ from it only in columns that are equal anyway
     code = (bits[None] & matter[:, None]) @ (1 << np.arange(size))  # (P, 2**m)
     code = np.stack([code, code + others[:, None] * 2**size], axis=1)  # (P, 2, 2**m)
-    keys, inverse = np.unique(
-        code + (np.arange(n_rows) << (size + 1))[:, None, None], return_inverse=True
-    )
+    keys, inverse = np.unique(code + (np.arange(n_rows) << (size + 1))[:, None, None], return_inverse=True)
     number, combination = keys >> (size + 1), keys & (2 ** (size + 1) - 1)
     masks = np.zeros((len(keys), differs.shape[1]), dtype=bool)
     masks[combination >= 2**size] = True
     np.put_along_axis(masks, candidates[number], bits[combination % 2**size], axis=1)
     found = score(column_masks(masks, rows[number], references[number], places))
-    return found[inverse].reshape(code.shape)
+    return np.asarray(found[inverse].reshape(code.shape))
 
 
 def _scaled_to(changes: Floats, totals: Floats) -> Floats:
@@ -157,7 +161,7 @@ def _scaled_to(changes: Floats, totals: Floats) -> Floats:
     sizes = np.abs(changes)
     sums = sizes.sum(axis=1, keepdims=True)
     missing = totals[:, None] - changes.sum(axis=1, keepdims=True)
-    return changes + missing * np.divide(sizes, sums, out=np.zeros_like(sizes), where=sums > 0)
+    return np.asarray(changes + missing * np.divide(sizes, sums, out=np.zeros_like(sizes), where=sums > 0))
 
 
 @functools.cache

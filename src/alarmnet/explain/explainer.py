@@ -10,7 +10,7 @@ from alarmnet._rows import take
 from alarmnet.errors import InputError
 from alarmnet.explain.explanation import Explanation
 from alarmnet.explain.images import ImageExplainer
-from alarmnet.explain.model import Scored
+from alarmnet.explain.model import Index, Scored
 from alarmnet.explain.tables import TableExplainer
 
 AT_ONCE = 1000
@@ -35,7 +35,7 @@ class Explainer:
         images = scored.normal.ndim > 2
         self._explainer = ImageExplainer(scored) if images else TableExplainer(scored)
 
-    def __call__(self, X: Any, rows: Sequence[int] | None = None, columns: int = 10) -> Explanation:
+    def __call__(self, X: Any, rows: Sequence[int] | Index | None = None, columns: int = 10) -> Explanation:
         """Explain the rows of these numbers, or all; each names so many columns at most."""
         count = row_count(X)
         numbers = np.arange(count) if rows is None else np.asarray(rows, dtype=np.intp).reshape(-1)

@@ -120,7 +120,7 @@ class Explanation:
     names
         The input columns (C,); empty for images.
     values
-        Contributions in logits: (N, C), or a heat map an image (N, H, W). They add up to `logits` less `base_value`.
+        Contributions in logits: (N, C), or heat maps of images (N, H, W). They add up to `logits` - `base_value`.
     base_value
         The reference's logit (N,): the mean of the calibration rows without an alarm that are most like the row.
     logits

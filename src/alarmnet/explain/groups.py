@@ -44,7 +44,7 @@ def groups_of(
 
 
 def _act_as_one(effects: Floats, subset: int, members: list[int], whole: Floats) -> NDArray[np.bool_]:
-    """Whether each of the members does more with the others than alone; `effects` are of every combination (P, 2**m)."""
+    """Whether each member does more with the others than alone; `effects` (P, 2**m) are of each combination."""
     as_one = whole > 0
     for member in members:
         gain = effects[:, subset] - effects[:, subset ^ (1 << member)]
@@ -57,7 +57,9 @@ def _largest(
 ) -> tuple[Group, ...]:
     """The largest groups that share no column."""
     agreed = [key for key, count in votes.items() if count >= AGREED * references]
-    agreed.sort(key=lambda key: (-len(key[0]), -sum(values[column] for column in key[0]), key[1], sorted(key[0])))
+    agreed.sort(
+        key=lambda key: (-len(key[0]), -sum(values[column] for column in key[0]), key[1], sorted(key[0]))
+    )
     taken: set[int] = set()
     groups = []
     for columns, acts in agreed:

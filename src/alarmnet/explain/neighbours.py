@@ -38,7 +38,7 @@ class Likeness:
 
     @staticmethod
     def nearest(ranks: Matrix, others: Matrix, count: int) -> Index:
-        """Numbers of the `count` rows most like each row (B, count), from the ranks of both; the first may repeat."""
+        """The `count` rows most like each row (B, count), by the ranks of both; a few rows repeat."""
         distances = torch.cdist(torch.from_numpy(ranks), torch.from_numpy(others), p=1.0).numpy()
         found = np.argsort(distances, axis=1, kind="stable")[:, :count]
         return np.pad(found, [(0, 0), (0, count - found.shape[1])], mode="wrap")

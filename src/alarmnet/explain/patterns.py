@@ -17,8 +17,8 @@ MOST_COLUMNS = 3
 class Pattern:
     """Rows whose scores come from the same columns.
 
-    `places` are positions in the explanation, highest score first; `columns` has the strongest first; `said` is what
-    the rows have there, in words.
+    `places` are positions in the explanation, highest score first; `columns` has the strongest first; `said` is
+    what the rows have there, in words.
     """
 
     columns: tuple[str, ...]
@@ -27,7 +27,7 @@ class Pattern:
 
 
 def patterns_of(explanation: Explanation) -> list[Pattern]:
-    """Group the rows of an explanation by the columns that raise their scores; the highest row's pattern is first."""
+    """Group rows by the columns that raise their scores; the pattern of the highest row is first."""
     found: dict[frozenset[int], list[int]] = {}
     for place in np.argsort(-explanation.logits, kind="stable"):
         found.setdefault(frozenset(_leading(explanation.values[place])), []).append(int(place))
@@ -48,12 +48,17 @@ def _pattern(explanation: Explanation, columns: frozenset[int], places: Sequence
     names = [explanation.names[column] for column in sorted(columns, key=lambda column: -means[column])]
     values = {name: _values(explanation, places, name) for name in names}
     said = spoken([f"{name} = {value}" if value else name for name, value in values.items()])
-    return Pattern(columns=tuple(names), places=tuple(places), said=said if names else "no column in particular")
+    return Pattern(
+        columns=tuple(names), places=tuple(places), said=said if names else "no column in particular"
+    )
 
 
 def _values(explanation: Explanation, places: Sequence[int], name: str) -> str:
     """The one value that all rows have in a column, in words; "" where they differ."""
     texts = {
-        reason.value for place in places for reason in explanation.rows[place].reasons if reason.column == name
+        reason.value
+        for place in places
+        for reason in explanation.rows[place].reasons
+        if reason.column == name
     }
     return texts.pop() if len(texts) == 1 else ""

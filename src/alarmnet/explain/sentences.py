@@ -8,6 +8,8 @@ NAMED = 3
 """Columns that a sentence names."""
 NEGLIGIBLE = 0.1
 """The share of the whole difference below which a sentence leaves a column out."""
+SMALLEST = 0.05
+"""Logits below which nothing is worth a word."""
 ALIKE = 0.9
 """From here on a known anomaly is named as similar."""
 
@@ -45,12 +47,13 @@ def sentence(
     difference = score - reference
     above = f"{points(abs(score))} {'above' if score > 0 else 'below'} the threshold"
     said = [f"{'Alarm' if score > 0 else 'No alarm'}, {above}."]
-    named = [reason for reason in reasons if reason.contribution > NEGLIGIBLE * abs(difference)][:NAMED]
+    least = max(NEGLIGIBLE * abs(difference), SMALLEST)
+    named = [reason for reason in reasons if reason.contribution > least][:NAMED] if difference > 0 else []
     if named:
         of = f"{points(difference)} more than similar normal rows"
         said.append(f"It scores {of}: {spoken([reason_text(reason) for reason in named])}.")
     else:
-        said.append("No column raises its score much beyond that of similar normal rows.")
+        said.append("It scores like similar normal rows.")
     said += [_group_text(group) for group in groups]
     if counterfactual:
         said.append(_counterfactual_text(counterfactual))
@@ -70,6 +73,8 @@ def _group_text(group: Group) -> str:
 def _counterfactual_text(counterfactual: Counterfactual) -> str:
     changes = counterfactual.changes
     if len(changes) > NAMED:
-        names = spoken([*[change.column for change in changes[:NAMED]], f"{len(changes) - NAMED} more columns"])
+        names = spoken(
+            [*[change.column for change in changes[:NAMED]], f"{len(changes) - NAMED} more columns"]
+        )
         return f"There would be no alarm with normal values of {names}."
     return f"There would be no alarm with {spoken([f'{each.column} = {each.other}' for each in changes])}."

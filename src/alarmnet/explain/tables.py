@@ -109,7 +109,7 @@ class TableExplainer:
     def _counterfactuals(
         self, encoded: Matrix, usual: Matrix, found: Attribution, values: Floats, logits: Floats
     ) -> list[tuple[Index, Matrix, float] | None]:
-        """For each alarm the fewest columns to reset (k,), the normal row with their values (F,), and the new logit."""
+        """For each alarm the fewest columns to reset (k,), the normal row to take from (F,), and the new logit."""
         size = found.game.candidates.shape[1]
         after = found.game.with_candidates_reset().reshape(-1, REFERENCES, 2**size)
         counts = np.array([combination.bit_count() for combination in range(2**size)])
@@ -236,9 +236,7 @@ class TableExplainer:
             differs=tuple(self._difference(column, cells, encoded, other) for column in order),
         )
 
-    def _difference(
-        self, column: int, cells: NDArray[Any], encoded: Matrix, other: Matrix
-    ) -> Difference:
+    def _difference(self, column: int, cells: NDArray[Any], encoded: Matrix, other: Matrix) -> Difference:
         return Difference(
             column=self.names[column],
             value=self._value(column, cells, encoded),

@@ -17,6 +17,8 @@ Matrix = NDArray[np.float32]
 
 TAIL = 0.01
 """The share of normal rows on either side that a normal range leaves out."""
+FEW = 0.2
+"""The share of normal rows up to which it is said how few go as far as a number."""
 HOUR = 1 / 24
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 LONGEST = 60
@@ -86,7 +88,7 @@ class ColumnWords:
             return self._of_normal_rows(self.normal[:, -1] > 0.5)
         if learned["kind"] == "datetime":
             return self._of_normal_rows(self._near_in_time(encoded), "at this hour")
-        return f"normal rows: {self.range}"
+        return f"normal rows: {self.range}{self._tail(float(encoded[0]))}"
 
     @functools.cached_property
     def range(self) -> str:
@@ -94,6 +96,13 @@ class ColumnWords:
         low, high = np.quantile(self.normal[:, 0], [TAIL, 1 - TAIL], method="nearest")
         ends = [self._number(self._unscaled(float(end))) for end in (low, high)]
         return ends[0] if ends[0] == ends[1] else f"{ends[0]} to {ends[1]}"
+
+    def _tail(self, encoded: float) -> str:
+        """How few normal rows go as far as a number that is inside their range, where these are few."""
+        usual = self.normal[:, 0]
+        above, below = float((usual >= encoded).mean()), float((usual <= encoded).mean())
+        share, side = min((above, "high"), (below, "low"))
+        return f", {share_text(share)} as {side}" if 0 < share < FEW else ""
 
     @staticmethod
     def _of_normal_rows(has_it: NDArray[np.bool_], where: str = "") -> str:
