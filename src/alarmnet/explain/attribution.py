@@ -100,7 +100,7 @@ def _attribute(score: Score, rows: Matrix, references: Matrix, places: Index, mo
     chosen = np.zeros_like(differs)
     np.put_along_axis(chosen, candidates, True, axis=1)
     game = Game(candidates, _play(score, rows, references, places, candidates, chosen, differs))
-    shares = game.scores.reshape(n_rows, -1) @ _shapley_weights(size).T  # (P, m + 1)
+    shares = _shapley(game.scores.reshape(n_rows, -1))  # (P, m + 1), the last of all others
     others = np.where(chosen, 0.0, alone)
     values = _scaled_to(others, shares[:, -1])
     np.put_along_axis(values, candidates, shares[:, :-1], axis=1)
@@ -164,16 +164,25 @@ def _scaled_to(changes: Floats, totals: Floats) -> Floats:
     return np.asarray(changes + missing * np.divide(sizes, sums, out=np.zeros_like(sizes), where=sums > 0))
 
 
+def _shapley(scores: Floats) -> Floats:
+    """Shapley's shares (P, players) of games (P, 2**players).
+
+    They are taken of differences, so that a player that does nothing gets 0 and not a rounding error.
+    """
+    players = scores.shape[1].bit_length() - 1
+    coalitions = np.arange(2**players)
+    shares = np.empty((len(scores), players))
+    for player in range(players):
+        without = coalitions[coalitions >> player & 1 == 0]
+        shares[:, player] = (scores[:, without | 1 << player] - scores[:, without]) @ _orders(players)[
+            without
+        ]
+    return shares
+
+
 @functools.cache
-def _shapley_weights(size: int) -> Floats:
-    """Shapley's shares (m + 1, 2**(m + 1)) of a game's scores; the last player is all other columns."""
-    players = size + 1
-    weights = np.zeros((players, 2**players))
-    for coalition in range(2**players):
-        count = coalition.bit_count()
-        for player in range(players):
-            if coalition >> player & 1:
-                weight = math.factorial(count - 1) * math.factorial(players - count) / math.factorial(players)
-                weights[player, coalition] += weight
-                weights[player, coalition ^ (1 << player)] -= weight
-    return weights
+def _orders(players: int) -> Floats:
+    """The share of all orders of players in which a coalition is all that comes before one player (2**players,)."""
+    counts = [coalition.bit_count() for coalition in range(2**players)]
+    whole = math.factorial(players)
+    return np.array([math.factorial(n) * math.factorial(max(players - n - 1, 0)) / whole for n in counts])

@@ -55,9 +55,12 @@ def evenly(count: int, most: int) -> Index:
 
 
 def references(scored: Scored, normal: Matrix) -> Matrix:
-    """The normal rows that raise no alarm; the lowest where all do."""
+    """The half of normal rows that scores lower, without those that raise an alarm; the lowest where all do.
+
+    Rows from the other half share more with anomalies, so that less of these stood out (docs/explanations.md).
+    """
     logits = scored.score(normal)
-    quiet = logits <= scored.threshold
+    quiet = logits <= min(scored.threshold, float(np.median(logits)))
     return normal[quiet] if quiet.any() else normal[logits == logits.min()]
 
 
