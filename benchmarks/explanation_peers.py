@@ -28,7 +28,7 @@ class Peers:
         self.explainer = TableExplainer(self.scored)
         self.places, self.names = self.explainer.places, self.explainer.names
         self._usual = references(self.scored, self.scored.normal)
-        self._likeness = Likeness(self.scored.normal, self.places)
+        self.likeness = Likeness(self.scored.normal, self.places)
 
     def methods(self) -> dict[str, Callable[[Any, Encoded], Floats]]:
         """Those that are installed; the slow ones last."""
@@ -46,8 +46,8 @@ class Peers:
 
     def similar(self, encoded: Encoded, count: int = REFERENCES) -> Encoded:
         """Normal calibration rows most like each row, (N, count, F)."""
-        ranks = self._likeness.ranks
-        return self._usual[self._likeness.nearest(ranks(encoded), ranks(self._usual), count)]
+        ranks = self.likeness.ranks
+        return self._usual[self.likeness.nearest(ranks(encoded), ranks(self._usual), count)]
 
     def _random(self, table: Any, encoded: Encoded) -> Floats:
         return np.random.default_rng(self.seed).random((len(encoded), len(self.names)))

@@ -27,7 +27,7 @@ def game(weights: NDArray[Any], pairs: NDArray[Any]) -> Any:
 
     def score(rows: NDArray[np.float32]) -> Floats:
         wide = rows.astype(np.float64)
-        return np.tanh(wide @ weights) * 3 + np.einsum("ni,ij,nj->n", wide, pairs, wide)
+        return np.asarray(np.tanh(wide @ weights) * 3 + np.einsum("ni,ij,nj->n", wide, pairs, wide))
 
     return score
 
@@ -87,7 +87,7 @@ def test_parts_of_a_column_are_reset_together() -> None:
 
     def score(x: NDArray[np.float32]) -> Floats:
         seen.append(x[:, :2].sum(axis=1))
-        return x.sum(axis=1).astype(float)
+        return np.asarray(x.sum(axis=1), dtype=float)
 
     found = attribute(score, rows, references, np.array([0, 0, 1]))
     assert (np.concatenate(seen) == 1).all()
@@ -153,7 +153,7 @@ def explained() -> tuple[A3Detector, pd.DataFrame, Any]:
 
 
 def test_rows_are_explained_in_the_words_of_their_table(explained: Any) -> None:
-    _, table, found = explained
+    _, _, found = explained
     first = found.rows[0]
     assert first.alarm
     assert first.reasons[0].column == "Bytes out"
@@ -211,7 +211,7 @@ def test_the_same_answer_twice_in_any_batch_and_from_any_frame(explained: Any) -
 
 
 def test_a_counterfactual_stops_the_alarm_and_similar_normal_rows_raise_none(explained: Any) -> None:
-    detector, table, found = explained
+    _, _, found = explained
     for row in found.rows:
         assert (row.counterfactual is not None) == row.alarm == (row.score > 0)
         assert row.reference <= 0
@@ -220,7 +220,7 @@ def test_a_counterfactual_stops_the_alarm_and_similar_normal_rows_raise_none(exp
 @pytest.mark.parametrize(("rows", "columns"), [([400], 10), ([-1], 10), ([], 10), ([0], 0)])
 def test_rows_that_are_not_there_are_refused(explained: Any, rows: list[int], columns: int) -> None:
     detector, table, _ = explained
-    with pytest.raises(InputError, match="there is no row|leaves nothing to explain"):
+    with pytest.raises(InputError, match=r"there is no row|leaves nothing to explain"):
         detector.explain(table, rows=rows, columns=columns)
 
 

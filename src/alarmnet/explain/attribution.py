@@ -174,9 +174,9 @@ def _shapley(scores: Floats) -> Floats:
     shares = np.empty((len(scores), players))
     for player in range(players):
         without = coalitions[coalitions >> player & 1 == 0]
-        shares[:, player] = (scores[:, without | 1 << player] - scores[:, without]) @ _orders(players)[
-            without
-        ]
+        added = scores[:, without | 1 << player] - scores[:, without]
+        # no matrix product, whose rounding depends on how many rows there are
+        shares[:, player] = (added * _orders(players)[without]).sum(axis=1)
     return shares
 
 

@@ -122,7 +122,8 @@ class Explanation:
     values
         Contributions in logits: (N, C), or heat maps of images (N, H, W). They add up to `logits` - `base_value`.
     base_value
-        The reference's logit (N,): the mean of the calibration rows without an alarm that are most like the row.
+        The reference's logit (N,): the mean of the three calibration rows most like the row, of the half of them
+        that scores lower; none of these raises an alarm.
     logits
         The rows' logits (N,).
     threshold
