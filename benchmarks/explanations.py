@@ -14,6 +14,8 @@
 Settings were chosen on the development halves (--half development), the figures are those of the test halves.
 """
 
+from __future__ import annotations
+
 import argparse
 import json
 import os
@@ -310,32 +312,76 @@ def speed_part(half: str) -> Iterator[Result]:
 
 
 PARTS = {"planted": planted_part, "deletion": deletion_part, "speed": speed_part, "images": images_part}
-AVERAGED: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
-    "planted": (("rows", "method"), ("hit_at_1", "recall_at_n", "gone", "gone_normal", "explained")),
-    "deletion": (("method",), ("area", "area_similar", "explained")),
-    "speed": (("table", "columns"), ("ms_a_row", "KernelSHAP, ms", "KernelSHAP, ratio")),
-    "images": (
+COLUMNS: dict[str, tuple[str, tuple[str, ...], tuple[str, ...]]] = {
+    "causes": (
+        "planted",
+        ("rows", "method"),
+        ("explained", "hit_at_1", "recall_at_n", "gone", "gone_normal"),
+    ),
+    "causes by table": (
+        "planted",
+        ("table",),
+        ("explained", "alarm_share", "hit_at_1", "recall_at_n", "gone", "gone_normal"),
+    ),
+    "told": (
+        "planted",
+        ("table",),
+        (
+            "explained",
+            "known_of_same_cause",
+            "columns_changed",
+            "changed_columns_that_are_causes",
+            "largest_gap",
+        ),
+    ),
+    "deletion": ("deletion", ("method",), ("explained", "area", "area_similar")),
+    "deletion by table": ("deletion", ("table", "method"), ("explained", "area", "area_similar")),
+    "milliseconds": (
+        "speed",
+        ("table", "columns"),
+        ("ms_a_row", "KernelSHAP, ms", "KernelSHAP, ratio", "KernelSHAP, similar rows, ratio"),
+    ),
+    "patches": (
+        "images",
         ("detector", "data", "patch"),
         (
+            "explained",
+            "alarm_share",
             "inside_of_top_5_percent",
             "possible",
             "inside_of_36_hottest",
-            "alarm_share",
-            "explained",
             "ms_an_image",
         ),
     ),
 }
+"""By the docs' name of a table: the part it is of, what its lines are of, and its columns."""
+SHOWN: dict[str, Callable[[pd.DataFrame], pd.Series[bool]]] = {
+    "causes": lambda frame: frame["rows"] != "words",
+    "causes by table": lambda frame: (frame["rows"] == "all") & (frame["method"] == "alarmnet"),
+    "told": lambda frame: frame["rows"] == "words",
+}
 
 
-def table(results: list[Result], part: str, *, by: tuple[str, ...] = ()) -> str:
-    """Means over tables and seeds, `explained` summed."""
-    keys, measures = AVERAGED[part]
-    frame = pd.DataFrame(results)
-    frame = frame[frame["rows"] != "words"] if part == "planted" else frame
-    how = {name: "sum" if name == "explained" else "mean" for name in measures if name in frame}
-    means = frame.groupby([*keys, *by], sort=False).agg(how).round(3)
-    return str(means.to_string())
+def lines(path: Path, name: str) -> Iterator[str]:
+    """A table of means over tables and seeds as Markdown; `explained` is summed, the largest gap the largest."""
+    part, keys, measures = COLUMNS[name]
+    frame = pd.DataFrame(json.loads(path.read_text())[part]["results"])
+    frame = frame[SHOWN[name](frame)] if name in SHOWN else frame
+    how = dict.fromkeys(measures, "mean") | {"explained": "sum", "largest_gap": "max"}
+    found = frame.groupby([*keys], sort=False)[[*measures]].agg({name: how[name] for name in measures})
+    found = found.reset_index()
+    yield "| " + " | ".join(str(column).replace("_", " ") for column in found) + " |"
+    yield "|---" * found.shape[1] + "|"
+    for row in found.itertuples(index=False):
+        yield "| " + " | ".join(map(_shown, row)) + " |"
+
+
+def _shown(value: Any) -> str:
+    if not isinstance(value, float):
+        return str(value)
+    if 0 < abs(value) < 0.0005:
+        return f"{value:.0e}"
+    return f"{value:.3f}" if abs(value) < 10 else f"{value:,.0f}"
 
 
 def main() -> None:
@@ -346,24 +392,18 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS))
     parser.add_argument("--half", choices=["development", "test"], default="test")
-    parser.add_argument("--show", action="store_true", help="print what the file holds, and measure nothing")
     arguments = parser.parse_args()
     warnings.simplefilter("ignore", AlarmnetWarning)
     result = json.loads(arguments.out.read_text()) if arguments.out.exists() else {}
-    for part in () if arguments.show else arguments.parts:
+    for part in arguments.parts:
         result[part] = {"half": arguments.half, "load": os.getloadavg()[0], **provenance(), "results": []}
         for found in PARTS[part](arguments.half):
             result[part]["results"].append(found)
             print(json.dumps(found), flush=True)
             arguments.out.write_text(json.dumps(result, indent=1) + "\n")
-    for part in arguments.parts:
-        if part in result:
-            by = ("table",) if part in ("planted", "deletion") else ()
-            print(part, table(result[part]["results"], part), sep="\n", end="\n\n")
-            if by:
-                print(table(result[part]["results"], part, by=by), end="\n\n")
-    if words := [found for found in result.get("planted", {}).get("results", ()) if found["rows"] == "words"]:
-        print(pd.DataFrame(words).drop(columns=["table", "seed", "method", "rows"]).mean().to_string())
+    for name, (part, *_) in COLUMNS.items():
+        if part in arguments.parts:
+            print(name, *lines(arguments.out, name), sep="\n", end="\n\n")
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ from alarmnet.cli.terminal import (
 )
 from alarmnet.errors import InputError, rows_counted_from
 from alarmnet.explain import Explainer, RowExplanation
+from alarmnet.explain.words import cell_text
 from alarmnet.sources.bad_rows import OTHERS, way_out
 from alarmnet.sources.opened import Rows, load_model, open_to_run
 
@@ -54,7 +55,7 @@ def _say(name: str, row: RowExplanation) -> None:
     largest = max((abs(reason.contribution) for reason in row.reasons), default=1.0)
     for reason in row.reasons:
         bar = "#" * max(1, round(WIDEST_BAR * abs(reason.contribution) / largest))
-        value = f"{reason.column} = {reason.value} ({reason.normal})"
+        value = f"{cell_text(reason.column)} = {reason.value} ({reason.normal})"
         click.echo(f"  {reason.contribution:+7.2f} {bar:{WIDEST_BAR}} {value}")
     if row.known is None:
         click.echo("  The model keeps no known anomalies to compare with: fit or refit it with this version.")

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from alarmnet.explain.explanation import Explanation, spoken
+from alarmnet.explain.words import cell_text
 
 EXPLAINED = 0.7
 """The share of what raises a score that a pattern's columns make up, at least."""
@@ -47,7 +48,9 @@ def _pattern(explanation: Explanation, columns: frozenset[int], places: Sequence
     means = {column: float(explanation.values[list(places), column].mean()) for column in columns}
     names = [explanation.names[column] for column in sorted(columns, key=lambda column: -means[column])]
     values = {name: _values(explanation, places, name) for name in names}
-    said = spoken([f"{name} = {value}" if value else name for name, value in values.items()])
+    said = spoken(
+        [f"{cell_text(name)} = {value}" if value else cell_text(name) for name, value in values.items()]
+    )
     return Pattern(
         columns=tuple(names), places=tuple(places), said=said if names else "no column in particular"
     )

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from alarmnet.explain.explanation import Counterfactual, Group, Reason, Similar, spoken
+from alarmnet.explain.words import cell_text
 
 NAMED = 3
 """Columns that a sentence names."""
@@ -31,7 +32,7 @@ def reason_text(reason: Reason, *, plus: str = "") -> str:
     '9.1 from bytes = 12,000 (normal rows: 310 to 520)'
     """
     sign = plus if reason.contribution >= 0 else ""
-    return f"{sign}{points(reason.contribution)} from {reason.column} = {reason.value} ({reason.normal})"
+    return f"{sign}{points(reason.contribution)} from {cell_text(reason.column)} = {reason.value} ({reason.normal})"
 
 
 def sentence(
@@ -64,7 +65,7 @@ def sentence(
 
 
 def _group_text(group: Group) -> str:
-    names = spoken(group.columns)
+    names = spoken([cell_text(column) for column in group.columns])
     if group.acts == "together":
         return f"{names} act together: each alone does little."
     return f"Any one of {names} is enough for much of the score: it falls when all of them are reset."
@@ -74,7 +75,10 @@ def _counterfactual_text(counterfactual: Counterfactual) -> str:
     changes = counterfactual.changes
     if len(changes) > NAMED:
         names = spoken(
-            [*[change.column for change in changes[:NAMED]], f"{len(changes) - NAMED} more columns"]
+            [
+                *[cell_text(change.column) for change in changes[:NAMED]],
+                f"{len(changes) - NAMED} more columns",
+            ]
         )
         return f"There would be no alarm with normal values of {names}."
-    return f"There would be no alarm with {spoken([f'{each.column} = {each.other}' for each in changes])}."
+    return f"There would be no alarm with {spoken([f'{cell_text(each.column)} = {each.other}' for each in changes])}."
