@@ -36,7 +36,7 @@ def _explained(
         ids = [str(name) for name in decoded(part.ids).to_pylist()]
         chosen = np.array([place for place, name in enumerate(ids) if name in missing], dtype=np.intp)
         if bad := [ids[place] for place in chosen if not part.usable[place]]:
-            raise InputError(f'row {bad[0]} cannot be scored; "alarmnet score" says why', code="bad_row")
+            raise InputError(f'row {bad[0]} cannot be scored; "alarmnet score" says why', code="bad_cell")
         if len(chosen):
             with rows_counted_from(part.first_row, of="all files"):
                 found = explainer(part.X, chosen, columns).rows

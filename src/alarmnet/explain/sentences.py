@@ -81,4 +81,5 @@ def _counterfactual_text(counterfactual: Counterfactual) -> str:
             ]
         )
         return f"There would be no alarm with normal values of {names}."
-    return f"There would be no alarm with {spoken([f'{cell_text(each.column)} = {each.other}' for each in changes])}."
+    reset = [f"{cell_text(change.column)} = {change.other}" for change in changes]
+    return f"There would be no alarm with {spoken(reset)}."
