@@ -275,5 +275,8 @@ def _date_text(cell: Any, form: str) -> str:
     found = read_times(np.array([cell]), form).values
     if np.isnan(found[0]):
         return MISSING
-    moment = datetime.datetime(1970, 1, 1) + datetime.timedelta(milliseconds=float(found[0]))
+    try:
+        moment = datetime.datetime(1970, 1, 1) + datetime.timedelta(milliseconds=float(found[0]))
+    except OverflowError:
+        return cell_text(cell)
     return f"{moment:%Y-%m-%d %H:%M:%S}"
