@@ -1,6 +1,8 @@
 """Explanations of rows of a table."""
 
 import datetime
+import functools
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,6 +15,7 @@ from alarmnet.explain.explanation import (
     Counterfactual,
     Difference,
     Explanation,
+    Group,
     Reason,
     RowExplanation,
     Similar,
@@ -33,6 +36,25 @@ MOST_SIMILAR = 3
 """Known anomalies that are named."""
 UNLIKE = 0.1
 """The difference in rank from which on two values of a column are told as different."""
+
+Reset = tuple[Index, Matrix, float]
+"""The columns to reset (k,), the normal row whose values they get (F,), and the logit after that."""
+
+
+@dataclass(frozen=True)
+class _Row:
+    """A row to explain: encoded (F,), as ranks (F,), its cells and contributions (C,)."""
+
+    encoded: Matrix
+    ranks: Matrix
+    cells: NDArray[Any]
+    values: Floats
+
+    @functools.cached_property
+    def weights(self) -> Floats:
+        """What each column counts (C,) when rows are compared: all a little, and those that raise the score."""
+        raising = np.maximum(self.values, 0)
+        return np.asarray(1 / len(raising) + raising / max(float(raising.sum()), 1e-12))
 
 
 class TableExplainer:
@@ -64,19 +86,16 @@ class TableExplainer:
         values, base, logits = self._averaged(attribution)
         cells = self._cells(X)
         groups = groups_of(attribution, REFERENCES, values, self.names)
-        resets = self._counterfactuals(encoded, usual, attribution, values, logits)
+        resets = self._counterfactuals(encoded, self._usual[usual.ravel()], attribution, values, logits)
         spoke = loudest(self.scored, encoded)
         told = tuple(
-            self._row(
+            self._told(
+                _Row(encoded[place], ranks[place], cells[place], values[place]),
                 int(number),
-                encoded[place],
-                ranks[place],
-                cells[place],
-                values=values[place],
                 score=float(logits[place] - self.scored.threshold),
                 reference=float(base[place] - self.scored.threshold),
                 spoke=spoke[place],
-                usual=usual[place * REFERENCES],
+                usual=int(usual[place, 0]),
                 groups=groups[place],
                 reset=resets[place],
                 columns=columns,
@@ -93,12 +112,12 @@ class TableExplainer:
             rows=told,
         )
 
-    def _attributed(self, encoded: Matrix) -> tuple[Attribution, Matrix, Matrix]:
-        """Each row against its references, these (N * REFERENCES, F), and the rows' ranks (N, F)."""
+    def _attributed(self, encoded: Matrix) -> tuple[Attribution, Index, Matrix]:
+        """Each row against its references, the numbers of these (N, REFERENCES), and the rows' ranks (N, F)."""
         ranks = self._likeness.ranks(encoded)
-        usual = self._usual[self._likeness.nearest(ranks, self._usual_ranks, REFERENCES).ravel()]
-        repeated = np.repeat(encoded, REFERENCES, axis=0)
-        found = attribute(self.scored.score, repeated, usual, self.places, most=CANDIDATES)
+        usual = self._likeness.nearest(ranks, self._usual_ranks, REFERENCES)
+        repeated, references = np.repeat(encoded, REFERENCES, axis=0), self._usual[usual.ravel()]
+        found = attribute(self.scored.score, repeated, references, self.places, most=CANDIDATES)
         return found, usual, ranks
 
     @staticmethod
@@ -108,16 +127,17 @@ class TableExplainer:
 
     def _counterfactuals(
         self, encoded: Matrix, usual: Matrix, found: Attribution, values: Floats, logits: Floats
-    ) -> list[tuple[Index, Matrix, float] | None]:
-        """For each alarm the fewest columns to reset (k,), the normal row to take from (F,), and the new logit."""
+    ) -> list[Reset | None]:
+        """For each alarm what to reset, so that there is none."""
         size = found.game.candidates.shape[1]
         after = found.game.with_candidates_reset().reshape(-1, REFERENCES, 2**size)
         counts = np.array([combination.bit_count() for combination in range(2**size)])
-        resets: list[tuple[Index, Matrix, float] | None] = [None] * len(encoded)
-        for place in np.flatnonzero(logits > self.scored.threshold):
+        resets: list[Reset | None] = [None] * len(encoded)
+        harder = []
+        for place in np.flatnonzero(logits > self.scored.threshold).tolist():
             quiet = np.argwhere(after[place] <= self.scored.threshold)  # (reference, combination)
             if not len(quiet):
-                resets[place] = self._greedy(encoded[place], usual[place * REFERENCES], values[place])
+                harder.append(place)
                 continue
             left = after[place][*quiet.T]
             best = np.lexsort((left, counts[quiet[:, 1]]))[0]
@@ -125,52 +145,65 @@ class TableExplainer:
             pair = place * REFERENCES + reference
             bits = combination >> np.arange(size) & 1 > 0
             resets[place] = found.game.candidates[pair][bits], usual[pair], float(left[best])
+        nearest = usual[::REFERENCES]
+        for place, reset in zip(
+            harder, self._greedy(encoded[harder], nearest[harder], values[harder]), strict=True
+        ):
+            resets[place] = reset
         return resets
 
-    def _greedy(self, row: Matrix, usual: Matrix, values: Floats) -> tuple[Index, Matrix, float]:
-        """Columns in the order of their contributions, as many as it takes; all of them make the normal row."""
-        differs = np.zeros(len(self.names), dtype=bool)
-        differs[self.places[row != usual]] = True
-        order = [column for column in np.argsort(-values, kind="stable") if differs[column]]
-        kept = np.ones((len(order), len(self.names)), dtype=bool)
-        for count in range(len(order)):
-            kept[count:, order[count]] = False
-        logits = self.scored.score(column_masks(kept, row[None], usual[None], self.places))
-        first = int(np.argmax(logits <= self.scored.threshold))
-        return np.array(order[: first + 1]), usual, float(logits[first])
+    def _greedy(self, rows: Matrix, usual: Matrix, values: Floats) -> list[Reset]:
+        """Columns in the order of their contributions, as many as it takes: all of them make the normal row."""
+        if not len(rows):
+            return []
+        orders, masks = [], []
+        for row, other, shares in zip(rows, usual, values, strict=True):
+            differs = np.unique(self.places[row != other])
+            order = differs[np.argsort(-shares[differs], kind="stable")]
+            kept = np.ones((len(order), len(self.names)), dtype=bool)
+            for count, column in enumerate(order):
+                kept[count:, column] = False
+            orders.append(order)
+            masks.append(kept)
+        lengths = [len(order) for order in orders]
+        numbers = np.repeat(np.arange(len(rows)), lengths)
+        changed = column_masks(np.concatenate(masks), rows[numbers], usual[numbers], self.places)
+        resets = []
+        parts = np.split(self.scored.score(changed), np.cumsum(lengths)[:-1])
+        for order, other, logits in zip(orders, usual, parts, strict=True):
+            first = int(np.argmax(logits <= self.scored.threshold))
+            resets.append((order[: first + 1], other, float(logits[first])))
+        return resets
 
-    def _row(
+    def _told(
         self,
+        row: _Row,
         number: int,
-        encoded: Matrix,
-        ranks: Matrix,
-        cells: NDArray[Any],
         *,
-        values: Floats,
         score: float,
         reference: float,
         spoke: str,
-        usual: Matrix,
-        groups: tuple[Any, ...],
-        reset: tuple[Index, Matrix, float] | None,
+        usual: int,
+        groups: tuple[Group, ...],
+        reset: Reset | None,
         columns: int,
     ) -> RowExplanation:
-        order = np.argsort(-np.abs(values), kind="stable")[:columns]
+        order = np.argsort(-np.abs(row.values), kind="stable")[:columns]
         reasons = tuple(
             Reason(
                 column=self.names[column],
-                value=self._value(column, cells, encoded),
-                normal=self._words[column].usual(self._part(encoded, column)),
-                contribution=float(values[column]),
+                value=self._value(column, row),
+                normal=self._words[column].usual(self._part(row.encoded, column)),
+                contribution=float(row.values[column]),
             )
-            for column in sorted(order, key=lambda column: -values[column])
-            if values[column]
+            for column in sorted(order, key=lambda column: -row.values[column])
+            if row.values[column]
         )
-        known = self._known(encoded, ranks, cells, values, columns)
+        known = self._known(row, columns)
         counterfactual = None
         if reset:
             changed, source, logit = reset
-            changes = tuple(self._difference(column, cells, encoded, source) for column in changed)
+            changes = tuple(self._difference(column, row, source) for column in changed)
             counterfactual = Counterfactual(changes=changes, score=logit - self.scored.threshold)
         said = sentence(
             score=score,
@@ -180,7 +213,6 @@ class TableExplainer:
             counterfactual=counterfactual,
             known=known,
         )
-        normal = self._similar(None, usual, encoded, ranks, cells, self._weights(values), columns)
         return RowExplanation(
             row=number,
             score=score,
@@ -189,57 +221,38 @@ class TableExplainer:
             reference=reference,
             reasons=reasons,
             groups=groups,
-            normal=normal,
+            normal=self._similar(row, None, self._usual[usual], self._usual_ranks[usual], columns),
             known=known,
             counterfactual=counterfactual,
             sentence=said,
         )
 
-    def _weights(self, values: Floats) -> Floats:
-        """What each column counts (C,) when rows are compared: all a little, and those that raise the score."""
-        raising = np.maximum(values, 0)
-        return 1 / len(values) + raising / max(float(raising.sum()), 1e-12)
-
-    def _known(
-        self, encoded: Matrix, ranks: Matrix, cells: NDArray[Any], values: Floats, columns: int
-    ) -> tuple[Similar, ...] | None:
-        known, numbers = self.scored.known, self.scored.known_numbers
-        if known is None or numbers is None or self._known_ranks is None:
+    def _known(self, row: _Row, columns: int) -> tuple[Similar, ...] | None:
+        known, numbers, ranks = self.scored.known, self.scored.known_numbers, self._known_ranks
+        if known is None or numbers is None or ranks is None:
             return None
-        weights = self._weights(values)
-        apart = self._apart(ranks, self._known_ranks) @ weights
-        nearest = np.argsort(apart, kind="stable")[:MOST_SIMILAR]
+        nearest = np.argsort(self._apart(row, ranks) @ row.weights, kind="stable")[:MOST_SIMILAR]
         return tuple(
-            self._similar(int(numbers[place]), known[place], encoded, ranks, cells, weights, columns)
-            for place in nearest
+            self._similar(row, int(numbers[place]), known[place], ranks[place], columns) for place in nearest
         )
 
-    def _apart(self, ranks: Matrix, others: Matrix) -> Floats:
-        """How far rows (K, F) are from one in each column (K, C), in ranks."""
-        return np.add.reduceat(np.abs(others - ranks), self._starts, axis=1).astype(np.float64)
+    def _apart(self, row: _Row, ranks: Matrix) -> Floats:
+        """How far others (K, F) are from a row in each column (K, C), in ranks."""
+        return np.add.reduceat(np.abs(ranks - row.ranks), self._starts, axis=1).astype(np.float64)
 
-    def _similar(
-        self,
-        number: int | None,
-        other: Matrix,
-        encoded: Matrix,
-        ranks: Matrix,
-        cells: NDArray[Any],
-        weights: Floats,
-        columns: int,
-    ) -> Similar:
-        apart = self._apart(ranks, self._likeness.ranks(other[None]))[0]
+    def _similar(self, row: _Row, number: int | None, other: Matrix, ranks: Matrix, columns: int) -> Similar:
+        apart = self._apart(row, ranks[None])[0]
         order = [column for column in np.argsort(-apart, kind="stable")[:columns] if apart[column] >= UNLIKE]
         return Similar(
             row=number,
-            alike=max(0.0, 1 - float(apart @ weights / weights.sum())),
-            differs=tuple(self._difference(column, cells, encoded, other) for column in order),
+            alike=max(0.0, 1 - float(apart @ row.weights / row.weights.sum())),
+            differs=tuple(self._difference(column, row, other) for column in order),
         )
 
-    def _difference(self, column: int, cells: NDArray[Any], encoded: Matrix, other: Matrix) -> Difference:
+    def _difference(self, column: int, row: _Row, other: Matrix) -> Difference:
         return Difference(
             column=self.names[column],
-            value=self._value(column, cells, encoded),
+            value=self._value(column, row),
             other=self._words[column].of(self._part(other, column)),
         )
 
@@ -248,14 +261,12 @@ class TableExplainer:
         stop = self._starts[column + 1] if column + 1 < len(self._starts) else len(encoded)
         return encoded[start:stop]
 
-    def _value(self, column: int, cells: NDArray[Any], encoded: Matrix) -> str:
-        """A cell in words; what is missing by any word is missing."""
-        text = cell_text(cells[column])
-        kind = self._words[column].learned["kind"]
-        if text == MISSING or kind != "datetime" or isinstance(cells[column], str):
-            return text
-        form = self._words[column].learned.get("form")
-        return _date_text(cells[column], form) if form else text
+    def _value(self, column: int, row: _Row) -> str:
+        """A cell in words; a number that is a time is a date."""
+        cell, learned = row.cells[column], self._words[column].learned
+        if learned["kind"] == "datetime" and learned.get("form") and not isinstance(cell, str):
+            return _date_text(cell, learned["form"])
+        return cell_text(cell)
 
     def _cells(self, table: Any) -> NDArray[Any]:
         """The cells of a few rows by column (N, C), as Python has them."""
