@@ -217,6 +217,19 @@ def test_a_counterfactual_stops_the_alarm_and_similar_normal_rows_raise_none(exp
         assert row.reference <= 0
 
 
+def test_many_columns_that_raise_a_score_are_all_reset(small: Any) -> None:
+    X = np.random.default_rng(0).normal(size=(200, 12))
+    X[:20] += 4
+    detector = small().fit(X, np.repeat([1.0, 0.0], [20, 180]))
+    highest = detector.explain(X[:20]).rows
+    assert max(len(row.counterfactual.changes) for row in highest if row.counterfactual) > 4
+    assert all(row.counterfactual.score <= 0 for row in highest if row.counterfactual)
+    everything = copy.copy(detector)
+    everything.threshold_ = -1e9
+    found = everything.explain(X[:20])
+    assert all(row.alarm and row.counterfactual is None for row in found.rows)
+
+
 @pytest.mark.parametrize(("rows", "columns"), [([400], 10), ([-1], 10), ([], 10), ([0], 0)])
 def test_rows_that_are_not_there_are_refused(explained: Any, rows: list[int], columns: int) -> None:
     detector, table, _ = explained

@@ -24,15 +24,14 @@ def points(value: float) -> str:
     return f"{value:.1f}".replace("-", "\u2212")
 
 
-def reason_text(reason: Reason, *, plus: str = "") -> str:
+def reason_text(reason: Reason) -> str:
     """A column, its value and what is normal.
 
     >>> reason = Reason(column="bytes", value="12,000", normal="normal rows: 310 to 520", contribution=9.06)
     >>> reason_text(reason)
     '9.1 from bytes = 12,000 (normal rows: 310 to 520)'
     """
-    sign = plus if reason.contribution >= 0 else ""
-    return f"{sign}{points(reason.contribution)} from {cell_text(reason.column)} = {reason.value} ({reason.normal})"
+    return f"{points(reason.contribution)} from {cell_text(reason.column)} = {reason.value} ({reason.normal})"
 
 
 def sentence(
@@ -74,12 +73,9 @@ def _group_text(group: Group) -> str:
 def _counterfactual_text(counterfactual: Counterfactual) -> str:
     changes = counterfactual.changes
     if len(changes) > NAMED:
-        names = spoken(
-            [
-                *[cell_text(change.column) for change in changes[:NAMED]],
-                f"{len(changes) - NAMED} more columns",
-            ]
-        )
-        return f"There would be no alarm with normal values of {names}."
+        more = len(changes) - NAMED
+        names = [cell_text(change.column) for change in changes[:NAMED]]
+        more_columns = f"{more} more column{'s' if more > 1 else ''}"
+        return f"There would be no alarm with normal values of {spoken([*names, more_columns])}."
     reset = [f"{cell_text(change.column)} = {change.other}" for change in changes]
     return f"There would be no alarm with {spoken(reset)}."

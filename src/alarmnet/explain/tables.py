@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from alarmnet._frames import Frame, read_frame, value_of
 from alarmnet._times import read_times
-from alarmnet.explain.attribution import Attribution, attribute, column_masks
+from alarmnet.explain.attribution import AT_ONCE, Attribution, attribute, column_masks
 from alarmnet.explain.explanation import (
     Counterfactual,
     Difference,
@@ -145,17 +145,16 @@ class TableExplainer:
             pair = place * REFERENCES + reference
             bits = combination >> np.arange(size) & 1 > 0
             resets[place] = found.game.candidates[pair][bits], usual[pair], float(left[best])
-        nearest = usual[::REFERENCES]
-        for place, reset in zip(
-            harder, self._greedy(encoded[harder], nearest[harder], values[harder]), strict=True
-        ):
-            resets[place] = reset
+        step = max(1, AT_ONCE // (encoded.shape[1] * len(self.names)))
+        for start in range(0, len(harder), step):
+            part = np.array(harder[start : start + step])
+            found_resets = self._greedy(encoded[part], usual[part * REFERENCES], values[part])
+            for place, reset in zip(part, found_resets, strict=True):
+                resets[place] = reset
         return resets
 
-    def _greedy(self, rows: Matrix, usual: Matrix, values: Floats) -> list[Reset]:
+    def _greedy(self, rows: Matrix, usual: Matrix, values: Floats) -> list[Reset | None]:
         """Columns in the order of their contributions, as many as it takes: all of them make the normal row."""
-        if not len(rows):
-            return []
         orders, masks = [], []
         for row, other, shares in zip(rows, usual, values, strict=True):
             differs = np.unique(self.places[row != other])
@@ -168,11 +167,12 @@ class TableExplainer:
         lengths = [len(order) for order in orders]
         numbers = np.repeat(np.arange(len(rows)), lengths)
         changed = column_masks(np.concatenate(masks), rows[numbers], usual[numbers], self.places)
-        resets = []
+        resets: list[Reset | None] = []
         parts = np.split(self.scored.score(changed), np.cumsum(lengths)[:-1])
         for order, other, logits in zip(orders, usual, parts, strict=True):
             first = int(np.argmax(logits <= self.scored.threshold))
-            resets.append((order[: first + 1], other, float(logits[first])))
+            stops = logits[first] <= self.scored.threshold  # not where every normal row raises an alarm
+            resets.append((order[: first + 1], other, float(logits[first])) if stops else None)
         return resets
 
     def _told(
