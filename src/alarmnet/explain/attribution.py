@@ -94,12 +94,14 @@ def _attribute(score: Score, rows: Matrix, references: Matrix, places: Index, mo
     n_rows, n_columns = differs.shape
     ends = score(np.concatenate([references, rows])).reshape(2, n_rows)
     base, logits = ends
-    alone = _single_changes(score, rows, references, places, differs, ends)
+    single = _single_changes(score, rows, references, places, differs, ends)
+    # what each column does alone: the mean of what setting it adds and what resetting it takes
+    alone = (single[0] - base[:, None] + logits[:, None] - single[1]) / 2
     size = min(most, n_columns)
     candidates = np.argsort(-np.abs(alone), axis=1, kind="stable")[:, :size]
     chosen = np.zeros_like(differs)
     np.put_along_axis(chosen, candidates, True, axis=1)
-    game = Game(candidates, _play(score, rows, references, places, candidates, chosen, differs))
+    game = Game(candidates, _play(score, rows, references, places, candidates, chosen, differs, ends, single))
     shares = _shapley(game.scores.reshape(n_rows, -1))  # (P, m + 1), the last of all others
     others = np.where(chosen, 0.0, alone)
     values = _scaled_to(others, shares[:, -1])
@@ -118,16 +120,16 @@ def _differing(rows: Matrix, references: Matrix, places: Index) -> Bools:
 def _single_changes(
     score: Score, rows: Matrix, references: Matrix, places: Index, differs: Bools, ends: Floats
 ) -> Floats:
-    """What each column does alone (P, C): the mean of what resetting it takes and what setting it adds."""
+    """Logits with each column set alone in the reference, and reset alone in the row (2, P, C)."""
     numbers, columns = np.nonzero(differs)
     single = np.zeros((len(numbers), differs.shape[1]), dtype=bool)
     single[np.arange(len(numbers)), columns] = True
     mine, usual = rows[numbers], references[numbers]
-    set_alone = score(column_masks(single, mine, usual, places)) if len(numbers) else np.zeros(0)
-    reset_alone = score(column_masks(~single, mine, usual, places)) if len(numbers) else np.zeros(0)
-    changes = np.zeros(differs.shape)
-    changes[numbers, columns] = (set_alone - ends[0, numbers] + ends[1, numbers] - reset_alone) / 2
-    return changes
+    found = np.repeat(ends[:, :, None], differs.shape[1], axis=2)
+    if len(numbers):
+        found[0, numbers, columns] = score(column_masks(single, mine, usual, places))
+        found[1, numbers, columns] = score(column_masks(~single, mine, usual, places))
+    return found
 
 
 def _play(
@@ -138,22 +140,34 @@ def _play(
     candidates: Index,
     chosen: Bools,
     differs: Bools,
+    ends: Floats,
+    single: Floats,
 ) -> Floats:
-    """Logits of every combination (P, 2, 2**m); combinations that differ in nothing are scored once."""
+    """Logits of every combination (P, 2, 2**m); those that are known or differ in nothing are not scored again."""
     n_rows, size = candidates.shape
+    players = np.arange(n_rows)
     bits: Bools = ((np.arange(2**size)[:, None] >> np.arange(size)) & 1).astype(bool)  # (2**m, m)
     matter = np.take_along_axis(differs, candidates, axis=1)  # (P, m)
     others = np.asarray((differs & ~chosen).any(axis=1))
     # a combination stands for those that differ from it only in columns that are equal anyway
     code = (bits[None] & matter[:, None]) @ (1 << np.arange(size))  # (P, 2**m)
     code = np.stack([code, code + others[:, None] * 2**size], axis=1)  # (P, 2, 2**m)
-    keys, inverse = np.unique(code + (np.arange(n_rows) << (size + 1))[:, None, None], return_inverse=True)
-    number, combination = keys >> (size + 1), keys & (2 ** (size + 1) - 1)
-    masks = np.zeros((len(keys), differs.shape[1]), dtype=bool)
-    masks[combination >= 2**size] = True
-    np.put_along_axis(masks, candidates[number], bits[combination % 2**size], axis=1)
-    found = score(column_masks(masks, rows[number], references[number], places))
-    return np.asarray(found[inverse].reshape(code.shape))
+    known = np.full((n_rows, 2 ** (size + 1)), np.nan)
+    known[players, 0], known[players, code[:, 1, -1]] = ends
+    for place in range(size):
+        bit = matter[:, place] << place
+        known[players, bit] = single[0, players, candidates[:, place]]
+        known[players, code[:, 1, -1] - bit] = single[1, players, candidates[:, place]]
+    wanted = np.zeros(known.shape, dtype=bool)
+    np.put_along_axis(wanted, code.reshape(n_rows, -1), True, axis=1)
+    number, combination = np.nonzero(wanted & np.isnan(known))
+    if len(number):
+        masks = np.zeros((len(number), differs.shape[1]), dtype=bool)
+        masks[combination >= 2**size] = True
+        np.put_along_axis(masks, candidates[number], bits[combination % 2**size], axis=1)
+        found = score(column_masks(masks, rows[number], references[number], places))
+        known[number, combination] = found
+    return np.take_along_axis(known, code.reshape(n_rows, -1), axis=1).reshape(code.shape)
 
 
 def _scaled_to(changes: Floats, totals: Floats) -> Floats:
