@@ -311,6 +311,8 @@ def lines(path: Path, name: str) -> Iterator[str]:
 def _shown(value: Any) -> str:
     if not isinstance(value, float):
         return str(value)
+    if value != value:
+        return "no alarm"
     if 0 < abs(value) < 0.0005:
         return f"{value:.0e}"
     return f"{value:.3f}" if abs(value) < 10 else f"{value:,.0f}"
