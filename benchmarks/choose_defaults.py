@@ -34,7 +34,6 @@ from alarmnet import (
     DenseAutoencoder,
     TableEncoder,
 )
-from alarmnet.comparison import keep_columns
 from alarmnet.datasets import (
     load_bank_marketing,
     load_census_income,
@@ -43,6 +42,7 @@ from alarmnet.datasets import (
     load_thyroid,
     make_scenario,
 )
+from alarmnet.sources.comparison import keep_columns
 
 ROWS = 3_000
 BUDGETS = (5, 25)

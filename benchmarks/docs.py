@@ -18,6 +18,7 @@ from benchmarks import (
     choose_conv_defaults,
     choose_defaults,
     conv_layouts,
+    explanations,
     few_labels,
     interruption,
     many_tables,
@@ -70,6 +71,10 @@ def tables() -> dict[str, tuple[str, Iterable[str]]]:
         "E2E-ConvA3's rows, in short": ("../README.md", in_short.in_short(in_short.CONV_A3)),
         "parts of A3": ("defaults.md", few_labels.table(RESULTS / "few_labels_validation.jsonl")),
         **{part: ("speed.md", speed.table(RESULTS / "speed.json", part)) for part in speed.PARTS},
+        **{
+            name: ("explanations.md", explanations.lines(RESULTS / "explanations.json", name))
+            for name in explanations.COLUMNS
+        },
         "interruption": ("command-line.md", interruption.summary(RESULTS / "interruption.json")),
         "size": ("speed.md", size.table(RESULTS / "size.json")),
         "convolutions": ("speed.md", conv_layouts.table(RESULTS / "conv_layouts.jsonl")),

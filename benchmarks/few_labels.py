@@ -32,9 +32,9 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 from sklearn.neural_network import MLPClassifier
 
 from alarmnet import A3Detector, AlarmnetWarning, ConvA3Detector, DenseAutoencoder, TableEncoder
-from alarmnet.comparison import keep_columns
 from alarmnet.detectors import BaseDetector
 from alarmnet.networks.alarm_specs import DEFAULT_ALARMS, AlarmSpec
+from alarmnet.sources.comparison import keep_columns
 from benchmarks.few_label_tables import TABLES, Halves
 
 NORMAL_ROWS = 2_000

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet
 import pytest
 import torch
-from benchmarks import few_label_tables, few_labels, size, speed
+from benchmarks import explanations, few_label_tables, few_labels, size, speed
 from benchmarks.products import Products
 from torch import nn
 
@@ -97,3 +97,17 @@ def test_few_labels_never_learns_from_rows_that_judge(part: str) -> None:
     assert (min(judged) >= 200) == (part == "test")
     assert np.nansum(data.y) == data.known.sum() == 5
     assert (data.anomalous == (np.array(data.judged["row"]) % 4 == 0)).all()
+
+
+def test_found_causes_are_counted() -> None:
+    values = np.array([[3.0, 1, 2], [0.0, 1, 2]])
+    assert explanations.found_causes(values, [{0}, {0, 2}]) == {"hit_at_1": 1.0, "recall_at_n": 0.75}
+
+
+def test_results_of_explanations_become_a_table(tmp_path: Path) -> None:
+    result = {"table": "a", "method": "alarmnet", "explained": 3, "area": 0.25, "area_similar": 1e-5}
+    (tmp_path / "found.json").write_text(json.dumps({"deletion": {"results": [result, result]}}))
+    heading, rule, line = explanations.lines(tmp_path / "found.json", "deletion")
+    assert heading == "| method | explained | area | area similar |"
+    assert rule == "|---|---|---|---|"
+    assert line == "| alarmnet | 6 | 0.250 | 1e-05 |"

@@ -236,9 +236,20 @@ def test_report_shows_the_images(made: Path, tmp_path: Path) -> None:
     found = facts("report", made / "model", *arguments)
     assert found["data"]["labels"] == {"normal": 64, "anomaly": 6, "unlabelled": 10}
     assert found["highest"][0]["id"] in ids()
-    assert (tmp_path / "r.html").read_text().count('src="data:image/png;base64,') == 40
+    assert (tmp_path / "r.html").read_text().count('src="data:image/png;base64,') == 60
     without = facts("report", made / "model", made / "train", "--out", tmp_path / "r.json")
     assert without["evaluation"] is None
+
+
+def test_images_are_explained_by_their_path(made: Path, tmp_path: Path) -> None:
+    found = facts("explain", made / "model", made / "train", "--row", ids()[3])
+    (row,) = found["rows"]
+    assert row["id"] == ids()[3]
+    assert row["reasons"][0]["column"] == "pixels"
+    run("score", made / "model", made / "train", "--out", tmp_path / "scores.csv", "--explain", 1)
+    scores = pd.read_csv(tmp_path / "scores.csv")
+    assert scores["reason_1"].dropna().str.contains(" from pixels = rows ").all()
+    assert (scores["explanation"].notna() == scores["alarm"]).all()
 
 
 def test_images_may_be_none_when_scored(made: Path, tmp_path: Path) -> None:

@@ -23,10 +23,10 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 from alarmnet import InputError, Schedule, TrainingDivergedError
 from alarmnet.baselines import IsolationForestBaseline
 from alarmnet.cli import compare, main
-from alarmnet.comparison import METHODS, FoldResult, folds_of, judge, processes
-from alarmnet.comparison.processes import Outcome, Task
 from alarmnet.detectors import a3
 from alarmnet.networks.alarm_specs import AlarmSpec
+from alarmnet.sources.comparison import METHODS, FoldResult, folds_of, judge, processes
+from alarmnet.sources.comparison.processes import Outcome, Task
 from alarmnet.sources.labels import Labelling
 
 ROOT = Path(__file__).parents[1]
@@ -216,7 +216,7 @@ def test_what_was_compared_before_an_interruption_is_kept(
 def test_a_method_ends_with_the_command_however_that_ends() -> None:
     script = (
         "import multiprocessing, os, signal, threading, time\n"
-        "from alarmnet.comparison.processes import _end_with_parent\n"
+        "from alarmnet.sources.comparison.processes import _end_with_parent\n"
         "def work():\n"
         "    threading.Thread(target=_end_with_parent, daemon=True).start()\n"
         "    time.sleep(600)\n"

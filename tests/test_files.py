@@ -230,6 +230,7 @@ def category(*, kept: list[str], rare: list[str] | None = None) -> Callable[[Con
     return lambda contents: contents[0]["encoder"]["columns"].__setitem__(0, state)
 
 
+KNOWN = "calibration.known_rows"
 SCORES, ROWS, WEIGHT = "calibration.scores", "calibration.rows", "alarm.alarms.0.output.weight"
 KNOTS = "encoder.knots"
 
@@ -292,6 +293,22 @@ HOSTILE: dict[str, tuple[Callable[[Contents], Any], str]] = {
     "an alarm rate of text": (parameter("alarm_rate", "low"), "alarm_rate"),
     "an alarm rate out of range": (parameter("alarm_rate", 100), "alarm_rate"),
     "scores of another type": (array(SCORES, lambda scores: scores.astype(np.float16)), "calibration scores"),
+    "known anomalies of another width": (
+        array(KNOWN, lambda rows: rows[:, 1:]),
+        "known anomalies do not fit the encoder",
+    ),
+    "known anomalies of another type": (
+        array(KNOWN, lambda rows: rows.astype(np.float64)),
+        "known anomalies do not fit",
+    ),
+    "known anomalies without numbers": (
+        lambda contents: contents[1].pop("calibration.known_numbers"),
+        "not both there",
+    ),
+    "known anomalies of negative numbers": (
+        array("calibration.known_numbers", lambda numbers: -1 - numbers),
+        "numbers of known anomalies",
+    ),
     "rows of another type": (
         array(ROWS, lambda rows: rows.astype(np.float64)),
         "calibration rows do not fit",
@@ -331,6 +348,8 @@ def alarms_on_images(contents: Contents) -> None:
     for name in (KNOTS, "encoder.positions"):
         arrays.pop(name)
     images = np.zeros((9, 1, 8, 8), dtype=np.float32)
+    arrays.pop("calibration.known_rows")
+    arrays.pop("calibration.known_numbers")
     arrays.update({ROWS: images, SCORES: np.zeros(9), "inputs.pieces.columns": np.zeros(1)})
 
 

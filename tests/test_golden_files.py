@@ -25,6 +25,15 @@ def test_a_golden_file_scores_as_when_it_was_made(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
+def test_a_golden_file_is_explained_without_the_known_anomalies_that_it_lacks(name: str) -> None:
+    good = golden(name)
+    found = load(good.path).explain(good.rows)
+    gap = found.values.reshape(len(found), -1).sum(axis=1) - (found.logits - found.base_value)
+    np.testing.assert_allclose(gap, 0, atol=1e-4)
+    assert all(row.known is None for row in found.rows)
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_golden_files_are_of_the_format_that_they_are_named_by_and_small(name: str) -> None:
     path = golden(name).path
     assert int.from_bytes(path.read_bytes()[8:12], "little") == int(name[-1]) <= FORMAT_VERSION

@@ -246,7 +246,7 @@ def test_keeping_what_is_not_learned_from_is_refused(file: Path, command: str) -
 
 
 def test_methods_are_compared_with_columns_that_are_kept(file: Path) -> None:
-    from alarmnet.comparison.processes import Task, _made
+    from alarmnet.sources.comparison.processes import Task, _made
     from alarmnet.sources.labels import Labelling
 
     labelling = Labelling("fraud", ["1"], [])

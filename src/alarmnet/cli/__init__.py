@@ -20,6 +20,7 @@ COMMANDS = {
     "fit": LazyCommand("alarmnet.cli.fit", "Learn what is normal in tables or images, and write a model."),
     "refit": LazyCommand("alarmnet.cli.fit", "Train a model's alarm anew for new labels, in seconds."),
     "score": LazyCommand("alarmnet.cli.score", "Score tables or images of any size, row by row."),
+    "explain": LazyCommand("alarmnet.cli.explain", "Say why single rows or images scored as they did."),
     "evaluate": LazyCommand("alarmnet.cli.evaluate", "Measure how well a model finds anomalies."),
     "compare": LazyCommand("alarmnet.cli.compare", "Compare all methods on your own rows, cross-validated."),
     "report": LazyCommand("alarmnet.cli.evaluate", "Write a page about tables or images and their alarms."),

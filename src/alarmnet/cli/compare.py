@@ -30,10 +30,10 @@ from alarmnet.cli.terminal import (
     show_facts,
     shows_progress,
 )
-from alarmnet.comparison import METHODS, folds_of
-from alarmnet.comparison.processes import Outcome, Task, run
 from alarmnet.data_files import write_table
 from alarmnet.errors import InputError
+from alarmnet.sources.comparison import METHODS, folds_of
+from alarmnet.sources.comparison.processes import Outcome, Task, run
 from alarmnet.sources.labels import Labelling, label_counts
 from alarmnet.sources.memory import shown_bytes
 from alarmnet.sources.opened import open_to_train

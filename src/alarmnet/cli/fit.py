@@ -26,13 +26,13 @@ from alarmnet.cli.terminal import (
     show_facts,
     shows_progress,
 )
-from alarmnet.comparison import keep_columns
 from alarmnet.detectors import DETECTORS, BaseDetector
 from alarmnet.errors import InputError
 from alarmnet.networks.checkpoints import kept_steps
 from alarmnet.preprocessing import ImageScaler, TableEncoder
 from alarmnet.preprocessing.rows import take
 from alarmnet.sources.bad_rows import FIT, OTHERS, way_out
+from alarmnet.sources.comparison import keep_columns
 from alarmnet.sources.labels import FoundLabels, Labelling, label_counts, needed
 from alarmnet.sources.memory import available_bytes, check_memory, shown_bytes
 from alarmnet.sources.opened import Rows, load_model, open_to_run, open_to_train

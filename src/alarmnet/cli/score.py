@@ -74,6 +74,13 @@ def _say(facts: dict[str, Any]) -> None:
     "images that cannot be decoded or have another shape. flag: keep them with status 'invalid' and no score, and "
     "exit with code 3.",
 )
+@click.option(
+    "--explain",
+    "reasons",
+    type=click.IntRange(min=1, max=100),
+    metavar="N",
+    help="Say why each alarm scored, by N columns at most. Takes milliseconds an alarm.",
+)
 @device_option
 @click.option(
     "--out", type=a_file, required=True, metavar="SCORES", help="Ends in .csv, .csv.gz or .parquet."
@@ -89,6 +96,7 @@ def score(
     alarm_rate: float | None,
     budget: int | None,
     on_bad_row: Literal["reject", "flag"],
+    reasons: int | None,
     device: str,
     out: Path,
     as_json: bool,
@@ -106,15 +114,25 @@ def score(
       alarm       true or false
       status      ok or invalid (then score, p_value and alarm are empty)
 
+    
+    With --explain N, for alarms:
+      reason_1 .. the columns that raised the score most, with their values and what normal rows have
+      explanation all of it as JSON, with similar rows and what would stop the alarm
+
     Columns that the model was told to leave out, and its label column, may be there or not.
 
     \b
     Examples:
       alarmnet score fraud.model new.csv --out scores.csv --id payment
+      alarmnet score fraud.model new.csv --out scores.csv --explain 3
       alarmnet score fraud.model 2024-*.parquet --out scores.parquet --budget 100
     """  # noqa: D301 - click reads \b
     if budget and alarm_rate:
         raise click.UsageError("--budget and --alarm-rate exclude each other: give one of them.")
+    if budget and reasons:
+        raise click.UsageError(
+            "--budget and --explain exclude each other: with a budget, alarms are known after the last row is read."
+        )
     check_output(out, inputs=[model, *data])
     began = time.perf_counter()
     detector = load_model(model, device=device)
@@ -123,7 +141,9 @@ def score(
     rows = open_to_run(detector, data, identifier=identifier, ignored=ignored)
     tally, flag = Tally(), on_bad_row == "flag"
     with row_progress(rows.n_rows, quiet=quiet) as progress, way_out(SCORE):
-        tables = scored_tables(detector, rows, budget=budget, flag=flag, tally=tally, progress=progress)
+        tables = scored_tables(
+            detector, rows, budget=budget, flag=flag, tally=tally, progress=progress, reasons=reasons or 0
+        )
         write_table(out, tables)
     seconds = time.perf_counter() - began
     facts = {

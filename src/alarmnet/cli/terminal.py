@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from alarmnet._shared.atomic import remove_strays, target_of
-from alarmnet.cli.streams import standard_streams
+from alarmnet._shared.standard_streams import standard_streams
 from alarmnet.errors import AlarmnetError, AlarmnetWarning, InputError
 
 REFUSED = 2

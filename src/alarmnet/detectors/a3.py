@@ -217,6 +217,11 @@ class A3Detector(BaseDetector):
         """What alarms read where they do not read normality."""
         return "both" if self.reads is None or self.reads == "normality" else self.reads
 
+    def _alarm_names(self) -> list[str]:
+        if isinstance(self._scorer, NormalityScorer):
+            return self._scorer.names
+        return [spec.name for spec in self._specs(known=bool(self.label_counts_["anomaly"]))]
+
     def _unchanged(self) -> bool:
         """Whether every network is the default's."""
         return all(part is None for part in (self.target, self.alarm, self.alarms, self.generator))

@@ -29,13 +29,21 @@ class A3Scorer(Scorer):
 
     def forward(self, batch: Tensor) -> Tensor:
         """Score a batch."""
+        return self.alarm.logits(self._features(batch))
+
+    def odds(self, batch: Tensor) -> Tensor:
+        """What each alarm adds to the odds, as a logarithm (B, alarms)."""
+        return self.alarm.odds(self._features(batch)).T
+
+    def _features(self, batch: Tensor) -> Tensor:
+        """What the alarms read (B, A)."""
         features = read_parts(self.target, batch, self.parts)
         if features.shape[1] != self.alarm.width:
             raise ModelFileError(
                 f"the model's alarms read {self.alarm.width} numbers a row, but its target gives "
                 f"{features.shape[1]}: its file is damaged or hostile; take another file, or fit it anew"
             )
-        return self.alarm.logits(features)
+        return features
 
 
 def read_parts(target: TargetNetwork, batch: Tensor, parts: Sequence[Part]) -> Tensor:

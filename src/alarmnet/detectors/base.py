@@ -28,6 +28,7 @@ from alarmnet.detectors.scoring import Scoring, indexable
 from alarmnet.detectors.shared import described, signature_of
 from alarmnet.detectors.state import Encoder, FittedState
 from alarmnet.errors import AlarmnetWarning, InputError, TrainingDivergedError
+from alarmnet.explain.model import evenly
 from alarmnet.networks.channels_last import place
 from alarmnet.networks.checkpoints import Checkpoint, Identity, kept_seed, open_checkpoint
 from alarmnet.networks.layers import load_weights
@@ -39,6 +40,9 @@ from alarmnet.preprocessing import ImageScaler, TableEncoder
 from alarmnet.preprocessing.frames import read_frame, row_count
 from alarmnet.preprocessing.row_store import RowStore, TensorRows
 from alarmnet.preprocessing.rows import Index, row_keys, take
+
+KNOWN_KEPT = 64
+"""Known anomalies that a model keeps, so that explanations can name similar ones."""
 
 
 def _fitted(encoder: Encoder, X: Any, training: Index) -> Encoder:
@@ -170,6 +174,7 @@ class BaseDetector(Scoring, ClassifierMixin, Parameters, ABC):  # type: ignore[m
         self.calibration_is_labelled_ = bool(labels.normal.any())
         self._calibration_matrix = rows.take(torch.from_numpy(calibration)).numpy(force=True)
         self.history_: dict[str, list[dict[str, float]]] = {}
+        self._keep_known(rows, known)
         self._count(rows, labels)
         data = self._training_data(rows, labels, roles)
         target = self._build_target(data)
@@ -207,6 +212,7 @@ class BaseDetector(Scoring, ClassifierMixin, Parameters, ABC):  # type: ignore[m
         normal, known = taken_as_normal(labels, self.unlabelled), np.flatnonzero(labels.anomalous)
         still_normal, free = refit_rows(labels, normal, _keys(rows), row_keys(self._calibration_matrix))
         self._calibration_matrix = self._calibration_matrix[still_normal]
+        self._keep_known(rows, known)
         roles = held_out(free, known, self._held_share(), seed=self.seed_, purpose="refit")
         self._count(rows, labels)
         place(self._scorer, self._device())
@@ -240,6 +246,8 @@ class BaseDetector(Scoring, ClassifierMixin, Parameters, ABC):  # type: ignore[m
             calibration_rows=self._calibration_matrix,
             calibration_scores=self.calibration_scores_,
             calibration_is_labelled=self.calibration_is_labelled_,
+            known_rows=self._known_matrix,
+            known_numbers=self._known_numbers,
             seed=self.seed_,
             label_counts=self.label_counts_,
             history=self.history_,
@@ -259,6 +267,7 @@ class BaseDetector(Scoring, ClassifierMixin, Parameters, ABC):  # type: ignore[m
         detector.notes_ = state.notes
         detector.calibration_is_labelled_ = state.calibration_is_labelled
         detector._calibration_matrix = state.calibration_rows
+        detector._known_matrix, detector._known_numbers = state.known_rows, state.known_numbers
         detector.calibration_scores_ = state.calibration_scores
         detector._set_threshold()
         detector._scorer = detector._build_scorer(state.shape, state.weights)
@@ -301,6 +310,11 @@ class BaseDetector(Scoring, ClassifierMixin, Parameters, ABC):  # type: ignore[m
 
     def _kept_seed(self) -> int | None:
         return None if self.checkpoint is None else kept_seed(self.checkpoint)
+
+    def _keep_known(self, rows: RowStore, known: Index) -> None:
+        """Keep some known anomalies, and their numbers in the table."""
+        self._known_numbers = known[evenly(len(known), KNOWN_KEPT)].astype(np.int64)
+        self._known_matrix = rows.take(torch.from_numpy(self._known_numbers)).numpy(force=True)
 
     def _training_data(self, rows: RowStore, labels: Labels, roles: Roles) -> TrainingData:
         anomalous = labels.anomalous

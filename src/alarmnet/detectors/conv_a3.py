@@ -338,6 +338,9 @@ class ConvA3Detector(BaseDetector):
             context=context,
         )
 
+    def _alarm_names(self) -> list[str]:
+        return ["alarm", *(spec.name for spec in self._input_specs())] if self._scorer.inputs else ["alarm"]
+
     def _input_specs(self) -> Sequence[AlarmSpec]:
         return DEFAULT_ALARMS["inputs"] if isinstance(self.input_alarms, bool) else self.input_alarms
 

@@ -1,5 +1,6 @@
 """How E2E-ConvA3 scores: an alarm reads stacked maps, beside the reconstruction error and alarms on inputs."""
 
+import math
 from typing import Literal, get_args
 
 import torch
@@ -7,7 +8,7 @@ from torch import Tensor, nn
 
 from alarmnet.detectors.scorer import Scorer
 from alarmnet.networks.activations import stacked
-from alarmnet.networks.alarms import AlarmMixture, ConvAlarmNetwork
+from alarmnet.networks.alarms import BOUNDED_SHARE, AlarmMixture, ConvAlarmNetwork, log_bounded_odds
 from alarmnet.networks.channels_last import FirstRows
 from alarmnet.networks.piecewise import PiecewiseLinearEncoding
 from alarmnet.networks.targets.e2e import StridedAutoencoderNetwork
@@ -68,7 +69,15 @@ class InputAlarms(nn.Module):
 
     def forward(self, batch: Tensor, own: Tensor, scored_by: ScoreKind) -> Tensor:
         """Score a batch."""
-        return self.alarms.logits(self.pieces(batch), own - self.above[ALARMED.index(scored_by)])
+        return self.alarms.logits(self.pieces(batch), self._beyond(own, scored_by))
+
+    def odds(self, batch: Tensor, own: Tensor, scored_by: ScoreKind) -> Tensor:
+        """What the own alarm and each of these add to the odds, as logarithms (B, 1 + alarms)."""
+        bounded = log_bounded_odds(self._beyond(own, scored_by)) + math.log(BOUNDED_SHARE)
+        return torch.cat([bounded[None], self.alarms.odds(self.pieces(batch))]).T
+
+    def _beyond(self, own: Tensor, scored_by: ScoreKind) -> Tensor:
+        return own - self.above[ALARMED.index(scored_by)]
 
 
 class ConvA3Scorer(Scorer):
@@ -105,6 +114,13 @@ class ConvA3Scorer(Scorer):
         if self.inputs is None or self.scored_by not in ALARMED:
             return logits
         return self.inputs(batch, logits, self.scored_by)  # type: ignore[no-any-return]
+
+    def odds(self, batch: Tensor) -> Tensor:
+        """What the detector's own alarm and those on inputs add to the odds, as logarithms (B, alarms)."""
+        own = self.own_logits(batch, self.scored_by)
+        if self.inputs is None or self.scored_by not in ALARMED:
+            return own[:, None]
+        return self.inputs.odds(batch, own, self.scored_by)
 
     def own_logits(self, batch: Tensor, scored_by: ScoreKind) -> Tensor:
         """Without the alarms on inputs."""

@@ -34,6 +34,8 @@ LEARNED = {
 """Fields of the state that a manifest holds as they are, and what it calls them."""
 APART = ("calibration.", "encoder.")
 """What arrays begin with that are no weights."""
+KNOWN_ROWS, KNOWN_NUMBERS = "calibration.known_rows", "calibration.known_numbers"
+"""Optional, and named as what calibrates, so that versions that know nothing of them leave them alone."""
 LONGEST_REASON = 500
 """Letters of an error that are told: a hostile file can make it as long as itself."""
 
@@ -73,6 +75,8 @@ def arrays_of(state: FittedState) -> dict[str, NDArray[Any]]:
         "calibration.rows": state.calibration_rows,
         "calibration.scores": state.calibration_scores,
     }
+    if state.known_rows is not None and state.known_numbers is not None:
+        arrays |= {KNOWN_ROWS: state.known_rows, KNOWN_NUMBERS: state.known_numbers}
     if scales := quantile_scales(state.encoder.to_dict()):
         arrays |= {f"encoder.{name}": np.concatenate([scale[name] for scale in scales]) for name in QUANTILES}
     return arrays | dict(state.weights)
@@ -138,6 +142,8 @@ def read_state(path: str | PathLike[str], *, target: Target | None) -> FittedSta
             classes=np.array(manifest["classes"]),
             calibration_rows=complete["calibration.rows"],
             calibration_scores=complete["calibration.scores"],
+            known_rows=complete.get(KNOWN_ROWS),
+            known_numbers=complete.get(KNOWN_NUMBERS),
             **{name: manifest["learned"][said] for name, said in LEARNED.items()},
         )
 

@@ -74,12 +74,18 @@ class NormalityScorer(Scorer):
 
     def forward(self, batch: Tensor) -> Tensor:
         """Score a batch."""
-        far = self.nearness(batch, self.target.row_losses(batch))
+        return self.odds(batch).logsumexp(1)
+
+    def odds(self, batch: Tensor) -> Tensor:
+        """The odds of being like known anomalies, where any are known, and of being far from normal (B, 2 or 1)."""
+        far = self.nearness(batch, self.target.row_losses(batch)).sum(1)
         if not self.alarms:
-            votes = (self.forest(batch) - self.vote_mean) / self.vote_deviation
-            return far.sum(1) + votes  # type: ignore[no-any-return]
+            return (far + (self.forest(batch) - self.vote_mean) / self.vote_deviation)[:, None]
         inputs = self.target.inputs(batch)
-        like_known = (
-            self.forest(batch) + ALARM * sum(alarm(inputs) for alarm in self.alarms) + FAR * far.sum(1)
-        )
-        return torch.logaddexp(like_known, far.sum(1) - self.nearness.extreme - BEYOND)
+        like_known = self.forest(batch) + ALARM * sum(alarm(inputs) for alarm in self.alarms) + FAR * far
+        return torch.stack([like_known, far - self.nearness.extreme - BEYOND], dim=1)
+
+    @property
+    def names(self) -> list[str]:
+        """Of the odds, in order."""
+        return ["likeness to known anomalies", "distance"] if self.alarms else ["distance"]

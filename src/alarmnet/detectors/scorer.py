@@ -33,6 +33,11 @@ class Scorer(nn.Module, ABC):
     def forward(self, batch: Tensor) -> Tensor:
         """Score a batch."""
 
+    def odds(self, batch: Tensor) -> Tensor:
+        """What each alarm adds to the odds, as a logarithm (B, alarms); one alarm where a scorer has no parts."""
+        logits: Tensor = self(batch)
+        return logits[:, None]
+
     def reconstructed(self, batch: Tensor) -> Tensor | None:
         """What the target makes of rows (B, ...), on their scale; None where it is no autoencoder."""
         made = self.target.reconstruction(self.target(self.target.inputs(batch)))

@@ -1,10 +1,12 @@
 """Rows of any kind to logits: encoded in parts, run through the scorer in blocks."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import torch
+from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
@@ -14,9 +16,11 @@ from alarmnet.detectors.deviations import NormalProfile
 from alarmnet.detectors.scorer import Scorer, by_block
 from alarmnet.detectors.state import Encoder, Matrix
 from alarmnet.errors import InputError, ModelFileError, rows_counted_from
+from alarmnet.explain import Explainer, Explanation
+from alarmnet.explain.model import Scored
 from alarmnet.preprocessing import ImageScaler
 from alarmnet.preprocessing.frames import Frame, as_array, row_count
-from alarmnet.preprocessing.row_store import RowStore
+from alarmnet.preprocessing.row_store import RowStore, TensorRows
 from alarmnet.preprocessing.rows import take
 from alarmnet.thresholds import Scores
 
@@ -39,6 +43,12 @@ class Scoring(Calibrated):
     encoder_: Encoder
     _scorer: Scorer
     _calibration_matrix: Matrix
+    _known_matrix: Matrix | None
+    _known_numbers: NDArray[np.int64] | None
+
+    def _alarm_names(self) -> list[str]:
+        """What the alarms are called whose odds the scorer gives, in order."""
+        return ["alarm"]
 
     def logits(self, X: Any) -> Scores:
         """The score of each row before the threshold is taken off (N,): high is anomalous, whatever the alarm rate.
@@ -52,6 +62,41 @@ class Scoring(Calibrated):
         starts = range(0, n_rows, ENCODED_AT_ONCE)
         return np.concatenate(
             [self._part_logits(X, start, min(start + ENCODED_AT_ONCE, n_rows)) for start in starts]
+        )
+
+    def explain(self, X: Any, rows: Sequence[int] | None = None, columns: int = 10) -> Explanation:
+        """Say why rows scored as they did: by column of a table, by pixel of images.
+
+        Contributions are in logits and count from the normal rows that are most like each row; see
+        docs/explanations.md.
+
+        Parameters
+        ----------
+        X
+            Rows as for `decision_function`.
+        rows
+            Numbers of the rows to explain, counted from 0; None: all.
+        columns
+            How many columns are named for each row, at most.
+        """
+        return Explainer(self.scored_encoded())(X, rows, columns)
+
+    def scored_encoded(self) -> Scored:
+        """The detector as a function of encoded rows, for `alarmnet.explain`."""
+        check_is_fitted(self)
+
+        def stored(encoded: Matrix) -> RowStore:
+            return TensorRows(torch.from_numpy(np.ascontiguousarray(encoded)).to(self._device()))
+
+        return Scored(
+            score=lambda encoded: self._finite_logits(stored(encoded)),
+            odds=lambda encoded: by_block(self._scorer, self._scorer.odds, stored(encoded)),
+            alarm_names=self._alarm_names(),
+            threshold=self.threshold_,
+            encoder=self.encoder_,
+            normal=self._calibration_matrix,
+            known=self._known_matrix,
+            known_numbers=self._known_numbers,
         )
 
     def column_deviations(self, X: Any) -> Scores:

@@ -36,6 +36,9 @@ class FittedState:
         The encoded rows that calibrate (N, ...), and their logits, ascending (N,).
     calibration_is_labelled
         Whether these rows were labelled normal.
+    known_rows, known_numbers
+        Some known anomalies, encoded (K, ...), and their numbers in the training table (K,); None in files of older
+        versions.
     seed, label_counts, history, notes
         As the detector's attributes of these names describe them.
 
@@ -57,10 +60,13 @@ class FittedState:
     label_counts: dict[str, int]
     history: dict[str, list[dict[str, float]]]
     notes: dict[str, Any]
+    known_rows: Matrix | None = None
+    known_numbers: NDArray[np.int64] | None = None
 
     def __post_init__(self) -> None:
         self._check_classes()
         self._check_calibration()
+        self._check_known()
         if type(self.seed) is not int or self.seed < 0:
             raise ValueError(f"seed is {self.seed!r}")
         if not isinstance(self.notes, dict):
@@ -93,3 +99,14 @@ class FittedState:
             raise ValueError("calibration rows do not fit the encoder")
         if type(self.calibration_is_labelled) is not bool:
             raise ValueError("whether the calibration rows were labelled is not said")
+
+    def _check_known(self) -> None:
+        rows, numbers = self.known_rows, self.known_numbers
+        if rows is None and numbers is None:
+            return
+        if rows is None or numbers is None:
+            raise ValueError("known anomalies and their numbers are not both there")
+        if rows.shape != (len(rows), *self.shape) or rows.dtype != np.float32:
+            raise ValueError("known anomalies do not fit the encoder")
+        if numbers.shape != (len(rows),) or numbers.dtype != np.int64 or (numbers < 0).any():
+            raise ValueError("the numbers of known anomalies are damaged")

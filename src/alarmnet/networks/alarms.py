@@ -140,10 +140,14 @@ class AlarmMixture(nn.Module):
         Odds are summed, logit = log(sum over alarms of share * odds): one alarm that is sure is enough, and one
         that is not takes nothing away.
         """
+        return self.odds(features).logsumexp(0)
+
+    def odds(self, features: Tensor) -> Tensor:
+        """What each alarm adds to the odds, as a logarithm (alarms, B)."""
         each: Tensor = self(features)
         each = torch.where(self.bounded[:, None] > 0, log_bounded_odds(each), each)
         # in logarithms, since the odds of a sure alarm, exp(logit), are beyond float32
-        return (each + self.shares.log()[:, None]).logsumexp(0)
+        return each + self.shares.log()[:, None]
 
 
 def log_bounded_odds(logits: Tensor) -> Tensor:

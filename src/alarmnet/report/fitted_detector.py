@@ -15,6 +15,7 @@ class FittedDetector(Protocol):
     """What a report asks of a fitted detector.
 
     `input_names_` and `column_deviations` are asked of table detectors only, `reconstructions` of image detectors.
+    Where it has `explain`, the report says why rows scored; else it lists their most unusual values.
     """
 
     threshold_: float

@@ -9,6 +9,7 @@ import numpy as np
 
 from alarmnet._shared.labels import read_labels
 from alarmnet.errors import InputError
+from alarmnet.explain.reporting import BARS, explained_facts
 from alarmnet.preprocessing.cells import Float32s
 from alarmnet.preprocessing.rows import take
 from alarmnet.report.facts import (
@@ -20,9 +21,12 @@ from alarmnet.report.facts import (
     json_value,
     observed_facts,
 )
-from alarmnet.report.fitted_detector import FittedDetector
+from alarmnet.report.fitted_detector import FittedDetector, Floats
 from alarmnet.report.hints import hints_on
 from alarmnet.report.page import Report
+
+MOST_EXPLAINED = 200
+"""Alarms that a report explains, at most, unless more rows are listed."""
 
 PACKAGES = ("alarmnet", "torch", "scikit-learn", "numpy")
 
@@ -36,6 +40,23 @@ def _pairs(detector: FittedDetector, images: Any) -> tuple[Float32s, Float32s | 
         if error.code != "no_reconstruction":
             raise
         return encoded, None
+
+
+def _explained(
+    detector: FittedDetector, X: Any, scores: Floats, labels: Floats | None, *, ids: Any, top: int
+) -> tuple[list[dict[str, Any]], Floats | None]:
+    """Why rows of a table scored, in patterns; the heat maps of the `top` highest images (top, H, W)."""
+    explain = getattr(detector, "explain", None)
+    if explain is None:
+        return [], None
+    count = top if are_images(X) else max(top, min(int((scores > 0).sum()), MOST_EXPLAINED))
+    chosen = np.argsort(-scores, kind="stable")[:count]
+    rows = take(X, chosen)
+    explanation = explain(rows, columns=BARS)
+    if are_images(X):
+        return [], np.asarray(explanation.values)
+    described = highest_facts(detector, rows, chosen, scores, labels, ids=ids)
+    return explained_facts(explanation, described), None
 
 
 def make_report(
@@ -94,6 +115,7 @@ def make_report(
             )
     chosen = np.argsort(-scores, kind="stable")[:top]
     rows = take(X, chosen)
+    reasons, heat = _explained(detector, X, scores, labels, ids=ids, top=top)
     facts: dict[str, Any] = {
         "format": 1,
         "title": title,
@@ -120,7 +142,10 @@ def make_report(
         "observed": observed_facts(scores, labels),
         "evaluation": evaluation_facts(scores, labels),
         "highest": highest_facts(detector, rows, chosen, scores, labels, ids=ids),
+        "reasons": reasons,
     }
     facts["hints"] = hints_on(facts)
     images, reconstructions = _pairs(detector, rows) if are_images(X) else (None, None)
-    return Report(facts=facts, scores=scores, labels=labels, images=images, reconstructions=reconstructions)
+    return Report(
+        facts=facts, scores=scores, labels=labels, images=images, reconstructions=reconstructions, heat=heat
+    )

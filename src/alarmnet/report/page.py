@@ -9,6 +9,7 @@ from typing import Any
 from alarmnet import plots
 from alarmnet._shared.atomic import atomic_path
 from alarmnet.errors import InputError
+from alarmnet.explain.images import tinted
 from alarmnet.preprocessing.cells import Float32s
 from alarmnet.report import words
 from alarmnet.report.fitted_detector import Floats
@@ -41,6 +42,8 @@ class Report:
     images, reconstructions
         The highest-scored images and what the target network makes of them, shape (top, C, H, W), in about
         [0, 1]; None for tables, and where the target is no autoencoder.
+    heat
+        What each pixel of these images adds to the score, in logits, shape (top, H, W); None for tables.
     """
 
     facts: dict[str, Any]
@@ -48,6 +51,7 @@ class Report:
     labels: Floats | None
     images: Float32s | None = None
     reconstructions: Float32s | None = None
+    heat: Floats | None = None
 
     def to_html(self) -> str:
         """Give one self-contained page: no script, nothing from the network, light and dark, phone and paper.
@@ -77,7 +81,8 @@ class Report:
         }
         page = environment.get_template("report.html.j2")
         made = {"pictures": self._pictures(), "gallery": self._gallery(), "captions": CAPTIONS}
-        return page.render(self.facts, **made) + "\n"
+        top = max(len(self.facts["highest"]), 1)
+        return page.render(self.facts, top=top, **made) + "\n"
 
     def to_json(self) -> str:
         """Give the facts as JSON text."""
@@ -109,14 +114,17 @@ class Report:
         if self.images is None:
             return []
         none = [None] * len(self.images)
-        pairs = zip(self.images, none if self.reconstructions is None else self.reconstructions, strict=True)
+        made = none if self.reconstructions is None else self.reconstructions
+        heat = none if self.heat is None else self.heat
+        shown = zip(self.facts["highest"], self.images, made, heat, strict=True)
         return [
             {
                 **fact,
                 "image": plots.inline_image(image),
-                "reconstruction": None if made is None else plots.inline_image(made),
+                "reconstruction": None if again is None else plots.inline_image(again),
+                "heat": None if warm is None else plots.inline_image(tinted(image, warm)),
             }
-            for fact, (image, made) in zip(self.facts["highest"], pairs, strict=True)
+            for fact, image, again, warm in shown
         ]
 
     def _pictures(self) -> dict[str, str]:

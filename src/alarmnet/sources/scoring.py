@@ -1,8 +1,9 @@
 """Files scored part by part, from Python, a command, a service or an engine."""
 
 import copy
+import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from os import PathLike
@@ -17,6 +18,7 @@ from alarmnet._shared.containers import decoded
 from alarmnet.data_files import write_table
 from alarmnet.detectors import BaseDetector
 from alarmnet.errors import InputError, rows_counted_from
+from alarmnet.explain import Explainer, RowExplanation, reason_text
 from alarmnet.preprocessing import EncodingSummary, ImageScaler, TableEncoder
 from alarmnet.preprocessing.rows import take
 from alarmnet.sources import Rows, load_model, open_to_run
@@ -28,10 +30,14 @@ Progress = Callable[[int], object]
 
 @dataclass(frozen=True)
 class Scored:
-    """What became of a batch: logits (B,), NaN where the row is invalid; ids (B,) or row numbers."""
+    """What became of a batch: logits (B,), NaN where the row is invalid; ids (B,) or row numbers.
+
+    `explained` has the explanations of alarms by their place in the batch; None where none were asked for.
+    """
 
     ids: pa.ChunkedArray
     logits: Scores
+    explained: Mapping[int, RowExplanation] | None = None
 
 
 @dataclass
@@ -78,8 +84,13 @@ def score_batches(
     flag: bool,
     tally: Tally,
     progress: Progress = lambda rows: None,
+    reasons: int = 0,
 ) -> Iterator[Scored]:
-    """Score files, holding one part at a time; `flag` keeps invalid rows, which are else refused."""
+    """Score files, holding one part at a time; `flag` keeps invalid rows, which are else refused.
+
+    With `reasons`, alarms are explained, each by so many columns at most.
+    """
+    explainer = Explainer(detector.scored_encoded()) if reasons else None
     for part in rows.parts(flag=flag):
         usable = part.usable
         logits = np.full(len(usable), np.nan)
@@ -91,7 +102,10 @@ def score_batches(
         tally.rows += len(usable)
         tally.invalid += int((~usable).sum())
         progress(len(usable))
-        yield Scored(part.ids, logits)
+        alarms = np.flatnonzero(logits > detector.threshold_)
+        found = explainer(part.X, alarms, reasons).rows if explainer and len(alarms) else ()
+        explained = {int(place): row for place, row in zip(alarms, found, strict=bool(found))}
+        yield Scored(part.ids, logits, explained if explainer else None)
 
 
 def _over_threshold(batches: Iterable[Scored], threshold: float) -> Iterator[tuple[Scored, Bools]]:
@@ -109,7 +123,25 @@ def _highest(batches: Iterable[Scored], budget: int) -> Iterator[tuple[Scored, B
         start = stop
 
 
-def _result(scored: Scored, alarms: Bools, *, calibration: Scores, name: str, tally: Tally) -> pa.Table:
+def _reasons(scored: Scored, count: int) -> dict[str, pa.Array]:
+    """Columns for the reasons of alarms, the strongest first, and one with all of an explanation as JSON."""
+    explained = scored.explained or {}
+    rows = [explained.get(place) for place in range(len(scored.logits))]
+    texts = [
+        [reason_text(reason) for reason in row.reasons if reason.contribution > 0] if row else []
+        for row in rows
+    ]
+    columns = {
+        f"reason_{number + 1}": pa.array([next(iter(text[number:]), None) for text in texts], pa.string())
+        for number in range(count)
+    }
+    told = [json.dumps(row.to_dict(), ensure_ascii=False, allow_nan=False) if row else None for row in rows]
+    return {**columns, "explanation": pa.array(told, pa.string())}
+
+
+def _result(
+    scored: Scored, alarms: Bools, *, calibration: Scores, name: str, tally: Tally, reasons: int
+) -> pa.Table:
     invalid = np.isnan(scored.logits)
     tally.alarms += int(alarms.sum())
     return pa.table(
@@ -119,6 +151,7 @@ def _result(scored: Scored, alarms: Bools, *, calibration: Scores, name: str, ta
             "p_value": pa.array(conformal_p_values(calibration, scored.logits), mask=invalid),
             "alarm": pa.array(alarms, mask=invalid),
             "status": pa.array(np.where(invalid, "invalid", "ok")),
+            **(_reasons(scored, reasons) if reasons else {}),
         }
     )
 
@@ -131,15 +164,18 @@ def scored_tables(
     flag: bool = False,
     tally: Tally,
     progress: Progress = lambda rows: None,
+    reasons: int = 0,
 ) -> Iterator[pa.Table]:
-    """Score opened files: tables of id or row, score, p_value, alarm and status, one a part.
+    """Score opened files: tables of id or row, score, p_value, alarm and status, one a part; `reasons` adds these.
 
     Memory holds one part at a time; with a `budget` the scores and ids of all. What is counted is put into `tally`.
     """
-    batches = score_batches(detector, rows, flag=flag, tally=tally, progress=progress)
+    batches = score_batches(detector, rows, flag=flag, tally=tally, progress=progress, reasons=reasons)
     marked = _highest(batches, budget) if budget else _over_threshold(batches, detector.threshold_)
     calibration, name = detector.calibration_scores_, "id" if rows.has_ids else "row"
-    return (_result(*pair, calibration=calibration, name=name, tally=tally) for pair in marked)
+    return (
+        _result(*pair, calibration=calibration, name=name, tally=tally, reasons=reasons) for pair in marked
+    )
 
 
 def score_files(
@@ -152,6 +188,7 @@ def score_files(
     alarm_rate: float | None = None,
     budget: int | None = None,
     on_bad_row: Literal["reject", "flag"] = "reject",
+    reasons: int = 0,
     device: str = "auto",
     progress: Progress = lambda rows: None,
 ) -> Tally:
@@ -178,6 +215,9 @@ def score_files(
         Alarm for so many of the highest scores instead.
     on_bad_row
         "reject" refuses rows that cannot be scored, "flag" keeps them with the status "invalid".
+    reasons
+        Explain each alarm by so many columns at most: the result gets `reason_1` and so on as text, and
+        `explanation` as JSON. It cannot be combined with a budget.
     device
         Where to compute, for a model file.
     progress
@@ -203,6 +243,11 @@ def score_files(
     """
     if budget and alarm_rate:
         raise InputError("budget and alarm_rate exclude each other: give one of them", code="options")
+    if budget and reasons:
+        raise InputError(
+            "budget and reasons exclude each other: with a budget, alarms are known after the last row is read",
+            code="options",
+        )
     detector = copy.copy(model) if isinstance(model, BaseDetector) else load_model(Path(model), device=device)
     if alarm_rate:
         detector.set_alarm_rate(alarm_rate)
@@ -210,5 +255,8 @@ def score_files(
     rows = open_to_run(detector, [Path(path) for path in paths], identifier=identifier, ignored=ignored)
     tally = Tally()
     flag = on_bad_row == "flag"
-    write_table(out, scored_tables(detector, rows, budget=budget, flag=flag, tally=tally, progress=progress))
+    tables = scored_tables(
+        detector, rows, budget=budget, flag=flag, tally=tally, progress=progress, reasons=reasons
+    )
+    write_table(out, tables)
     return tally

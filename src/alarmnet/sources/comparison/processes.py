@@ -11,8 +11,8 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from alarmnet.comparison.folds import METHODS, FoldResult, folds_of, judge, keep_columns
 from alarmnet.errors import AlarmnetError, AlarmnetWarning, InputError
+from alarmnet.sources.comparison.folds import METHODS, FoldResult, folds_of, judge, keep_columns
 from alarmnet.sources.labels import Labelling
 from alarmnet.sources.memory import peak_bytes
 from alarmnet.sources.opened import open_to_train

@@ -1,0 +1,344 @@
+"""Measures whether explanations find causes, beside KernelSHAP, integrated gradients and z-scores.
+
+    pip install 'alarmnet[explanations]'
+    python -m benchmarks.explanations --out benchmarks/results/explanations.json
+
+- planted: three causes of 1, 2 and 3 numeric columns, shifted by 2.5 standard deviations times U(.8, 1.2), are
+  planted into normal rows; 25 such rows are known, 300 are held out. Of the latter, those that raise an alarm are
+  explained.
+- deletion: rows of real tables that raise an alarm lose their columns one by one, the most important first, to
+  values of normal rows; the area below the curve of what is left of the score is measured: lower is better.
+- images: a bright or checkered patch of 6x6 pixels is planted into images.
+- speed: milliseconds of processor time a row, in batches of 100, on one thread.
+
+Settings were chosen on the development halves (--half development), the figures are those of the test halves.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from experiments.provenance import provenance
+from numpy.typing import NDArray
+
+from alarmnet import A3Detector, AlarmnetWarning
+from benchmarks.explanation_images import Result, images_part
+from benchmarks.explanation_peers import Floats, Peers
+from benchmarks.few_label_tables import TABLES
+
+PLANTED = ("thyroid", "bank", "census", "credit card", "nsl-kdd", "ids 2018")
+SEEDS = (0, 1, 2)
+ROWS, KNOWN, HELD_OUT = 4000, 25, 300
+COMPARED = 15
+"""Rows of a table and seed that slow methods explain."""
+SLOW = ("KernelSHAP", "KernelSHAP, similar rows")
+SHIFT = 2.5
+REPLACED_BY, HELD_OUT_NORMAL = 5, 200
+"""Normal rows whose values replace deleted columns: some at random, or those most like the row of held-out ones."""
+
+
+def normal_rows(name: str, half: str, generator: np.random.Generator) -> pd.DataFrame:
+    """Some normal rows of a half of a table."""
+    halves = TABLES[name]()
+    rows: NDArray[np.intp] = getattr(halves, half)
+    normal = rows[~halves.anomalous[rows]]
+    chosen = generator.choice(normal, min(ROWS, len(normal)), replace=False)
+    found: pd.DataFrame = halves.frame.take(chosen).to_pandas()
+    return found
+
+
+def planted_part(half: str) -> Iterator[Result]:
+    """Every method on planted causes; alarmnet on all alarms, and all methods on the same few of them."""
+    for name in PLANTED:
+        for seed in SEEDS:
+            yield from planted(name, seed, half)
+
+
+def planted(name: str, seed: int, half: str) -> Iterator[Result]:
+    generator = np.random.default_rng(seed)
+    clean = normal_rows(name, half, generator)
+    numeric = [c for c in clean if pd.api.types.is_numeric_dtype(clean[c]) and clean[c].nunique() > 10]
+    chosen = [str(column) for column in generator.choice(np.array(numeric), 6, replace=False)]
+    causes = [chosen[:1], chosen[1:3], chosen[3:]]
+    clean = clean.astype(dict.fromkeys(chosen, float))
+    order = generator.permutation(len(clean))
+    known, held_out, others = np.split(order, [KNOWN, KNOWN + HELD_OUT])
+    cause = np.full(len(clean), -1)
+    cause[known], cause[held_out] = np.arange(KNOWN) % 3, np.arange(HELD_OUT) % 3
+    table = clean.copy()
+    for number, columns in enumerate(causes):
+        rows = cause == number
+        for column in columns:
+            shifts = SHIFT * clean[column].std() * generator.uniform(0.8, 1.2, rows.sum())
+            table.loc[rows, column] += shifts
+    trained = np.concatenate([others, known])
+    detector = A3Detector(random_state=seed).fit(table.iloc[trained], (cause[trained] >= 0).astype(float))
+    alarms = held_out[detector.predict(table.iloc[held_out]) == 1]
+    about = {"table": name, "seed": seed, "alarms": len(alarms), "alarm_share": len(alarms) / HELD_OUT}
+    few = alarms[np.unique(np.linspace(0, len(alarms) - 1, COMPARED).astype(int))]
+    peers = Peers(detector, seed=seed)
+    for method, contributions in peers.methods().items():
+        for what, rows in (("all", alarms), ("compared", few)):
+            if what == "all" and method in SLOW:
+                continue
+            encoded = detector.encoder_.transform(table.iloc[rows])
+            began = time.perf_counter()
+            values = contributions(table.iloc[rows], encoded)
+            seconds = time.perf_counter() - began
+            truth = [{peers.names.index(column) for column in causes[number]} for number in cause[rows]]
+            original = detector.encoder_.transform(clean.iloc[rows])
+            yield about | {
+                "method": method,
+                "rows": what,
+                "explained": len(rows),
+                "ms_a_row": 1e3 * seconds / len(rows),
+                **found_causes(values, truth),
+                "gone": gone(peers, values, encoded, original),
+                "gone_normal": gone(peers, values, encoded, peers.similar(encoded, 1)[:, 0]),
+            }
+    yield about | {
+        "method": "alarmnet",
+        "rows": "words",
+        **told(detector, table, alarms, cause, causes, trained),
+    }
+
+
+def found_causes(values: Floats, truth: list[set[int]]) -> Result:
+    """How often the first column is a cause, and which share of n causes is among the first n."""
+    order = np.argsort(-values, axis=1, kind="stable")
+    hits = [int(row[0]) in true for row, true in zip(order, truth, strict=True)]
+    recalls = [
+        len(true & set(row[: len(true)].tolist())) / len(true) for row, true in zip(order, truth, strict=True)
+    ]
+    return {"hit_at_1": float(np.mean(hits)), "recall_at_n": float(np.mean(recalls))}
+
+
+def gone(peers: Peers, values: Floats, encoded: NDArray[np.float32], other: NDArray[np.float32]) -> float:
+    """The share of rows without an alarm once the three columns that contribute most are those of another row."""
+    first = np.argsort(-values, axis=1, kind="stable")[:, :3]
+    reset = np.zeros(values.shape, dtype=bool)
+    np.put_along_axis(reset, first, True, axis=1)
+    logits = peers.scored.score(np.where(reset[:, peers.places], other, encoded))
+    return float((logits <= peers.scored.threshold).mean())
+
+
+def told(
+    detector: A3Detector,
+    table: pd.DataFrame,
+    alarms: NDArray[np.intp],
+    cause: NDArray[np.int64],
+    causes: list[list[str]],
+    trained: NDArray[np.intp],
+) -> Result:
+    """What is told beside contributions: known anomalies of the same cause, and what stops the alarm."""
+    found = detector.explain(table.iloc[alarms])
+    again = detector.explain(table.iloc[alarms])
+    changes, alike, right = [], [], []
+    for number, row in zip(alarms, found.rows, strict=True):
+        assert row.counterfactual is not None
+        assert row.known
+        columns = [change.column for change in row.counterfactual.changes]
+        changes.append(len(columns))
+        right.append(np.mean([column in causes[cause[number]] for column in columns]))
+        alike.append(cause[trained[row.known[0].row]] == cause[number])
+    gap = found.values.sum(axis=1) - (found.logits - found.base_value)
+    return {
+        "explained": len(alarms),
+        "known_of_same_cause": float(np.mean(alike)),
+        "columns_changed": float(np.mean(changes)),
+        "changed_columns_that_are_causes": float(np.mean(right)),
+        "largest_gap": float(np.abs(gap).max()),
+        "same_twice": bool(np.array_equal(found.values, again.values) and found.rows == again.rows),
+    }
+
+
+def deletion_part(half: str) -> Iterator[Result]:
+    """Every method on real alarms."""
+    for name in PLANTED:
+        for seed in SEEDS:
+            yield from deletion(name, seed, half)
+
+
+def deletion(name: str, seed: int, half: str) -> Iterator[Result]:
+    generator = np.random.default_rng(seed)
+    halves = TABLES[name]()
+    rows: NDArray[np.intp] = generator.permutation(getattr(halves, half))
+    normal, anomalous = rows[~halves.anomalous[rows]][:ROWS], rows[halves.anomalous[rows]]
+    replacing, normal = np.split(normal, [HELD_OUT_NORMAL])
+    trained, unseen = np.concatenate([normal, anomalous[:KNOWN]]), anomalous[KNOWN : KNOWN + HELD_OUT]
+    detector = A3Detector(random_state=seed).fit(
+        halves.frame.take(trained), halves.anomalous[trained].astype(float)
+    )
+    alarms = unseen[detector.predict(halves.frame.take(unseen)) == 1][:COMPARED]
+    if not len(alarms):
+        return
+    table = halves.frame.take(alarms)
+    encoded, usual = (detector.encoder_.transform(halves.frame.take(rows)) for rows in (alarms, replacing))
+    peers = Peers(detector, seed=seed)
+    ranks = peers.likeness.ranks
+    similar = usual[peers.likeness.nearest(ranks(encoded), ranks(usual), REPLACED_BY)]
+    for method, contributions in peers.methods().items():
+        found = contributions(table, encoded)
+        areas = [
+            [curve_area(peers, values, row, other) for other in (usual[:REPLACED_BY], like)]
+            for values, row, like in zip(found, encoded, similar, strict=True)
+        ]
+        by_random, by_similar = np.mean(areas, axis=0)
+        about = {"table": name, "seed": seed, "method": method, "explained": len(alarms)}
+        yield about | {"area": float(by_random), "area_similar": float(by_similar)}
+
+
+def curve_area(peers: Peers, values: Floats, row: NDArray[np.float32], usual: NDArray[np.float32]) -> float:
+    """The mean of what is left of a score, 1 for all and 0 for a normal row's, while columns are replaced."""
+    order = np.argsort(-values, kind="stable")
+    kept = np.ones((len(order) + 1, len(order)), dtype=bool)
+    for count, column in enumerate(order, start=1):
+        kept[count:, column] = False
+    masks = kept[:, peers.places]
+    logits = np.mean([peers.scored.score(np.where(masks, row, other)) for other in usual], axis=0)
+    left = (logits - logits[-1]) / (logits[0] - logits[-1])
+    return float(left[1:-1].mean())
+
+
+def speed_part(half: str) -> Iterator[Result]:
+    """Milliseconds of processor time a row with everything that is told, and of KernelSHAP's contributions."""
+    torch.set_num_threads(1)
+    for name in PLANTED:
+        halves = TABLES[name]()
+        generator = np.random.default_rng(0)
+        rows: NDArray[np.intp] = generator.permutation(getattr(halves, half))
+        normal, anomalous = rows[~halves.anomalous[rows]][:ROWS], rows[halves.anomalous[rows]]
+        trained = np.concatenate([normal, anomalous[:KNOWN]])
+        detector = A3Detector(random_state=0).fit(
+            halves.frame.take(trained), halves.anomalous[trained].astype(float)
+        )
+        batch = halves.frame.take(anomalous[KNOWN : KNOWN + 100])
+        seconds = []
+        for _ in range(6):
+            began = time.process_time()
+            detector.explain(batch)
+            seconds.append(time.process_time() - began)
+        ours = 1e3 * float(np.median(seconds[1:])) / len(batch)
+        result = {"table": name, "columns": halves.frame.num_columns, "ms_a_row": ours}
+        peers = Peers(detector, seed=0)
+        methods = peers.methods()
+        for method in ("KernelSHAP", "KernelSHAP, similar rows"):
+            if method in methods:
+                few = batch.slice(0, 5)
+                encoded = detector.encoder_.transform(few)
+                began = time.process_time()
+                methods[method](few, encoded)
+                theirs = 1e3 * (time.process_time() - began) / len(few)
+                result |= {f"{method}, ms": theirs, f"{method}, ratio": theirs / ours}
+        yield result
+
+
+PARTS = {"planted": planted_part, "deletion": deletion_part, "speed": speed_part, "images": images_part}
+COLUMNS: dict[str, tuple[str, tuple[str, ...], tuple[str, ...]]] = {
+    "causes": (
+        "planted",
+        ("rows", "method"),
+        ("explained", "hit_at_1", "recall_at_n", "gone", "gone_normal"),
+    ),
+    "causes by table": (
+        "planted",
+        ("table",),
+        ("explained", "alarm_share", "hit_at_1", "recall_at_n", "gone", "gone_normal"),
+    ),
+    "told": (
+        "planted",
+        ("table",),
+        (
+            "explained",
+            "known_of_same_cause",
+            "columns_changed",
+            "changed_columns_that_are_causes",
+            "largest_gap",
+        ),
+    ),
+    "deletion": ("deletion", ("method",), ("explained", "area", "area_similar")),
+    "deletion by table": ("deletion", ("table", "method"), ("explained", "area", "area_similar")),
+    "milliseconds": (
+        "speed",
+        ("table", "columns"),
+        ("ms_a_row", "KernelSHAP, ms", "KernelSHAP, ratio", "KernelSHAP, similar rows, ratio"),
+    ),
+    "patches": (
+        "images",
+        ("detector", "data", "patch"),
+        (
+            "explained",
+            "alarm_share",
+            "inside_of_top_5_percent",
+            "possible",
+            "inside_of_36_hottest",
+            "ms_an_image",
+        ),
+    ),
+}
+"""By the docs' name of a table: the part it is of, what its lines are of, and its columns."""
+SHOWN: dict[str, Callable[[pd.DataFrame], pd.Series[bool]]] = {
+    "causes": lambda frame: frame["rows"] != "words",
+    "causes by table": lambda frame: (frame["rows"] == "all") & (frame["method"] == "alarmnet"),
+    "told": lambda frame: frame["rows"] == "words",
+}
+
+
+def lines(path: Path, name: str) -> Iterator[str]:
+    """A table of means over tables and seeds as Markdown; `explained` is summed, the largest gap the largest."""
+    part, keys, measures = COLUMNS[name]
+    frame = pd.DataFrame(json.loads(path.read_text())[part]["results"])
+    frame = frame[SHOWN[name](frame)] if name in SHOWN else frame
+    how = dict.fromkeys(measures, "mean") | {"explained": "sum", "largest_gap": "max"}
+    found = frame.groupby([*keys], sort=False)[[*measures]].agg({name: how[name] for name in measures})
+    found = found.reset_index()
+    yield "| " + " | ".join(str(column).replace("_", " ") for column in found) + " |"
+    yield "|---" * found.shape[1] + "|"
+    for row in found.itertuples(index=False):
+        yield "| " + " | ".join(map(_shown, row)) + " |"
+
+
+def _shown(value: Any) -> str:
+    if not isinstance(value, float):
+        return str(value)
+    if value != value:
+        return "no alarm"
+    if 0 < abs(value) < 0.0005:
+        return f"{value:.0e}"
+    return f"{value:.3f}" if abs(value) < 10 else f"{value:,.0f}"
+
+
+def main() -> None:
+    """Measure, write and print the tables."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS))
+    parser.add_argument("--half", choices=["development", "test"], default="test")
+    arguments = parser.parse_args()
+    warnings.simplefilter("ignore", AlarmnetWarning)
+    result = json.loads(arguments.out.read_text()) if arguments.out.exists() else {}
+    for part in arguments.parts:
+        result[part] = {"half": arguments.half, "load": os.getloadavg()[0], **provenance(), "results": []}
+        for found in PARTS[part](arguments.half):
+            result[part]["results"].append(found)
+            print(json.dumps(found), flush=True)
+            arguments.out.write_text(json.dumps(result, indent=1) + "\n")
+    for name, (part, *_) in COLUMNS.items():
+        if part in arguments.parts:
+            print(name, *lines(arguments.out, name), sep="\n", end="\n\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,67 @@
+"""The one door: rows of a table or images, explained."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from alarmnet.errors import InputError
+from alarmnet.explain.explanation import Explanation
+from alarmnet.explain.images import ImageExplainer
+from alarmnet.explain.model import Index, Scored
+from alarmnet.explain.tables import TableExplainer
+from alarmnet.preprocessing.frames import row_count
+from alarmnet.preprocessing.rows import take
+
+AT_ONCE = 1000
+"""Rows explained at once, which bounds the memory."""
+
+
+class Explainer:
+    """Explains rows by one fitted detector; make it once for many calls.
+
+    Parameters
+    ----------
+    scored
+        What `detector.scored_encoded()` gives.
+
+    Examples
+    --------
+    >>> explainer = Explainer(detector.scored_encoded())  # doctest: +SKIP
+    >>> explainer(table, rows=[812]).rows[0].sentence  # doctest: +SKIP
+    """
+
+    def __init__(self, scored: Scored) -> None:
+        images = scored.normal.ndim > 2
+        self._explainer = ImageExplainer(scored) if images else TableExplainer(scored)
+
+    def __call__(self, X: Any, rows: Sequence[int] | Index | None = None, columns: int = 10) -> Explanation:
+        """Explain the rows of these numbers, or all; each names so many columns at most."""
+        count = row_count(X)
+        numbers = np.arange(count) if rows is None else np.asarray(rows, dtype=np.intp).reshape(-1)
+        wrong = numbers[(numbers < 0) | (numbers >= count)]
+        if len(wrong):
+            raise InputError(
+                f"there is no row {wrong[0]}: there are {count:,}, counted from 0", code="invalid_parameter"
+            )
+        if not len(numbers) or columns < 1:
+            what = f"columns={columns!r}" if columns < 1 else "rows=[]"
+            raise InputError(f"{what} leaves nothing to explain; give 1 or more", code="invalid_parameter")
+        parts = [
+            self._explainer.explain(take(X, part), part, columns)
+            for part in np.split(numbers, range(AT_ONCE, len(numbers), AT_ONCE))
+        ]
+        return parts[0] if len(parts) == 1 else _joined(parts)
+
+
+def _joined(parts: Sequence[Explanation]) -> Explanation:
+    first = parts[0]
+    return Explanation(
+        names=first.names,
+        threshold=first.threshold,
+        rows=tuple(row for part in parts for row in part.rows),
+        values=np.concatenate([part.values for part in parts]),
+        base_value=np.concatenate([part.base_value for part in parts]),
+        logits=np.concatenate([part.logits for part in parts]),
+        data=np.concatenate([part.data for part in parts]),
+    )

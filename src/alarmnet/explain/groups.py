@@ -1,0 +1,76 @@
+"""Columns whose effects cannot be told apart, named as groups."""
+
+from collections import Counter
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from alarmnet.explain.attribution import Attribution
+from alarmnet.explain.explanation import Group
+from alarmnet.explain.model import Floats
+
+Acts = Literal["together", "either"]
+
+NEEDED = 0.2
+"""The share of the whole difference that each column of a group brings with the others, at least."""
+AGREED = 0.6
+"""The share of a row's references, at least, beside which a group shows."""
+
+
+def groups_of(
+    found: Attribution, references: int, values: Floats, names: tuple[str, ...]
+) -> list[tuple[Group, ...]]:
+    """Find the groups of each row (N), whose references are `references` neighbouring rows of an attribution.
+
+    A group acts together where each column brings, beside the others, at least twice what it does alone in the
+    reference. Either is enough where resetting each takes at least twice as much after the others were reset.
+    """
+    votes: list[Counter[tuple[frozenset[int], Acts]]] = [Counter() for _ in values]
+    size = found.game.candidates.shape[1]
+    whole = found.logits - found.base
+    orders: tuple[tuple[Acts, Floats], ...] = (
+        ("together", found.game.scores[:, 0] - found.base[:, None]),
+        ("either", found.logits[:, None] - found.game.with_candidates_reset()),
+    )
+    for acts, effects in orders:
+        for subset in range(2**size):
+            members = [member for member in range(size) if subset >> member & 1]
+            if len(members) > 1:
+                for pair in np.flatnonzero(_act_as_one(effects, subset, members, whole)):
+                    columns = frozenset(found.game.candidates[pair, members].tolist())
+                    votes[pair // references][columns, acts] += 1
+    return [_largest(vote, references, row, names) for vote, row in zip(votes, values, strict=True)]
+
+
+def _act_as_one(effects: Floats, subset: int, members: list[int], whole: Floats) -> NDArray[np.bool_]:
+    """Whether each member does more with the others than alone; `effects` (P, 2**m) are of each combination."""
+    as_one = whole > 0
+    for member in members:
+        gain = effects[:, subset] - effects[:, subset ^ (1 << member)]
+        as_one &= (gain >= NEEDED * whole) & (gain >= 2 * effects[:, 1 << member])
+    return as_one
+
+
+def _largest(
+    votes: Counter[tuple[frozenset[int], Acts]], references: int, values: Floats, names: tuple[str, ...]
+) -> tuple[Group, ...]:
+    """The largest groups that share no column."""
+    agreed = [key for key, count in votes.items() if count >= AGREED * references]
+    agreed.sort(
+        key=lambda key: (-len(key[0]), -sum(values[column] for column in key[0]), key[1], sorted(key[0]))
+    )
+    taken: set[int] = set()
+    groups = []
+    for columns, acts in agreed:
+        if taken.isdisjoint(columns):
+            taken |= columns
+            ordered = sorted(columns, key=lambda column: -values[column])
+            groups.append(
+                Group(
+                    columns=tuple(names[column] for column in ordered),
+                    acts=acts,
+                    contribution=float(sum(values[column] for column in columns)),
+                )
+            )
+    return tuple(groups)

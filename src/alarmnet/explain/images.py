@@ -1,0 +1,175 @@
+"""Heat maps: which pixels an image's score comes from."""
+
+import functools
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from alarmnet.explain.explanation import Explanation, Reason, RowExplanation, Similar
+from alarmnet.explain.model import Floats, Index, Matrix, Scored, evenly, loudest, references
+from alarmnet.explain.sentences import points
+
+REFERENCES = 3
+"""Normal images that an image is compared with."""
+NORMAL_IMAGES = 500
+"""Held-out normal images to find similar ones among, at most."""
+FINEST = 32
+"""Pixels a side up to which each pixel has a heat of its own."""
+CELLS = 16
+"""Cells a side of larger images."""
+WINDOW, LARGE_WINDOW = 6, 3
+"""Cells a side of the windows that are reset: of images up to the finest size, and of larger ones."""
+RIDGE = 100.0
+"""How far the heat of neighbouring cells is smoothed."""
+HOTTEST = 0.05
+"""The share of pixels that a sentence calls the hottest."""
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Windows over the cells of an image, and the heat of cells from what windows do.
+
+    `corners` (W, 2) are windows' first cells, `side` is theirs in cells, `cell` is a cell's in pixels, `solve`
+    (cells, W) takes what each window does to the least heat of cells that adds up to it.
+    """
+
+    height: int
+    width: int
+    cell: int
+    side: int
+    corners: Index
+    solve: Floats
+
+    def masks(self) -> NDArray[np.bool_]:
+        """Which pixels each window has (W, height, width)."""
+        rows, columns = np.arange(self.height) // self.cell, np.arange(self.width) // self.cell
+        first = self.corners[:, :, None]
+        down = (rows >= first[:, 0]) & (rows < first[:, 0] + self.side)
+        across = (columns >= first[:, 1]) & (columns < first[:, 1] + self.side)
+        return down[:, :, None] & across[:, None, :]
+
+    def heat(self, changes: Floats) -> Floats:
+        """What windows do (N, W) as a heat map (N, height, width)."""
+        rows, columns = -(-self.height // self.cell), -(-self.width // self.cell)
+        cells = (changes @ self.solve.T).reshape(-1, rows, columns)
+        full = cells.repeat(self.cell, axis=1).repeat(self.cell, axis=2)
+        return full[:, : self.height, : self.width]
+
+
+@functools.lru_cache(maxsize=4)
+def grid_of(height: int, width: int) -> Grid:
+    """Windows one cell apart; large images have fewer cells."""
+    longest = max(height, width)
+    cell, side = (1, WINDOW) if longest <= FINEST else (-(-longest // CELLS), LARGE_WINDOW)
+    rows, columns = -(-height // cell), -(-width // cell)
+    side = min(side, rows, columns)
+    corners = np.array(
+        [(r, c) for r in range(rows - side + 1) for c in range(columns - side + 1)], dtype=np.intp
+    )
+    membership = np.zeros((len(corners), rows, columns))
+    for window, (r, c) in enumerate(corners):
+        membership[window, r : r + side, c : c + side] = 1
+    members = membership.reshape(len(corners), -1)
+    smoothed = members.T @ members + RIDGE * np.eye(rows * columns)
+    solve: Floats = np.linalg.solve(smoothed, members.T).astype(np.float64)
+    return Grid(height, width, cell, side, corners, solve)
+
+
+class ImageExplainer:
+    """Explains images by one detector.
+
+    Windows of an image get the pixels of similar normal images, one window after the other. The heat map is the
+    smoothest that adds up to what these do, shifted evenly so that all of it adds up to the difference in logits.
+    """
+
+    def __init__(self, scored: Scored) -> None:
+        self.scored = scored
+        self._usual = references(scored, scored.normal[evenly(len(scored.normal), NORMAL_IMAGES)])
+
+    def explain(self, X: Any, numbers: Index, columns: int) -> Explanation:
+        """Explain images, whose numbers are told; in place of columns there is the hottest region."""
+        encoded = self.scored.encoder.transform(X)
+        logits = self.scored.score(encoded)
+        heat, base = np.empty((len(encoded), *encoded.shape[2:])), np.empty(len(encoded))
+        for place, image in enumerate(encoded):
+            heat[place], base[place] = self._heat(image, float(logits[place]))
+        spoke, known = loudest(self.scored, encoded), None if self.scored.known is None else ()
+        told = tuple(
+            _told(
+                int(number),
+                score=float(logits[place] - self.scored.threshold),
+                reference=float(base[place] - self.scored.threshold),
+                heat=heat[place],
+                spoke=spoke[place],
+                known=known,
+            )
+            for place, number in enumerate(numbers)
+        )
+        return Explanation(
+            names=(),
+            values=heat,
+            base_value=base,
+            logits=logits,
+            threshold=self.scored.threshold,
+            data=np.asarray(X),
+            rows=told,
+        )
+
+    def _heat(self, image: Matrix, logit: float) -> tuple[Floats, float]:
+        """The heat map (H, W) of one encoded image (C, H, W), and its references' mean logit."""
+        distances = ((self._usual - image) ** 2).sum(axis=(1, 2, 3))
+        usual = self._usual[np.argsort(distances, kind="stable")[:REFERENCES]]
+        grid = grid_of(*image.shape[1:])
+        masks = grid.masks()[:, None]
+        changes = [logit - self.scored.score(np.where(masks, other, image)) for other in usual]
+        base = float(self.scored.score(usual).mean())
+        heat = grid.heat(np.mean(changes, axis=0)[None])[0]
+        return heat + (logit - base - heat.sum()) / heat.size, base
+
+
+def _told(
+    number: int,
+    *,
+    score: float,
+    reference: float,
+    heat: Floats,
+    spoke: str,
+    known: tuple[Similar, ...] | None,
+) -> RowExplanation:
+    count = max(1, round(HOTTEST * heat.size))
+    hottest = np.sort(np.argsort(-heat, axis=None, kind="stable")[:count])
+    rows, columns = np.unravel_index(hottest, heat.shape)
+    # the middle of the hottest pixels, so that a stray one does not widen the region
+    top, bottom = np.quantile(rows, [0.1, 0.9], method="nearest")
+    left, right = np.quantile(columns, [0.1, 0.9], method="nearest")
+    where = f"rows {top} to {bottom}, columns {left} to {right}"
+    inside = float(heat[top : bottom + 1, left : right + 1].sum())
+    above = f"{points(abs(score))} {'above' if score > 0 else 'below'} the threshold"
+    said = (
+        f"{'Alarm' if score > 0 else 'No alarm'}, {above}. It scores {points(score - reference)} more than similar "
+        f"normal images; the pixels that raise it most lie in {where}."
+    )
+    region = Reason(column="pixels", value=where, normal="similar normal images", contribution=inside)
+    return RowExplanation(
+        row=number,
+        score=score,
+        alarm=score > 0,
+        spoke=spoke,
+        reference=reference,
+        reasons=(region,),
+        groups=(),
+        normal=None,
+        known=known,
+        counterfactual=None,
+        sentence=said,
+    )
+
+
+def tinted(image: Matrix, heat: Floats) -> Matrix:
+    """An image (C, H, W) in grey, (3, H, W), with what raises its score in red."""
+    grey = 0.25 + 0.5 * np.clip(image.mean(axis=0), 0, 1)
+    warm = np.clip(heat / max(float(heat.max()), 1e-12), 0, 1)
+    red = np.array([0.92, 0.16, 0.05])[:, None, None]
+    return np.asarray(grey * (1 - warm) + red * warm, dtype=np.float32)

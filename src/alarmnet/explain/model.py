@@ -1,0 +1,73 @@
+"""What an explanation asks of a fitted detector, as plain values and functions."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Matrix = NDArray[np.float32]
+Floats = NDArray[np.float64]
+Index = NDArray[np.intp]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scored:
+    """A fitted detector as a function of encoded rows.
+
+    Parameters
+    ----------
+    score
+        Encoded rows (N, ...) to logits (N,): high is anomalous.
+    odds
+        Encoded rows (N, ...) to what each alarm adds to the odds, as a logarithm (N, alarms).
+    alarm_names
+        What each alarm is called.
+    threshold
+        The logit above which a row raises an alarm.
+    encoder
+        A `TableEncoder` or `ImageScaler`.
+    normal
+        Encoded held-out normal rows (M, ...).
+    known, known_numbers
+        Some known anomalies, encoded (K, ...), and their row numbers in the training table (K,); None where the
+        model's file is of an older version, which kept none.
+    """
+
+    score: Callable[[Matrix], Floats]
+    odds: Callable[[Matrix], Floats]
+    alarm_names: Sequence[str]
+    threshold: float
+    encoder: Any
+    normal: Matrix
+    known: Matrix | None
+    known_numbers: Index | None
+
+
+def evenly(count: int, most: int) -> Index:
+    """So many numbers below `count` at most, evenly spaced.
+
+    >>> evenly(10, 4)
+    array([0, 3, 6, 9])
+    """
+    return np.arange(0, count, -(-count // most) or 1)
+
+
+def references(scored: Scored, normal: Matrix) -> Matrix:
+    """The half of normal rows that scores lower, without those that raise an alarm; the lowest where all do.
+
+    Rows from the other half share more with anomalies, so that less of these stood out (docs/explanations.md).
+    """
+    logits = scored.score(normal)
+    quiet = logits <= min(scored.threshold, float(np.median(logits)))
+    return normal[quiet] if quiet.any() else normal[logits == logits.min()]
+
+
+def loudest(scored: Scored, encoded: Matrix) -> list[str]:
+    """The name of the alarm that adds most to each row's odds."""
+    odds = scored.odds(encoded)
+    names = scored.alarm_names
+    if len(names) != odds.shape[1]:
+        names = [f"alarm {number + 1}" for number in range(odds.shape[1])]
+    return [names[place] for place in odds.argmax(axis=1)]

@@ -1,0 +1,44 @@
+"""The rows most like a row: columns compared by rank, so that a few odd columns do not decide."""
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+Matrix = NDArray[np.float32]
+Index = NDArray[np.intp]
+
+
+class Likeness:
+    """How unlike rows are, in ranks among normal rows: each column counts between 0 and 1.
+
+    Parameters
+    ----------
+    normal
+        Encoded normal rows (N, F).
+    places
+        The column of each encoded number, (F,).
+    """
+
+    def __init__(self, normal: Matrix, places: Index) -> None:
+        self._sorted = np.sort(normal, axis=0)
+        # parts of one column, such as its categories, share its weight; two categories differ in two parts
+        counts = np.bincount(places)[places]
+        self._weights = np.where(counts > 1, 0.5, 1.0)
+
+    def ranks(self, rows: Matrix) -> Matrix:
+        """Rows (B, F) as weighted ranks (B, F), between 0 and 1."""
+        ranks = np.empty(rows.shape, dtype=np.float32)
+        for feature, usual in enumerate(self._sorted.T):
+            values = rows[:, feature]
+            below = np.searchsorted(usual, values, side="left")
+            ranks[:, feature] = (below + np.searchsorted(usual, values, side="right")) / (2 * len(usual))
+            if self._weights[feature] < 1:
+                ranks[:, feature] = values
+        return ranks * self._weights.astype(np.float32)
+
+    @staticmethod
+    def nearest(ranks: Matrix, others: Matrix, count: int) -> Index:
+        """The `count` rows most like each row (B, count), by the ranks of both; a few rows repeat."""
+        distances = torch.cdist(torch.from_numpy(ranks), torch.from_numpy(others), p=1.0).numpy()
+        found = np.argsort(distances, axis=1, kind="stable")[:, :count]
+        return np.pad(found, [(0, 0), (0, count - found.shape[1])], mode="wrap")

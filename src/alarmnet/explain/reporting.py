@@ -1,0 +1,51 @@
+"""Explanations as the facts of a report."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from alarmnet.explain.explanation import Explanation
+from alarmnet.explain.patterns import patterns_of
+
+BARS = 4
+"""Columns that a report draws for a row, at most."""
+
+
+def explained_facts(explanation: Explanation, described: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Rows by what raises their scores, ready for JSON: a pattern each, with its rows.
+
+    `described` says of each explained row what else a report says of it. Bars are shares of the longest bar.
+    """
+    longest = max(
+        (abs(reason.contribution) for row in explanation.rows for reason in row.reasons), default=1.0
+    )
+    return [
+        {
+            "columns": [*pattern.columns],
+            "said": pattern.said,
+            "rows": len(pattern.places),
+            "alarms": sum(explanation.rows[place].alarm for place in pattern.places),
+            "highest": float(explanation.rows[pattern.places[0]].score),
+            "members": [
+                {**described[place], **_told(explanation, place, longest)} for place in pattern.places
+            ],
+        }
+        for pattern in patterns_of(explanation)
+    ]
+
+
+def _told(explanation: Explanation, place: int, longest: float) -> dict[str, Any]:
+    row = explanation.rows[place]
+    return {
+        "sentence": row.sentence,
+        "spoke": row.spoke,
+        "reasons": [
+            {
+                "column": reason.column,
+                "value": reason.value,
+                "normal": reason.normal,
+                "contribution": reason.contribution,
+                "bar": abs(reason.contribution) / longest if longest else 0.0,
+            }
+            for reason in sorted(row.reasons, key=lambda reason: -abs(reason.contribution))[:BARS]
+        ],
+    }

@@ -1,0 +1,294 @@
+"""Explanations of rows of a table."""
+
+import datetime
+import functools
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from alarmnet.explain.attribution import AT_ONCE, Attribution, attribute, column_masks
+from alarmnet.explain.explanation import (
+    Counterfactual,
+    Difference,
+    Explanation,
+    Group,
+    Reason,
+    RowExplanation,
+    Similar,
+)
+from alarmnet.explain.groups import groups_of
+from alarmnet.explain.model import Floats, Index, Matrix, Scored, evenly, loudest, references
+from alarmnet.explain.neighbours import Likeness
+from alarmnet.explain.sentences import sentence
+from alarmnet.explain.words import MISSING, cell_text, words_of
+from alarmnet.preprocessing.cells import value_of
+from alarmnet.preprocessing.frames import Frame, read_frame
+from alarmnet.preprocessing.time_forms import read_times
+
+REFERENCES = 3
+"""Normal rows that a row is compared with."""
+CANDIDATES = 4
+"""Columns that are combined in every way; more were no better on development halves."""
+NORMAL_ROWS = 2000
+"""Held-out normal rows to find similar ones among, at most."""
+MOST_SIMILAR = 3
+"""Known anomalies that are named."""
+UNLIKE = 0.1
+"""The difference in rank from which on two values of a column are told as different."""
+
+Reset = tuple[Index, Matrix, float]
+"""The columns to reset (k,), the normal row whose values they get (F,), and the logit after that."""
+
+
+@dataclass(frozen=True)
+class _Row:
+    """A row to explain: encoded (F,), as ranks (F,), its cells and contributions (C,)."""
+
+    encoded: Matrix
+    ranks: Matrix
+    cells: NDArray[Any]
+    values: Floats
+
+    @functools.cached_property
+    def weights(self) -> Floats:
+        """What each column counts (C,) when rows are compared: all a little, and those that raise the score."""
+        raising = np.maximum(self.values, 0)
+        return np.asarray(1 / len(raising) + raising / max(float(raising.sum()), 1e-12))
+
+
+class TableExplainer:
+    """Explains rows of tables by one detector; it can be used for any number of tables."""
+
+    def __init__(self, scored: Scored) -> None:
+        self.scored = scored
+        sources = list(scored.encoder.source_columns_)
+        self.names = tuple(dict.fromkeys(sources))
+        numbers = {name: number for number, name in enumerate(self.names)}
+        self.places: Index = np.array([numbers[source] for source in sources], dtype=np.intp)
+        normal = scored.normal[evenly(len(scored.normal), NORMAL_ROWS)]
+        self._usual = references(scored, normal)
+        self._likeness = Likeness(normal, self.places)
+        self._usual_ranks = self._likeness.ranks(self._usual)
+        self._known_ranks = None if scored.known is None else self._likeness.ranks(scored.known)
+        self._words = words_of(scored.encoder, normal)
+        self._starts = np.searchsorted(self.places, np.arange(len(self.names)))
+
+    def values(self, encoded: Matrix) -> tuple[Floats, Floats, Floats]:
+        """Contributions (N, C), the reference's logits (N,) and the rows' (N,), of encoded rows (N, F)."""
+        attribution, _, _ = self._attributed(encoded)
+        return self._averaged(attribution)
+
+    def explain(self, X: Any, numbers: Index, columns: int) -> Explanation:
+        """Explain rows, whose numbers are told."""
+        encoded = self.scored.encoder.transform(X)
+        attribution, usual, ranks = self._attributed(encoded)
+        values, base, logits = self._averaged(attribution)
+        cells = self._cells(X)
+        groups = groups_of(attribution, REFERENCES, values, self.names)
+        resets = self._counterfactuals(encoded, self._usual[usual.ravel()], attribution, values, logits)
+        spoke = loudest(self.scored, encoded)
+        told = tuple(
+            self._told(
+                _Row(encoded[place], ranks[place], cells[place], values[place]),
+                int(number),
+                score=float(logits[place] - self.scored.threshold),
+                reference=float(base[place] - self.scored.threshold),
+                spoke=spoke[place],
+                usual=int(usual[place, 0]),
+                groups=groups[place],
+                reset=resets[place],
+                columns=columns,
+            )
+            for place, number in enumerate(numbers)
+        )
+        return Explanation(
+            names=self.names,
+            values=values,
+            base_value=base,
+            logits=logits,
+            threshold=self.scored.threshold,
+            data=cells,
+            rows=told,
+        )
+
+    def _attributed(self, encoded: Matrix) -> tuple[Attribution, Index, Matrix]:
+        """Each row against its references, the numbers of these (N, REFERENCES), and the rows' ranks (N, F)."""
+        ranks = self._likeness.ranks(encoded)
+        usual = self._likeness.nearest(ranks, self._usual_ranks, REFERENCES)
+        repeated, references = np.repeat(encoded, REFERENCES, axis=0), self._usual[usual.ravel()]
+        found = attribute(self.scored.score, repeated, references, self.places, most=CANDIDATES)
+        return found, usual, ranks
+
+    @staticmethod
+    def _averaged(found: Attribution) -> tuple[Floats, Floats, Floats]:
+        values = found.values.reshape(-1, REFERENCES, found.values.shape[1]).mean(axis=1)
+        return values, found.base.reshape(-1, REFERENCES).mean(axis=1), found.logits[::REFERENCES]
+
+    def _counterfactuals(
+        self, encoded: Matrix, usual: Matrix, found: Attribution, values: Floats, logits: Floats
+    ) -> list[Reset | None]:
+        """For each alarm what to reset, so that there is none."""
+        size = found.game.candidates.shape[1]
+        after = found.game.with_candidates_reset().reshape(-1, REFERENCES, 2**size)
+        counts = np.array([combination.bit_count() for combination in range(2**size)])
+        resets: list[Reset | None] = [None] * len(encoded)
+        harder = []
+        for place in np.flatnonzero(logits > self.scored.threshold).tolist():
+            quiet = np.argwhere(after[place] <= self.scored.threshold)  # (reference, combination)
+            if not len(quiet):
+                harder.append(place)
+                continue
+            left = after[place][*quiet.T]
+            best = np.lexsort((left, counts[quiet[:, 1]]))[0]
+            reference, combination = quiet[best]
+            pair = place * REFERENCES + reference
+            bits = combination >> np.arange(size) & 1 > 0
+            resets[place] = found.game.candidates[pair][bits], usual[pair], float(left[best])
+        step = max(1, AT_ONCE // (encoded.shape[1] * len(self.names)))
+        for start in range(0, len(harder), step):
+            part = np.array(harder[start : start + step])
+            found_resets = self._greedy(encoded[part], usual[part * REFERENCES], values[part])
+            for place, reset in zip(part, found_resets, strict=True):
+                resets[place] = reset
+        return resets
+
+    def _greedy(self, rows: Matrix, usual: Matrix, values: Floats) -> list[Reset | None]:
+        """Columns in the order of their contributions, as many as it takes: all of them make the normal row."""
+        orders, masks = [], []
+        for row, other, shares in zip(rows, usual, values, strict=True):
+            differs = np.unique(self.places[row != other])
+            order = differs[np.argsort(-shares[differs], kind="stable")]
+            kept = np.ones((len(order), len(self.names)), dtype=bool)
+            for count, column in enumerate(order):
+                kept[count:, column] = False
+            orders.append(order)
+            masks.append(kept)
+        lengths = [len(order) for order in orders]
+        numbers = np.repeat(np.arange(len(rows)), lengths)
+        changed = column_masks(np.concatenate(masks), rows[numbers], usual[numbers], self.places)
+        resets: list[Reset | None] = []
+        parts = np.split(self.scored.score(changed), np.cumsum(lengths)[:-1])
+        for order, other, logits in zip(orders, usual, parts, strict=True):
+            first = int(np.argmax(logits <= self.scored.threshold))
+            stops = logits[first] <= self.scored.threshold  # not where every normal row raises an alarm
+            resets.append((order[: first + 1], other, float(logits[first])) if stops else None)
+        return resets
+
+    def _told(
+        self,
+        row: _Row,
+        number: int,
+        *,
+        score: float,
+        reference: float,
+        spoke: str,
+        usual: int,
+        groups: tuple[Group, ...],
+        reset: Reset | None,
+        columns: int,
+    ) -> RowExplanation:
+        order = np.argsort(-np.abs(row.values), kind="stable")[:columns]
+        reasons = tuple(
+            Reason(
+                column=self.names[column],
+                value=self._value(column, row),
+                normal=self._words[column].usual(self._part(row.encoded, column)),
+                contribution=float(row.values[column]),
+            )
+            for column in sorted(order, key=lambda column: -row.values[column])
+            if row.values[column]
+        )
+        known = self._known(row, columns)
+        counterfactual = None
+        if reset:
+            changed, source, logit = reset
+            changes = tuple(self._difference(column, row, source) for column in changed)
+            counterfactual = Counterfactual(changes=changes, score=logit - self.scored.threshold)
+        said = sentence(
+            score=score,
+            reference=reference,
+            reasons=reasons,
+            groups=groups,
+            counterfactual=counterfactual,
+            known=known,
+        )
+        return RowExplanation(
+            row=number,
+            score=score,
+            alarm=score > 0,
+            spoke=spoke,
+            reference=reference,
+            reasons=reasons,
+            groups=groups,
+            normal=self._similar(row, None, self._usual[usual], self._usual_ranks[usual], columns),
+            known=known,
+            counterfactual=counterfactual,
+            sentence=said,
+        )
+
+    def _known(self, row: _Row, columns: int) -> tuple[Similar, ...] | None:
+        known, numbers, ranks = self.scored.known, self.scored.known_numbers, self._known_ranks
+        if known is None or numbers is None or ranks is None:
+            return None
+        nearest = np.argsort(self._apart(row, ranks) @ row.weights, kind="stable")[:MOST_SIMILAR]
+        return tuple(
+            self._similar(row, int(numbers[place]), known[place], ranks[place], columns) for place in nearest
+        )
+
+    def _apart(self, row: _Row, ranks: Matrix) -> Floats:
+        """How far others (K, F) are from a row in each column (K, C), in ranks."""
+        return np.add.reduceat(np.abs(ranks - row.ranks), self._starts, axis=1).astype(np.float64)
+
+    def _similar(self, row: _Row, number: int | None, other: Matrix, ranks: Matrix, columns: int) -> Similar:
+        apart = self._apart(row, ranks[None])[0]
+        order = [column for column in np.argsort(-apart, kind="stable")[:columns] if apart[column] >= UNLIKE]
+        return Similar(
+            row=number,
+            alike=max(0.0, 1 - float(apart @ row.weights / row.weights.sum())),
+            differs=tuple(self._difference(column, row, other) for column in order),
+        )
+
+    def _difference(self, column: int, row: _Row, other: Matrix) -> Difference:
+        return Difference(
+            column=self.names[column],
+            value=self._value(column, row),
+            other=self._words[column].of(self._part(other, column)),
+        )
+
+    def _part(self, encoded: Matrix, column: int) -> Matrix:
+        start = self._starts[column]
+        stop = self._starts[column + 1] if column + 1 < len(self._starts) else len(encoded)
+        return encoded[start:stop]
+
+    def _value(self, column: int, row: _Row) -> str:
+        """A cell in words; a number that is a time is a date."""
+        cell, learned = row.cells[column], self._words[column].learned
+        if learned["kind"] == "datetime" and learned.get("form") and not isinstance(cell, str):
+            return _date_text(cell, learned["form"])
+        return cell_text(cell)
+
+    def _cells(self, table: Any) -> NDArray[Any]:
+        """The cells of a few rows by column (N, C), as Python has them."""
+        frame: Frame = read_frame(table)
+        encoder = self.scored.encoder
+        own = encoder.columns_ or [f"x{index}" for index in range(len(frame.raw))]
+        labels = frame.names if encoder.columns_ and frame.names else own
+        places = {label: index for index, label in enumerate(labels)}
+        cells = np.empty((frame.rows, len(self.names)), dtype=object)
+        for column, name in enumerate(self.names):
+            cells[:, column] = [value_of(cell) for cell in frame.column(places[name])]
+        return cells
+
+
+def _date_text(cell: Any, form: str) -> str:
+    """A number that is a time, such as seconds since 1970, as a date."""
+    found = read_times(np.array([cell]), form).values
+    if np.isnan(found[0]):
+        return MISSING
+    try:
+        moment = datetime.datetime(1970, 1, 1) + datetime.timedelta(milliseconds=float(found[0]))
+    except OverflowError:
+        return cell_text(cell)
+    return f"{moment:%Y-%m-%d %H:%M:%S}"

@@ -1,0 +1,173 @@
+"""Cells and encoded numbers in the words of the user's table: units, dates, names of categories."""
+
+import datetime
+import functools
+import itertools
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from alarmnet.preprocessing.cells import value_of
+
+Matrix = NDArray[np.float32]
+
+TAIL = 0.01
+"""The share of normal rows on either side that a normal range leaves out."""
+FEW = 0.2
+"""The share of normal rows up to which it is said how few go as far as a number."""
+HOUR = 1 / 24
+DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+LONGEST = 60
+MISSING = "missing"
+
+
+def number_text(value: float, *, whole: bool = False) -> str:
+    """A number for a sentence.
+
+    >>> [number_text(value) for value in (12_000_000.0, 0.123456, 3.0, 1e-7)]
+    ['12,000,000', '0.1235', '3', '1e-07']
+    """
+    if whole or (value == round(value) and abs(value) < 1e15):
+        return f"{round(value):,}"
+    size = abs(value)
+    if not 1e-4 <= size < 1e15:
+        return f"{value:.3g}"
+    text = f"{value:,.{max(0, 3 - math.floor(math.log10(size)))}f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def share_text(share: float) -> str:
+    """A share of rows, in percent."""
+    return "none" if not share else f"{100 * share:.2g} %" if share < 0.995 else f"{100 * share:.3g} %"
+
+
+def cell_text(cell: Any) -> str:
+    """A cell as the user wrote it, on one line."""
+    value = value_of(cell)
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float):
+        return MISSING if math.isnan(value) else number_text(value)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return f"{value:,}"
+    if value is None or str(value) in {"NaT", "<NA>", "nan"}:
+        return MISSING
+    text = " ".join(str(value).split()) or "(empty)"
+    text = "".join(letter if letter.isprintable() else "\ufffd" for letter in text)
+    return text if len(text) <= LONGEST else text[: LONGEST - 1] + "\u2026"
+
+
+@dataclass(frozen=True)
+class ColumnWords:
+    """One input column: `learned` as `TableEncoder.to_dict` has it, and its encoded normal values (N, parts)."""
+
+    learned: Mapping[str, Any]
+    normal: Matrix
+
+    def of(self, encoded: Matrix) -> str:
+        """What encoded numbers (parts,) say."""
+        kind, learned = self.learned["kind"], self.learned
+        if kind == "category":
+            return self._category(int(np.argmax(encoded))) if encoded.any() else "a new category"
+        if learned["missing"] and encoded[-1] > 0.5:
+            return MISSING
+        return self._time(encoded) if kind == "datetime" else self._number(self._unscaled(float(encoded[0])))
+
+    def usual(self, encoded: Matrix) -> str:
+        """What normal rows have here, to put behind a value's encoded numbers (parts,)."""
+        learned = self.learned
+        if learned["kind"] == "category":
+            if not encoded.any():
+                return "no normal row has it"
+            return self._of_normal_rows(self.normal[:, int(np.argmax(encoded))] > 0.5)
+        if learned["missing"] and encoded[-1] > 0.5:
+            return self._of_normal_rows(self.normal[:, -1] > 0.5)
+        if learned["kind"] == "datetime":
+            return self._of_normal_rows(self._near_in_time(encoded), "at this hour")
+        return f"normal rows: {self.range}{self._tail(float(encoded[0]))}"
+
+    @functools.cached_property
+    def range(self) -> str:
+        """Between which numbers normal rows lie, but for the last in a hundred on either side."""
+        low, high = np.quantile(self.normal[:, 0], [TAIL, 1 - TAIL], method="nearest")
+        ends = [self._number(self._unscaled(float(end))) for end in (low, high)]
+        return ends[0] if ends[0] == ends[1] else f"{ends[0]} to {ends[1]}"
+
+    def _tail(self, encoded: float) -> str:
+        """How few normal rows go as far as a number that is inside their range, where these are few."""
+        usual = self.normal[:, 0]
+        above, below = float((usual >= encoded).mean()), float((usual <= encoded).mean())
+        share, side = min((above, "high"), (below, "low"))
+        return f", {share_text(share)} as {side}" if 0 < share < FEW else ""
+
+    @staticmethod
+    def _of_normal_rows(has_it: NDArray[np.bool_], where: str = "") -> str:
+        share = float(has_it.mean())
+        return " ".join(filter(None, (share_text(share), "of normal rows", where)))
+
+    def _category(self, part: int) -> str:
+        kept = self.learned["kept"]
+        if part < len(kept):
+            return cell_text(kept[part])
+        return "a rare category" if self.learned["rare"] and part == len(kept) else MISSING
+
+    def _unscaled(self, encoded: float) -> float:
+        scale = self.learned["scale"]
+        if "shift" in scale:
+            return encoded * float(scale["scale"]) + float(scale["shift"])
+        knots, positions, spread = scale["knots"], scale["positions"], float(scale["spread"])
+        if scale["normal"]:
+            from scipy.special import ndtr, ndtri
+
+            edge = float(ndtri(1 - 1e-7))
+            beyond, encoded = max(abs(encoded) - edge, 0.0), float(ndtr(encoded))
+        else:
+            beyond = max(-encoded, encoded - 1, 0.0)
+        inside = float(np.interp(encoded, positions, knots))
+        # the log of the distance is held, since a hostile file may say any
+        return inside + math.copysign(spread * math.expm1(min(beyond, 80.0)), encoded - 0.5)
+
+    def _number(self, value: float) -> str:
+        learned = self.learned
+        if learned.get("boolean"):
+            return "true" if value > 0.5 else "false"
+        if learned["kind"] == "duration":
+            return str(datetime.timedelta(seconds=round(min(max(value, -1e12), 1e12))))
+        ends = (learned["low"], learned["high"], learned["median"])
+        text = number_text(value, whole=all(float(end).is_integer() for end in ends) and abs(value) < 1e15)
+        form = learned.get("form")
+        if not form:
+            return text
+        text, unit = text.replace(",", form["thousands"] or ","), form["unit"]
+        return f"{unit}{text}" if len(unit) == 1 and unit != "%" else f"{text} {unit}".strip()
+
+    def _time(self, encoded: Matrix) -> str:
+        minutes = round(_turn(encoded[:2]) * 24 * 60) % (24 * 60)
+        clock = f"{minutes // 60:02}:{minutes % 60:02}"
+        dated = len(encoded) >= 4
+        return f"{DAYS[round(_turn(encoded[2:4]) * 7) % 7]} {clock}" if dated else clock
+
+    def _near_in_time(self, encoded: Matrix) -> NDArray[np.bool_]:
+        turns = np.arctan2(*(self.normal[:, :2].T - 0.5)) / (2 * np.pi)
+        apart = np.abs(turns - _turn(encoded[:2])) % 1
+        return np.asarray(np.minimum(apart, 1 - apart) <= HOUR)
+
+
+def _turn(waves: Matrix) -> float:
+    """Sine and cosine, moved into [0, 1], as a share of a turn."""
+    return float(np.arctan2(waves[0] - 0.5, waves[1] - 0.5) / (2 * np.pi)) % 1
+
+
+def words_of(encoder: Any, normal: Matrix) -> list[ColumnWords]:
+    """The words of every encoded column, in the order of `source_columns_`; `normal` are encoded rows (N, F)."""
+    learned: Sequence[Any] = [column for column in encoder.to_dict()["columns"] if column]
+    widths = [len([*group]) for _, group in itertools.groupby(encoder.source_columns_)]
+    starts = [0, *itertools.accumulate(widths)]
+    return [
+        ColumnWords(column, normal[:, start : start + width])
+        for column, start, width in zip(learned, starts, widths, strict=False)
+    ]

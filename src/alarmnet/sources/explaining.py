@@ -1,0 +1,51 @@
+"""Single rows of files explained."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from alarmnet._shared.containers import decoded
+from alarmnet._shared.phrases import quoted
+from alarmnet.errors import InputError, rows_counted_from
+from alarmnet.explain import Explainer, RowExplanation
+from alarmnet.explain.words import cell_text
+from alarmnet.sources.opened import Rows
+
+WIDEST_BAR = 24
+
+
+def explained_rows(
+    explainer: Explainer, rows: Rows, wanted: Sequence[str], columns: int
+) -> Iterator[tuple[str, RowExplanation]]:
+    """The wanted rows by id or number, in the order of the files."""
+    missing = dict.fromkeys(wanted)
+    for part in rows.parts(flag=True):
+        ids = [str(name) for name in decoded(part.ids).to_pylist()]
+        chosen = np.array([place for place, name in enumerate(ids) if name in missing], dtype=np.intp)
+        if bad := [ids[place] for place in chosen if not part.usable[place]]:
+            raise InputError(f'row {bad[0]} cannot be scored; "alarmnet score" says why', code="bad_cell")
+        if len(chosen):
+            with rows_counted_from(part.first_row, of="all files"):
+                found = explainer(part.X, chosen, columns).rows
+            yield from ((ids[place], row) for place, row in zip(chosen, found, strict=True))
+        wanted = [name for name in wanted if name not in ids]
+    if wanted:
+        what = "id" if rows.has_ids else "row"
+        raise InputError(
+            f"there is no {what} {quoted(wanted)} in the data; without --id, rows are counted from 0",
+            code="no_such_row",
+        )
+
+
+def explanation_lines(name: str, row: RowExplanation) -> Iterator[str]:
+    """An explanation for a terminal: a sentence, a bar for each reason, and similar known anomalies."""
+    yield f"Row {name}: {row.sentence}"
+    largest = max((abs(reason.contribution) for reason in row.reasons), default=1.0)
+    for reason in row.reasons:
+        bar = "#" * max(1, round(WIDEST_BAR * abs(reason.contribution) / largest))
+        value = f"{cell_text(reason.column)} = {reason.value} ({reason.normal})"
+        yield f"  {reason.contribution:+7.2f} {bar:{WIDEST_BAR}} {value}"
+    if row.known is None:
+        yield "  The model keeps no known anomalies to compare with: fit or refit it with this version."
+    for other in row.known or ():
+        yield f"  Known anomaly row {other.row}: {100 * other.alike:.0f} % alike."

@@ -1,0 +1,294 @@
+"""Why rows scored: contributions, groups, similar rows, what stops an alarm."""
+
+import copy
+import json
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from alarmnet import A3Detector, AlarmnetWarning, InputError, load
+from alarmnet.explain import global_importance, patterns_of
+from alarmnet.explain.attribution import attribute
+from alarmnet.explain.groups import groups_of
+from alarmnet.explain.neighbours import Likeness
+
+Floats = NDArray[np.float64]
+
+
+def game(weights: NDArray[Any], pairs: NDArray[Any]) -> Any:
+    """A function of rows with interactions, evaluated a row at a time."""
+
+    def score(rows: NDArray[np.float32]) -> Floats:
+        wide = rows.astype(np.float64)
+        return np.asarray(np.tanh(wide @ weights) * 3 + np.einsum("ni,ij,nj->n", wide, pairs, wide))
+
+    return score
+
+
+def random_game(seed: int, columns: int) -> tuple[Any, NDArray[np.float32], NDArray[np.float32]]:
+    generator = np.random.default_rng(seed)
+    rows, references = generator.normal(size=(2, 6, columns)).astype(np.float32)
+    references[0, 0] = rows[0, 0]
+    weights, pairs = generator.normal(size=columns), generator.normal(size=(columns, columns))
+    return game(weights, pairs), rows, references
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 10_000), st.integers(1, 9))
+def test_contributions_add_up_to_the_difference(seed: int, columns: int) -> None:
+    score, rows, references = random_game(seed, columns)
+    found = attribute(score, rows, references, np.arange(columns))
+    np.testing.assert_allclose(found.values.sum(axis=1), found.logits - found.base, atol=1e-9)
+    assert found.values[0, 0] == 0  # where a row and its reference agree
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 10_000), st.permutations(range(6)))
+def test_the_order_of_columns_changes_nothing(seed: int, order: list[int]) -> None:
+    generator = np.random.default_rng(seed)
+    rows, references = generator.normal(size=(2, 4, 6)).astype(np.float32)
+    weights, pairs = generator.normal(size=6), generator.normal(size=(6, 6))
+    found = attribute(game(weights, pairs), rows, references, np.arange(6))
+    turned = attribute(
+        game(weights[order], pairs[np.ix_(order, order)]), rows[:, order], references[:, order], np.arange(6)
+    )
+    np.testing.assert_allclose(turned.values, found.values[:, order], atol=1e-9)
+
+
+def test_columns_alike_share_alike_and_one_that_does_nothing_has_none() -> None:
+    rows, references = np.ones((1, 4), np.float32), np.zeros((1, 4), np.float32)
+    found = attribute(lambda x: (x[:, 0] * x[:, 1] + x[:, 2]).astype(float), rows, references, np.arange(4))
+    np.testing.assert_allclose(found.values, [[0.5, 0.5, 1, 0]])
+
+
+def test_two_columns_that_interact_with_a_third_are_exact_with_few_candidates() -> None:
+    generator = np.random.default_rng(0)
+    weights, pairs = generator.normal(size=8), generator.normal(size=(8, 8))
+
+    def quadratic(rows: NDArray[np.float32]) -> Floats:
+        wide = rows.astype(np.float64)
+        return np.asarray(wide @ weights + np.einsum("ni,ij,nj->n", wide, pairs, wide))
+
+    rows, references = generator.normal(size=(2, 5, 8)).astype(np.float32)
+    few, all_of_them = (attribute(quadratic, rows, references, np.arange(8), most=most) for most in (2, 8))
+    np.testing.assert_allclose(few.values, all_of_them.values, atol=1e-6)
+
+
+def test_parts_of_a_column_are_reset_together() -> None:
+    rows, references = np.array([[1, 0, 5]], np.float32), np.array([[0, 1, 3]], np.float32)
+    seen = []
+
+    def score(x: NDArray[np.float32]) -> Floats:
+        seen.append(x[:, :2].sum(axis=1))
+        return np.asarray(x.sum(axis=1), dtype=float)
+
+    found = attribute(score, rows, references, np.array([0, 0, 1]))
+    assert (np.concatenate(seen) == 1).all()
+    np.testing.assert_allclose(found.values, [[0, 2]])
+
+
+@pytest.mark.parametrize(("acts", "effect"), [("together", np.minimum), ("either", np.maximum)])
+def test_columns_that_act_only_together_are_named_as_a_group(acts: str, effect: Any) -> None:
+    rows, references = np.ones((3, 5), np.float32), np.zeros((3, 5), np.float32)
+
+    def score(x: NDArray[np.float32]) -> Floats:
+        return np.asarray(4 * effect(x[:, 0], x[:, 3]) + x[:, 1], dtype=float)
+
+    found = attribute(score, rows, references, np.arange(5))
+    (groups,) = groups_of(found, 3, found.values[:1], ("a", "b", "c", "d", "e"))
+    assert [(group.columns, group.acts) for group in groups] == [(("a", "d"), acts)]
+    assert groups[0].contribution == pytest.approx(4)
+
+
+def test_columns_that_add_up_are_no_group() -> None:
+    rows, references = np.ones((3, 3), np.float32), np.zeros((3, 3), np.float32)
+    found = attribute(lambda x: x.sum(axis=1).astype(float), rows, references, np.arange(3))
+    assert groups_of(found, 3, found.values[:1], ("a", "b", "c")) == [()]
+
+
+def test_likeness_counts_each_column_once_however_far_one_lies_out() -> None:
+    generator = np.random.default_rng(0)
+    normal = generator.normal(size=(50, 3)).astype(np.float32)
+    row = normal[7] + np.array([1e6, 0, 0], np.float32)
+    likeness = Likeness(normal, np.arange(3))
+    found = likeness.nearest(likeness.ranks(row[None]), likeness.ranks(normal), 2)
+    same = np.argsort(np.abs(normal[:, 1:] - normal[7, 1:]).sum(axis=1))[0]
+    assert 7 in found[0] or same in found[0]
+    few = likeness.nearest(likeness.ranks(row[None]), likeness.ranks(normal[:1]), 3)
+    assert few.tolist() == [[0, 0, 0]]
+
+
+def flows(rows: int = 400) -> tuple[pd.DataFrame, list[float]]:
+    generator = np.random.default_rng(0)
+    table = pd.DataFrame(
+        {
+            "Bytes out": generator.integers(300, 50_000, rows),
+            "service": generator.choice(["http", "dns"], rows),
+            "amount": [f"${value:,.2f}" for value in generator.uniform(1000, 9000, rows)],
+            "took": pd.to_timedelta(generator.integers(1, 4000, rows), unit="s"),
+            "start": pd.Timestamp("2024-03-01")
+            + pd.to_timedelta(generator.integers(0, 10**6, rows), unit="s"),
+            "flag": generator.choice([True, False], rows),
+            "always": 1,
+            "gap": np.where(generator.random(rows) < 0.1, np.nan, generator.normal(size=rows)),
+        }
+    )
+    table.loc[: rows // 40, "Bytes out"] = 12_000_000
+    return table, [1.0] * (rows // 40 + 1) + [0.0] * (rows - rows // 40 - 1)
+
+
+@pytest.fixture(scope="module")
+def explained() -> tuple[A3Detector, pd.DataFrame, Any]:
+    table, labels = flows()
+    with pytest.warns(AlarmnetWarning, match="read as numbers"):
+        detector = A3Detector(random_state=0, alarm_rate=0.05).fit(table, labels)
+    return detector, table, detector.explain(table)
+
+
+def test_rows_are_explained_in_the_words_of_their_table(explained: Any) -> None:
+    _, _, found = explained
+    first = found.rows[0]
+    assert first.alarm
+    assert first.reasons[0].column == "Bytes out"
+    assert first.reasons[0].value == "12,000,000"
+    assert first.reasons[0].normal.startswith("normal rows: ")
+    assert first.counterfactual.changes[0].column == "Bytes out"
+    assert first.counterfactual.score <= 0
+    assert first.groups == ()
+    assert first.known[0].row in range(11)
+    assert first.known[0].alike > 0.5
+    for phrase in (
+        "Alarm, ",
+        "Bytes out = 12,000,000 (normal rows: ",
+        "There would be no alarm with Bytes out = ",
+    ):
+        assert phrase in first.sentence
+    other = {change.column: change.other for change in first.normal.differs}
+    assert set(other) <= set(found.names) - {"always"}
+    told = {reason.column: reason for row in found.rows for reason in row.reasons}
+    assert told["amount"].normal.startswith("normal rows: $")
+    assert told["service"].value in ("http", "dns")
+    assert told["service"].normal.endswith("of normal rows")
+    assert told["start"].value.startswith("2024-03-")
+    assert told["start"].normal.endswith("of normal rows at this hour")
+    assert told["flag"].value in ("True", "False")
+    texts = {reason.value for row in found.rows for reason in row.reasons if reason.column == "gap"}
+    assert "missing" in texts
+
+
+def test_arrays_are_as_shap_has_them(explained: Any) -> None:
+    detector, table, found = explained
+    assert found.values.shape == found.data.shape == (400, 8)
+    assert len(found) == len(found.rows) == 400
+    assert found.names == tuple(table.columns)
+    np.testing.assert_allclose(found.values.sum(axis=1), found.logits - found.base_value, atol=1e-4)
+    np.testing.assert_array_equal(found.logits, detector.logits(table))
+    assert found.data[3, 0] == table.loc[3, "Bytes out"]
+    assert (found.values[:, found.names.index("always")] == 0).all()
+    json.dumps([row.to_dict() for row in found.rows], allow_nan=False)
+
+
+def test_the_same_answer_twice_in_any_batch_and_from_any_frame(explained: Any) -> None:
+    detector, table, found = explained
+    some = detector.explain(table, rows=[5, 3], columns=2)
+    np.testing.assert_array_equal(some.values, found.values[[5, 3]])
+    assert [row.row for row in some.rows] == [5, 3]
+    assert all(len(row.reasons) <= 2 for row in some.rows)
+    assert (
+        some.rows[0].sentence
+        == detector.explain(table[table.columns[::-1]], rows=[5], columns=2).rows[0].sentence
+    )
+    arrow = pa.Table.from_pandas(table[["Bytes out", "service", "amount", "start", "flag", "always", "gap"]])
+    assert detector.explain(table).rows == found.rows
+    assert pl.from_arrow(arrow).shape == (400, 7)
+
+
+def test_a_counterfactual_stops_the_alarm_and_similar_normal_rows_raise_none(explained: Any) -> None:
+    _, _, found = explained
+    for row in found.rows:
+        assert (row.counterfactual is not None) == row.alarm == (row.score > 0)
+        assert row.reference <= 0
+
+
+def test_many_columns_that_raise_a_score_are_all_reset(small: Any) -> None:
+    X = np.random.default_rng(0).normal(size=(200, 12))
+    X[:20] += 4
+    detector = small().fit(X, np.repeat([1.0, 0.0], [20, 180]))
+    highest = detector.explain(X[:20]).rows
+    assert max(len(row.counterfactual.changes) for row in highest if row.counterfactual) > 4
+    assert all(row.counterfactual.score <= 0 for row in highest if row.counterfactual)
+    everything = copy.copy(detector)
+    everything.threshold_ = -1e9
+    found = everything.explain(X[:20])
+    assert all(row.alarm and row.counterfactual is None for row in found.rows)
+
+
+@pytest.mark.parametrize(("rows", "columns"), [([400], 10), ([-1], 10), ([], 10), ([0], 0)])
+def test_rows_that_are_not_there_are_refused(explained: Any, rows: list[int], columns: int) -> None:
+    detector, table, _ = explained
+    with pytest.raises(InputError, match=r"there is no row|leaves nothing to explain"):
+        detector.explain(table, rows=rows, columns=columns)
+
+
+def test_rows_with_the_same_reasons_are_one_pattern(explained: Any) -> None:
+    _, _, found = explained
+    patterns = patterns_of(found)
+    assert sorted(place for pattern in patterns for place in pattern.places) == list(range(400))
+    assert patterns[0].columns == ("Bytes out",)
+    assert set(range(11)) <= set(patterns[0].places)
+    assert found.logits[patterns[0].places[0]] == found.logits.max()
+
+
+def test_importance_has_intervals_and_finds_the_column(explained: Any) -> None:
+    detector, table, _ = explained
+    importance = global_importance(detector, table[:11])
+    assert importance[0].column == "Bytes out"
+    assert len(importance) == 8
+    assert all(column.low <= column.value <= column.high for column in importance)
+    assert importance == global_importance(detector, table[:11])
+    for wrong in ({"confidence": 1.0}, {"rows": 0}):
+        with pytest.raises(InputError, match="confidence"):
+            global_importance(detector, table, **wrong)
+
+
+def test_every_detector_explains_tables(trained: Any, rows: Any) -> None:
+    found = trained.explain(rows, rows=range(190, 200))
+    np.testing.assert_allclose(found.values.sum(axis=1), found.logits - found.base_value, atol=1e-4)
+    assert found.names == ("x0", "x1", "x2", "x3", "x4")
+    names = trained._alarm_names()
+    odds = trained.scored_encoded().odds(trained.encoder_.transform(rows))
+    assert odds.shape == (200, len(names))
+    np.testing.assert_allclose(np.logaddexp.reduce(odds, axis=1), trained.logits(rows), rtol=1e-4, atol=1e-4)
+    assert {row.spoke for row in found.rows} <= set(names)
+
+
+def test_known_anomalies_are_kept_in_files_and_files_without_them_say_so(
+    trained: Any, rows: Any, tmp_path: Any
+) -> None:
+    trained.save(tmp_path / "a.model")
+    again = load(tmp_path / "a.model")
+    found = trained.explain(rows, rows=[195])
+    assert again.explain(rows, rows=[195]).rows == found.rows
+    assert found.rows[0].known[0].row in range(190, 200)
+    older = copy.deepcopy(again)
+    older._known_matrix = older._known_numbers = None
+    older.save(tmp_path / "b.model")
+    assert load(tmp_path / "b.model").explain(rows, rows=[195]).rows[0].known is None
+
+
+def test_at_most_64_known_anomalies_are_kept(small: Any) -> None:
+    X = np.random.default_rng(0).normal(size=(400, 3))
+    y = np.repeat([1.0, 0.0], [200, 200])
+    detector = small().fit(X, y)
+    assert len(detector._known_matrix) == 50
+    assert detector._known_numbers.tolist() == list(range(0, 200, 4))
+    detector.refit_alarm(X, np.repeat([1.0, 0.0], [3, 397]))
+    assert detector._known_numbers.tolist() == [0, 1, 2]
+    assert len(small().fit(X, None)._known_matrix) == 0

@@ -1,0 +1,130 @@
+"""Explanations on the command line and in the report."""
+
+import datetime
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from click.testing import CliRunner, Result
+
+from alarmnet import A3Detector, InputError, score_files
+from alarmnet.cli import main
+from alarmnet.report import make_report
+
+HOSTILE = '<script>alert("x")</script>\n& \u202eevil'
+
+
+def table(rows: int = 150) -> pd.DataFrame:
+    generator = np.random.default_rng(0)
+    frame = pd.DataFrame(
+        {
+            "payment": [f"p{number:04}" for number in range(rows)],
+            HOSTILE: generator.normal(size=rows),
+            "service": generator.choice(["web", HOSTILE], rows),
+        }
+    )
+    frame.loc[:9, HOSTILE] += 9.0
+    return frame
+
+
+@pytest.fixture(scope="module")
+def detector(small: Any) -> A3Detector:
+    fitted: A3Detector = small().fit(table().drop(columns="payment"), np.repeat([1.0, 0.0], [10, 140]))
+    return fitted
+
+
+@pytest.fixture(scope="module")
+def files(detector: A3Detector, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("explain")
+    detector.save(folder / "a.model")
+    table().to_parquet(folder / "new.parquet")
+    return folder
+
+
+def run(*arguments: object, code: int = 0) -> Result:
+    result = CliRunner().invoke(main, [str(argument) for argument in arguments])
+    assert result.exit_code == code, (result.output, result.exception)
+    return result
+
+
+def test_a_row_is_explained_by_id_and_by_number(files: Path, detector: A3Detector) -> None:
+    by_id = run("explain", files / "a.model", files / "new.parquet", "--id", "payment", "--row", "p0003")
+    expected = detector.explain(table().drop(columns="payment"), rows=[3]).rows[0]
+    assert by_id.stdout.startswith(f"Row p0003: {expected.sentence}")
+    assert "#" in by_id.stdout
+    assert "Known anomaly row " in by_id.stdout
+    assert "\u202e" not in by_id.stdout
+    by_number = run(
+        *("explain", files / "a.model", files / "new.parquet", "--ignore", "payment"),
+        *("--row", 3, "--row", 7, "--json", "--columns", 1),
+    )
+    first, second = json.loads(by_number.stdout)["rows"]
+    assert (first["id"], second["id"]) == ("3", "7")
+    assert len(first["reasons"]) == 1
+    assert first["score"] == expected.score
+
+
+def test_a_row_that_is_not_there_is_refused(files: Path) -> None:
+    refused = run(
+        "explain", files / "a.model", files / "new.parquet", "--id", "payment", "--row", "none", code=2
+    )
+    assert "there is no id 'none'" in refused.stderr
+
+
+def test_a_row_that_cannot_be_scored_is_refused(files: Path, tmp_path: Path) -> None:
+    bad = table()
+    bad.loc[3, HOSTILE] = np.inf
+    bad.to_parquet(tmp_path / "bad.parquet")
+    arguments = ("explain", files / "a.model", tmp_path / "bad.parquet", "--id", "payment", "--row")
+    assert "row p0003 cannot be scored" in run(*arguments, "p0003", code=2).stderr
+    run(*arguments, "p0004")
+
+
+def test_scores_come_with_reasons(files: Path, detector: A3Detector) -> None:
+    run(
+        *("score", files / "a.model", files / "new.parquet", "--id", "payment", "--explain", 2),
+        *("--out", files / "scores.parquet"),
+    )
+    scores = pd.read_parquet(files / "scores.parquet")
+    assert [*scores.columns[-3:]] == ["reason_1", "reason_2", "explanation"]
+    assert (scores["explanation"].notna() == scores["alarm"]).all()
+    assert scores["alarm"].sum() >= 10
+    told = json.loads(scores["explanation"][3])
+    assert told["reasons"][0]["column"] == HOSTILE
+    assert " from " in scores["reason_1"][3]
+    found = detector.explain(table().drop(columns="payment"), rows=[3], columns=2)
+    assert told["sentence"] == found.rows[0].sentence
+
+
+def test_reasons_and_a_budget_exclude_each_other(files: Path) -> None:
+    arguments = ("score", files / "a.model", files / "new.parquet", "--out", files / "b.csv")
+    assert "exclude each other" in run(*arguments, "--explain", 1, "--budget", 3, code=2).stderr
+    with pytest.raises(InputError, match="exclude each other"):
+        score_files(files / "a.model", files / "new.parquet", out=files / "b.csv", budget=3, reasons=1)
+
+
+def test_the_report_groups_rows_by_their_reasons_and_escapes_all(detector: A3Detector) -> None:
+    data = table().drop(columns="payment")
+    report = make_report(detector, data, top=2, date=datetime.date(2024, 4, 2))
+    reasons = report.facts["reasons"]
+    alarms = report.facts["alarms"]["alarms"]
+    assert sum(pattern["rows"] for pattern in reasons) == alarms > 2
+    assert reasons[0]["columns"][0] == HOSTILE
+    first = reasons[0]["members"][0]
+    assert (first["rank"], first["alarm"]) == (1, True)
+    assert (
+        max(reason["bar"] for pattern in reasons for row in pattern["members"] for reason in row["reasons"])
+        == 1
+    )
+    page = report.to_html()
+    assert "<script" not in page
+    assert "\u202e" not in re.sub(r'title="[^"]*"', "", page)
+    assert page.count('<details class="pattern"') == min(len(reasons), 2)
+    assert "more rows with the same reasons" in page
+    assert "Most unusual values" not in page
+    assert json.loads(report.to_json()) == report.facts
+    assert make_report(detector, data, top=2, date=datetime.date(2024, 4, 2)).to_html() == page
