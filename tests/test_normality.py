@@ -29,7 +29,9 @@ def ring() -> Floats:
 @pytest.mark.parametrize("labelled", [False, True])
 def test_anomalies_amid_normal_rows_are_found_without_a_label(ring: Floats, labelled: bool) -> None:
     middle = np.random.default_rng(2).normal(0, 0.2, (60, 2))
-    detector = A3Detector(random_state=0).fit(ring[:500], np.zeros(500) if labelled else None)
+    detector = A3Detector(alarm_rate=0.05, random_state=0).fit(
+        ring[:500], np.zeros(500) if labelled else None
+    )
     judged = np.concatenate([ring[500:], middle])
     assert average_precision_score(np.arange(160) >= 100, detector.logits(judged)) > 0.98
 
@@ -38,7 +40,7 @@ def test_known_anomalies_teach_and_unlike_ones_are_found_too(ring: Floats) -> No
     generator = np.random.default_rng(3)
     known, unlike = generator.normal(0, 0.1, (8, 2)), generator.normal(3, 0.1, (20, 2))
     y = np.repeat([0.0, 1.0], [500, 8])
-    detector = A3Detector(random_state=0).fit(np.concatenate([ring[:500], known]), y)
+    detector = A3Detector(alarm_rate=0.05, random_state=0).fit(np.concatenate([ring[:500], known]), y)
     alike = generator.normal(0, 0.1, (20, 2))
     for anomalies in (alike, unlike):
         judged = np.concatenate([ring[500:], anomalies])
@@ -52,7 +54,9 @@ def test_conditions_that_meet_are_learned(ring: Floats) -> None:
     normal = np.flatnonzero(rows[:, 0] * rows[:, 1] <= 0)[:400]
     known = np.flatnonzero(anomalous)[:15]
     learned = np.concatenate([normal, known])
-    detector = A3Detector(random_state=0).fit(rows[learned], np.repeat([0.0, 1.0], [len(normal), 15]))
+    detector = A3Detector(alarm_rate=0.05, random_state=0).fit(
+        rows[learned], np.repeat([0.0, 1.0], [len(normal), 15])
+    )
     others = np.setdiff1d(np.flatnonzero(anomalous | (rows[:, 0] * rows[:, 1] <= 0)), learned)
     assert average_precision_score(anomalous[others], detector.logits(rows[others])) > 0.95
 
@@ -60,7 +64,7 @@ def test_conditions_that_meet_are_learned(ring: Floats) -> None:
 @pytest.mark.parametrize("known", [0, 5, 20])
 def test_a_file_scores_the_same(ring: Floats, known: int, tmp_path: Path) -> None:
     y = np.where(np.arange(600) < known, 1.0, 0.0)
-    detector = A3Detector(random_state=0).fit(ring, y)
+    detector = A3Detector(alarm_rate=0.05, random_state=0).fit(ring, y)
     detector.save(tmp_path / "some.alarmnet")
     again = alarmnet.load(tmp_path / "some.alarmnet")
     assert isinstance(again._scorer, NormalityScorer)
@@ -80,18 +84,18 @@ def test_fewer_normal_rows_a_tree_where_nobody_has_looked(
 
     monkeypatch.setattr("alarmnet.detectors.normality.grown", noted)
     for other in (0.0, np.nan):
-        A3Detector(random_state=0).fit(ring, np.where(np.arange(600) < 5, 1.0, other))
+        A3Detector(alarm_rate=0.05, random_state=0).fit(ring, np.where(np.arange(600) < 5, 1.0, other))
     assert seen == [NORMAL_ROWS, DOUBTED_ROWS]
 
 
 def test_networks_of_ones_own_are_read_as_before(ring: Floats) -> None:
     for parameters in ({"alarm": DenseAlarm(hidden=(4,))}, {"generator": GaussianNoise()}, {"reads": "both"}):
-        detector = A3Detector(random_state=0, **parameters).fit(ring)
+        detector = A3Detector(alarm_rate=0.05, random_state=0, **parameters).fit(ring)
         assert isinstance(detector._scorer, A3Scorer)
     with pytest.raises(InputError, match=r"'reads' parameter of A3Detector is 'normality', which takes no"):
-        A3Detector(reads="normality", generator=GaussianNoise()).fit(ring)
+        A3Detector(reads="normality", alarm_rate=0.05, generator=GaussianNoise()).fit(ring)
 
 
 def test_images_are_read_as_before() -> None:
     images = np.random.default_rng(0).random((60, 8, 8))
-    assert isinstance(A3Detector(random_state=0).fit(images)._scorer, A3Scorer)
+    assert isinstance(A3Detector(alarm_rate=0.05, random_state=0).fit(images)._scorer, A3Scorer)

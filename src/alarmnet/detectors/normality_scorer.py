@@ -78,11 +78,13 @@ class NormalityScorer(Scorer):
 
     def odds(self, batch: Tensor) -> Tensor:
         """The odds of being like known anomalies, where any are known, and of being far from normal (B, 2 or 1)."""
-        far = self.nearness(batch, self.target.row_losses(batch)).sum(1)
+        far: Tensor = self.nearness(batch, self.target.row_losses(batch)).sum(1)
         if not self.alarms:
-            return (far + (self.forest(batch) - self.vote_mean) / self.vote_deviation)[:, None]
+            votes: Tensor = (self.forest(batch) - self.vote_mean) / self.vote_deviation
+            return (far + votes)[:, None]
         inputs = self.target.inputs(batch)
-        like_known = self.forest(batch) + ALARM * sum(alarm(inputs) for alarm in self.alarms) + FAR * far
+        heard = torch.stack([alarm(inputs) for alarm in self.alarms]).sum(0)
+        like_known: Tensor = self.forest(batch) + ALARM * heard + FAR * far
         return torch.stack([like_known, far - self.nearness.extreme - BEYOND], dim=1)
 
     @property
