@@ -98,4 +98,4 @@ def test_networks_of_ones_own_are_read_as_before(ring: Floats) -> None:
 
 def test_images_are_read_as_before() -> None:
     images = np.random.default_rng(0).random((60, 8, 8))
-    assert isinstance(A3Detector(alarm_rate=0.05, random_state=0).fit(images)._scorer, A3Scorer)
+    assert isinstance(A3Detector(alarm_rate=0.1, random_state=0).fit(images)._scorer, A3Scorer)
