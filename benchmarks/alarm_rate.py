@@ -39,7 +39,9 @@ def run(X: pa.Table, normal: np.ndarray, seed: int) -> dict[str, Any]:
     generator = np.random.default_rng(seed)
     rows = generator.permutation(np.flatnonzero(normal))[: LEARNED + FRESH]
     learned = np.concatenate([rows[:LEARNED], generator.permutation(np.flatnonzero(~normal))[:KNOWN]])
-    detector = A3Detector(random_state=seed).fit(X.take(learned), (~normal[learned]).astype(int))
+    detector = A3Detector(reads="both", random_state=seed).fit(
+        X.take(learned), (~normal[learned]).astype(int)
+    )
     fresh = X.take(rows[LEARNED:])
     scores = detector.logits(fresh)
     alarms = {}

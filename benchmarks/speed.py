@@ -53,7 +53,7 @@ def alike(reads: Reads, schedule: Schedule) -> tuple[AlarmSpec, ...]:
 
 
 def a3(schedule: Schedule) -> A3Detector:
-    """The defaults."""
+    """What reads both: the defaults for images."""
     return A3Detector(target_schedule=schedule, alarms=alike("both", schedule), random_state=0)
 
 

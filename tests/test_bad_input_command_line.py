@@ -557,7 +557,7 @@ def test_51_training_that_diverges_is_an_error(desk: Desk, monkeypatch: pytest.M
     wild = Schedule(steps=30, learning_rate=1e30)
     monkeypatch.setattr(AlarmSpec, "schedule_for", lambda self, rows, known: wild)
     desk.write(table()).refused(
-        "fit", "Error: the loss of the alarm network is no longer finite", "lower its"
+        "fit", "Error: the loss of the third alarm network is no longer finite", "lower its"
     )
 
 

@@ -341,14 +341,15 @@ def test_ctrl_c_says_what_is_kept_and_how_to_go_on(
     result = run(*arguments, code=130)
     command = f"alarmnet fit {table} --label label --anomaly 1 --alarm-rate 0.1 --out '{folder / 'my model'}'"
     assert result.stderr == (
-        f"Interrupted: the output was not written. {folder / 'kept'} keeps the training: target finished, alarm at "
+        f"Interrupted: the output was not written. {folder / 'kept'} keeps the training: target finished, second alarm at "
         f"step 15 of 60. The same command goes on from there: {command} --checkpoint {folder / 'kept'}\n"
     )
     assert not (folder / "my model").exists()
     interrupt(None)
     again = run(*arguments)
     assert (
-        f"{folder / 'kept'} keeps earlier training: target finished, alarm at step 15 of 60." in again.stdout
+        f"{folder / 'kept'} keeps earlier training: target finished, second alarm at step 15 of 60."
+        in again.stdout
     )
     run(*fit_arguments(table, folder / "undisturbed"))
     assert (folder / "my model").read_bytes() == (folder / "undisturbed").read_bytes()
@@ -379,7 +380,7 @@ def test_a_full_disk_keeps_what_was_there(table: Path, monkeypatch: pytest.Monke
         patch.setattr(BaseDetector, "save", interrupted)
         run(*arguments, code=130)
     assert refused().endswith("model could not be written: File too large\n")
-    assert kept_steps(kept) == "target finished, alarm finished, second alarm finished, third alarm finished"
+    assert kept_steps(kept) == "target finished, second alarm finished, third alarm finished"
     run(*arguments)
     assert isinstance(load(model), A3Detector)
     assert not kept.exists()

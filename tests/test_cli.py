@@ -216,7 +216,7 @@ def test_refit_takes_the_remembered_labels_and_overwrites_the_model(folder: Path
     refitted, before = alarmnet.load(tmp_path / "model"), alarmnet.load(folder / "model")
     assert refitted.notes_ == before.notes_
     assert refitted.history_["target"] == before.history_["target"]
-    assert refitted.history_["alarm"] != before.history_["alarm"]
+    assert refitted.history_["third alarm"] != before.history_["third alarm"]
 
 
 @pytest.mark.parametrize("command", ["refit", "evaluate", "report"])

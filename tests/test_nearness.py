@@ -48,9 +48,10 @@ def test_farther_rows_have_higher_numbers(nearness: Nearness, stored: Tensor) ->
     assert (nearness(stored, losses * 9)[:, 2] > nearness(stored, losses)[:, 2]).all()
 
 
-def test_few_equal_rows_give_finite_numbers() -> None:
-    rows = torch.ones(3, 2)
-    nearness = Nearness(3, 2)
-    nearness.learn(rows, torch.zeros(3))
-    assert torch.isfinite(nearness(rows, torch.zeros(3))).all()
-    assert torch.isfinite(nearness(rows * 1e6, torch.zeros(3))).all()
+@pytest.mark.parametrize("count", [1, 3])
+def test_few_equal_rows_give_finite_numbers(count: int) -> None:
+    rows, losses = torch.ones(count, 2), torch.zeros(count)
+    nearness = Nearness(count, 2)
+    nearness.learn(rows, losses)
+    assert torch.isfinite(nearness(rows, losses)).all()
+    assert torch.isfinite(nearness(rows * 1e6, losses)).all()

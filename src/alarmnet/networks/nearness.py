@@ -65,6 +65,7 @@ class Nearness(nn.Module):
 
     def _distances(self, rows: Tensor, *, leave_out_itself: bool) -> Tensor:
         """Distances to the neighbours (B, 2)."""
+        leave_out_itself = leave_out_itself and len(self.stored) > 1  # one row has no other
         most = len(self.stored) - leave_out_itself
         near = (self.stored * self.stored).sum(1) - 2 * rows @ self.stored.T  # but for a row's own square
         if leave_out_itself:
