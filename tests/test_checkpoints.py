@@ -341,7 +341,8 @@ def test_ctrl_c_says_what_is_kept_and_how_to_go_on(
     result = run(*arguments, code=130)
     command = f"alarmnet fit {table} --label label --anomaly 1 --alarm-rate 0.1 --out '{folder / 'my model'}'"
     assert result.stderr == (
-        f"Interrupted: the output was not written. {folder / 'kept'} keeps the training: target finished, second alarm at "
+        f"Interrupted: the output was not written. {folder / 'kept'} keeps the training: target finished, second "
+        "alarm at "
         f"step 15 of 60. The same command goes on from there: {command} --checkpoint {folder / 'kept'}\n"
     )
     assert not (folder / "my model").exists()
