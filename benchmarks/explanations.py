@@ -23,7 +23,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
@@ -36,7 +36,7 @@ from benchmarks.explanation_images import Result, images_part
 from benchmarks.explanation_peers import Floats, Peers
 from benchmarks.few_label_tables import TABLES
 
-READS = "both"
+READS: Final = "both"
 """What the detectors on tables read: alarms of which integrated gradients can be taken."""
 
 PLANTED = ("thyroid", "bank", "census", "credit card", "nsl-kdd", "ids 2018")
