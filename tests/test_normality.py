@@ -89,7 +89,13 @@ def test_fewer_normal_rows_a_tree_where_nobody_has_looked(
 
 
 def test_networks_of_ones_own_are_read_as_before(ring: Floats) -> None:
-    for parameters in ({"alarm": DenseAlarm(hidden=(4,))}, {"generator": GaussianNoise()}, {"reads": "both"}):
+    for parameters in (
+        {"alarm": DenseAlarm(hidden=(4,))},
+        {"generator": GaussianNoise()},
+        {"generated_weight": 0.5},
+        {"shift_weight": 0.1},
+        {"reads": "both"},
+    ):
         detector = A3Detector(alarm_rate=0.05, random_state=0, **parameters).fit(ring)
         assert isinstance(detector._scorer, A3Scorer)
     with pytest.raises(InputError, match=r"'reads' parameter of A3Detector is 'normality', which takes no"):

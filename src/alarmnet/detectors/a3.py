@@ -83,7 +83,8 @@ class A3Detector(BaseDetector):
         `"activations"`: the hidden ones, as in the paper. `"everything"` adds what the target reads, and could not
         reconstruct. `"inputs"`: what the target reads, by two alarms. `"both"`: one alarm on activations and two on
         inputs, whose odds are summed, the first's bounded; without known anomalies the first alone. None:
-        `"normality"` for tables where `target`, `alarm`, `alarms` and `generator` are None, else `"both"`.
+        `"normality"` for tables, unless `target`, `alarm`, `alarms`, `generator`, `generated_weight` or
+        `shift_weight` are given, which only the others heed; else `"both"`.
     alarms
         The alarms to train, `AlarmSpec`s; None: those that `reads` names.
     generated_weight
@@ -192,7 +193,8 @@ class A3Detector(BaseDetector):
         if self.reads == "normality" and not self._unchanged():
             raise InputError(
                 f"The 'reads' parameter of {type(self).__name__} is 'normality', which takes no 'target', 'alarm', "
-                "'alarms' or 'generator': leave these None, or 'reads'.",
+                "'alarms' or 'generator' and no other 'generated_weight' or 'shift_weight': leave these, or 'reads', "
+                "as they are by default.",
                 code="invalid_parameter",
             )
         if self.alarms is not None:
@@ -223,8 +225,9 @@ class A3Detector(BaseDetector):
         return [spec.name for spec in self._specs(known=bool(self.label_counts_["anomaly"]))]
 
     def _unchanged(self) -> bool:
-        """Whether every network is the default's."""
-        return all(part is None for part in (self.target, self.alarm, self.alarms, self.generator))
+        """Whether nothing is asked for that only alarms on activations heed."""
+        parts = (self.target, self.alarm, self.alarms, self.generator)
+        return all(part is None for part in parts) and (self.generated_weight, self.shift_weight) == (1, 0)
 
     def _reads_normality(self, shape: tuple[int, ...]) -> bool:
         return len(shape) == 1 and self.reads in (None, "normality") and self._unchanged()
