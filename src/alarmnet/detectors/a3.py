@@ -193,8 +193,8 @@ class A3Detector(BaseDetector):
         if self.reads == "normality" and not self._unchanged():
             raise InputError(
                 f"The 'reads' parameter of {type(self).__name__} is 'normality', which takes no 'target', 'alarm', "
-                "'alarms' or 'generator' and no other 'generated_weight' or 'shift_weight': leave these, or 'reads', "
-                "as they are by default.",
+                "'alarms' or 'generator' and no other 'generated_weight' or 'shift_weight': leave these, or "
+                "'reads', as they are by default.",
                 code="invalid_parameter",
             )
         if self.alarms is not None:
