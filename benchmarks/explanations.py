@@ -23,7 +23,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -35,9 +35,6 @@ from alarmnet import A3Detector, AlarmnetWarning
 from benchmarks.explanation_images import Result, images_part
 from benchmarks.explanation_peers import Floats, Peers
 from benchmarks.few_label_tables import TABLES
-
-READS: Final = "both"
-"""What the detectors on tables read: alarms of which integrated gradients can be taken."""
 
 PLANTED = ("thyroid", "bank", "census", "credit card", "nsl-kdd", "ids 2018")
 SEEDS = (0, 1, 2)
@@ -85,7 +82,7 @@ def planted(name: str, seed: int, half: str) -> Iterator[Result]:
             shifts = SHIFT * clean[column].std() * generator.uniform(0.8, 1.2, rows.sum())
             table.loc[rows, column] += shifts
     trained = np.concatenate([others, known])
-    detector = A3Detector(reads=READS, random_state=seed).fit(
+    detector = A3Detector(random_state=seed).fit(
         table.iloc[trained], (cause[trained] >= 0).astype(float)
     )
     alarms = held_out[detector.predict(table.iloc[held_out]) == 1]
@@ -181,7 +178,7 @@ def deletion(name: str, seed: int, half: str) -> Iterator[Result]:
     normal, anomalous = rows[~halves.anomalous[rows]][:ROWS], rows[halves.anomalous[rows]]
     replacing, normal = np.split(normal, [HELD_OUT_NORMAL])
     trained, unseen = np.concatenate([normal, anomalous[:KNOWN]]), anomalous[KNOWN : KNOWN + HELD_OUT]
-    detector = A3Detector(reads=READS, random_state=seed).fit(
+    detector = A3Detector(random_state=seed).fit(
         halves.frame.take(trained), halves.anomalous[trained].astype(float)
     )
     alarms = unseen[detector.predict(halves.frame.take(unseen)) == 1][:COMPARED]
@@ -224,7 +221,7 @@ def speed_part(half: str) -> Iterator[Result]:
         rows: NDArray[np.intp] = generator.permutation(getattr(halves, half))
         normal, anomalous = rows[~halves.anomalous[rows]][:ROWS], rows[halves.anomalous[rows]]
         trained = np.concatenate([normal, anomalous[:KNOWN]])
-        detector = A3Detector(reads=READS, random_state=0).fit(
+        detector = A3Detector(random_state=0).fit(
             halves.frame.take(trained), halves.anomalous[trained].astype(float)
         )
         batch = halves.frame.take(anomalous[KNOWN : KNOWN + 100])
