@@ -82,9 +82,7 @@ def planted(name: str, seed: int, half: str) -> Iterator[Result]:
             shifts = SHIFT * clean[column].std() * generator.uniform(0.8, 1.2, rows.sum())
             table.loc[rows, column] += shifts
     trained = np.concatenate([others, known])
-    detector = A3Detector(random_state=seed).fit(
-        table.iloc[trained], (cause[trained] >= 0).astype(float)
-    )
+    detector = A3Detector(random_state=seed).fit(table.iloc[trained], (cause[trained] >= 0).astype(float))
     alarms = held_out[detector.predict(table.iloc[held_out]) == 1]
     about = {"table": name, "seed": seed, "alarms": len(alarms), "alarm_share": len(alarms) / HELD_OUT}
     few = alarms[np.unique(np.linspace(0, len(alarms) - 1, COMPARED).astype(int))]
