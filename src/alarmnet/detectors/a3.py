@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any, ClassVar, Literal, Self, Unpack
+from typing import Any, ClassVar, Literal, Self, Unpack, cast
 
 import torch
 from numpy.typing import NDArray
@@ -236,7 +236,7 @@ class A3Detector(BaseDetector):
         cut = f"{PIECES}columns" in weights
         pieces = PiecewiseLinearEncoding.stored(weights, PIECES, shape[0]) if cut else None
         target = self._target_for(shape, pieces)
-        if "nearness.stored" in weights:
+        if isinstance(target, PiecewiseTarget) and "nearness.stored" in weights:
             return NormalityScorer.stored(target, shape[0], weights)
         alarm = stored_alarms(weights, "alarm.", self.alarm)
         parts = parts_of(self._specs(known=bool(self.label_counts_["anomaly"])))
@@ -306,7 +306,7 @@ class A3Detector(BaseDetector):
             schedule=self.alarm_schedule,
         )
         if self._reads_normality(data.rows.shape):
-            normality = NormalityTraining(target, training)
+            normality = NormalityTraining(cast(PiecewiseTarget, target), training)
             known = len(data.known)
             return normality.with_known(self.history_) if known else normality.without_known()
         specs = self._specs(known=bool(len(data.known)))

@@ -11,7 +11,7 @@ from alarmnet.detectors.normality_scorer import NormalityScorer
 from alarmnet.networks.alarm_specs import DEFAULT_ALARMS
 from alarmnet.networks.forests import Forest, around, boosted, bootstrapped, grown
 from alarmnet.networks.nearness import MOST_STORED, Nearness
-from alarmnet.networks.targets import TargetNetwork
+from alarmnet.networks.targets.piecewise import PiecewiseTarget
 
 POOL = 10_000
 """Normal rows that trees are grown on, at most."""
@@ -43,7 +43,7 @@ class NormalityTraining:
         What alarms learn from.
     """
 
-    def __init__(self, target: TargetNetwork, training: AlarmTraining) -> None:
+    def __init__(self, target: PiecewiseTarget, training: AlarmTraining) -> None:
         self._target, self._training, self._data = target, training, training.data
         numbers = torch.cat([self._data.normal, self._data.validation_normal]).sort().values
         self._normal = numbers[:: math.ceil(len(numbers) / POOL)]

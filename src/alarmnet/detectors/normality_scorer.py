@@ -12,7 +12,7 @@ from alarmnet.networks.alarm_specs import DEFAULT_ALARMS
 from alarmnet.networks.alarms import DenseAlarmNetwork, stored_alarm
 from alarmnet.networks.forests import Forest
 from alarmnet.networks.nearness import Nearness
-from alarmnet.networks.targets import TargetNetwork
+from alarmnet.networks.targets.piecewise import PiecewiseTarget
 
 ALARM = 0.3
 """What the logit of each alarm on inputs counts beside the forest's: networks go on where trees stop at an edge."""
@@ -40,12 +40,13 @@ class NormalityScorer(Scorer):
         On what the target reads; none where no anomaly is known.
     """
 
+    target: PiecewiseTarget
     vote_mean: Tensor
     vote_deviation: Tensor
 
     def __init__(
         self,
-        target: TargetNetwork,
+        target: PiecewiseTarget,
         nearness: Nearness,
         forest: Forest,
         alarms: Sequence[DenseAlarmNetwork],
@@ -58,7 +59,7 @@ class NormalityScorer(Scorer):
 
     @classmethod
     def stored(
-        cls, target: TargetNetwork, width: int, weights: Mapping[str, NDArray[Any]]
+        cls, target: PiecewiseTarget, width: int, weights: Mapping[str, NDArray[Any]]
     ) -> "NormalityScorer":
         """For rows of so many numbers, as a model file's weights say; without these."""
         rows = weights["nearness.stored"]
@@ -78,11 +79,11 @@ class NormalityScorer(Scorer):
 
     def odds(self, batch: Tensor) -> Tensor:
         """The odds of being like known anomalies, where any are known, and of being far from normal (B, 2 or 1)."""
-        far: Tensor = self.nearness(batch, self.target.row_losses(batch)).sum(1)
+        inputs = self.target.inputs(batch)
+        far: Tensor = self.nearness(batch, self.target.network.row_losses(inputs)).sum(1)
         if not self.alarms:
             votes: Tensor = (self.forest(batch) - self.vote_mean) / self.vote_deviation
             return (far + votes)[:, None]
-        inputs = self.target.inputs(batch)
         heard = torch.stack([alarm(inputs) for alarm in self.alarms]).sum(0)
         like_known: Tensor = self.forest(batch) + ALARM * heard + FAR * far
         return torch.stack([like_known, far - self.nearness.extreme - BEYOND], dim=1)
