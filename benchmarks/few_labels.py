@@ -83,23 +83,23 @@ def draw(halves: Halves, *, known: str, others: str, seed: int, part: str) -> Dr
     return Draw(halves.frame.take(rows[order]), y[order], halves.frame.take(test), halves.anomalous[test])
 
 
-def _encoded(data: Draw) -> tuple[np.ndarray, np.ndarray]:
+def encoded(data: Draw) -> tuple[np.ndarray, np.ndarray]:
     encoder = TableEncoder(scaling="standard", keep=as_they_stand(data.X))
     return encoder.fit_transform(data.X), encoder.transform(data.judged)
 
 
-def _classifier(make: Callable[[int], Any]) -> Callable[[Draw, int], np.ndarray]:
+def classifier(make: Callable[[int], Any]) -> Callable[[Draw, int], np.ndarray]:
     """Scores of a scikit-learn classifier with default settings, unlabelled rows taken as normal."""
 
     def scores(data: Draw, seed: int) -> np.ndarray:
-        learned, judged = _encoded(data)
+        learned, judged = encoded(data)
         return np.asarray(make(seed).fit(learned, data.known).predict_proba(judged)[:, 1])
 
     return scores
 
 
 def isolation_forest(data: Draw, seed: int) -> np.ndarray:
-    learned, judged = _encoded(data)
+    learned, judged = encoded(data)
     forest = IsolationForest(random_state=seed).fit(learned[data.known == 0])
     return -np.asarray(forest.score_samples(judged))
 
@@ -152,7 +152,7 @@ ALARMS: dict[str, tuple[AlarmSpec, ...]] = {
 """Other alarms than the defaults'."""
 
 
-def _detector(kind: type[BaseDetector], **parameters: Any) -> Callable[[Draw, int], np.ndarray]:
+def detector(kind: type[BaseDetector], **parameters: Any) -> Callable[[Draw, int], np.ndarray]:
     def scores(data: Draw, seed: int) -> np.ndarray:
         detector = kind(random_state=seed, **parameters)
         keep_columns(detector, as_they_stand(data.X))
@@ -163,17 +163,17 @@ def _detector(kind: type[BaseDetector], **parameters: Any) -> Callable[[Draw, in
 
 
 METHODS: dict[str, Callable[[Draw, int], np.ndarray]] = {
-    "A3": _detector(A3Detector),
-    **{f"A3, {name}": _detector(A3Detector, **parameters) for name, parameters in ABLATIONS.items()},
-    **{f"A3, {name}": _detector(A3Detector, alarms=alarms) for name, alarms in ALARMS.items()},
-    "ConvA3": _detector(ConvA3Detector),
-    "ConvA3, no alarms on inputs": _detector(ConvA3Detector, input_alarms=False),
+    "A3": detector(A3Detector),
+    **{f"A3, {name}": detector(A3Detector, **parameters) for name, parameters in ABLATIONS.items()},
+    **{f"A3, {name}": detector(A3Detector, alarms=alarms) for name, alarms in ALARMS.items()},
+    "ConvA3": detector(ConvA3Detector),
+    "ConvA3, no alarms on inputs": detector(ConvA3Detector, input_alarms=False),
     "isolation forest": isolation_forest,
-    "logistic regression": _classifier(lambda seed: LogisticRegression(random_state=seed, max_iter=2000)),
-    "random forest": _classifier(lambda seed: RandomForestClassifier(random_state=seed)),
-    "gradient boosting": _classifier(lambda seed: HistGradientBoostingClassifier(random_state=seed)),
+    "logistic regression": classifier(lambda seed: LogisticRegression(random_state=seed, max_iter=2000)),
+    "random forest": classifier(lambda seed: RandomForestClassifier(random_state=seed)),
+    "gradient boosting": classifier(lambda seed: HistGradientBoostingClassifier(random_state=seed)),
     "CatBoost": catboost,
-    "MLP": _classifier(lambda seed: MLPClassifier(random_state=seed)),
+    "MLP": classifier(lambda seed: MLPClassifier(random_state=seed)),
 }
 COMPARED = [method for method in METHODS if ", " not in method]
 Key = tuple[str, str, str, str, int]
@@ -186,22 +186,29 @@ def finished(path: Path) -> dict[Key, dict[str, Any]]:
     return {(run["method"], run["table"], run["known"], run["others"], run["seed"]): run for run in runs}
 
 
+def measured(scores: Callable[[Draw, int], np.ndarray], data: Draw, seed: int) -> dict[str, Any]:
+    """What a method's scores of the rows to judge by come to, and how long they took."""
+    start = time.perf_counter()
+    found = scores(data, seed)
+    return {
+        "ap": round(float(average_precision_score(data.anomalous, found)), 5),
+        "roc_auc": round(float(roc_auc_score(data.anomalous, found)), 5),
+        "seconds": round(time.perf_counter() - start, 2),
+        "rows": len(data.y),
+    }
+
+
 def run(key: Key, halves: Halves, part: str) -> dict[str, Any]:
     """One method on one draw."""
     method, table, known, others, seed = key
     data = draw(halves, known=known, others=others, seed=seed, part=part)
-    start = time.perf_counter()
-    scores = METHODS[method](data, seed)
     return {
         "method": method,
         "table": table,
         "known": known,
         "others": others,
         "seed": seed,
-        "ap": round(float(average_precision_score(data.anomalous, scores)), 5),
-        "roc_auc": round(float(roc_auc_score(data.anomalous, scores)), 5),
-        "seconds": round(time.perf_counter() - start, 2),
-        "rows": len(data.y),
+        **measured(METHODS[method], data, seed),
         **provenance(),
     }
 

@@ -26,12 +26,11 @@ import numpy as np
 from experiments.provenance import provenance
 from scipy.stats import rankdata
 from sklearn.ensemble import ExtraTreesClassifier, RandomForestClassifier
-from sklearn.metrics import average_precision_score, roc_auc_score
 from sklearn.neighbors import LocalOutlierFactor, NearestNeighbors
 
 from alarmnet import A3Detector, AlarmnetWarning, ConvA3Detector
 from benchmarks.few_label_tables import TABLES, Halves
-from benchmarks.few_labels import Draw, _classifier, _detector, _encoded, catboost, isolation_forest
+from benchmarks.few_labels import Draw, catboost, classifier, detector, encoded, isolation_forest, measured
 from benchmarks.keel_tables import KEEL_TABLES
 
 NORMAL_ROWS = 1_000
@@ -77,7 +76,7 @@ def _validation(halves: Halves) -> Halves:
 
 def _neighbour(count: int) -> Scores:
     def scores(data: Draw, _seed: int) -> np.ndarray:
-        learned, judged = _encoded(data)
+        learned, judged = encoded(data)
         found = NearestNeighbors(n_neighbors=min(count, len(learned))).fit(learned)
         return np.asarray(found.kneighbors(judged)[0][:, -1])
 
@@ -85,7 +84,7 @@ def _neighbour(count: int) -> Scores:
 
 
 def _local_outlier_factor(data: Draw, _seed: int) -> np.ndarray:
-    learned, judged = _encoded(data)
+    learned, judged = encoded(data)
     return -np.asarray(LocalOutlierFactor(novelty=True).fit(learned).score_samples(judged))
 
 
@@ -94,7 +93,7 @@ def _pyod(name: str) -> Scores:
         from importlib import import_module  # the table is printed without it
 
         kind = getattr(import_module(f"pyod.models.{name.lower()}"), name)
-        learned, judged = _encoded(data)
+        learned, judged = encoded(data)
         chance = {} if name == "ECOD" else {"random_state": seed}
         return np.asarray(kind(**chance).fit(learned).decision_function(judged))
 
@@ -111,13 +110,13 @@ UNSUPERVISED: dict[str, Scores] = {
 }
 SUPERVISED: dict[str, Scores] = {
     "CatBoost": catboost,
-    "random forest": _classifier(lambda seed: RandomForestClassifier(random_state=seed)),
-    "extra trees": _classifier(lambda seed: ExtraTreesClassifier(random_state=seed)),
+    "random forest": classifier(lambda seed: RandomForestClassifier(random_state=seed)),
+    "extra trees": classifier(lambda seed: ExtraTreesClassifier(random_state=seed)),
 }
 OURS: dict[str, Scores] = {
-    "A3": _detector(A3Detector),
-    "A3, reads both": _detector(A3Detector, reads="both"),
-    "ConvA3": _detector(ConvA3Detector),
+    "A3": detector(A3Detector),
+    "A3, reads both": detector(A3Detector, reads="both"),
+    "ConvA3": detector(ConvA3Detector),
 }
 METHODS = OURS | SUPERVISED | UNSUPERVISED
 
@@ -125,18 +124,13 @@ METHODS = OURS | SUPERVISED | UNSUPERVISED
 def run(cell: Cell, data: Draw) -> dict[str, Any]:
     """One method on one draw."""
     method, table, known, state, seed = cell
-    start = time.perf_counter()
-    scores = METHODS[method](data, seed)
     return {
         "method": method,
         "table": table,
         "known": known,
         "state": state,
         "seed": seed,
-        "ap": round(float(average_precision_score(data.anomalous, scores)), 5),
-        "roc_auc": round(float(roc_auc_score(data.anomalous, scores)), 5),
-        "seconds": round(time.perf_counter() - start, 2),
-        "rows": len(data.y),
+        **measured(METHODS[method], data, seed),
         "known_rows": int(data.known.sum()),
         **provenance(),
     }
