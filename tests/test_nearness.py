@@ -30,13 +30,13 @@ def test_distances_are_those_of_scikit_learn_in_standard_deviations(
     rows = stored[:20] + 0.3
     found = NearestNeighbors(n_neighbors=max(NEIGHBOURS)).fit(stored.numpy() * scale)
     expected = found.kneighbors(rows.numpy() * scale)[0][:, [count - 1 for count in NEIGHBOURS]]
-    measured = nearness._distances((rows - nearness.centre) * nearness.scale, leave_out_itself=False)
+    measured = nearness._distances(nearness.scaled(rows), leave_out_itself=False)
     assert measured.numpy() == pytest.approx(expected, rel=1e-3)
 
 
 def test_usual_is_what_stored_rows_are_without_themselves(nearness: Nearness, stored: Tensor) -> None:
-    near = nearness._raw(stored, torch.ones(200), leave_out_itself=True) - nearness.mean
-    near /= nearness.deviation
+    distances = nearness._distances(nearness.scaled(stored), leave_out_itself=True)
+    near = nearness.measured(distances, torch.ones(200))
     assert near[:, :2].mean(0).numpy() == pytest.approx(0, abs=1e-5)
     assert near[:, :2].std(0, correction=0).numpy() == pytest.approx(1, abs=1e-4)
 

@@ -17,10 +17,12 @@ from alarmnet.detectors.base import BaseDetector
 from alarmnet.detectors.data import TrainingData
 from alarmnet.detectors.formats import stored_alarms
 from alarmnet.detectors.normality import NormalityTraining
+from alarmnet.detectors.normality_mixtures import NormalityMixtures
 from alarmnet.detectors.normality_scorer import NormalityScorer
 from alarmnet.detectors.scorer import Scorer
 from alarmnet.detectors.shared import SharedParameters
 from alarmnet.errors import InputError
+from alarmnet.explain.mixtures import Mix
 from alarmnet.networks.alarm_specs import (
     DEFAULT_ALARMS,
     PARTS_READ,
@@ -223,6 +225,11 @@ class A3Detector(BaseDetector):
         if isinstance(self._scorer, NormalityScorer):
             return self._scorer.names
         return [spec.name for spec in self._specs(known=bool(self.label_counts_["anomaly"]))]
+
+    def _mix(self) -> Mix | None:
+        if isinstance(self._scorer, NormalityScorer) and self._device().type == "cpu":
+            return partial(NormalityMixtures, self._scorer)
+        return None
 
     def _unchanged(self) -> bool:
         """Whether nothing is asked for that only alarms on activations heed."""

@@ -79,13 +79,21 @@ class NormalityScorer(Scorer):
 
     def odds(self, batch: Tensor) -> Tensor:
         """The odds of being like known anomalies, where any are known, and of being far from normal (B, 2 or 1)."""
+        losses, heard = self.from_networks(batch)
+        return self.combined(self.nearness(batch, losses).sum(1), self.forest(batch), heard)
+
+    def from_networks(self, batch: Tensor) -> tuple[Tensor, Tensor]:
+        """Reconstruction losses, and what alarms on inputs say together: (B,) each."""
         inputs = self.target.inputs(batch)
-        far: Tensor = self.nearness(batch, self.target.network.row_losses(inputs)).sum(1)
+        losses = self.target.network.row_losses(inputs)
+        heard = [alarm(inputs) for alarm in self.alarms]
+        return losses, torch.stack(heard).sum(0) if heard else torch.zeros_like(losses)
+
+    def combined(self, far: Tensor, votes: Tensor, heard: Tensor) -> Tensor:
+        """The odds (B, 2 or 1) of what nearness, the forest and alarms say (B,)."""
         if not self.alarms:
-            votes: Tensor = (self.forest(batch) - self.vote_mean) / self.vote_deviation
-            return (far + votes)[:, None]
-        heard = torch.stack([alarm(inputs) for alarm in self.alarms]).sum(0)
-        like_known: Tensor = self.forest(batch) + ALARM * heard + FAR * far
+            return (far + (votes - self.vote_mean) / self.vote_deviation)[:, None]
+        like_known = votes + ALARM * heard + FAR * far
         return torch.stack([like_known, far - self.nearness.extreme - BEYOND], dim=1)
 
     @property

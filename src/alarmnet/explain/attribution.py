@@ -2,18 +2,22 @@
 
 import functools
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-Matrix = NDArray[np.float32]
-Floats = NDArray[np.float64]
-Bools = NDArray[np.bool_]
-Index = NDArray[np.intp]
-Score = Callable[[Matrix], Floats]
-"""Encoded rows (N, F) to logits (N,)."""
+from alarmnet.explain.mixtures import (
+    Bools,
+    Floats,
+    Index,
+    Matrix,
+    Mix,
+    Score,
+    ScoreMixtures,
+    differing,
+    mixed_by,
+    once,
+)
 
 CANDIDATES = 4
 """Columns that are combined in every way; the others act as one."""
@@ -49,13 +53,14 @@ class Attribution:
     game: Game
 
 
-def column_masks(masks: Bools, rows: Matrix, references: Matrix, places: Index) -> Matrix:
-    """Rows (P, F) where a mask (P, C) says so, else their reference; `places` is the column of each number (F,)."""
-    return np.where(masks[:, places], rows, references)
-
-
 def attribute(
-    score: Score, rows: Matrix, references: Matrix, places: Index, *, most: int = CANDIDATES
+    score: Score,
+    rows: Matrix,
+    references: Matrix,
+    places: Index,
+    *,
+    most: int = CANDIDATES,
+    mix: Mix | None = None,
 ) -> Attribution:
     """Take logits apart by column.
 
@@ -71,11 +76,16 @@ def attribute(
         Encoded, (P, F); row by row.
     places
         The column of each encoded number, (F,), from 0 to C - 1.
+    most
+        Columns that are combined in every way.
+    mix
+        Scores mixtures of a row and its reference as `score` does, but faster; None: by `score`.
     """
+    mix = mix or mixed_by(score)
     n_columns = int(places.max()) + 1
     step = max(1, AT_ONCE // (rows.shape[1] * (2 * n_columns + 2 ** (most + 1))))
     parts = [
-        _attribute(score, rows[start : start + step], references[start : start + step], places, most)
+        _attribute(score, mix, rows[start : start + step], references[start : start + step], places, most)
         for start in range(0, len(rows), step)
     ]
     return Attribution(
@@ -89,19 +99,22 @@ def attribute(
     )
 
 
-def _attribute(score: Score, rows: Matrix, references: Matrix, places: Index, most: int) -> Attribution:
-    differs = _differing(rows, references, places)
+def _attribute(
+    score: Score, mix: Mix, rows: Matrix, references: Matrix, places: Index, most: int
+) -> Attribution:
+    differs = differing(rows, references, places)
     n_rows, n_columns = differs.shape
-    ends = score(np.concatenate([references, rows])).reshape(2, n_rows)
+    ends = once(score, np.concatenate([references, rows])).reshape(2, n_rows)
     base, logits = ends
-    single = _single_changes(score, rows, references, places, differs, ends)
+    mixed = mix(rows, references, places)
+    single = _single_changes(mixed, differs, ends)
     # what each column does alone: the mean of what setting it adds and what resetting it takes
     alone = (single[0] - base[:, None] + logits[:, None] - single[1]) / 2
     size = min(most, n_columns)
     candidates = np.argsort(-np.abs(alone), axis=1, kind="stable")[:, :size]
     chosen = np.zeros_like(differs)
     np.put_along_axis(chosen, candidates, True, axis=1)
-    game = Game(candidates, _play(score, rows, references, places, candidates, chosen, differs, ends, single))
+    game = Game(candidates, _play(mixed, candidates, chosen, differs, ends, single))
     shares = _shapley(game.scores.reshape(n_rows, -1))  # (P, m + 1), the last of all others
     others = np.where(chosen, 0.0, alone)
     values = _scaled_to(others, shares[:, -1])
@@ -109,39 +122,22 @@ def _attribute(score: Score, rows: Matrix, references: Matrix, places: Index, mo
     return Attribution(np.where(differs, values, 0.0), base, logits, game)
 
 
-def _differing(rows: Matrix, references: Matrix, places: Index) -> Bools:
-    """The columns in which a row differs from its reference (P, C)."""
-    differs = np.zeros((len(rows), int(places.max()) + 1), dtype=bool)
-    numbers, features = np.nonzero(rows != references)
-    differs[numbers, places[features]] = True
-    return differs
-
-
-def _single_changes(
-    score: Score, rows: Matrix, references: Matrix, places: Index, differs: Bools, ends: Floats
-) -> Floats:
+def _single_changes(mixed: ScoreMixtures, differs: Bools, ends: Floats) -> Floats:
     """Logits with each column set alone in the reference, and reset alone in the row (2, P, C)."""
-    numbers, columns = np.nonzero(differs)
-    single = np.zeros((len(numbers), differs.shape[1]), dtype=bool)
-    single[np.arange(len(numbers)), columns] = True
-    mine, usual = rows[numbers], references[numbers]
+    numbers, columns = np.repeat(np.argwhere(differs), 2, axis=0).T
+    masks = np.zeros((len(numbers), differs.shape[1]), dtype=bool)
+    masks[np.arange(len(numbers)), columns] = True
+    masks[1::2] ^= True
     found = np.repeat(ends[:, :, None], differs.shape[1], axis=2)
     if len(numbers):
-        found[0, numbers, columns] = score(column_masks(single, mine, usual, places))
-        found[1, numbers, columns] = score(column_masks(~single, mine, usual, places))
+        logits = mixed(numbers, masks)
+        found[0, numbers[::2], columns[::2]] = logits[::2]
+        found[1, numbers[::2], columns[::2]] = logits[1::2]
     return found
 
 
 def _play(
-    score: Score,
-    rows: Matrix,
-    references: Matrix,
-    places: Index,
-    candidates: Index,
-    chosen: Bools,
-    differs: Bools,
-    ends: Floats,
-    single: Floats,
+    mixed: ScoreMixtures, candidates: Index, chosen: Bools, differs: Bools, ends: Floats, single: Floats
 ) -> Floats:
     """Logits of every combination (P, 2, 2**m); those that are known or differ in nothing are not scored again."""
     n_rows, size = candidates.shape
@@ -165,8 +161,7 @@ def _play(
         masks = np.zeros((len(number), differs.shape[1]), dtype=bool)
         masks[combination >= 2**size] = True
         np.put_along_axis(masks, candidates[number], bits[combination % 2**size], axis=1)
-        found = score(column_masks(masks, rows[number], references[number], places))
-        known[number, combination] = found
+        known[number, combination] = mixed(number, masks)
     return np.take_along_axis(known, code.reshape(n_rows, -1), axis=1).reshape(code.shape)
 
 

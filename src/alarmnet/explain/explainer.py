@@ -8,12 +8,13 @@ import numpy as np
 from alarmnet.errors import InputError
 from alarmnet.explain.explanation import Explanation
 from alarmnet.explain.images import ImageExplainer
-from alarmnet.explain.model import Index, Scored
+from alarmnet.explain.mixtures import Index
+from alarmnet.explain.model import Scored
 from alarmnet.explain.tables import TableExplainer
 from alarmnet.preprocessing.frames import row_count
 from alarmnet.preprocessing.rows import take
 
-AT_ONCE = 1000
+AT_ONCE = 250
 """Rows explained at once, which bounds the memory."""
 
 

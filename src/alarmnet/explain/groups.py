@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from alarmnet.explain.attribution import Attribution
 from alarmnet.explain.explanation import Group
-from alarmnet.explain.model import Floats
+from alarmnet.explain.mixtures import Floats
 
 Acts = Literal["together", "either"]
 

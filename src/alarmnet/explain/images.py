@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alarmnet.explain.explanation import Explanation, Reason, RowExplanation, Similar
-from alarmnet.explain.model import Floats, Index, Matrix, Scored, evenly, loudest, references
+from alarmnet.explain.mixtures import Floats, Index, Matrix
+from alarmnet.explain.model import Scored, evenly, loudest, references
 from alarmnet.explain.sentences import points
 
 REFERENCES = 3

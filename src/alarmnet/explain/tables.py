@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from alarmnet.explain.attribution import AT_ONCE, Attribution, attribute, column_masks
+from alarmnet.explain.attribution import AT_ONCE, Attribution, attribute
 from alarmnet.explain.explanation import (
     Counterfactual,
     Difference,
@@ -19,7 +19,8 @@ from alarmnet.explain.explanation import (
     Similar,
 )
 from alarmnet.explain.groups import groups_of
-from alarmnet.explain.model import Floats, Index, Matrix, Scored, evenly, loudest, references
+from alarmnet.explain.mixtures import Floats, Index, Matrix, mixed_by
+from alarmnet.explain.model import Scored, evenly, loudest, references
 from alarmnet.explain.neighbours import Likeness
 from alarmnet.explain.sentences import sentence
 from alarmnet.explain.words import MISSING, cell_text, words_of
@@ -118,7 +119,9 @@ class TableExplainer:
         ranks = self._likeness.ranks(encoded)
         usual = self._likeness.nearest(ranks, self._usual_ranks, REFERENCES)
         repeated, references = np.repeat(encoded, REFERENCES, axis=0), self._usual[usual.ravel()]
-        found = attribute(self.scored.score, repeated, references, self.places, most=CANDIDATES)
+        found = attribute(
+            self.scored.score, repeated, references, self.places, most=CANDIDATES, mix=self.scored.mix
+        )
         return found, usual, ranks
 
     @staticmethod
@@ -167,9 +170,9 @@ class TableExplainer:
             masks.append(kept)
         lengths = [len(order) for order in orders]
         numbers = np.repeat(np.arange(len(rows)), lengths)
-        changed = column_masks(np.concatenate(masks), rows[numbers], usual[numbers], self.places)
+        mixed = (self.scored.mix or mixed_by(self.scored.score))(rows, usual, self.places)
         resets: list[Reset | None] = []
-        parts = np.split(self.scored.score(changed), np.cumsum(lengths)[:-1])
+        parts = np.split(mixed(numbers, np.concatenate(masks)), np.cumsum(lengths)[:-1])
         for order, other, logits in zip(orders, usual, parts, strict=True):
             first = int(np.argmax(logits <= self.scored.threshold))
             stops = logits[first] <= self.scored.threshold  # not where every normal row raises an alarm

@@ -57,7 +57,8 @@ def cell_text(cell: Any) -> str:
     if value is None or str(value) in {"NaT", "<NA>", "nan"}:
         return MISSING
     text = " ".join(str(value).split()) or "(empty)"
-    text = "".join(letter if letter.isprintable() else "\ufffd" for letter in text)
+    if not text.isprintable():
+        text = "".join(letter if letter.isprintable() else "\ufffd" for letter in text)
     return text if len(text) <= LONGEST else text[: LONGEST - 1] + "\u2026"
 
 

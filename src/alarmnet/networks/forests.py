@@ -126,7 +126,11 @@ class Forest(nn.Module):
         """Score a batch."""
         trees = max(1, AT_ONCE // max(1, len(batch)))
         said = torch.cat([self._said(batch, roots) for roots in torch.split(self.roots, trees)], dim=1)
-        return said.sum(1) if self.adds else said.mean(1).clamp(SUREST, 1 - SUREST).logit()
+        return self.log_odds(said.sum(1))
+
+    def log_odds(self, said: Tensor) -> Tensor:
+        """What all trees say together (B,), as log odds."""
+        return said if self.adds else (said / len(self.roots)).clamp(SUREST, 1 - SUREST).logit()
 
     def _said(self, batch: Tensor, roots: Tensor) -> Tensor:
         """What the trees of these roots say: (B, trees)."""

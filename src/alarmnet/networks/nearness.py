@@ -50,18 +50,26 @@ class Nearness(nn.Module):
         spread = stored.std(0, correction=0)
         self.scale = torch.where(two_values | (spread < 1e-6), 1, 1 / spread.clamp(min=1e-6))
         self.centre = stored.mean(0)  # so that squares of distances are not differences of large numbers
-        self.stored = (stored - self.centre) * self.scale
-        raw = self._raw(stored, losses, leave_out_itself=True)
+        self.stored = self.scaled(stored)
+        raw = _logarithms(self._distances(self.stored, leave_out_itself=True), losses)
         self.mean, self.deviation = raw.mean(0), raw.std(0, correction=0).clamp(min=1e-3)
         self.extreme = ((raw - self.mean) / self.deviation).sum(1).quantile(EXTREME)
 
     def forward(self, rows: Tensor, losses: Tensor) -> Tensor:
         """Measure rows."""
-        return (self._raw(rows, losses, leave_out_itself=False) - self.mean) / self.deviation
+        return self.measured(self._distances(self.scaled(rows), leave_out_itself=False), losses)
 
-    def _raw(self, rows: Tensor, losses: Tensor, *, leave_out_itself: bool) -> Tensor:
-        distances = self._distances((rows - self.centre) * self.scale, leave_out_itself=leave_out_itself)
-        return torch.cat([(distances + NEAREST).log(), losses.clamp(min=1e-9).log()[:, None]], dim=1)
+    def scaled(self, rows: Tensor) -> Tensor:
+        """Rows (B, F) as `stored` has them."""
+        return (rows - self.centre) * self.scale
+
+    def measured(self, distances: Tensor, losses: Tensor) -> Tensor:
+        """The three numbers of rows whose distances (B, 2) to the neighbours, and losses (B,), are known."""
+        return (_logarithms(distances, losses) - self.mean) / self.deviation
+
+    def places(self, most: int) -> list[int]:
+        """Which of so many neighbours are measured, counted from 0, nearest first."""
+        return [min(count, most) - 1 for count in NEIGHBOURS]
 
     def _distances(self, rows: Tensor, *, leave_out_itself: bool) -> Tensor:
         """Distances to the neighbours (B, 2)."""
@@ -70,8 +78,12 @@ class Nearness(nn.Module):
         near = (self.stored * self.stored).sum(1) - 2 * rows @ self.stored.T  # but for a row's own square
         if leave_out_itself:
             near.fill_diagonal_(torch.inf)
-        places = [min(count, most) - 1 for count in NEIGHBOURS]
+        places = self.places(most)
         _, chosen = near.topk(places[-1] + 1, dim=1, largest=False)
         return torch.stack(
             [torch.linalg.vector_norm(rows - self.stored[chosen[:, place]], dim=1) for place in places], dim=1
         )
+
+
+def _logarithms(distances: Tensor, losses: Tensor) -> Tensor:
+    return torch.cat([(distances + NEAREST).log(), losses.clamp(min=1e-9).log()[:, None]], dim=1)
