@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from alarmnet.detectors import BaseDetector
 from alarmnet.explain.model import evenly, references
 from alarmnet.explain.neighbours import Likeness
-from alarmnet.explain.tables import REFERENCES, TableExplainer
+from alarmnet.explain.tables import TableExplainer
 
 Floats = NDArray[np.float64]
 Encoded = NDArray[np.float32]
-BACKGROUND, SAMPLES, STEPS = 50, 1024, 50
+BACKGROUND, SAMPLES, STEPS = 100, 1024, 50
 """Normal rows and samples of KernelSHAP, and steps of integrated gradients."""
 
 
@@ -41,10 +41,10 @@ class Peers:
             found["integrated gradients"] = self._gradients
         if find_spec("shap"):
             found["KernelSHAP"] = self._kernel
-            found["KernelSHAP, similar rows"] = self._kernel_similar
+            found["KernelSHAP, our references"] = self._kernel_by_our_references
         return found
 
-    def similar(self, encoded: Encoded, count: int = REFERENCES) -> Encoded:
+    def similar(self, encoded: Encoded, count: int) -> Encoded:
         """Normal calibration rows most like each row, (N, count, F)."""
         ranks = self.likeness.ranks
         return self._usual[self.likeness.nearest(ranks(encoded), ranks(self._usual), count)]
@@ -67,8 +67,8 @@ class Peers:
         background = self.scored.normal[evenly(len(self.scored.normal), BACKGROUND)]
         return np.stack([self._kernel_values(row, background) for row in encoded])
 
-    def _kernel_similar(self, table: Any, encoded: Encoded) -> Floats:
-        pairs = zip(encoded, self.similar(encoded), strict=True)
+    def _kernel_by_our_references(self, table: Any, encoded: Encoded) -> Floats:
+        pairs = zip(encoded, self.explainer.references(encoded), strict=True)
         return np.stack([self._kernel_values(row, usual) for row, usual in pairs])
 
     def _kernel_values(self, row: Encoded, background: Encoded) -> Floats:

@@ -18,6 +18,7 @@ from alarmnet.explain import global_importance, patterns_of
 from alarmnet.explain.attribution import attribute
 from alarmnet.explain.groups import groups_of
 from alarmnet.explain.neighbours import Likeness
+from alarmnet.explain.tables import TableExplainer
 
 Floats = NDArray[np.float64]
 
@@ -181,6 +182,26 @@ def test_rows_are_explained_in_the_words_of_their_table(explained: Any) -> None:
     assert told["flag"].value in ("True", "False")
     texts = {reason.value for row in found.rows for reason in row.reasons if reason.column == "gap"}
     assert "missing" in texts
+
+
+def test_rows_are_compared_with_similar_and_with_spread_normal_rows(explained: Any) -> None:
+    detector, table, _ = explained
+    scored = detector.scored_encoded()
+    encoded = scored.encoder.transform(table[:30])
+    references = TableExplainer(scored).references(encoded)
+    assert references.shape == (30, 4, encoded.shape[1])
+    normal = {row.tobytes() for row in scored.normal}
+    assert all(row.tobytes() in normal for row in references.reshape(120, -1))
+    assert (references[:, 2:] == references[0, 2:]).all()
+    assert (references[0, 2] != references[0, 3]).any()
+    likeness = Likeness(scored.normal, TableExplainer(scored).places)
+    apart = np.abs(
+        likeness.ranks(references.reshape(120, -1)).reshape(references.shape)
+        - likeness.ranks(encoded)[:, None]
+    ).sum(axis=2)
+    assert (apart[:, 0] <= apart[:, 2:].min(axis=1)).all()
+    assert (apart[:, 1] <= apart[:, 2:].max(axis=1)).all()
+    assert (scored.score(references.reshape(120, -1)) <= np.median(scored.score(scored.normal))).all()
 
 
 def test_arrays_are_as_shap_has_them(explained: Any) -> None:

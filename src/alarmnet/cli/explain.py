@@ -50,7 +50,7 @@ def explain(
 ) -> None:
     """Say why single rows or images scored as they did.
 
-    It takes a score apart by column, beside the most similar normal rows, and says what would stop the alarm. Of
+    It takes a score apart by column, compared with normal rows, and says what would stop the alarm. Of
     images it names the region that raises the score most.
 
     \b

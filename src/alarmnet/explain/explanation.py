@@ -78,7 +78,7 @@ class RowExplanation:
     spoke
         Which alarm network added most.
     reference
-        The score of similar normal rows, from which contributions count.
+        The mean score of the normal rows that it is compared with, from which contributions count.
     reasons
         The columns that contribute most, largest first; none of images.
     groups

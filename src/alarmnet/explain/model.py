@@ -64,6 +64,16 @@ def references(scored: Scored, normal: Matrix) -> Matrix:
     return normal[quiet] if quiet.any() else normal[logits == logits.min()]
 
 
+def spread(logits: Floats, count: int) -> Index:
+    """So many rows' numbers (count,), evenly spaced by their logits and none of them an extreme, lowest first.
+
+    >>> spread(np.array([5.0, 1.0, 4.0, 2.0, 3.0]), 3)
+    array([3, 4, 2])
+    """
+    order = np.argsort(logits, kind="stable")
+    return order[np.linspace(0, len(order) - 1, count + 2)[1:-1].astype(np.intp)]
+
+
 def loudest(scored: Scored, encoded: Matrix) -> list[str]:
     """The name of the alarm that adds most to each row's odds."""
     odds = scored.odds(encoded)

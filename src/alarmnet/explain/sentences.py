@@ -50,10 +50,10 @@ def sentence(
     least = max(NEGLIGIBLE * abs(difference), SMALLEST)
     named = [reason for reason in reasons if reason.contribution > least][:NAMED] if difference > 0 else []
     if named:
-        of = f"{points(difference)} more than similar normal rows"
+        of = f"{points(difference)} more than normal rows"
         said.append(f"It scores {of}: {spoken([reason_text(reason) for reason in named])}.")
     else:
-        said.append("It scores like similar normal rows.")
+        said.append("It scores like normal rows.")
     said += [_group_text(group) for group in groups]
     if counterfactual:
         said.append(_counterfactual_text(counterfactual))

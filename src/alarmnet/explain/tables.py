@@ -20,7 +20,7 @@ from alarmnet.explain.explanation import (
 )
 from alarmnet.explain.groups import groups_of
 from alarmnet.explain.mixtures import Floats, Index, Matrix, mixed_by
-from alarmnet.explain.model import Scored, evenly, loudest, references
+from alarmnet.explain.model import Scored, evenly, loudest, references, spread
 from alarmnet.explain.neighbours import Likeness
 from alarmnet.explain.sentences import sentence
 from alarmnet.explain.words import MISSING, cell_text, words_of
@@ -28,9 +28,10 @@ from alarmnet.preprocessing.cells import value_of
 from alarmnet.preprocessing.frames import Frame, read_frame
 from alarmnet.preprocessing.time_forms import read_times
 
-REFERENCES = 3
-"""Normal rows that a row is compared with."""
-CANDIDATES = 4
+SIMILAR, SPREAD = 2, 2
+"""Normal rows that a row is compared with: those most like it, and some that are the same for all rows."""
+REFERENCES = SIMILAR + SPREAD
+CANDIDATES = 3
 """Columns that are combined in every way; more were no better on development halves."""
 NORMAL_ROWS = 2000
 """Held-out normal rows to find similar ones among, at most."""
@@ -72,6 +73,7 @@ class TableExplainer:
         self._usual = references(scored, normal)
         self._likeness = Likeness(normal, self.places)
         self._usual_ranks = self._likeness.ranks(self._usual)
+        self._spread = spread(self.scored.score(self._usual), SPREAD)
         self._known_ranks = None if scored.known is None else self._likeness.ranks(scored.known)
         self._words = words_of(scored.encoder, normal)
         self._starts = np.searchsorted(self.places, np.arange(len(self.names)))
@@ -80,6 +82,10 @@ class TableExplainer:
         """Contributions (N, C), the reference's logits (N,) and the rows' (N,), of encoded rows (N, F)."""
         attribution, _, _ = self._attributed(encoded)
         return self._averaged(attribution)
+
+    def references(self, encoded: Matrix) -> Matrix:
+        """The normal rows that rows (N, F) are compared with, (N, REFERENCES, F)."""
+        return self._usual[self._references(self._likeness.ranks(encoded))]
 
     def explain(self, X: Any, numbers: Index, columns: int) -> Explanation:
         """Explain rows, whose numbers are told."""
@@ -117,12 +123,17 @@ class TableExplainer:
     def _attributed(self, encoded: Matrix) -> tuple[Attribution, Index, Matrix]:
         """Each row against its references, the numbers of these (N, REFERENCES), and the rows' ranks (N, F)."""
         ranks = self._likeness.ranks(encoded)
-        usual = self._likeness.nearest(ranks, self._usual_ranks, REFERENCES)
+        usual = self._references(ranks)
         repeated, references = np.repeat(encoded, REFERENCES, axis=0), self._usual[usual.ravel()]
         found = attribute(
             self.scored.score, repeated, references, self.places, most=CANDIDATES, mix=self.scored.mix
         )
         return found, usual, ranks
+
+    def _references(self, ranks: Matrix) -> Index:
+        """The numbers (N, REFERENCES) of the rows that each row, as ranks (N, F), is compared with."""
+        similar = self._likeness.nearest(ranks, self._usual_ranks, SIMILAR)
+        return np.concatenate([similar, np.tile(self._spread, (len(similar), 1))], axis=1)
 
     @staticmethod
     def _averaged(found: Attribution) -> tuple[Floats, Floats, Floats]:
