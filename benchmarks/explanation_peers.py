@@ -15,15 +15,15 @@ from alarmnet.explain.tables import TableExplainer
 
 Floats = NDArray[np.float64]
 Encoded = NDArray[np.float32]
-BACKGROUND, SAMPLES, STEPS = 100, 1024, 50
+BACKGROUND, SAMPLES, STEPS = 50, 1024, 50
 """Normal rows and samples of KernelSHAP, and steps of integrated gradients."""
 
 
 class Peers:
     """Methods by name, of one fitted detector; each takes a table and its encoded rows."""
 
-    def __init__(self, detector: BaseDetector, *, seed: int) -> None:
-        self.detector, self.seed = detector, seed
+    def __init__(self, detector: BaseDetector, *, seed: int, background: int = BACKGROUND) -> None:
+        self.detector, self.seed, self.background = detector, seed, background
         self.scored = detector.scored_encoded()
         self.explainer = TableExplainer(self.scored)
         self.places, self.names = self.explainer.places, self.explainer.names
@@ -64,7 +64,7 @@ class Peers:
         return np.stack([np.bincount(self.places, row, len(self.names)) for row in parts])
 
     def _kernel(self, table: Any, encoded: Encoded) -> Floats:
-        background = self.scored.normal[evenly(len(self.scored.normal), BACKGROUND)]
+        background = self.scored.normal[evenly(len(self.scored.normal), self.background)]
         return np.stack([self._kernel_values(row, background) for row in encoded])
 
     def _kernel_by_our_references(self, table: Any, encoded: Encoded) -> Floats:
