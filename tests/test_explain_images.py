@@ -73,7 +73,14 @@ def test_windows_cover_every_pixel_of_any_shape() -> None:
         masks = grid.masks()
         assert masks.shape[1:] == (height, width)
         assert masks.any(axis=0).all()
-        assert grid.heat(np.ones((2, len(masks)))).shape == (2, height, width)
+        changes = np.arange(1.0, len(masks) + 1)
+        heat = grid.heat(changes)
+        assert heat.shape == (height, width)
+        assert heat[masks[-1]].sum() == pytest.approx(changes[-1])
+        assert (grid.heat(0 * changes) == 0).all()
+        apart = np.random.default_rng(0).random((2, height, width))
+        outside = np.stack([np.where(mask, 0, apart).sum(axis=(1, 2)) for mask in masks], axis=1)
+        np.testing.assert_allclose(grid.outside(apart), outside)
 
 
 def test_a_picture_of_heat_is_red_where_it_is_hot() -> None:

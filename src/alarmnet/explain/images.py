@@ -22,8 +22,8 @@ CELLS = 16
 """Cells a side of larger images."""
 WINDOW, LARGE_WINDOW = 6, 3
 """Cells a side of the windows that are reset: of images up to the finest size, and of larger ones."""
-RIDGE = 100.0
-"""How far the heat of neighbouring cells is smoothed."""
+SHARPNESS = 8
+"""The power of what a window does by which its cells become hot: those of windows that do most stand out."""
 HOTTEST = 0.05
 """The share of pixels that a sentence calls the hottest."""
 
@@ -32,8 +32,8 @@ HOTTEST = 0.05
 class Grid:
     """Windows over the cells of an image, and the heat of cells from what windows do.
 
-    `corners` (W, 2) are windows' first cells, `side` is theirs in cells, `cell` is a cell's in pixels, `solve`
-    (cells, W) takes what each window does to the least heat of cells that adds up to it.
+    `corners` (W, 2) are windows' first cells, `side` is theirs in cells, `cell` is a cell's in pixels, `members`
+    (W, cells) has 1 for the cells of each window.
     """
 
     height: int
@@ -41,7 +41,7 @@ class Grid:
     cell: int
     side: int
     corners: Index
-    solve: Floats
+    members: Floats
 
     def masks(self) -> NDArray[np.bool_]:
         """Which pixels each window has (W, height, width)."""
@@ -52,11 +52,26 @@ class Grid:
         return down[:, :, None] & across[:, None, :]
 
     def heat(self, changes: Floats) -> Floats:
-        """What windows do (N, W) as a heat map (N, height, width)."""
+        """What windows do (W,) as a heat map (height, width), whose hottest window adds up to what it does."""
+        most = int(np.abs(changes).argmax())
+        shares = changes / (abs(changes[most]) or 1.0)
+        cells = (np.sign(shares) * np.abs(shares) ** SHARPNESS) @ self.members
         rows, columns = -(-self.height // self.cell), -(-self.width // self.cell)
-        cells = (changes @ self.solve.T).reshape(-1, rows, columns)
-        full = cells.repeat(self.cell, axis=1).repeat(self.cell, axis=2)
-        return full[:, : self.height, : self.width]
+        full = cells.reshape(rows, columns).repeat(self.cell, axis=0).repeat(self.cell, axis=1)
+        heat: Floats = full[: self.height, : self.width]
+        inside = float(np.abs(heat[self.masks()[most]]).sum())
+        return heat * (abs(changes[most]) / inside if inside else 0.0)
+
+    def outside(self, apart: Floats) -> Floats:
+        """The sums (N, W) of numbers of pixels (N, height, width) outside each window."""
+        summed = np.pad(apart, [(0, 0), (1, 0), (1, 0)]).cumsum(axis=1).cumsum(axis=2)
+        low = self.corners * self.cell
+        high = np.minimum(low + self.side * self.cell, [self.height, self.width])
+        (top, left), (bottom, right) = low.T, high.T
+        inside = (
+            summed[:, bottom, right] - summed[:, top, right] - summed[:, bottom, left] + summed[:, top, left]
+        )
+        return np.asarray(summed[:, -1:, -1] - inside)
 
 
 @functools.lru_cache(maxsize=4)
@@ -72,17 +87,14 @@ def grid_of(height: int, width: int) -> Grid:
     membership = np.zeros((len(corners), rows, columns))
     for window, (r, c) in enumerate(corners):
         membership[window, r : r + side, c : c + side] = 1
-    members = membership.reshape(len(corners), -1)
-    smoothed = members.T @ members + RIDGE * np.eye(rows * columns)
-    solve: Floats = np.linalg.solve(smoothed, members.T).astype(np.float64)
-    return Grid(height, width, cell, side, corners, solve)
+    return Grid(height, width, cell, side, corners, membership.reshape(len(corners), -1))
 
 
 class ImageExplainer:
     """Explains images by one detector.
 
-    Windows of an image get the pixels of similar normal images, one window after the other. The heat map is the
-    smoothest that adds up to what these do, shifted evenly so that all of it adds up to the difference in logits.
+    Windows of an image get the pixels of normal images that are similar outside the window, one window after the
+    other. Pixels are hot where windows do most; an even shift makes all of them add up to the difference in logits.
     """
 
     def __init__(self, scored: Scored) -> None:
@@ -120,13 +132,16 @@ class ImageExplainer:
 
     def _heat(self, image: Matrix, logit: float) -> tuple[Floats, float]:
         """The heat map (H, W) of one encoded image (C, H, W), and its references' mean logit."""
-        distances = ((self._usual - image) ** 2).sum(axis=(1, 2, 3))
-        usual = self._usual[np.argsort(distances, kind="stable")[:REFERENCES]]
+        apart = ((self._usual - image) ** 2).sum(axis=1, dtype=np.float64)  # (M, H, W)
+        usual = np.argsort(apart.sum(axis=(1, 2)), kind="stable")[:REFERENCES]
         grid = grid_of(*image.shape[1:])
         masks = grid.masks()[:, None]
-        changes = [logit - self.scored.score(np.where(masks, other, image)) for other in usual]
-        base = float(self.scored.score(usual).mean())
-        heat = grid.heat(np.mean(changes, axis=0)[None])[0]
+        nearest = np.argsort(grid.outside(apart), axis=0, kind="stable")[:REFERENCES]
+        changes = [
+            logit - self.scored.score(np.where(masks, self._usual[others], image)) for others in nearest
+        ]
+        base = float(self.scored.score(self._usual[usual]).mean())
+        heat = grid.heat(np.mean(changes, axis=0))
         return heat + (logit - base - heat.sum()) / heat.size, base
 
 
