@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
-from tests.postgres import postgres_url
 
 from alarmnet import (
     A3Detector,
@@ -26,7 +25,7 @@ from alarmnet.datasets import DATASETS, Images, Table
 from alarmnet.detectors import BaseDetector
 from alarmnet.errors import InputError
 
-__all__ = ["postgres_url"]  # fixtures of other files
+pytest_plugins = ["tests.postgres"]
 
 SHORT = Schedule(steps=60, batch_size=64, learning_rate=1e-2)
 
