@@ -1,0 +1,117 @@
+"""Answers of reviewers, as events: what a reviewer said of a row, and what the store adds."""
+
+import math
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal, get_args
+
+from alarmnet.errors import InputError
+from alarmnet.loop.queue import Verdict
+
+Said = Verdict | Literal["withdrawn"]
+"""What an event says of a row. "withdrawn" takes the reviewer's earlier answer back: the row waits again."""
+
+SAID: tuple[str, ...] = (*get_args(Verdict), "withdrawn")
+
+MOST_BYTES = 500
+"""Longest key, row key, reviewer, reason, model digest and group, in UTF-8: databases index them."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """What a reviewer said of a row.
+
+    Attributes
+    ----------
+    key
+        The client's own key of this answer, such as a UUID. The store keeps one answer for each key, so that a
+        client may send an answer again when it does not know whether the first attempt arrived.
+    row
+        The row's key: its id, or a digest of its cells.
+    verdict
+        "anomaly", "normal", "unsure" or "withdrawn".
+    reviewer
+        Who answered.
+    reason
+        A code of the user's own.
+    note
+        Free text.
+    model
+        The digest of the model that ranked the row.
+    score
+        The row's score then; higher is more anomalous.
+    group
+        A UUID that answers share which were given together, and which are undone together.
+
+    Examples
+    --------
+    >>> Answer(key="8c6f", row="payment 17", verdict="normal", reviewer="ann").verdict
+    'normal'
+    """
+
+    key: str
+    row: str
+    verdict: Said
+    reviewer: str
+    reason: str = ""
+    note: str = ""
+    model: str = ""
+    score: float | None = None
+    group: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Event(Answer):
+    """An answer in the store.
+
+    Attributes
+    ----------
+    sequence
+        Its number; a later event has a higher one.
+    time
+        When it was stored, in UTC.
+    """
+
+    sequence: int
+    time: datetime
+
+
+def check_answer(answer: Answer) -> None:
+    """Refuse an answer that not every store can hold.
+
+    Raises
+    ------
+    InputError
+        A verdict that is none, a score that is no finite number, or text that is empty, too long or unstorable.
+    """
+    if answer.verdict not in SAID:
+        raise InputError(
+            f'the verdict is {answer.verdict!r}; expected "anomaly", "normal", "unsure" or "withdrawn".',
+            code="verdict",
+        )
+    if answer.score is not None and not math.isfinite(answer.score):
+        raise InputError(
+            f"the score of an answer is {answer.score}; expected a finite number, or None.", code="unstorable"
+        )
+    for name in ("key", "row", "reviewer", "reason", "note", "model", "group"):
+        _check_text(name, getattr(answer, name) or "")
+    for name in ("key", "row", "reviewer"):
+        if not getattr(answer, name):
+            raise InputError(f"the {name} of an answer is empty; expected text.", code="unstorable")
+
+
+def _check_text(name: str, text: str) -> None:
+    try:
+        size = len(text.encode())
+    except UnicodeEncodeError:
+        size = -1
+    if size < 0 or "\0" in text:
+        raise InputError(
+            f"the {name} of an answer has a NUL character or half of a surrogate pair, which databases cannot "
+            "hold; remove it.",
+            code="unstorable",
+        )
+    if name != "note" and size > MOST_BYTES:
+        raise InputError(
+            f"the {name} of an answer has {size:,} bytes; expected at most {MOST_BYTES}.", code="unstorable"
+        )
