@@ -331,7 +331,6 @@ COLUMNS: dict[str, tuple[str, tuple[str, ...], tuple[str, ...]]] = {
             "inside_of_top_5_percent",
             "possible",
             "inside_of_36_hottest",
-            "ms_an_image",
         ),
     ),
 }
