@@ -281,5 +281,5 @@ def test_what_the_command_refuses(table: Path, tmp_path: Path) -> None:
 
 def test_the_example_in_the_docs_is_the_committed_result() -> None:
     facts = json.loads((ROOT / "benchmarks" / "results" / "compare_thyroid.json").read_text())
-    page = (ROOT / "docs" / "command-line.md").read_text()
+    page = (ROOT / "docs" / "reference" / "command-line.md").read_text()
     assert "\n".join(line.rstrip() for line in printed(facts, width=100).splitlines()) in page

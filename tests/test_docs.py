@@ -18,7 +18,7 @@ from alarmnet.cli import main
 
 ROOT = Path(__file__).parents[1]
 DATA = Path(os.environ.get("ALARMNET_DATA", ROOT.parent / "shared" / "data"))
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 BLOCK = re.compile(
     r"(?P<skipped><!-- not run -->\s*)?^```(?P<kind>python|sh)\n(?P<text>.*?)^```", re.M | re.S
 )
@@ -35,7 +35,7 @@ def test_blocks_are_found_and_skipped() -> None:
     assert (blocks(page, "python"), blocks(page, "sh"), blocks("", "sh")) == (["a\n"], ["c\n"], [])
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_python_runs_as_it_stands(
     page: Path,
     small: Callable[..., A3Detector],
@@ -58,7 +58,7 @@ def test_python_runs_as_it_stands(
         exec(compile(source, page.name, "exec"), names)
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_commands_and_options_exist(page: Path) -> None:
     lines = "".join(blocks(page.read_text(), "sh")).replace("\\\n", " ").splitlines()
     for words in (shlex.split(line, comments=True) for line in lines):

@@ -1,4 +1,4 @@
-"""Every refusal has a code, and docs/error-codes.md has every code."""
+"""Every refusal has a code, and docs/reference/error-codes.md has every code."""
 
 import ast
 import re
@@ -8,7 +8,7 @@ from pathlib import Path
 import alarmnet
 
 PACKAGE = Path(alarmnet.__file__).parent
-PAGE = Path(__file__).parents[1] / "docs" / "error-codes.md"
+PAGE = Path(__file__).parents[1] / "docs" / "reference" / "error-codes.md"
 PASSED_ON = {"beyond_float32", "infinite_value", "invalid"}
 """Codes that stand in a variable, and that of errors without one."""
 
