@@ -1,14 +1,19 @@
-"""A PostgreSQL server of the tests' own, on a free port."""
+"""Places for stores of answers: files, and a PostgreSQL server of the tests' own on a free port."""
 
 import os
 import shutil
 import socket
 import subprocess
 import tempfile
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
+from psycopg import sql
+
+from alarmnet.loop.store import AnswerStore
 
 PASSWORD = "not-a-secret"
 SETTINGS = ("fsync=off", "listen_addresses=127.0.0.1", "max_connections=60", "shared_buffers=16MB")
@@ -56,3 +61,21 @@ def postgres_url() -> Iterator[str]:
             yield f"postgresql://tests:{PASSWORD}@127.0.0.1:{port}/postgres"
         finally:
             run("pg_ctl", "-m", "immediate", "stop")
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Where a store of the test's own can be: a file, or a schema on the tests' server."""
+    if request.param == "sqlite":
+        return str(tmp_path / "answers.sqlite")
+    address: str = request.getfixturevalue("postgres_url")
+    schema = f"s{uuid.uuid4().hex}"
+    with psycopg.connect(address, autocommit=True) as connection:
+        connection.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(schema)))
+    return f"{address}?options=-csearch_path%3D{schema}"
+
+
+@pytest.fixture
+def store(place: str) -> Iterator[AnswerStore]:
+    with AnswerStore.open(place) as opened:
+        yield opened
