@@ -818,3 +818,40 @@ def test_in_short_are_the_first_normal_rows_and_every_known_anomaly(monkeypatch:
         assert part.rows.tolist() == [0, 1, 2, 4]
         assert part.y.tolist() == [0, 1, 0, 1]
         assert len(part.X) == 4
+
+
+# CSE-CIC-IDS2018, whose full data no test has
+
+
+@pytest.mark.usefixtures("data_folder")
+@pytest.mark.parametrize(("row", "unknown"), [("1e", "Bot"), ("1f", "BruteForce")])
+def test_rows_of_ids2018_run_on_the_sample_with_the_kinds_that_it_has(
+    row: str, unknown: str, tmp_path: Path
+) -> None:
+    sample = "cse-cic-ids2018-improved-sample"
+    data = dataset_info(sample).loader()
+    assert isinstance(data, Table)
+    kind_of = data.groups
+
+    def on_sample(one: Row) -> Row:
+        known, tested = (
+            tuple(kind for kind in kinds if kind in kind_of.values())
+            for kinds in (one.train_anomalies, one.test_anomalies)
+        )
+        return replace(one, data=sample, train_anomalies=known, test_anomalies=tested)
+
+    full = load_table("a3-table-3")
+    table = replace(full, rows={name: on_sample(one) for name, one in full.rows.items() if name[1] in "ef"})
+    rows = rows_of(table, table.rows[row], known=100, seed=0)
+    other = row.replace("1", "2")
+    assert unknown not in {kind_of[name] for name in rows.train.classes}
+    assert unknown in {kind_of[name] for name in rows.test[other].classes}
+    job = Job(table=table.name, row=row, method="random_forest", known=100, seed=0)
+    result = run.train_and_judge(job, table, rows, device="cpu", folder=tmp_path)
+    assert set(result["metrics"]) == {row, other}
+    assert result["train_anomalies"] == 100
+    published = methods.published(run.training_of(job, table, rows, device="cpu", folder=tmp_path))
+    for name in ("target_schedule", "alarm_schedule"):
+        published.set_params(**{name: replace(getattr(published, name), epochs=1)})
+    published.set_params(alarm_rate=0.05).fit(rows.train.X, rows.train.y)
+    assert np.isfinite(published.decision_function(rows.test[row].X)).all()
