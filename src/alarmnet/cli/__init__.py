@@ -23,6 +23,9 @@ COMMANDS = {
     "explain": LazyCommand("alarmnet.cli.explain", "Say why single rows or images scored as they did."),
     "evaluate": LazyCommand("alarmnet.cli.evaluate", "Measure how well a model finds anomalies."),
     "compare": LazyCommand("alarmnet.cli.compare", "Compare all methods on your own rows, cross-validated."),
+    "triage": LazyCommand(
+        "alarmnet.cli.triage", "Look at rows or images in a browser, and teach the ranking."
+    ),
     "report": LazyCommand("alarmnet.cli.evaluate", "Write a page about tables or images and their alarms."),
     "datasets": LazyCommand("alarmnet.cli.datasets", "List public data sets, or get one as a file."),
     "demo": LazyCommand("alarmnet.cli.demo", "See it at work within a minute."),
