@@ -195,7 +195,7 @@ class ConvA3Detector(BaseDetector):
         check_choice(self, "scored_by", scored_by, SCORES)
         new = copy.copy(self)
         new._scorer = copy.copy(self._scorer)
-        new._scorer.scored_by = scored_by
+        new._scorer.scored_by, new._scorer.small = scored_by, {}
         self.calibration_scores_ = np.sort(new._finite_logits(self._calibration_rows()))
         self.scored_by, self._scorer = scored_by, new._scorer
         for name in ("decision_scores_", "labels_"):
