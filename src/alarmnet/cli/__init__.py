@@ -50,8 +50,8 @@ def main() -> None:
       alarmnet report fraud.model new.csv --out report.html
 
     Tables are CSV, gzipped CSV or Parquet files with a header; several files of the same columns are read as
-    one table, one after the other. Images of one size are folders of PNG and JPEG files, or .npy and .npz
-    arrays. Try "alarmnet COMMAND --help".
+    one table, one after the other. Images of one size are folders of PNG, JPEG, BMP, TIFF and WebP
+    files, or .npy and .npz arrays. Try "alarmnet COMMAND --help".
 
     \b
     Exit codes: 0 done; 1 unexpected; 2 input or usage refused;

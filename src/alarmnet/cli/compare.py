@@ -172,7 +172,7 @@ def compare(
       alarmnet compare train.csv --label class --anomaly fraud
       alarmnet compare train.csv --label class --anomaly fraud --methods a3,gradient-boosting --out found.json
     """  # noqa: D301 - click reads \b
-    labelling = Labelling.chosen(label, anomaly, normal)
+    labelling = Labelling.chosen(label, anomaly, normal, data=data, labels_file=labels_file)
     if labelling is None:
         raise click.UsageError("methods are judged by labels: name their column with --label and --anomaly.")
     if out is not None:
