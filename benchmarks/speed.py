@@ -365,7 +365,8 @@ def main() -> None:
         for found in PARTS[part]():
             result[part].append(found)
             print(json.dumps(found), flush=True)
-        result |= {"device": device, "cores": os.cpu_count(), "load": os.getloadavg()[0], **provenance()}
+        machine = {"device": device, "cores": os.cpu_count(), "load": os.getloadavg()[0], **provenance()}
+        result.setdefault("measured", {})[part] = machine
         arguments.out.write_text(json.dumps(result, indent=1) + "\n")
     for part in arguments.parts:
         print("\n".join(table(arguments.out, part)), end="\n\n")
