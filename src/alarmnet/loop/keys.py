@@ -1,59 +1,177 @@
-"""Digests of rows: the same cells have the same digest, from a CSV file and from a Parquet file."""
+"""What a row is called in a store of answers: its id, or a digest of its cells that every container agrees on."""
 
 import hashlib
-from collections.abc import Iterable
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from alarmnet._shared.containers import decoded, is_date_type, is_number_type
+from alarmnet._shared.containers import TRUTHS, decoded, is_date_type, is_number_type, is_text_type
+from alarmnet._shared.missing_words import MISSING_WORDS
+from alarmnet._shared.phrases import quoted
+from alarmnet.errors import InputError
+from alarmnet.loop.answers import MOST_BYTES, is_storable
 from alarmnet.preprocessing.cells import value_of
+from alarmnet.preprocessing.frames import as_array, read_frame
 
 Bytes = NDArray[np.uint8]
 
 SIZE = 16
-"""Bytes of a digest."""
+"""Bytes of a digest, and of a cell in what is digested. A missing cell is zeros."""
+
+_NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?([eE][-+]?\d+)?", re.ASCII)
+
+
+def row_digests(X: Any) -> list[str]:
+    """Give a digest of each row of a table, whatever holds it, or of each image.
+
+    Columns count by their names, in any order (without names x0, x1, ...); numbers by their value in double
+    precision; true and false, in any case, as 1 and 0; times in UTC to the microsecond; anything else by its text.
+    What is missing is the same in every column. Rows with the same cells have the same digest.
+
+    Parameters
+    ----------
+    X
+        A frame, a 2-D array, or images (N, H, W) or (N, C, H, W).
+
+    Examples
+    --------
+    >>> of_arrow = row_digests(pa.table({"amount": [1, None], "kind": ["a", "b"]}))
+    >>> of_array = row_digests(pa.table({"kind": ["a", "b"], "amount": [1.0, np.nan]}))
+    >>> of_arrow == of_array, len(of_arrow[0])
+    (True, 32)
+    """
+    if getattr(X, "ndim", 2) > 2:
+        return [_digest(np.ascontiguousarray(image).tobytes()).hex() for image in as_array(X)]
+    frame = read_frame(X)
+    order = sorted(range(len(frame.raw)), key=frame.label)
+    head = _digest("\0".join(frame.label(index) for index in order).encode(errors="surrogatepass"))
+    cells = np.zeros((frame.rows, len(order), SIZE), dtype=np.uint8)
+    for place, index in enumerate(order):
+        cells[:, place] = _column(frame.column(index))
+    return [_digest(head + row.tobytes()).hex() for row in cells]
+
+
+def numbered(digests: Iterable[str]) -> list[str]:
+    """Give digests that differ: the second of equal rows is called ``DIGEST#2``, and so on.
+
+    >>> numbered(["a", "b", "a"])
+    ['a', 'b', 'a#2']
+    """
+    seen: Counter[str] = Counter()
+    keys = []
+    for digest in digests:
+        seen[digest] += 1
+        keys.append(digest if seen[digest] == 1 else f"{digest}#{seen[digest]}")
+    return keys
+
+
+def keys_from_ids(ids: Iterable[Any]) -> list[str]:
+    """Give the keys of rows from their ids; a whole number is the same as an integer, as a float and as text.
+
+    Raises
+    ------
+    InputError
+        An id is missing, or two rows have the same one.
+
+    Examples
+    --------
+    >>> keys_from_ids([17.0, "payment 3"])
+    ['17', 'payment 3']
+    """
+    keys = [id_key(value) for value in ids]
+    again = [key for key, count in Counter(keys).items() if count > 1 or not key]
+    if again:
+        count = keys.count(again[0])
+        fault = f"{quoted(again[:1])} names {count:,} rows" if again[0] else f"{count:,} rows have none"
+        raise InputError(
+            f"ids have to differ and none may be missing, but {fault}; leave the id column out, or name another.",
+            code="row_ids",
+        )
+    return keys
+
+
+def id_key(value: Any) -> str:
+    """Give the key of one id: its text, or a digest of it where no database can hold it; "" is a missing id."""
+    value = value_of(value)
+    if value is None or value != value:
+        return ""
+    whole = isinstance(value, float | np.floating) and float(value).is_integer()
+    text = str(int(value) if whole else value)
+    return text if is_storable(text, MOST_BYTES) else _digest(text.encode(errors="surrogatepass")).hex()
 
 
 def _digest(content: bytes) -> bytes:
     return hashlib.blake2b(content, digest_size=SIZE).digest()
 
 
-def _numbers(values: NDArray[Any]) -> Bytes:
-    """Numbers of eight bytes (N,) as bytes (N, 8)."""
-    return np.ascontiguousarray(values).view(np.uint8).reshape(len(values), -1)
-
-
-def _column(cells: pa.Array) -> Bytes:
-    """A column as bytes (N, width): numbers and times as they are, anything else as a digest of its text."""
-    kind = cells.type
+def _column(column: Any) -> Bytes:
+    """A column as bytes (N, SIZE)."""
+    if isinstance(column, np.ndarray) and column.dtype.kind != "O":
+        return _numbers(column.astype(np.float64))
+    if isinstance(column, np.ndarray):
+        return _stacked([_cell(cell) for cell in column])
+    column = decoded(column)
+    kind = column.type
+    if pa.types.is_null(kind):
+        return np.zeros((len(column), SIZE), dtype=np.uint8)
     if pa.types.is_boolean(kind):
-        cells, kind = cells.cast(pa.int8()), pa.int8()
-    if is_number_type(kind):
-        numbers = cells.to_numpy(zero_copy_only=False).astype(np.float64) + 0.0
-        return _numbers(np.where(np.isnan(numbers), np.nan, numbers))
-    if is_date_type(kind):
-        return _numbers(cells.to_numpy(zero_copy_only=False).astype("M8[us]").astype(np.int64))
-    encoded = cells.dictionary_encode()
-    texts = [_digest(str(value_of(cell)).encode(errors="surrogatepass")) for cell in encoded.dictionary]
-    table = np.frombuffer(b"".join([*texts, bytes(SIZE)]), np.uint8).reshape(-1, SIZE)
-    return np.asarray(table[encoded.indices.fill_null(len(texts)).to_numpy(zero_copy_only=False)])
+        column = column.cast(pa.int8())
+    if is_number_type(kind) or pa.types.is_decimal(kind):
+        return _numbers(column.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False))
+    if is_date_type(kind) or pa.types.is_duration(kind):
+        return _times(column)
+    if pa.types.is_nested(kind) or pa.types.is_binary(kind):
+        return _stacked([_cell(str(value_of(cell))) for cell in column])
+    encoded = column.dictionary_encode()
+    table = _stacked([*(_cell(value_of(cell)) for cell in encoded.dictionary), bytes(SIZE)])
+    places: NDArray[np.int32] = encoded.indices.fill_null(len(table) - 1).to_numpy(zero_copy_only=False)
+    return table[places]
 
 
-def row_digests(X: Any) -> list[str]:
-    """Give a digest for each row of an Arrow table, whatever the order of its columns, or for each image.
+def _stacked(cells: Sequence[bytes]) -> Bytes:
+    return np.frombuffer(b"".join(cells), np.uint8).reshape(-1, SIZE)
 
-    >>> row_digests(pa.table({"a": [1.0, None], "b": ["x", "y"]}))[0]
-    '...'
-    >>> row_digests(pa.table({"b": ["x"], "a": [1]})) == row_digests(pa.table({"a": [1.0], "b": ["x"]}))
-    True
-    """
-    if not isinstance(X, pa.Table):
-        return [_digest(np.ascontiguousarray(image).tobytes()).hex() for image in X]
-    names = sorted(X.column_names)
-    head = _digest("\0".join(names).encode(errors="surrogatepass"))
-    columns = [_column(decoded(X[name])) for name in names]
-    rows: Iterable[Bytes] = np.concatenate(columns, axis=1) if len(X) else ()
-    return [_digest(head + row.tobytes()).hex() for row in rows]
+
+def _eight_bytes(values: NDArray[Any], missing: NDArray[np.bool_], mark: bytes) -> Bytes:
+    """Values of eight bytes (N,), each with what it is, as bytes (N, SIZE)."""
+    cells = np.zeros((len(values), SIZE), dtype=np.uint8)
+    cells[:, :8] = (
+        np.ascontiguousarray(values, dtype=values.dtype.newbyteorder("<")).view(np.uint8).reshape(-1, 8)
+    )
+    cells[:, 8] = mark[0]
+    cells[missing] = 0
+    return cells
+
+
+def _numbers(values: NDArray[np.float64]) -> Bytes:
+    return _eight_bytes(values + 0.0, np.isnan(values), b"n")  # -0.0 is 0.0
+
+
+def _times(column: pa.Array) -> Bytes:
+    duration = pa.types.is_duration(column.type)
+    kind = pa.duration("us") if duration else pa.timestamp("us", tz=getattr(column.type, "tz", None))
+    steps = column.cast(kind, safe=False).cast(pa.int64())
+    missing = steps.is_null().to_numpy(zero_copy_only=False)
+    return _eight_bytes(steps.fill_null(0).to_numpy(), missing, b"d" if duration else b"t")
+
+
+def _cell(cell: Any) -> bytes:
+    """One cell, as it would be in a column of its own type."""
+    if not isinstance(cell, str):
+        with suppress(pa.ArrowException, OverflowError):
+            column = pa.array([cell], from_pandas=True)
+            if not (is_text_type(column.type) or pa.types.is_nested(column.type)):
+                return _column(column).tobytes()
+        cell = str(cell)
+    text = TRUTHS.get(cell.lower(), cell)
+    if text in MISSING_WORDS:
+        return bytes(SIZE)
+    if _NUMBER.fullmatch(text):
+        return _numbers(np.array([float(text)])).tobytes()
+    return _digest(text.encode(errors="surrogatepass"))

@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,10 +11,9 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from alarmnet._shared.containers import decoded
-from alarmnet._shared.phrases import quoted
 from alarmnet.detectors import BaseDetector
 from alarmnet.errors import InputError, rows_counted_from
-from alarmnet.loop.keys import row_digests
+from alarmnet.loop.keys import id_key, keys_from_ids, numbered, row_digests
 from alarmnet.preprocessing import ImageScaler
 from alarmnet.preprocessing.frames import read_frame
 from alarmnet.preprocessing.rows import take
@@ -174,7 +173,7 @@ def _parts(
                 scores = detector.decision_function(X)
         answered = np.zeros(len(usable), dtype=bool)
         if wanted:
-            for place, key in enumerate(names.to_pylist() if rows.has_ids else row_digests(X)):
+            for place, key in enumerate(map(id_key, names.to_pylist()) if rows.has_ids else row_digests(X)):
                 if wanted[key] > 0:
                     wanted[key] -= 1
                     answered[place] = True
@@ -210,7 +209,7 @@ def pool_from_files(
     kept = kept.take(order)
     return Pool(
         X=kept.X,
-        keys=tuple(_ids(kept.names.to_pylist()) if rows.has_ids else _numbered(row_digests(kept.X))),
+        keys=tuple(keys_from_ids(kept.names.to_pylist()) if rows.has_ids else numbered(row_digests(kept.X))),
         numbers=kept.numbers,
         total=total,
         invalid=total - scored,
@@ -225,25 +224,3 @@ def _encoded_bytes(detector: BaseDetector) -> int:
     return 4 * (
         math.prod(encoder.shape_) if isinstance(encoder, ImageScaler) else len(encoder.source_columns_)
     )
-
-
-def _ids(names: Sequence[str | None]) -> list[str]:
-    """Names that have to differ."""
-    again = [name for name, count in Counter(names).items() if count > 1 or not name]
-    if again:
-        raise InputError(
-            f"ids have to differ and must not be empty, but {quoted([again[0] or ''])} names "
-            f"{names.count(again[0])} of the rows; leave --id out, or give another column",
-            code="row_ids",
-        )
-    return [str(name) for name in names]
-
-
-def _numbered(digests: Sequence[str]) -> list[str]:
-    """Digests, with a number behind the second of equal rows and those after it."""
-    seen: Counter[str] = Counter()
-    keys = []
-    for digest in digests:
-        seen[digest] += 1
-        keys.append(digest if seen[digest] == 1 else f"{digest}#{seen[digest]}")
-    return keys
