@@ -1,4 +1,4 @@
-"""Puts the committed results into the docs' tables.
+"""Puts the committed results, the commands and the error codes into the docs' tables.
 
     python -m benchmarks.docs
 
@@ -24,6 +24,7 @@ from benchmarks import (
     many_tables,
     model_files,
     nsl_kdd_defaults,
+    reference,
     size,
     speed,
 )
@@ -76,6 +77,7 @@ def tables() -> dict[str, tuple[str, Iterable[str]]]:
             for name in explanations.COLUMNS
         },
         "interruption": ("reference/command-line.md", interruption.summary(RESULTS / "interruption.json")),
+        **reference.tables(),
         "size": ("research/speed.md", size.table(RESULTS / "size.json")),
         "convolutions": ("research/speed.md", conv_layouts.table(RESULTS / "conv_layouts.jsonl")),
         "validation of the convolutional detector": (

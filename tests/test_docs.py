@@ -3,7 +3,7 @@
 import os
 import re
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +11,10 @@ import click
 import numpy as np
 import pandas as pd
 import pytest
+from benchmarks import reference
 from numpy.typing import NDArray
 
+import alarmnet
 from alarmnet import A3Detector
 from alarmnet.cli import main
 
@@ -71,3 +73,14 @@ def test_commands_and_options_exist(page: Path) -> None:
         assert command, words
         known = {name for option in command.params for name in option.opts} | {"--help"}
         assert {word for word in rest if word.startswith("--")} <= known, words
+
+
+@pytest.mark.parametrize(("page", "lines"), reference.tables().values(), ids=reference.tables())
+def test_the_reference_is_that_of_the_package(page: str, lines: Iterable[str]) -> None:
+    assert "\n".join(lines) in (ROOT / "docs" / page).read_text(), "run `make tables`"
+
+
+def test_every_public_name_is_in_the_api_reference() -> None:
+    pages = (ROOT / "docs" / "reference" / "api").glob("*.md")
+    shown = re.findall(r"^::: alarmnet\.(\w+)$", "".join(page.read_text() for page in pages), re.M)
+    assert set(alarmnet.__all__) <= set(shown)
