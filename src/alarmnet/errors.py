@@ -90,6 +90,7 @@ class AlarmnetWarning(UserWarning):
 CODES: Mapping[str, str] = MappingProxyType(
     {
         "absent_label": "a value of the label column that was named does not occur",
+        "address": "an address or a port that cannot be listened at",
         "answer_key": "a key that another answer has",
         "bad_cell": "a cell of a CSV file is not of its column's kind",
         "bad_encoding": "a file is not UTF-8 text",
