@@ -79,6 +79,7 @@ class QueueReplies:
     def _refit(self) -> Learned:
         began, answers = time.perf_counter(), len(self._queue.verdicts)
         self._queue.refit()
+        self._queue.refit_detector()
         seconds = time.perf_counter() - began
         return Learned(
             scores=self._queue.scores, detector=self._queue.detector_, seconds=seconds, answers=answers
