@@ -84,3 +84,9 @@ def test_every_public_name_is_in_the_api_reference() -> None:
     pages = (ROOT / "docs" / "reference" / "api").glob("*.md")
     shown = re.findall(r"^::: alarmnet\.(\w+)$", "".join(page.read_text() for page in pages), re.M)
     assert set(alarmnet.__all__) <= set(shown)
+
+
+def test_every_page_is_in_the_sites_navigation() -> None:
+    navigation = (ROOT / "mkdocs.yml").read_text()
+    pages = [page.relative_to(ROOT / "docs").as_posix() for page in PAGES[1:]]
+    assert [page for page in pages if page not in navigation] == []
