@@ -99,9 +99,10 @@ def test_processes_that_start_at_once_share_a_new_store_and_never_a_row(place: s
     started = [PROCESSES.Process(target=take_all, args=(place, name, rows, start, out)) for name in reviewers]
     for process in started:
         process.start()
-    lent = dict(out.get() for _ in started)
     for process in started:
         process.join()
+    assert [process.exitcode for process in started] == [0] * len(started)
+    lent = dict(out.get() for _ in started)
     assert Counter(row for taken in lent.values() for row in taken) == Counter(map(str, range(rows)))
     assert sum(bool(taken) for taken in lent.values()) > 1
     with AnswerStore.open(place) as store:
