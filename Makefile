@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: demo test check check-full lint format tables clean
+.PHONY: demo test check check-full lint format docs tables clean
 
 demo: $(READY)
 	$(BIN)/alarmnet demo --out demo-output
@@ -11,9 +11,9 @@ demo: $(READY)
 test: $(READY)
 	$(BIN)/python -m pytest -q
 
-check: lint test
+check: lint docs test
 
-check-full: lint $(READY)
+check-full: lint docs $(READY)
 	$(BIN)/python -m pytest -q --full
 
 lint: $(READY)
@@ -25,6 +25,10 @@ lint: $(READY)
 format: $(READY)
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+# Not --quiet: warnings would not be counted, which end a strict build.
+docs: $(READY)
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build
 
 tables: $(READY)
 	$(BIN)/python -m benchmarks.docs
@@ -38,4 +42,4 @@ $(READY): pyproject.toml constraints.txt
 	touch $@
 
 clean:
-	rm -rf .venv demo-output
+	rm -rf .venv demo-output site

@@ -1,4 +1,4 @@
-"""Puts the committed results into the docs' tables.
+"""Puts the committed results, the commands and the error codes into the docs' tables.
 
     python -m benchmarks.docs
 
@@ -24,6 +24,7 @@ from benchmarks import (
     many_tables,
     model_files,
     nsl_kdd_defaults,
+    reference,
     size,
     speed,
 )
@@ -35,51 +36,52 @@ RESULTS = Path(__file__).parent / "results"
 def tables() -> dict[str, tuple[str, Iterable[str]]]:
     """Every table that is made from results: the page that it is on, and its lines."""
     return {
-        **{name: ("results.md", markdown(comparison_of(name))) for name in NAMES},
+        **{name: ("research/results.md", markdown(comparison_of(name))) for name in NAMES},
         "kinds known on 1d": (
-            "results.md",
+            "research/results.md",
             known_kinds.summary(results.FOLDER / "known_kinds_1d.json", ("published", "defaults", "devnet")),
         ),
         **{
             f"forest on {row}": (
-                "results.md",
+                "research/results.md",
                 forest_encodings.summary(results.FOLDER / f"forest_{row}.json"),
             )
             for row in ("bank", "thyroid")
         },
         "experiment 4 in short": (
-            "results.md",
+            "research/results.md",
             experiment_4.summary(results.FOLDER / "experiment_4.jsonl"),
         ),
-        "image sets in short": ("results.md", set_means.summary()),
-        "alarm rate": ("results.md", alarm_rate.summary(RESULTS / "alarm_rate.jsonl")),
-        "model files": ("files.md", model_files.summary(RESULTS / "model_files.json")),
-        "timing": ("results.md", nsl_kdd_defaults.summary(RESULTS / "nsl_kdd_defaults.jsonl")),
+        "image sets in short": ("research/results.md", set_means.summary()),
+        "alarm rate": ("research/results.md", alarm_rate.summary(RESULTS / "alarm_rate.jsonl")),
+        "model files": ("reference/files.md", model_files.summary(RESULTS / "model_files.json")),
+        "timing": ("research/results.md", nsl_kdd_defaults.summary(RESULTS / "nsl_kdd_defaults.jsonl")),
         "validation": (
-            "defaults.md",
+            "research/defaults.md",
             choose_defaults.table(RESULTS / "defaults.jsonl", choose_defaults.COMMITTED),
         ),
-        "few labels": ("few-labels.md", few_labels.table(RESULTS / "few_labels.jsonl")),
-        "many tables": ("few-labels.md", many_tables.table(RESULTS / "many_tables.jsonl")),
-        "many labels": ("few-labels.md", few_labels.table(RESULTS / "many_labels.jsonl")),
+        "few labels": ("research/few-labels.md", few_labels.table(RESULTS / "few_labels.jsonl")),
+        "many tables": ("research/few-labels.md", many_tables.table(RESULTS / "many_tables.jsonl")),
+        "many labels": ("research/few-labels.md", few_labels.table(RESULTS / "many_labels.jsonl")),
         "many labels, validation": (
-            "defaults.md",
+            "research/defaults.md",
             few_labels.table(RESULTS / "many_labels_validation.jsonl"),
         ),
         "few labels, in short": ("../README.md", few_labels.short_table(RESULTS / "few_labels.jsonl")),
         "A3's rows, in short": ("../README.md", in_short.in_short(in_short.A3)),
         "E2E-ConvA3's rows, in short": ("../README.md", in_short.in_short(in_short.CONV_A3)),
-        "parts of A3": ("defaults.md", few_labels.table(RESULTS / "few_labels_validation.jsonl")),
-        **{part: ("speed.md", speed.table(RESULTS / "speed.json", part)) for part in speed.PARTS},
+        "parts of A3": ("research/defaults.md", few_labels.table(RESULTS / "few_labels_validation.jsonl")),
+        **{part: ("research/speed.md", speed.table(RESULTS / "speed.json", part)) for part in speed.PARTS},
         **{
-            name: ("explanations.md", explanations.lines(RESULTS / "explanations.json", name))
+            name: ("guides/explanations.md", explanations.lines(RESULTS / "explanations.json", name))
             for name in explanations.COLUMNS
         },
-        "interruption": ("command-line.md", interruption.summary(RESULTS / "interruption.json")),
-        "size": ("speed.md", size.table(RESULTS / "size.json")),
-        "convolutions": ("speed.md", conv_layouts.table(RESULTS / "conv_layouts.jsonl")),
+        "interruption": ("reference/command-line.md", interruption.summary(RESULTS / "interruption.json")),
+        **reference.tables(),
+        "size": ("research/speed.md", size.table(RESULTS / "size.json")),
+        "convolutions": ("research/speed.md", conv_layouts.table(RESULTS / "conv_layouts.jsonl")),
         "validation of the convolutional detector": (
-            "defaults.md",
+            "research/defaults.md",
             choose_conv_defaults.table(RESULTS / "conv_defaults.jsonl", choose_conv_defaults.COMMITTED),
         ),
     }

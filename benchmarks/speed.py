@@ -1,4 +1,4 @@
-"""Times alarmnet beside its bare matrix products, beside other methods, and beside a busy neighbour, in one run.
+"""Times alarmnet beside its bare products, beside other methods, beside a busy neighbour, and a row at a time.
 
     python -m benchmarks.speed --out benchmarks/results/speed.json
 
@@ -25,6 +25,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
+import polars as pl
 import torch
 from experiments.provenance import provenance
 
@@ -154,7 +156,7 @@ def scoring_ratio(make: Make, shape: tuple[int, ...], batch_size: int) -> Iterat
     X = X[:4096]
     rows = detector.encoder_.store(X, torch.device("cpu"))
     with Products() as products:
-        detector._stored_logits(rows.only(torch.tensor([0])))
+        detector._stored_logits(rows.only(torch.arange(block_size(rows.shape))))
     blocks = len(rows) / block_size(rows.shape)
     calls: dict[str, Callable[[], object]] = {
         "scoring 4,096 rows": lambda: detector.logits(X),
@@ -285,20 +287,52 @@ def neighbour_part() -> Iterator[dict[str, Any]]:
             yield {"case": name, "threads": threads, **found, "ratio": ratio}
 
 
+def mixed_rows(columns: int, rows: int) -> tuple[pd.DataFrame, np.ndarray]:
+    """Numbers, with a column of text after every four, of which one row in a hundred is a known anomaly."""
+    generator = np.random.default_rng(0)
+    table = {
+        f"c{place}": generator.choice(list("abcdef"), rows) if place % 5 == 4 else generator.normal(size=rows)
+        for place in range(columns)
+    }
+    return pd.DataFrame(table), (np.arange(rows) % 100 == 0).astype(int)
+
+
+def one_row_part() -> Iterator[dict[str, Any]]:
+    """`decision_function` of a single row, by the number of columns and what holds the row."""
+    for columns in (7, 40, 200):
+        frame, y = mixed_rows(columns, 5000)
+        numbers = np.random.default_rng(0).normal(size=frame.shape)
+        mixed, plain = (A3Detector(random_state=0).fit(X, y) for X in (frame, numbers))
+        of_polars = pl.from_pandas(frame)
+        for kind, detector, row in (
+            ("NumPy, numbers", plain, numbers[7:8]),
+            ("pandas, mixed", mixed, frame.iloc[7:8]),
+            ("polars, mixed", mixed, of_polars[7:8]),
+        ):
+            score = partial(detector.decision_function, row)
+            first = 1e3 * seconds_of(score)
+            ms = 1e3 * np.array([seconds_of(score) for _ in range(200)])
+            found = {"first_ms": first, "median_ms": float(np.median(ms)), "least_ms": float(ms.min())}
+            yield {"columns": columns, "row": kind, **found}
+
+
 PARTS: dict[str, Callable[[], Iterator[dict[str, Any]]]] = {
     "products": products_part,
     "methods": methods_part,
     "neighbour": neighbour_part,
+    "one row": one_row_part,
 }
 HEADINGS = {
     "products": "| case | what | threads | ms | bare products, ms | ratio | ratio, caches warm |",
     "methods": "| method | fit, s | score, s | A3Detector's fit / its | A3Detector's score / its |",
     "neighbour": "| case | threads | alone, s | beside a busy neighbour, s | ratio |",
+    "one row": "| columns | row | first call, ms | median, ms | least, ms |",
 }
 COLUMNS = {
     "products": ("case", "what", "threads", "ms", "products_ms", "ratio", "warm_ratio"),
     "methods": ("method", "fit_seconds", "score_seconds", "fit_ratio", "score_ratio"),
     "neighbour": ("case", "threads", "alone_seconds", "beside_seconds", "ratio"),
+    "one row": ("columns", "row", "first_ms", "median_ms", "least_ms"),
 }
 
 
@@ -331,7 +365,8 @@ def main() -> None:
         for found in PARTS[part]():
             result[part].append(found)
             print(json.dumps(found), flush=True)
-        result |= {"device": device, "cores": os.cpu_count(), "load": os.getloadavg()[0], **provenance()}
+        machine = {"device": device, "cores": os.cpu_count(), "load": os.getloadavg()[0], **provenance()}
+        result.setdefault("measured", {})[part] = machine
         arguments.out.write_text(json.dumps(result, indent=1) + "\n")
     for part in arguments.parts:
         print("\n".join(table(arguments.out, part)), end="\n\n")

@@ -6,8 +6,6 @@ A training learns 8,000 rows, and its alarm network for 5 epochs instead of 60. 
 """
 
 import argparse
-import json
-import time
 import warnings
 from collections import defaultdict
 from collections.abc import Iterator
@@ -16,76 +14,39 @@ from pathlib import Path
 from typing import Any
 
 from alarmnet import AlarmnetWarning
-from alarmnet.datasets import ScenarioPart
-from experiments import results
+from experiments import shortened
 from experiments.comparison import mean_with_deviation, published
-from experiments.data import Rows, rows_of
-from experiments.methods import METHODS, settings_of
-from experiments.provenance import provenance
+from experiments.data import Rows
+from experiments.methods import METHODS
 from experiments.results import Job
 from experiments.run import training_of
 from experiments.tables import PaperTable, Row, load_table
 
 TABLE = "a3-table-4"
-LEARNED_ROWS, ALARM_EPOCHS = 8000, 5
 OTHER = {"4a": "4c", "4c": "4a"}
 """The row whose digits are the other's anomalies."""
-
-
-def _first(part: ScenarioPart) -> ScenarioPart:
-    kept = slice(LEARNED_ROWS)
-    return ScenarioPart(part.X[kept], part.y[kept], part.classes[kept], part.rows[kept])
 
 
 def detector(job: Job, table: PaperTable, rows: Rows) -> Any:
     """The job's detector with a short training of its alarm, and few rows for a VAE of others."""
     training = training_of(job, table, rows, device="cpu", folder=Path())
     training = replace(training, settings=training.settings | {"last_row": OTHER[job.row]})
-    made = METHODS["A3"][job.method](training)
-    schedule = replace(made.alarm_schedule, epochs=ALARM_EPOCHS)
+    made = shortened.with_short_alarm(METHODS["A3"][job.method](training))
     if job.method == "vae_of_last_row":
-        made.set_params(generator=replace(made.generator, images=made.generator.images[:LEARNED_ROWS]))
-    return made.set_params(alarm_schedule=schedule, checkpoint=None)
-
-
-def judged(job: Job) -> dict[str, Any]:
-    """Train, and measure on the whole test of the rows that share the training."""
-    table = load_table(TABLE)
-    rows = rows_of(table, table.rows[job.row], known=0, seed=job.seed)
-    rows = replace(rows, train=_first(rows.train))
-    made = detector(job, table, rows)
-    start, cpu = time.perf_counter(), time.process_time()
-    made.fit(rows.train.X, rows.train.y)
-    return {
-        "row": job.row,
-        "method": job.method,
-        "seed": job.seed,
-        "metrics": {
-            name: results.metrics(part.y, made.decision_function(part.X)) for name, part in rows.test.items()
-        },
-        "train_rows": len(rows.train.y),
-        "settings": settings_of(made),
-        "seconds": round(time.perf_counter() - start, 1),
-        "cpu_seconds": round(time.process_time() - cpu, 1),
-        **provenance(),
-    }
-
-
-def _lines(path: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+        kept = made.generator.images[: shortened.LEARNED_ROWS]
+        made.set_params(generator=replace(made.generator, images=kept))
+    return made
 
 
 def run(rows: list[str], seeds: list[int], path: Path) -> None:
     """Append a line for each training that the file does not have."""
-    done = {(line["row"], line["method"], line["seed"]) for line in _lines(path)}
-    for seed in seeds:
-        for row in rows:
-            for method in ("vae", "vae_of_last_row"):
-                if (row, method, seed) not in done:
-                    job = Job(table=TABLE, row=row, method=method, known=0, seed=seed)
-                    line = json.dumps(judged(job))
-                    with path.open("a") as file:
-                        file.write(line + "\n")
+    jobs = [
+        Job(table=TABLE, row=row, method=method, known=0, seed=seed)
+        for seed in seeds
+        for row in rows
+        for method in ("vae", "vae_of_last_row")
+    ]
+    shortened.run(jobs, detector, path)
 
 
 def _digits(row: Row) -> str:
@@ -96,7 +57,7 @@ def summary(path: Path) -> Iterator[str]:
     """A line for each row of the table, and for each VAE."""
     table = load_table(TABLE)
     found = defaultdict(list)
-    for line in _lines(path):
+    for line in shortened.lines(path):
         for name, measured in line["metrics"].items():
             vae_of = line["row"] if line["method"] == "vae" else OTHER[line["row"]]
             found[name, vae_of].append((line["seed"], measured))

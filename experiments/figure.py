@@ -65,7 +65,8 @@ def _panels(tables: Iterable[PaperTable], folder: Path) -> list[tuple[str, list[
     return [(test[0], names, curves) for (test, _), (names, curves) in found.items()]
 
 
-def _draw_panel(axes: Axes, title: str, curves: Curves) -> None:
+def draw_panel(axes: Axes, title: str, curves: Curves) -> None:
+    """Draw the mean over seeds of each method and number of known anomalies."""
     axes.plot([0, 1], [0, 1], color="0.85", linewidth=1, label="chance")
     for key, style in CURVES.items():
         if key in curves:
@@ -73,6 +74,15 @@ def _draw_panel(axes: Axes, title: str, curves: Curves) -> None:
     axes.set(title=title, xlabel="false positive rate", ylabel="true positive rate")
     axes.set(xlim=(-0.02, 1), ylim=(0.5, 1.005), xticks=(0, 0.5, 1), yticks=(0.5, 0.75, 1))
     axes.spines[["top", "right"]].set_visible(False)
+
+
+def draw_legend(figure: Figure, panels: Iterable[Axes]) -> None:
+    """Name each curve of some panels once, below them."""
+    shown = {str(line.get_label()): line for axes in panels for line in axes.lines}
+    order = [label for label in ("chance", *(style["label"] for style in CURVES.values())) if label in shown]
+    figure.legend(
+        [shown[label] for label in order], order, loc="outside lower center", ncols=4, frameon=False
+    )
 
 
 def draw(table: PaperTable, folder: Path, path: Path) -> None:
@@ -85,15 +95,10 @@ def draw(table: PaperTable, folder: Path, path: Path) -> None:
     height = math.ceil(len(panels) / COLUMNS)
     figure = Figure(figsize=(3.2 * COLUMNS, 2.9 * height + 0.7), layout="constrained")
     FigureCanvasAgg(figure)
-    grid = iter(figure.subplots(height, COLUMNS, squeeze=False).flat)
-    shown: dict[str, Any] = {}
+    grid = list(figure.subplots(height, COLUMNS, squeeze=False).flat)
     for (data, names, curves), axes in zip(panels, grid, strict=False):
-        _draw_panel(axes, textwrap.fill(f"{dataset_info(data).title}, {' & '.join(names)}", 30), curves)
-        shown |= {str(line.get_label()): line for line in axes.lines}
-    for axes in grid:
+        draw_panel(axes, textwrap.fill(f"{dataset_info(data).title}, {' & '.join(names)}", 30), curves)
+    for axes in grid[len(panels) :]:
         axes.set_visible(False)
-    order = [label for label in ("chance", *(style["label"] for style in CURVES.values())) if label in shown]
-    figure.legend(
-        [shown[label] for label in order], order, loc="outside lower center", ncols=4, frameon=False
-    )
+    draw_legend(figure, grid[: len(panels)])
     figure.savefig(path, dpi=150)

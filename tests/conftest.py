@@ -25,7 +25,7 @@ from alarmnet.datasets import DATASETS, Images, Table
 from alarmnet.detectors import BaseDetector
 from alarmnet.errors import InputError
 
-pytest_plugins = ["tests.postgres"]
+pytest_plugins = ["tests.stores", "tests.triage"]
 
 SHORT = Schedule(steps=60, batch_size=64, learning_rate=1e-2)
 

@@ -1,4 +1,4 @@
-"""The import ladder of docs/architecture.md, and the public names."""
+"""The import ladder of docs/contributing/architecture.md, and the public names."""
 
 import ast
 import graphlib
@@ -12,7 +12,7 @@ import pytest
 import alarmnet
 
 PACKAGE = Path(alarmnet.__file__).parent
-LADDER_PAGE = Path(__file__).parents[1] / "docs" / "architecture.md"
+LADDER_PAGE = Path(__file__).parents[1] / "docs" / "contributing" / "architecture.md"
 MODULES = {
     ".".join(path.relative_to(PACKAGE).with_suffix("").parts).removesuffix(".__init__"): path
     for path in sorted(PACKAGE.rglob("*.py"))

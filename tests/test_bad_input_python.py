@@ -550,7 +550,8 @@ def test_36_tensors_come_to_the_host(fit: Fit, kind: torch.dtype) -> None:
     np.testing.assert_array_equal(expected.decision_function(tensor), expected.decision_function(QUARTERS))
     np.testing.assert_array_equal(fit(tensor).decision_scores_, expected.decision_scores_)
     assert (
-        "device are copied to the host" in (Path(__file__).parents[1] / "docs" / "bad-input.md").read_text()
+        "device are copied to the host"
+        in (Path(__file__).parents[1] / "docs" / "reference" / "bad-input.md").read_text()
     )
 
 

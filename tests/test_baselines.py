@@ -17,6 +17,9 @@ from alarmnet._shared.random_streams import torch_generator
 from alarmnet.baselines import (
     BASELINES,
     DAGMM,
+    DASVDD,
+    MIX,
+    MKDAD,
     AutoencoderBaseline,
     Baseline,
     DeepSVDD,
@@ -33,7 +36,8 @@ from alarmnet.baselines.devnet import deviation_loss
 Rows = NDArray[np.float64]
 SHORT = Schedule(steps=60, batch_size=64, learning_rate=1e-2)
 NEEDING_LABELS = [kind for kind in BASELINES.values() if kind.learns_from_labels]
-NEEDING_NONE = [kind for kind in BASELINES.values() if not kind.learns_from_labels]
+OF_TABLES = [kind for kind in BASELINES.values() if kind.reads_tables]
+NEEDING_NONE = [kind for kind in OF_TABLES if not kind.learns_from_labels]
 
 
 def brief(kind: type[Baseline], **parameters: Any) -> Any:
@@ -58,7 +62,7 @@ def mixed(rows: Rows) -> pd.DataFrame:
 # What all promise
 
 
-@pytest.mark.parametrize("kind", BASELINES.values())
+@pytest.mark.parametrize("kind", OF_TABLES)
 def test_anomalies_score_higher_in_tables_with_text_and_few_labels(
     kind: type[Baseline], rows: Rows, labels: Rows
 ) -> None:
@@ -73,7 +77,7 @@ def test_anomalies_score_higher_in_tables_with_text_and_few_labels(
     pd.testing.assert_frame_equal(table, before)
 
 
-@pytest.mark.parametrize("kind", BASELINES.values())
+@pytest.mark.parametrize("kind", OF_TABLES)
 def test_one_seed_gives_the_same_scores_and_touches_no_global_state(
     kind: type[Baseline], rows: Rows, labels: Rows
 ) -> None:
@@ -96,7 +100,7 @@ def test_images(kind: type[Baseline], labels: Rows) -> None:
     assert np.median(scores[-10:]) > np.median(scores[:-10])
 
 
-@pytest.mark.parametrize("kind", BASELINES.values())
+@pytest.mark.parametrize("kind", OF_TABLES)
 def test_rows_far_out_get_finite_scores(kind: type[Baseline], rows: Rows, labels: Rows) -> None:
     model = brief(kind).fit(rows, labels)
     assert np.isfinite(model.decision_function([[1e30] * 5, [-1e30] * 5, [np.nan] * 5])).all()
@@ -130,7 +134,7 @@ def test_no_known_anomaly_is_refused_where_one_is_needed(kind: type[Baseline], r
             brief(kind).fit(rows, y)
 
 
-@pytest.mark.parametrize("kind", BASELINES.values())
+@pytest.mark.parametrize("kind", OF_TABLES)
 def test_bad_input_is_refused(kind: type[Baseline], rows: Rows, labels: Rows) -> None:
     with pytest.raises(InputError, match="needs two normal or unlabelled rows to learn from; got 1"):
         brief(kind).fit(rows[-3:], [0, 1, 1])
@@ -156,6 +160,12 @@ def test_every_parameter_is_checked(rows: Rows, labels: Rows) -> None:
         (DAGMM, {"mixtures": 0}),
         (DAGMM, {"energy_weight": -1}),
         (DAGMM, {"variance_weight": -1}),
+        (DASVDD, {"hidden": (0,)}),
+        (DASVDD, {"distance_weight": -1}),
+        (MIX, {"left_out": 2}),
+        (MIX, {"tolerance": -1}),
+        (MIX, {"turns": 0}),
+        (MIX, {"hidden": ()}),
         (DeepSVDD, {"hidden": (0,)}),
         (DeepSVDD, {"weight_penalty": -1}),
         (DeepSVDD, {"pretraining_schedule": 30}),
@@ -169,11 +179,20 @@ def test_every_parameter_is_checked(rows: Rows, labels: Rows) -> None:
         (name,) = parameters
         with pytest.raises(InputError, match=f"'{name}' parameter of {kind.__name__} must be"):
             kind(**parameters).fit(rows, labels)
-    with pytest.raises(InputError, match=r"must name channels and a code for images\. Got \(32,\) instead"):
-        DeepSVDD(hidden=(32,)).fit(np.zeros((4, 8, 8)))
+    of_images: dict[str, Any] = {"teacher": 1, "direction_weight": -1, "pretraining_schedule": 30}
+    for name, value in of_images.items():
+        with pytest.raises(InputError, match=f"'{name}' parameter of MKDAD must be"):
+            MKDAD(**{name: value}).fit(np.zeros((4, 8, 8)))
+    convolutional: list[type[Any]] = [DeepSVDD, DASVDD]
+    for kind in convolutional:
+        sentence = rf"{kind.__name__} must name channels and a code for images\. Got \(32,\) instead"
+        with pytest.raises(InputError, match=sentence):
+            kind(hidden=(32,)).fit(np.zeros((4, 8, 8)))
 
 
-@pytest.mark.parametrize("kind", [AutoencoderBaseline, NeuralClassifier, DevNet, DAGMM, DeepSVDD])
+@pytest.mark.parametrize(
+    "kind", [AutoencoderBaseline, NeuralClassifier, DevNet, DAGMM, DeepSVDD, DASVDD, MIX]
+)
 def test_progress_is_told_and_divergence_is_an_error(kind: type[Baseline], rows: Rows, labels: Rows) -> None:
     told: list[Any] = []
     model = brief(kind, verbose=told.append).fit(rows, labels)

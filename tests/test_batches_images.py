@@ -76,6 +76,63 @@ def test_several_folders_are_one(tmp_path: Path) -> None:
     assert f"{first}/0.png and {second}/0.png would both be called '0.png': rename one, or give" in sentence
 
 
+@pytest.mark.parametrize("ending", [".bmp", ".tif", ".TIFF", ".webp"])
+@pytest.mark.parametrize("image", [GREY[0], COLOUR[0]], ids=["grey", "colour"])
+def test_every_format_gives_the_same_pixels(tmp_path: Path, ending: str, image: Any) -> None:
+    Image.fromarray(image).save(tmp_path / f"a{ending}", lossless=True)
+    (pixels,) = ImageFiles(tmp_path).read().images
+    expected = np.stack([image] * len(pixels)) if image.ndim == 2 else image.transpose(2, 0, 1)
+    assert len(pixels) == (3 if image.ndim == 3 or ending == ".webp" else 1)  # WebP has no grey
+    assert np.array_equal(pixels, expected)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_turned_tiff_is_upright(tmp_path: Path, orientation: int) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    Image.fromarray(GREY[0]).save(tmp_path / "a.png", exif=exif)
+    Image.fromarray(GREY[0]).save(tmp_path / "a.tif", exif=exif)
+    shape = shape_of(tmp_path / "a.png")
+    assert shape_of(tmp_path / "a.tif") == shape
+    turned, expected = (decoded(tmp_path / name, shape, reference="") for name in ("a.tif", "a.png"))
+    assert np.array_equal(turned, expected)
+
+
+def test_images_of_other_sizes_are_resized(tmp_path: Path) -> None:
+    plain = folder(tmp_path, [np.full((9, 12), 50, np.uint8), np.full((30, 31), 200, np.uint8)])
+    halves = np.repeat(np.array([[0, 100]], np.uint8), [16, 16], axis=1).repeat(20, axis=0)
+    Image.fromarray(halves).save(tmp_path / "2.png")
+    files = ImageFiles(plain, resize=(10, 8))
+    found = files.read()
+    assert files.shape == (1, 8, 10)
+    assert not found.bad_rows.any()
+    assert (found.images[0] == 50).all()
+    assert (found.images[1] == 200).all()
+    assert (found.images[2, 0, :, :4] == 0).all()
+    assert (found.images[2, 0, :, -4:] == 100).all()
+    for image in (COLOUR[0], GREY[0]):  # channels are never dropped
+        Image.fromarray(image).save(tmp_path / "3.png")
+        bad = ImageFiles(plain, shape=(1, 8, 10), resize=(10, 8)).read(on_bad_image="mark").bad_rows
+        assert bad.tolist() == [False, False, False, image.ndim == 3]
+
+
+def test_arrays_are_not_resized(tmp_path: Path) -> None:
+    np.save(tmp_path / "a.npy", GREY)
+    assert "a.npy is an array, and only image files of folders are resized" in refused(
+        tmp_path / "a.npy", resize=(10, 8)
+    )
+
+
+def test_folders_may_be_classes(tmp_path: Path) -> None:
+    folder(tmp_path / "all" / "good" / "deep", GREY[:1])
+    folder(tmp_path / "all" / "scratch", GREY[:1])
+    folder(tmp_path / "all", GREY[:1])
+    assert ImageFiles(tmp_path / "all").classes == (None, "good", "scratch")
+    folder(tmp_path / "dent", GREY[1:2], ending=".bmp")
+    both = ImageFiles([tmp_path / "all" / "scratch", tmp_path / "dent"])
+    assert both.classes == ("scratch", "dent")
+
+
 @pytest.mark.parametrize("mode", ["RGBA", "P", "CMYK"])
 def test_colour_of_every_kind_becomes_three_channels(tmp_path: Path, mode: str) -> None:
     picture = Image.new("RGB", (12, 9), (200, 10, 60)).convert(mode)
@@ -110,7 +167,8 @@ def test_a_model_of_colour_takes_grey_and_one_of_grey_refuses_colour(tmp_path: P
     assert ImageFiles(grey, shape=(3, 9, 12)).read().images.shape == (7, 3, 9, 12)
     assert refused(colour, shape=(1, 9, 12)) == (
         f"{colour}/0.png has 12 x 9 pixels (width x height) in colour, but the training images have 12 x 9 pixels "
-        "(width x height) in grey: resize or convert those that differ, since all images must have one shape"
+        "(width x height) in grey: convert those that differ, since all images must have one shape "
+        "(for folders, `alarmnet fit --resize WIDTHxHEIGHT` makes it one)"
     )
 
 
@@ -142,21 +200,30 @@ def deep() -> bytes:
     return stream.getvalue()
 
 
-def encoded(kind: str) -> bytes:
+def encoded(kind: str, image: Any = GREY[0], **options: Any) -> bytes:
     stream = io.BytesIO()
-    Image.fromarray(GREY[0]).save(stream, kind)
+    Image.fromarray(image).save(stream, kind, **options)
     return stream.getvalue()
 
 
+SECOND = [Image.fromarray(GREY[1])]
+
+
 FAULTS = {
-    "text": (b"not an image", "is neither a PNG nor a JPEG image; convert or remove it"),
-    "nothing": (b"", "is neither a PNG nor a JPEG image"),
-    "other format": (encoded("GIF"), "is neither a PNG nor a JPEG image"),
+    "text": (b"not an image", "is no PNG, JPEG, BMP, TIFF or WebP image; convert or remove it"),
+    "nothing": (b"", "is no PNG, JPEG, BMP, TIFF or WebP image"),
+    "other format": (encoded("GIF"), "is no PNG, JPEG, BMP, TIFF or WebP image"),
     "truncated PNG": (encoded("PNG")[:-60], "is a damaged or truncated image"),
     "truncated JPEG": (encoded("JPEG")[:-60], "is a damaged or truncated image"),
     "bomb": (bomb(60_000), "declares more than 89,478,485 pixels, which may be an attack on memory"),
     "small bomb": (bomb(10_000), "declares more than 89,478,485 pixels, which may be an attack on memory"),
     "deep": (deep(), "has more than 8 bits a channel"),
+    "deep TIFF": (encoded("TIFF", GREY[0].astype(np.uint16)), "has more than 8 bits a channel"),
+    "pages": (encoded("TIFF", save_all=True, append_images=SECOND), "holds 2 pages or frames, and one"),
+    "film": (encoded("WEBP", save_all=True, append_images=SECOND), "holds 2 pages or frames, and one"),
+    "truncated TIFF": (encoded("TIFF")[:-60], "is a damaged or truncated image"),
+    "truncated BMP": (encoded("BMP")[:-60], "is a damaged or truncated image"),
+    "truncated WebP": (encoded("WEBP", lossless=True)[:-60], "is a damaged or truncated image"),
 }
 
 
@@ -182,10 +249,11 @@ def test_an_image_of_another_shape_than_the_models_is_marked(tmp_path: Path) -> 
 def test_folders_without_a_usable_image_are_refused(tmp_path: Path) -> None:
     (tmp_path / "x.gif").touch()
     assert refused(tmp_path) == (
-        f"the folder {tmp_path} holds no image: no file in it ends in .png, .jpg, .jpeg"
+        f"the folder {tmp_path} holds no image: no file in it ends in .png, .jpg, .jpeg, .bmp, .tif, .tiff, "
+        ".webp"
     )
     (tmp_path / "x.png").write_bytes(b"text")
-    with pytest.raises(InputError, match=r"x\.png is neither a PNG"):
+    with pytest.raises(InputError, match=r"x\.png is no PNG"):
         ImageFiles(tmp_path)
 
 

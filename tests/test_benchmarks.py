@@ -32,7 +32,7 @@ def test_one_step_of_each_network_is_recorded() -> None:
     assert len(products["target"].calls) == 8 + 8 + 7
 
 
-@pytest.mark.parametrize("part", ["methods", "neighbour"])
+@pytest.mark.parametrize("part", ["methods", "neighbour", "one row"])
 def test_tables_have_a_line_a_finding(part: str, tmp_path: Path) -> None:
     found = dict.fromkeys(speed.COLUMNS[part], 1.5)
     (tmp_path / "speed.json").write_text(

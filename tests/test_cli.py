@@ -20,7 +20,7 @@ from alarmnet.networks.alarm_specs import AlarmSpec
 from alarmnet.networks.training import Schedule
 from alarmnet.sources.labels import Labelling
 
-DOCS = Path(__file__).parents[1] / "docs" / "command-line.md"
+DOCS = Path(__file__).parents[1] / "docs" / "reference" / "command-line.md"
 SHORT = Schedule(steps=30, batch_size=64, learning_rate=1e-2)
 LABELS = ("--label", "class", "--anomaly", "fraud")
 

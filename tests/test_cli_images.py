@@ -2,6 +2,7 @@
 
 import importlib
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -176,7 +177,7 @@ def test_fit_drops_unreadable_images_with_their_labels(made: Path, tmp_path: Pat
         tmp_path / "m",
     )
     said = run(*arguments, code=2).stderr
-    assert "b/00.png is neither a PNG nor a JPEG image" in said
+    assert "b/00.png is no PNG, JPEG, BMP, TIFF or WebP image" in said
     assert "`alarmnet fit --on-bad-row drop` leaves such rows out" in said
     found = facts(*arguments, "--on-bad-row", "drop")
     assert (found["rows"], found["dropped"]) == (77, 3)
@@ -262,7 +263,7 @@ def test_fit_refuses_images_that_do_not_fit_in_memory(
     made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(importlib.import_module("alarmnet.cli.fit"), "available_bytes", lambda: 4096)
-    result = run("fit", made / "train", "--out", tmp_path / "m", code=2)
+    result = run("fit", made / "train", "--no-classes", "--out", tmp_path / "m", code=2)
     assert "0 MiB are available: train on fewer or smaller images" in result.stderr
 
 
@@ -361,3 +362,103 @@ def test_images_of_another_size_than_in_training_are_named(made: Path, tmp_path:
         "a.npy has 9 x 8 pixels (width x height) in grey, but the training images have 10 x 8"
         in result.stderr
     )
+
+
+# a folder for each class
+
+
+@pytest.fixture(scope="module")
+def classes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Images in the folders bright, fine and odd."""
+    path = tmp_path_factory.mktemp("classes") / "photos"
+    for row, image in enumerate(pictures()):
+        name = "bright" if row < BRIGHT else "fine" if row < 75 else "odd"
+        (path / name).mkdir(parents=True, exist_ok=True)
+        Image.fromarray(image).save(path / name / f"{row:02}.png")
+    return path
+
+
+def test_folders_that_may_be_classes_are_never_all_normal_unasked(classes: Path, tmp_path: Path) -> None:
+    for data in ([classes], [*classes.iterdir()]):
+        said = run("fit", *data, "--out", tmp_path / "m", code=2).stderr
+        assert "the images lie in several folders ('fine' 69, 'bright' 6, 'odd' 5), and nothing says" in said
+        assert "such as --normal good (images of all other folders are then anomalies)" in said
+    found = facts("fit", classes, "--no-classes", "--alarm-rate", "0.1", "--out", tmp_path / "m")
+    assert found["labels"] == {"anomaly": 0, "normal": 0, "unlabelled": 80}
+    run("fit", classes / "fine", "--alarm-rate", "0.1", "--out", tmp_path / "m")  # one class
+
+
+@pytest.mark.parametrize(
+    ("options", "labels"),
+    [
+        (["--normal", "fine"], (11, 69, 0)),
+        (["--normal", "fine", "--normal", "odd"], (6, 74, 0)),
+        (["--anomaly", "bright"], (6, 74, 0)),
+        (["--anomaly", "bright", "--normal", "fine"], (6, 69, 5)),
+        (["--label", "folder", "--anomaly", "bright"], (6, 74, 0)),
+    ],
+)
+def test_folders_are_labels(
+    classes: Path, tmp_path: Path, options: list[str], labels: tuple[int, ...]
+) -> None:
+    names = ("anomaly", "normal", "unlabelled")
+    found = facts("fit", classes, *options, "--alarm-rate", "0.1", "--out", tmp_path / "m")
+    assert found["labels"] == dict(zip(names, labels, strict=True))
+    measured = facts("evaluate", tmp_path / "m", classes)  # the model remembers
+    assert (measured["anomalies"], measured["normal"], measured["unlabelled"]) == labels
+    found = facts("refit", tmp_path / "m", classes, "--out", tmp_path / "again")
+    assert found["labels"] == dict(zip(names, labels, strict=True))
+
+
+def test_a_report_takes_folders_as_labels_only_where_one_has_a_known_name(
+    classes: Path, tmp_path: Path
+) -> None:
+    run("fit", classes, "--normal", "fine", "--alarm-rate", "0.1", "--out", tmp_path / "m")
+    report = facts("report", tmp_path / "m", classes, "--out", tmp_path / "r.json")
+    assert report["data"]["labels"] == {"normal": 69, "anomaly": 11, "unlabelled": 0}
+    shutil.copytree(classes / "bright", tmp_path / "new" / "may")
+    report = facts("report", tmp_path / "m", tmp_path / "new", "--out", tmp_path / "r.json")
+    assert report["evaluation"] is None
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (["--normal", "good"], "column 'folder' holds no 'good'; it holds 'bright', 'fine', 'odd'"),
+        (
+            ["--normal", "Fine"],
+            "holds 'fine' beside 'Fine', which marks normal rows: is it the same in another",
+        ),
+        (["--resize", "64"], "'64' is no size: give width and height in pixels, 8 at least, such as 64x48"),
+        (["--resize", "4x64", "--no-classes"], "'4x64' is no size"),
+        (["--label", "state", "--anomaly", "x"], "or leave --label out where folders are classes"),
+    ],
+)
+def test_options_that_do_not_fit_the_folders_are_refused(
+    classes: Path, tmp_path: Path, options: list[str], sentence: str
+) -> None:
+    said = " ".join(run("fit", classes, *options, "--out", tmp_path / "m", code=2).stderr.split())
+    assert sentence in said
+
+
+def test_options_of_folders_are_refused_for_tables(tmp_path: Path) -> None:
+    pd.DataFrame({"x": np.arange(30.0) % 7}).to_csv(tmp_path / "t.csv", index=False)
+    for options in (["--no-classes"], ["--resize", "9x9"]):
+        said = run("fit", tmp_path / "t.csv", *options, "--out", tmp_path / "m", code=2).stderr
+        assert "--resize and --no-classes are for folders of images" in said
+    said = run("fit", tmp_path / "t.csv", "--normal", "good", "--out", tmp_path / "m", code=2).stderr
+    assert "--anomaly and --normal need --label COLUMN." in said
+
+
+def test_images_of_other_sizes_are_resized_now_and_later(tmp_path: Path) -> None:
+    for row, image in enumerate(pictures()):
+        (tmp_path / "train").mkdir(exist_ok=True)
+        size = (20 + row % 3, 16 + row % 5)
+        Image.fromarray(image).resize(size).save(tmp_path / "train" / f"{row:02}.bmp")
+    arguments = ("fit", tmp_path / "train", "--alarm-rate", "0.1", "--out", tmp_path / "m")
+    assert "`alarmnet fit --resize WIDTHxHEIGHT` makes it one" in run(*arguments, code=2).stderr
+    assert facts(*arguments, "--resize", "10x8")["image_shape"] == [1, 8, 10]
+    run("score", tmp_path / "m", tmp_path / "train", "--out", tmp_path / "s.csv")
+    assert (pd.read_csv(tmp_path / "s.csv")["status"] == "ok").all()
+    np.save(tmp_path / "a.npy", pictures())  # arrays have the model's size
+    run("score", tmp_path / "m", tmp_path / "a.npy", "--out", tmp_path / "s.csv")

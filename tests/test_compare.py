@@ -25,7 +25,7 @@ from alarmnet.baselines import IsolationForestBaseline
 from alarmnet.cli import compare, main
 from alarmnet.detectors import a3
 from alarmnet.networks.alarm_specs import AlarmSpec
-from alarmnet.sources.comparison import METHODS, FoldResult, folds_of, judge, processes
+from alarmnet.sources.comparison import METHODS, FoldResult, folds_of, judge, methods_for, processes
 from alarmnet.sources.comparison.processes import Outcome, Task
 from alarmnet.sources.labels import Labelling
 
@@ -100,6 +100,11 @@ def test_a_method_is_judged_by_what_it_did_not_see(
     assert found.average_precision == average_precision_score(anomalous, scores)
     assert found.roc_auc == roc_auc_score(anomalous, scores)
     assert found.seconds > 0
+
+
+def test_tables_are_not_given_to_what_reads_images_alone() -> None:
+    assert methods_for(images=True) == [*METHODS]
+    assert methods_for(images=False) == [name for name in METHODS if name != "mkd-ad"]
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -281,5 +286,5 @@ def test_what_the_command_refuses(table: Path, tmp_path: Path) -> None:
 
 def test_the_example_in_the_docs_is_the_committed_result() -> None:
     facts = json.loads((ROOT / "benchmarks" / "results" / "compare_thyroid.json").read_text())
-    page = (ROOT / "docs" / "command-line.md").read_text()
+    page = (ROOT / "docs" / "reference" / "command-line.md").read_text()
     assert "\n".join(line.rstrip() for line in printed(facts, width=100).splitlines()) in page

@@ -103,7 +103,7 @@ def test_threads_read_what_they_would_read_alone(
     learned: tuple[Any, Arrays], threads: int, loaded: bool, tmp_path: Path
 ) -> None:
     detector, rows = copy.deepcopy(learned[0]), learned[1]
-    parts = np.array_split(rows, threads)
+    parts = np.split(rows[: len(rows) // threads * threads], threads)  # so that all meet equally often
     alone = [read(learned[0], part) for part in parts]
     if loaded:
         detector = through_file(detector, tmp_path)
@@ -227,7 +227,7 @@ def test_the_outlier_face_is_read_by_threads(small: Make, rows: Arrays) -> None:
     assert all(map(np.array_equal, at_once(face.decision_function, parts), alone))
 
 
-@pytest.mark.parametrize("kind", BASELINES.values(), ids=BASELINES.keys())
+@pytest.mark.parametrize("kind", [kind for kind in BASELINES.values() if kind.reads_tables])
 def test_threads_score_with_a_rival_what_they_would_alone(
     kind: type[Baseline], rows: Arrays, labels: Arrays
 ) -> None:

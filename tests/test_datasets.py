@@ -37,7 +37,7 @@ from alarmnet.datasets.tables import TABLES, celeba_attributes, census_income, c
 from alarmnet.datasets.tables.thyroid import THYROID
 from alarmnet.errors import InputError
 
-PAGE = Path(__file__).parents[1] / "docs" / "datasets.md"
+PAGE = Path(__file__).parents[1] / "docs" / "reference" / "datasets.md"
 
 
 @pytest.fixture

@@ -20,9 +20,10 @@ from alarmnet import (
     TableEncoder,
     TrainingDivergedError,
 )
-from alarmnet._shared.blocks import BLOCK
+from alarmnet._shared.blocks import BLOCK, SMALL
 from alarmnet.detectors import DETECTORS, BaseDetector
 from alarmnet.detectors.data import TrainingData
+from alarmnet.detectors.scorer import Scorer
 from alarmnet.networks.training import Progress
 from alarmnet.preprocessing.rows import row_keys
 
@@ -133,6 +134,28 @@ def test_scores_are_bit_equal_among_other_neighbours_and_places(trained: BaseDet
     np.testing.assert_array_equal(trained.decision_function(table[order]), scores[order])
     table[1::2] *= 1e3
     np.testing.assert_array_equal(trained.decision_function(table)[::2], scores[::2])
+
+
+@pytest.mark.parametrize("alike", [True, False])
+def test_few_rows_are_computed_in_small_blocks_where_these_give_the_same_bits(
+    trained: BaseDetector, rows: Floats, monkeypatch: pytest.MonkeyPatch, alike: bool
+) -> None:
+    detector = copy.deepcopy(trained)
+    detector._scorer.small.clear()
+    expected, forward, sizes = trained.logits(rows[:200])[:1], type(detector._scorer).forward, []
+
+    def noted(scorer: Scorer, batch: torch.Tensor) -> torch.Tensor:
+        sizes.append(len(batch))
+        found: torch.Tensor = forward(scorer, batch)
+        return found + (0.0 if alike or len(batch) == BLOCK else 1.0)
+
+    monkeypatch.setattr(type(detector._scorer), "forward", noted)
+    detector.logits(rows[:1])  # tries
+    sizes.clear()
+    assert detector.logits(rows[:1]) == expected
+    (small,) = detector._scorer.small.values()
+    assert small in ((*SMALL, 0) if alike else (0,))  # 0 where this processor's kernels differ
+    assert sizes == [small or BLOCK]
 
 
 def test_tables_encoded_in_parts_score_alike(

@@ -3,7 +3,7 @@
 import os
 import re
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -11,14 +11,16 @@ import click
 import numpy as np
 import pandas as pd
 import pytest
+from benchmarks import reference
 from numpy.typing import NDArray
 
+import alarmnet
 from alarmnet import A3Detector
 from alarmnet.cli import main
 
 ROOT = Path(__file__).parents[1]
 DATA = Path(os.environ.get("ALARMNET_DATA", ROOT.parent / "shared" / "data"))
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 BLOCK = re.compile(
     r"(?P<skipped><!-- not run -->\s*)?^```(?P<kind>python|sh)\n(?P<text>.*?)^```", re.M | re.S
 )
@@ -35,7 +37,7 @@ def test_blocks_are_found_and_skipped() -> None:
     assert (blocks(page, "python"), blocks(page, "sh"), blocks("", "sh")) == (["a\n"], ["c\n"], [])
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_python_runs_as_it_stands(
     page: Path,
     small: Callable[..., A3Detector],
@@ -58,7 +60,7 @@ def test_python_runs_as_it_stands(
         exec(compile(source, page.name, "exec"), names)
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_commands_and_options_exist(page: Path) -> None:
     lines = "".join(blocks(page.read_text(), "sh")).replace("\\\n", " ").splitlines()
     for words in (shlex.split(line, comments=True) for line in lines):
@@ -71,3 +73,20 @@ def test_commands_and_options_exist(page: Path) -> None:
         assert command, words
         known = {name for option in command.params for name in option.opts} | {"--help"}
         assert {word for word in rest if word.startswith("--")} <= known, words
+
+
+@pytest.mark.parametrize(("page", "lines"), reference.tables().values(), ids=reference.tables())
+def test_the_reference_is_that_of_the_package(page: str, lines: Iterable[str]) -> None:
+    assert "\n".join(lines) in (ROOT / "docs" / page).read_text(), "run `make tables`"
+
+
+def test_every_public_name_is_in_the_api_reference() -> None:
+    pages = (ROOT / "docs" / "reference" / "api").glob("*.md")
+    shown = re.findall(r"^::: alarmnet\.(\w+)$", "".join(page.read_text() for page in pages), re.M)
+    assert set(alarmnet.__all__) <= set(shown)
+
+
+def test_every_page_is_in_the_sites_navigation() -> None:
+    navigation = (ROOT / "mkdocs.yml").read_text()
+    pages = [page.relative_to(ROOT / "docs").as_posix() for page in PAGES[1:]]
+    assert [page for page in pages if page not in navigation] == []

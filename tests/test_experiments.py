@@ -24,11 +24,13 @@ from experiments import (
     forest_encodings,
     in_short,
     known_kinds,
+    label_budgets,
     methods,
     other_rows,
     results,
     run,
     set_means,
+    shortened,
     tables,
     vae_pictures,
 )
@@ -40,7 +42,7 @@ from experiments.results import Job, Result
 from experiments.tables import PaperTable, Row, load_table
 
 from alarmnet import A3Detector, ConvAutoencoder, DenseAutoencoder, Schedule, VaeAnomalies
-from alarmnet.datasets import A3_SCENARIOS, DATASETS, DatasetInfo, Images, Table, dataset_info
+from alarmnet.datasets import A3_SCENARIOS, DATASETS, DatasetInfo, Images, ScenarioPart, Table, dataset_info
 from alarmnet.detectors import identity
 from alarmnet.preprocessing.row_store import TensorRows
 
@@ -725,8 +727,8 @@ def brief_experiment_4(monkeypatch: pytest.MonkeyPatch, tiny: None) -> None:
     monkeypatch.setattr(methods, "published", brief)
     monkeypatch.setattr(methods, "VaeAnomalies", BRIEF_VAE)
     monkeypatch.setattr(other_rows, "VaeAnomalies", BRIEF_VAE)
-    monkeypatch.setattr(experiment_4, "LEARNED_ROWS", 60)
-    monkeypatch.setattr(experiment_4, "ALARM_EPOCHS", 1)
+    monkeypatch.setattr(shortened, "LEARNED_ROWS", 60)
+    monkeypatch.setattr(shortened, "ALARM_EPOCHS", 1)
 
 
 @pytest.mark.usefixtures("brief_experiment_4")
@@ -775,3 +777,81 @@ def test_experiment_4_says_which_digits_each_vae_learned(tmp_path: Path) -> None
         "0 to 5 4 to 9, the test's anomalies among them 0, 1",
     ]
     assert cells[1][4:] == ["0.500±0.000", "0.95±0.01", "0.600±0.000", "0.98±0.00 |"]
+
+
+# Label budgets in short
+
+
+@pytest.mark.usefixtures("brief_experiment_4")
+def test_label_budgets_go_on_where_they_stopped_and_are_drawn(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(label_budgets, "BUDGETS", (0, 5))
+    monkeypatch.setitem(methods.METHODS["A3"], "published", methods.published)  # the brief one
+    path, picture = tmp_path / "budgets.jsonl", tmp_path / "budgets.png"
+    label_budgets.run(["1a"], [0], path)
+    lines = path.read_text().splitlines()
+    found = [json.loads(line) for line in lines]
+    ran = [(line["method"], line["known"], line["train_rows"], sorted(line["metrics"])) for line in found]
+    assert ran == [("vae", 0, 60, ["1a", "2a"]), ("published", 5, 65, ["1a", "2a"])]
+    path.write_text(lines[1] + "\n")
+    label_budgets.run(["1a"], [0], path)
+    assert path.read_text().splitlines()[0] == lines[1]
+    assert len(path.read_text().splitlines()) == 2
+    heading, _, first, second = label_budgets.summary(path)
+    assert heading.endswith("| 0 (VAE) | 5 |")
+    assert [line.split(" | ")[0] for line in (first, second)] == ["| 1a", "| 2a"]
+    cells = first.strip("| ").split(" | ")[1:]
+    assert cells == [
+        f"{line['metrics']['1a']['average_precision']:.3f}, {line['metrics']['1a']['roc_auc']:.3f}"
+        for line in found
+    ]
+    label_budgets.draw(path, picture)
+    assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+def test_in_short_are_the_first_normal_rows_and_every_known_anomaly(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shortened, "LEARNED_ROWS", 2)
+    y = np.array([0, 1, 0, 0, 1])
+    for X in (np.arange(5), pa.table({"a": range(5)})):
+        part = shortened.first_rows(ScenarioPart(X, y, np.array([*"nanna"]), np.arange(5)))
+        assert part.rows.tolist() == [0, 1, 2, 4]
+        assert part.y.tolist() == [0, 1, 0, 1]
+        assert len(part.X) == 4
+
+
+# CSE-CIC-IDS2018, whose full data no test has
+
+
+@pytest.mark.usefixtures("data_folder")
+@pytest.mark.parametrize(("row", "unknown"), [("1e", "Bot"), ("1f", "BruteForce")])
+def test_rows_of_ids2018_run_on_the_sample_with_the_kinds_that_it_has(
+    row: str, unknown: str, tmp_path: Path
+) -> None:
+    sample = "cse-cic-ids2018-improved-sample"
+    data = dataset_info(sample).loader()
+    assert isinstance(data, Table)
+    kind_of = data.groups
+
+    def on_sample(one: Row) -> Row:
+        known, tested = (
+            tuple(kind for kind in kinds if kind in kind_of.values())
+            for kinds in (one.train_anomalies, one.test_anomalies)
+        )
+        return replace(one, data=sample, train_anomalies=known, test_anomalies=tested)
+
+    full = load_table("a3-table-3")
+    table = replace(full, rows={name: on_sample(one) for name, one in full.rows.items() if name[1] in "ef"})
+    rows = rows_of(table, table.rows[row], known=100, seed=0)
+    other = row.replace("1", "2")
+    assert unknown not in {kind_of[name] for name in rows.train.classes}
+    assert unknown in {kind_of[name] for name in rows.test[other].classes}
+    job = Job(table=table.name, row=row, method="random_forest", known=100, seed=0)
+    result = run.train_and_judge(job, table, rows, device="cpu", folder=tmp_path)
+    assert set(result["metrics"]) == {row, other}
+    assert result["train_anomalies"] == 100
+    published = methods.published(run.training_of(job, table, rows, device="cpu", folder=tmp_path))
+    for name in ("target_schedule", "alarm_schedule"):
+        published.set_params(**{name: replace(getattr(published, name), epochs=1)})
+    published.set_params(alarm_rate=0.05).fit(rows.train.X, rows.train.y)
+    assert np.isfinite(published.decision_function(rows.test[row].X)).all()

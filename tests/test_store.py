@@ -1,12 +1,8 @@
 """The store of answers, in SQLite and in PostgreSQL."""
 
-import uuid
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
-import psycopg
 import pytest
-from psycopg import sql
 
 from alarmnet.errors import InputError
 from alarmnet.loop.answers import Answer, Said
@@ -15,24 +11,6 @@ from alarmnet.loop.store import AnswerStore
 
 def said(key: str, row: str, verdict: Said = "anomaly", reviewer: str = "ann", **more: str) -> Answer:
     return Answer(key=key, row=row, verdict=verdict, reviewer=reviewer, **more)  # type: ignore[arg-type]
-
-
-@pytest.fixture(params=["sqlite", "postgres"])
-def place(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """Where a store of the test's own can be: a file, or a schema on the tests' server."""
-    if request.param == "sqlite":
-        return str(tmp_path / "answers.sqlite")
-    address: str = request.getfixturevalue("postgres_url")
-    schema = f"s{uuid.uuid4().hex}"
-    with psycopg.connect(address, autocommit=True) as connection:
-        connection.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(schema)))
-    return f"{address}?options=-csearch_path%3D{schema}"
-
-
-@pytest.fixture
-def store(place: str) -> Iterator[AnswerStore]:
-    with AnswerStore.open(place) as opened:
-        yield opened
 
 
 def test_an_answer_comes_back_as_it_was(store: AnswerStore, place: str) -> None:

@@ -1,4 +1,4 @@
-"""A third detector, made as docs/contributing.md says, gets everything that detectors share."""
+"""A third detector, made as docs/contributing/ says, gets everything that detectors share."""
 
 import inspect
 from collections.abc import Mapping

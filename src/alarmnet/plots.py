@@ -29,7 +29,7 @@ BINS = 60
 EMPTY_BIN = 0.6  # a logarithmic axis has no zero: where the axis of counts starts
 
 LARGEST_IMAGE = 128
-"""Pixels a side of images on a page."""
+"""Pixels a side of images on a page, by default."""
 
 INK = "#123456"
 PAGE_COLORS = {NORMAL: "normal", ANOMALY: "anomaly", UNLABELLED: "unlabelled", THRESHOLD: "ink", INK: "ink"}
@@ -233,6 +233,34 @@ def plot_training(axes: Axes, checks: Sequence[Mapping[str, float | None]]) -> N
     _legend_above(axes)
 
 
+def plot_found(axes: Axes, found: Sequence[int]) -> None:
+    """Draw how many anomalies reviewers had found after each look.
+
+    Parameters
+    ----------
+    found
+        Anomalies found after 1, 2, ... looks.
+
+    Raises
+    ------
+    MissingExtraError
+        If Matplotlib is not installed.
+
+    Examples
+    --------
+    >>> from matplotlib.figure import Figure
+    >>> axes = Figure().subplots()
+    >>> plot_found(axes, [0, 1, 1, 2])
+    >>> axes.get_xlabel()
+    'rows looked at'
+    """
+    require_extra("matplotlib")
+    axes.step(range(len(found) + 1), [0, *found], where="post", color=ANOMALY, linewidth=1.8)
+    axes.set(xlabel="rows looked at", ylabel="anomalies found")
+    axes.set_xlim(left=0)
+    axes.set_ylim(bottom=0)
+
+
 def inline_svg(draw: Callable[[Axes], None], *, name: str, label: str, size: tuple[float, float]) -> str:
     """Draw a picture as SVG to put inside an HTML page, where it follows the page's font and colours.
 
@@ -276,13 +304,15 @@ def inline_svg(draw: Callable[[Axes], None], *, name: str, label: str, size: tup
     return _for_page(text.getvalue(), name=name, label=label)
 
 
-def inline_image(image: NDArray[np.float32]) -> str:
+def inline_image(image: NDArray[np.float32], *, largest: int = LARGEST_IMAGE) -> str:
     """Give an image as a data URI to put inside an HTML page; large ones are made smaller.
 
     Parameters
     ----------
     image
         Shape (C, H, W), 1 or 3 channels; values beyond [0, 1] are shown as the nearest of them.
+    largest
+        Pixels of the longer side, at most.
 
     Raises
     ------
@@ -299,7 +329,7 @@ def inline_image(image: NDArray[np.float32]) -> str:
 
     pixels = np.round(np.clip(image, 0, 1) * 255).astype(np.uint8)
     picture = Image.fromarray(pixels[0] if len(pixels) == 1 else pixels.transpose(1, 2, 0))
-    picture.thumbnail((LARGEST_IMAGE, LARGEST_IMAGE))
+    picture.thumbnail((largest, largest))
     stream = io.BytesIO()
     picture.save(stream, format="PNG", optimize=True)
     return "data:image/png;base64," + base64.b64encode(stream.getvalue()).decode()

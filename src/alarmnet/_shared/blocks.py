@@ -8,6 +8,12 @@ BLOCK = 512
 BLOCK_IMAGES = 128
 """Images computed at once."""
 
+SMALL = (4, 16)
+"""Rows computed at once where there are few: the first size that gives the bits of a full block."""
+
+SMALL_BLOCKS = 8
+"""Small blocks that are computed instead of a full one, at most."""
+
 BLOCK_INPUTS = 2**20
 """Numbers in a block: of large images and very wide rows there are fewer at once."""
 

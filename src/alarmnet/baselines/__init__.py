@@ -4,9 +4,12 @@ from alarmnet.baselines.autoencoder import AutoencoderBaseline
 from alarmnet.baselines.base import Baseline
 from alarmnet.baselines.classifiers import GradientBoosting, RandomForest
 from alarmnet.baselines.dagmm import DAGMM
+from alarmnet.baselines.dasvdd import DASVDD
 from alarmnet.baselines.deep_svdd import DeepSVDD
 from alarmnet.baselines.devnet import DevNet
 from alarmnet.baselines.isolation_forest import IsolationForestBaseline
+from alarmnet.baselines.mix import MIX
+from alarmnet.baselines.mkd_ad import MKDAD
 from alarmnet.baselines.neural_classifier import NeuralClassifier
 
 BASELINES: dict[str, type[Baseline]] = {
@@ -16,6 +19,9 @@ BASELINES: dict[str, type[Baseline]] = {
         IsolationForestBaseline,
         DAGMM,
         DeepSVDD,
+        DASVDD,
+        MIX,
+        MKDAD,
         DevNet,
         NeuralClassifier,
         GradientBoosting,
@@ -27,6 +33,9 @@ BASELINES: dict[str, type[Baseline]] = {
 __all__ = [
     "BASELINES",
     "DAGMM",
+    "DASVDD",
+    "MIX",
+    "MKDAD",
     "AutoencoderBaseline",
     "Baseline",
     "DeepSVDD",

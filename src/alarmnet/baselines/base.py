@@ -37,6 +37,9 @@ class Baseline(Parameters, ABC):
     learns_from_labels: ClassVar[bool]
     """Whether it needs known anomalies; else it learns from the normal rows alone."""
 
+    reads_tables: ClassVar[bool] = True
+    """Whether it takes rows of a table; else it takes images alone."""
+
     @abstractmethod
     def _learn(self, rows: Matrix, labels: Labels) -> None:
         """Learn from encoded rows (N, ...) and their labels."""
@@ -66,6 +69,12 @@ class Baseline(Parameters, ABC):
         self._check_parameters()
         self.seed_ = resolve_seed(self.random_state)
         images = getattr(X, "ndim", 2) in (3, 4)
+        if not (images or self.reads_tables):
+            raise InputError(
+                f"{type(self).__name__} reads images alone, of shape (N, H, W) or (N, C, H, W), and "
+                "rows of a table came: take another method, such as AutoencoderBaseline",
+                code="image_shape",
+            )
         encoder = ImageScaler() if images else copy.deepcopy(self.encoder or self._default_of("encoder"))
         rows = encoder.fit_transform(X)
         labels = read_labels(y, rows=len(rows))

@@ -1,6 +1,5 @@
 """Deep support vector data description, one-class, from the paper: Ruff et al. (ICML 2018)."""
 
-import itertools
 from typing import ClassVar
 
 import torch
@@ -10,9 +9,8 @@ from torch.nn import functional
 from alarmnet._shared.labels import Labels
 from alarmnet._shared.validation import check_real, check_sizes
 from alarmnet.baselines.base import RandomState
+from alarmnet.baselines.encoder_and_decoder import encoder_and_decoder
 from alarmnet.baselines.neural import NeuralBaseline, normal_rows
-from alarmnet.errors import InputError
-from alarmnet.networks.targets.dense import suggested_hidden
 from alarmnet.networks.training import ProgressFunction, Schedule, check_schedule, chosen_schedule
 from alarmnet.preprocessing import TableEncoder
 
@@ -31,48 +29,6 @@ def centre_of(codes: Tensor) -> Tensor:
     """
     mean = codes.mean(0)
     return torch.where(mean < 0, mean.clamp(max=-NEAREST), mean.clamp(min=NEAREST))
-
-
-def _leaky() -> nn.LeakyReLU:
-    return nn.LeakyReLU(0.1)
-
-
-def _dense(width: int, hidden: tuple[int, ...]) -> tuple[nn.Sequential, nn.Sequential]:
-    """Encoder and decoder for rows (B, F), without biases and bounded activations."""
-
-    def stack(sizes: tuple[int, ...]) -> nn.Sequential:
-        steps: list[nn.Module] = []
-        for before, after in itertools.pairwise(sizes):
-            steps += [nn.Linear(before, after, bias=False, device="meta"), _leaky()]
-        return nn.Sequential(*steps[:-1])
-
-    return stack((width, *hidden)), stack((*hidden[::-1], width))
-
-
-def _conv(shape: tuple[int, ...], hidden: tuple[int, ...]) -> tuple[nn.Sequential, nn.Sequential]:
-    """Encoder and decoder for images (B, C, H, W): 5x5 convolutions and poolings, then a dense code."""
-    (first, *sides), (*channels, code) = shape, hidden
-    if not channels:
-        raise InputError(
-            f"The 'hidden' parameter of DeepSVDD must name channels and a code for images. Got {hidden!r} instead.",
-            code="invalid_parameter",
-        )
-    encoder: list[nn.Module] = []
-    decoder: list[nn.Module] = []
-
-    def convolution(before: int, after: int) -> nn.Conv2d:
-        return nn.Conv2d(before, after, 5, padding=2, bias=False, device="meta")
-
-    for before, after in itertools.pairwise((first, *channels)):
-        norm = nn.BatchNorm2d(after, eps=1e-4, affine=False, device="meta")
-        encoder += [convolution(before, after), norm, _leaky(), nn.MaxPool2d(2, ceil_mode=True)]
-        decoder = [_leaky(), nn.Upsample(size=tuple(sides)), convolution(after, before), *decoder]
-        sides = [-(-side // 2) for side in sides]
-    maps = (channels[-1], *sides)
-    flat = maps[0] * maps[1] * maps[2]
-    encoder += [nn.Flatten(), nn.Linear(flat, code, bias=False, device="meta")]
-    back = nn.Linear(code, flat, bias=False, device="meta")
-    return nn.Sequential(*encoder), nn.Sequential(back, nn.Unflatten(1, maps), *decoder, nn.Sigmoid())
 
 
 class DeepSVDD(NeuralBaseline):
@@ -136,11 +92,7 @@ class DeepSVDD(NeuralBaseline):
         check_real(self, "weight_penalty", self.weight_penalty, 0, open_ends=False)
 
     def _fit_network(self, rows: Tensor, labels: Labels) -> None:
-        if rows.dim() == 2:
-            pair = _dense(rows.shape[1], self.hidden or suggested_hidden(rows.shape[1]))
-        else:
-            small = rows.shape[1] == 1
-            pair = _conv(tuple(rows.shape[1:]), self.hidden or ((8, 4, 32) if small else (32, 64, 128, 128)))
+        pair = encoder_and_decoder(self, tuple(rows.shape[1:]), self.hidden, bias=False)
         network = self._network = pair[0]
         autoencoder = nn.Sequential(*pair)
         self._start(autoencoder, rows)

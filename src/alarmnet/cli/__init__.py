@@ -23,6 +23,9 @@ COMMANDS = {
     "explain": LazyCommand("alarmnet.cli.explain", "Say why single rows or images scored as they did."),
     "evaluate": LazyCommand("alarmnet.cli.evaluate", "Measure how well a model finds anomalies."),
     "compare": LazyCommand("alarmnet.cli.compare", "Compare all methods on your own rows, cross-validated."),
+    "triage": LazyCommand(
+        "alarmnet.cli.triage", "Look at rows or images in a browser, and teach the ranking."
+    ),
     "report": LazyCommand("alarmnet.cli.evaluate", "Write a page about tables or images and their alarms."),
     "datasets": LazyCommand("alarmnet.cli.datasets", "List public data sets, or get one as a file."),
     "demo": LazyCommand("alarmnet.cli.demo", "See it at work within a minute."),
@@ -47,8 +50,8 @@ def main() -> None:
       alarmnet report fraud.model new.csv --out report.html
 
     Tables are CSV, gzipped CSV or Parquet files with a header; several files of the same columns are read as
-    one table, one after the other. Images of one size are folders of PNG and JPEG files, or .npy and .npz
-    arrays. Try "alarmnet COMMAND --help".
+    one table, one after the other. Images of one size are folders of PNG, JPEG, BMP, TIFF and WebP
+    files, or .npy and .npz arrays. Try "alarmnet COMMAND --help".
 
     \b
     Exit codes: 0 done; 1 unexpected; 2 input or usage refused;

@@ -32,8 +32,9 @@ from alarmnet.cli.terminal import (
 )
 from alarmnet.data_files import write_table
 from alarmnet.errors import InputError
-from alarmnet.sources.comparison import METHODS, folds_of
+from alarmnet.sources.comparison import METHODS, folds_of, methods_for
 from alarmnet.sources.comparison.processes import Outcome, Task, run
+from alarmnet.sources.images import ImageRows
 from alarmnet.sources.labels import Labelling, label_counts
 from alarmnet.sources.memory import shown_bytes
 from alarmnet.sources.opened import open_to_train
@@ -41,7 +42,9 @@ from alarmnet.sources.opened import open_to_train
 FIGURES = ("average_precision", "roc_auc", "seconds")
 
 
-def _chosen(_context: click.Context, _option: click.Parameter, text: str) -> list[str]:
+def _chosen(_context: click.Context, _option: click.Parameter, text: str | None) -> list[str]:
+    if text is None:
+        return []
     names = [name.strip() for name in text.split(",")]
     if unknown := [name for name in names if name not in METHODS]:
         raise click.BadParameter(f"{unknown[0]!r} is none of {', '.join(METHODS)}.")
@@ -126,9 +129,8 @@ def _check_out(out: Path, *, inputs: Sequence[Path]) -> None:
 @click.option(
     "--methods",
     callback=_chosen,
-    default=",".join(METHODS),
     metavar="NAME,...",
-    help=f"Which methods, of {', '.join(METHODS)}; all if not said.",
+    help=f"Which methods, of {', '.join(METHODS)}; by default all that read the data.",
 )
 @click.option(
     "--folds",
@@ -170,7 +172,7 @@ def compare(
       alarmnet compare train.csv --label class --anomaly fraud
       alarmnet compare train.csv --label class --anomaly fraud --methods a3,gradient-boosting --out found.json
     """  # noqa: D301 - click reads \b
-    labelling = Labelling.chosen(label, anomaly, normal)
+    labelling = Labelling.chosen(label, anomaly, normal, data=data, labels_file=labels_file)
     if labelling is None:
         raise click.UsageError("methods are judged by labels: name their column with --label and --anomaly.")
     if out is not None:
@@ -182,6 +184,7 @@ def compare(
     check_size(rows, aside=as_json)
     counts = label_counts(labels, rows=len(labels))
     folds_of(labels, folds=folds, seed=seed)
+    methods = methods or methods_for(images=isinstance(rows, ImageRows))
     say_labels(found, counts, aside=as_json)
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
     outcomes: list[Outcome] = []

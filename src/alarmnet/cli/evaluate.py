@@ -98,7 +98,11 @@ def evaluate(
       alarmnet evaluate fraud.model test.csv --label class --anomaly fraud
     """  # noqa: D301 - click reads \b
     detector = load_model(model, device=device)
-    labelling = needed(Labelling.chosen(label, anomaly, normal, remembered=detector.notes_))
+    labelling = needed(
+        Labelling.chosen(
+            label, anomaly, normal, remembered=detector.notes_, data=data, labels_file=labels_file
+        )
+    )
     rows = open_to_run(detector, data, label=labelling.label, labels_file=labels_file, ignored=ignored)
     labelled = rows.labels(labelling, given=(*anomaly, *normal))
     labels = labelled.values
@@ -147,7 +151,9 @@ def report(
     """  # noqa: D301 - click reads \b
     check_output(out, inputs=[model, *data, *([labels_file] if labels_file else [])])
     detector = load_model(model, device=device)
-    labelling = Labelling.chosen(label, anomaly, normal, remembered=detector.notes_)
+    labelling = Labelling.chosen(
+        label, anomaly, normal, remembered=detector.notes_, data=data, labels_file=labels_file
+    )
     rows = open_to_run(
         detector,
         data,

@@ -1,5 +1,6 @@
 """`alarmnet fit` and `alarmnet refit`."""
 
+import re
 import shlex
 import sys
 import time
@@ -30,6 +31,7 @@ from alarmnet.detectors import DETECTORS, BaseDetector
 from alarmnet.errors import InputError
 from alarmnet.networks.checkpoints import kept_steps
 from alarmnet.preprocessing import ImageScaler, TableEncoder
+from alarmnet.preprocessing.images import SMALLEST_IMAGE
 from alarmnet.preprocessing.rows import take
 from alarmnet.sources.bad_rows import FIT, OTHERS, way_out
 from alarmnet.sources.comparison import keep_columns
@@ -109,6 +111,18 @@ def _write(detector: BaseDetector, out: Path, *, began: float, as_json: bool, **
         _say_model(model)
 
 
+def _size(_context: click.Context, _option: click.Parameter, text: str | None) -> tuple[int, int] | None:
+    """Width and height, as "64x48"."""
+    if text is None:
+        return None
+    found = re.fullmatch(r"([0-9]{1,5})[xX]([0-9]{1,5})", text.strip())
+    if not found or min(size := (int(found[1]), int(found[2]))) < SMALLEST_IMAGE:
+        raise click.BadParameter(
+            f"{text!r} is no size: give width and height in pixels, {SMALLEST_IMAGE} at least, such as 64x48."
+        )
+    return size
+
+
 @contextmanager
 def _saying_what_is_kept(checkpoint: Path | None) -> Iterator[None]:
     """Say after an interruption how much of the training is kept, and how to go on."""
@@ -150,6 +164,17 @@ def _saying_what_is_kept(checkpoint: Path | None) -> Iterator[None]:
 @click.option(
     "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of all that is random."
 )
+@click.option(
+    "--resize",
+    callback=_size,
+    metavar="WIDTHxHEIGHT",
+    help="For folders of images: stretch images of other sizes to this one, now and whenever the model is used.",
+)
+@click.option(
+    "--no-classes",
+    is_flag=True,
+    help="For folders of images: sub-folders are no classes, and all images are unlabelled.",
+)
 @device_option
 @click.option(
     "--checkpoint",
@@ -172,6 +197,8 @@ def fit(
     on_bad_row: Literal["reject", "drop"],
     method: str,
     seed: int,
+    resize: tuple[int, int] | None,
+    no_classes: bool,
     device: str,
     checkpoint: Path | None,
     out: Path,
@@ -182,21 +209,31 @@ def fit(
 
     A handful of labelled anomalies is enough; without --label it learns from the rows alone. It says how many
     rows are labelled what, and how much memory training will take, before it begins. Images of one size may
-    take the place of tables: folders of PNG and JPEG files, or .npy and .npz arrays.
+    take the place of tables: folders of PNG, JPEG, BMP, TIFF and WebP files, or .npy and .npz arrays. Where each
+    class of images has a folder, name those of normal images with --normal, or those of anomalies with --anomaly.
 
     \b
     Examples:
       alarmnet fit train.csv --label class --anomaly fraud --out fraud.model
       alarmnet fit jan.parquet feb.parquet --label checked --anomaly 1 --normal 0 --ignore id --out m.model
       alarmnet fit photos/ --labels seen.csv --label state --anomaly scratch --out photos.model
+      alarmnet fit photos/ --normal good --resize 64x64 --out photos.model
     """  # noqa: D301 - click reads \b
     if method not in DETECTORS:
         raise click.BadParameter(f"{method!r} is none of {', '.join(DETECTORS)}.", param_hint="--method")
     check_output(out, inputs=[*data, *([labels_file] if labels_file else [])])
     chosen_device(device, parameter="--device")
     began = time.perf_counter()
-    labelling = Labelling.chosen(label, anomaly, normal)
-    rows = open_to_train(data, labelling, labels_file=labels_file, ignored=ignored, kept=kept)
+    labelling = Labelling.chosen(label, anomaly, normal, data=data, labels_file=labels_file)
+    rows = open_to_train(
+        data,
+        labelling,
+        labels_file=labels_file,
+        ignored=ignored,
+        kept=kept,
+        resize=resize,
+        classes=not no_classes,
+    )
     found = rows.labels(labelling, given=[*anomaly, *normal]) if labelling else None
     labels = found.values if found else None
     check_size(rows, aside=as_json)
@@ -221,7 +258,11 @@ def fit(
     keep_columns(detector, kept)
     with _saying_what_is_kept(checkpoint), way_out(FIT):
         detector.fit(X, labels if counts["unlabelled"] < len(X) else None)
-        detector.notes_ = {"ignored": [*ignored], **(labelling.to_dict() if labelling else {})}
+        detector.notes_ = {
+            "ignored": [*ignored],
+            **({"resize": [*resize]} if resize else {}),
+            **(labelling.to_dict() if labelling else {}),
+        }
         values = found.facts() if found else []
         _write(detector, out, began=began, as_json=as_json, rows=len(X), dropped=dropped, label_values=values)
 
@@ -235,9 +276,9 @@ def _refit_labels(labelling: Labelling, rows: Rows, given: tuple[str, ...]) -> F
             column=labelling.label,
         )
     if not (found.values == 1).any():
+        named = f"{quoted(labelling.anomaly)}, which mark anomalies" if labelling.anomaly else "anomalies"
         raise InputError(
-            f"column {labelling.label!r} holds no {quoted(labelling.anomaly)}, which mark anomalies: refit would "
-            "unlearn those that the model knows",
+            f"column {labelling.label!r} holds no {named}: refit would unlearn those that the model knows",
             code="absent_label",
             column=labelling.label,
         )
@@ -280,7 +321,11 @@ def refit(
     check_output(out, inputs=[*data, *([labels_file] if labels_file else [])])
     began = time.perf_counter()
     detector = load_model(model, device=device)
-    labelling = needed(Labelling.chosen(label, anomaly, normal, remembered=detector.notes_))
+    labelling = needed(
+        Labelling.chosen(
+            label, anomaly, normal, remembered=detector.notes_, data=data, labels_file=labels_file
+        )
+    )
     rows = open_to_run(detector, data, label=labelling.label, labels_file=labels_file, ignored=ignored)
     found = _refit_labels(labelling, rows, (*anomaly, *normal))
     labels = found.values

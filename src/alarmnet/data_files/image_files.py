@@ -47,12 +47,14 @@ def holds_images(path: Path) -> bool:
     return path.is_dir() or path.suffix.lower() in (*image_arrays.ENDINGS, *picture.ENDINGS)
 
 
-def _opened(paths: Sequence[Path], shape: Shape | None) -> ImageFolders | ImageArrays:
+def _opened(
+    paths: Sequence[Path], shape: Shape | None, resize: tuple[int, int] | None
+) -> ImageFolders | ImageArrays:
     if not paths:
         raise InputError("no files were given; name at least one", code="no_files")
     folders = [path.is_dir() for path in paths]
     if all(folders):
-        return ImageFolders(paths, shape=shape)
+        return ImageFolders(paths, shape=shape, resize=resize)
     if any(folders):
         folder, file = (paths[folders.index(is_folder)] for is_folder in (True, False))
         raise InputError(
@@ -64,22 +66,28 @@ def _opened(paths: Sequence[Path], shape: Shape | None) -> ImageFolders | ImageA
             raise InputError(f"{path} is a single image; give the folder that holds it", code="single_image")
         if not holds_images(path):
             raise InputError(
-                f"{path} has a format that is not read as images; folders of PNG and JPEG files, .npy and .npz are",
+                f"{path} has a format that is not read as images; folders of image files, .npy and .npz are",
                 code="unknown_format",
             )
+    if resize:
+        raise InputError(
+            f"{paths[0]} is an array, and only image files of folders are resized; resize the array before you "
+            "save it",
+            code="options",
+        )
     return ImageArrays(paths, shape=shape)
 
 
 class ImageFiles:
-    """Folders of PNG and JPEG files, or .npy and .npz arrays, as images (N, C, H, W) in batches of bounded size.
+    """Folders of image files, or .npy and .npz arrays, as images (N, C, H, W) in batches of bounded size.
 
     Use it wherever images may be larger than memory: pictures are decoded, and arrays mapped or unpacked, batch
     by batch.
 
-    - **Folders**: every file that ends in .png, .jpg or .jpeg, in sub-folders too, in the order of the paths
-      relative to the folder, which are the `ids`. Hidden files are skipped. Grey pictures have 1 channel,
-      colour ones 3 (transparency is dropped); where both occur, all get 3. All must have one size and at most
-      8 bits a channel.
+    - **Folders**: every PNG, JPEG, BMP, TIFF and WebP file by its ending, in sub-folders too, in the order of the
+      paths relative to the folder, which are the `ids`. Hidden files are skipped. Grey pictures have 1 channel,
+      colour ones 3 (transparency is dropped); where both occur, all get 3. All must have one size, unless they are
+      resized, and at most 8 bits a channel.
     - **Arrays**: (N, H, W), (N, C, H, W), or (N, H, W, C), which is transposed; C is 1 or 3. The images of an
       .npz archive are its array ``images``, or its only one of three or four dimensions. Pickled objects are
       never read.
@@ -91,11 +99,16 @@ class ImageFiles:
     shape
         The shape (C, H, W) that every image must have, such as from training; grey pictures are made coloured
         for it. Without it the first image's, for which folders are passed over once.
+    resize
+        Width and height that pictures of other sizes are stretched to; for folders only. With `shape`, its sizes.
 
     Attributes
     ----------
     ids : tuple of str or None
         Names of a folder's images; None for arrays.
+    classes : tuple of str or None
+        The sub-folder that holds each image, or its folder where several are given: None for an image without
+        one. None for arrays.
     shape : tuple of int
         Channels, height, width.
     dtype : numpy.dtype
@@ -126,9 +139,11 @@ class ImageFiles:
         paths: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
         *,
         shape: Shape | None = None,
+        resize: tuple[int, int] | None = None,
     ) -> None:
         several = [paths] if isinstance(paths, str | os.PathLike) else paths
-        self._files = _opened([Path(path) for path in several], shape)
+        self._files = _opened([Path(path) for path in several], shape, resize)
+        self.classes = self._files.classes if isinstance(self._files, ImageFolders) else None
         self.ids = self._files.ids
         self.shape = self._files.shape
         self.dtype = self._files.dtype

@@ -1,4 +1,4 @@
-"""Folders of PNG and JPEG files as images of one shape."""
+"""Folders of image files as images of one shape."""
 
 import os
 from collections.abc import Iterator, Sequence
@@ -40,16 +40,31 @@ def _pictures(folder: Path) -> list[str]:
     return sorted(found)
 
 
+def _class_of(name: str, folder: Path, *, alone: bool) -> str | None:
+    """The sub-folder that holds a picture; where there is none, its folder if there are several."""
+    within, *rest = name.split("/")
+    if rest:
+        return within
+    return None if alone else folder.resolve().name
+
+
 class ImageFolders:
-    """Pictures of folders, decoded when they are read; `ids` are their paths relative to their folder."""
+    """Pictures of folders, decoded when they are read.
+
+    `ids` are their paths relative to their folder, and `classes` the names of the folders that may be classes.
+    """
 
     dtype = np.dtype(np.uint8)
 
-    def __init__(self, folders: Sequence[Path], *, shape: Shape | None) -> None:
-        listed = [(name, folder / name) for folder in folders for name in _pictures(folder)]
+    def __init__(
+        self, folders: Sequence[Path], *, shape: Shape | None, resize: tuple[int, int] | None
+    ) -> None:
+        listed = [(name, folder) for folder in folders for name in _pictures(folder)]
         self.ids = tuple(name for name, _ in listed)
-        self._paths = tuple(path for _, path in listed)
+        self._paths = tuple(folder / name for name, folder in listed)
+        self.classes = tuple(_class_of(name, folder, alone=len(folders) == 1) for name, folder in listed)
         self._check_different()
+        self._resize = resize
         self._reference = "the training images have"
         self.shape = shape or self._shared_shape()
         self.n_rows = len(self.ids)
@@ -62,7 +77,9 @@ class ImageFolders:
             bad = np.zeros(len(paths), dtype=bool)
             for place, path in enumerate(paths):
                 try:
-                    images[place] = decoded(path, self.shape, reference=self._reference)
+                    images[place] = decoded(
+                        path, self.shape, reference=self._reference, resize=self._resize is not None
+                    )
                 except InputError:
                     if refuse:
                         raise
@@ -70,7 +87,7 @@ class ImageFolders:
             yield images, bad
 
     def _shared_shape(self) -> Shape:
-        """Find the first picture's size, which all must have, and three channels if any of them is in colour.
+        """Find the first picture's size, which all must have unless they are resized, and the most channels.
 
         Pictures that cannot be opened are told of when they are read.
         """
@@ -85,6 +102,8 @@ class ImageFolders:
             raise fault
         first = next(iter(shapes))
         channels = max(shape[0] for shape in shapes.values())
+        if self._resize:
+            return (channels, *reversed(self._resize))
         expected = (channels, *shapes[first][1:])
         self._reference = f"{first}, the first, has"
         for path, shape in shapes.items():

@@ -1,4 +1,4 @@
-"""PNG and JPEG files, decoded one at a time."""
+"""Image files (PNG, JPEG, BMP, TIFF, WebP), decoded one at a time."""
 
 import threading
 import warnings
@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 Shape = tuple[int, ...]
 """Channels, height, width."""
 
-ENDINGS = (".png", ".jpg", ".jpeg")
+ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
+_FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP")
 _GREY = ("1", "L", "LA")
 _ORIENTATION = 0x0112
 """The EXIF tag."""
@@ -52,8 +53,8 @@ def shown_shape(shape: Shape) -> str:
 def misfit(path: Path, shape: Shape, *, expected: Shape, reference: str) -> InputError:
     """Say that a file has not the shape of others; `reference` names them, with a verb."""
     return InputError(
-        f"{path} has {shown_shape(shape)}, but {reference} {shown_shape(expected)}: resize or convert those that "
-        "differ, since all images must have one shape",
+        f"{path} has {shown_shape(shape)}, but {reference} {shown_shape(expected)}: convert those that differ, "
+        "since all images must have one shape (for folders, `alarmnet fit --resize WIDTHxHEIGHT` makes it one)",
         code="image_shape",
     )
 
@@ -63,7 +64,7 @@ def _pillow() -> Any:
         import PIL.Image
     except ImportError as error:
         raise MissingExtraError(
-            "reading PNG and JPEG files needs Pillow, which is not installed; pip install 'alarmnet[images]'"
+            "reading image files needs Pillow, which is not installed; pip install 'alarmnet[images]'"
         ) from error
     return PIL
 
@@ -76,7 +77,7 @@ def _opened(path: Path) -> Iterator["Image"]:
         warnings.simplefilter("ignore")
         warnings.simplefilter("error", pillow.Image.DecompressionBombWarning)
         try:
-            with pillow.Image.open(stream, formats=("PNG", "JPEG")) as picture:
+            with pillow.Image.open(stream, formats=_FORMATS) as picture:
                 yield picture
         except InputError:
             raise
@@ -88,7 +89,7 @@ def _opened(path: Path) -> Iterator["Image"]:
             ) from error
         except pillow.UnidentifiedImageError as error:
             raise InputError(
-                f"{path} is neither a PNG nor a JPEG image; convert or remove it", code="not_an_image"
+                f"{path} is no PNG, JPEG, BMP, TIFF or WebP image; convert or remove it", code="not_an_image"
             ) from error
         except Exception as error:  # decoders raise whatever a damaged file leads them to
             raise InputError(
@@ -98,6 +99,11 @@ def _opened(path: Path) -> Iterator["Image"]:
 
 
 def _shape(picture: "Image", path: Path) -> Shape:
+    if picture.format in ("TIFF", "WEBP") and (pages := getattr(picture, "n_frames", 1)) > 1:
+        raise InputError(
+            f"{path} holds {pages} pages or frames, and one image a file is read; save each as a file",
+            code="several_images",
+        )
     if picture.mode not in (*_GREY, "P", "RGB", "RGBA", "CMYK"):
         raise InputError(
             f"{path} has more than 8 bits a channel (Pillow's mode {picture.mode}); convert it to 8 bits, or give "
@@ -111,17 +117,17 @@ def _shape(picture: "Image", path: Path) -> Shape:
 
 def _orientation(picture: "Image") -> int:
     """How the picture is stored, as EXIF numbers it: 1 is upright, and where nothing is said that can be read."""
-    if picture.format == "PNG" and "exif" not in picture.info:
-        return 1  # asking would decode the picture
+    if picture.format == "TIFF" or (picture.format == "PNG" and "exif" not in picture.info):
+        return 1  # Pillow turns a TIFF itself, and to ask a PNG would decode it
     with suppress(Exception):  # viewers show a picture with damaged EXIF as it is stored
         told = picture.getexif().get(_ORIENTATION)
         return told if told in _TURNS else 1
     return 1
 
 
-def _check_fit(picture: "Image", path: Path, shape: Shape, reference: str) -> None:
+def _check_fit(picture: "Image", path: Path, shape: Shape, reference: str, *, resize: bool) -> None:
     found = _shape(picture, path)
-    if found[1:] != shape[1:] or found[0] > shape[0]:
+    if (found[1:] != shape[1:] and not resize) or found[0] > shape[0]:
         raise misfit(path, found, expected=shape, reference=reference)
 
 
@@ -131,10 +137,10 @@ def shape_of(path: Path) -> Shape:
         return _shape(picture, path)
 
 
-def decoded(path: Path, shape: Shape, *, reference: str) -> NDArray[np.uint8]:
-    """Decode a file to (C, H, W), which must be `shape`, upright as viewers show it.
+def decoded(path: Path, shape: Shape, *, reference: str, resize: bool = False) -> NDArray[np.uint8]:
+    """Decode a file to (C, H, W), upright as viewers show it, which must be `shape` unless it may be resized.
 
-    Grey becomes three equal channels where the shape has three.
+    Grey becomes three equal channels where the shape has three. Resizing stretches and averages pixels.
 
     Raises
     ------
@@ -142,11 +148,13 @@ def decoded(path: Path, shape: Shape, *, reference: str) -> NDArray[np.uint8]:
         Naming the file, for what is no picture, is damaged, too large, deeper than 8 bits or of another shape.
     """
     with _opened(path) as picture:
-        _check_fit(picture, path, shape, reference)
+        _check_fit(picture, path, shape, reference, resize=resize)
         upright = picture.convert("L" if shape[0] == 1 else "RGB")
         # Decoding finds EXIF data that lies behind the pixels of a PNG.
-        _check_fit(picture, path, shape, reference)
+        _check_fit(picture, path, shape, reference, resize=resize)
         if turn := _TURNS.get(_orientation(picture)):
             upright = upright.transpose(_pillow().Image.Transpose[turn])
+        if upright.size != (shape[2], shape[1]):
+            upright = upright.resize((shape[2], shape[1]), _pillow().Image.Resampling.BILINEAR)
         pixels = np.array(upright)
     return pixels[np.newaxis] if shape[0] == 1 else pixels.transpose(2, 0, 1)

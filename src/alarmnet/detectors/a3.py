@@ -64,7 +64,7 @@ class A3Detector(BaseDetector):
     network learns the normal rows; a generator makes counterexamples; an alarm network reads the target's hidden
     activations and learns to tell normal rows (0) from known anomalies and counterexamples (1). Source: Sperl,
     Schulze, Boettinger, "Activation Anomaly Analysis" (2020), section 3. The defaults are chosen by validation
-    (docs/defaults.md); `as_published` has the paper's settings.
+    (docs/research/defaults.md); `as_published` has the paper's settings.
 
     Parameters
     ----------

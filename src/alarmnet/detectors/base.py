@@ -23,13 +23,12 @@ from alarmnet.detectors.data import TrainingData
 from alarmnet.detectors.files import write_state
 from alarmnet.detectors.identity import training_identity
 from alarmnet.detectors.roles import Roles, calibration_rows, held_out, refit_rows, taken_as_normal
-from alarmnet.detectors.scorer import Scorer
+from alarmnet.detectors.scorer import Scorer, placed
 from alarmnet.detectors.scoring import Scoring, indexable
 from alarmnet.detectors.shared import described, signature_of
 from alarmnet.detectors.state import Encoder, FittedState
 from alarmnet.errors import AlarmnetWarning, InputError, TrainingDivergedError
 from alarmnet.explain.model import evenly
-from alarmnet.networks.channels_last import place
 from alarmnet.networks.checkpoints import Checkpoint, Identity, kept_seed, open_checkpoint
 from alarmnet.networks.layers import load_weights
 from alarmnet.networks.nested_parameters import Parameters
@@ -215,7 +214,7 @@ class BaseDetector(Scoring, ClassifierMixin, Parameters, ABC):  # type: ignore[m
         self._keep_known(rows, known)
         roles = held_out(free, known, self._held_share(), seed=self.seed_, purpose="refit")
         self._count(rows, labels)
-        place(self._scorer, self._device())
+        placed(self._scorer, self._device())
         data = self._training_data(rows, labels, roles)
         with progress_for(self.verbose) as progress, threads_for(math.inf):
             self._scorer = self._refit_scorer(data, TrainingContext(progress))

@@ -72,10 +72,10 @@ def joint_schedule(rows: int, shape: tuple[int, ...]) -> Schedule:
 class ConvA3Detector(BaseDetector):
     """Anomalies by the activations of a convolutional autoencoder that learns together with its alarm.
 
-    Use it on images, and on tables (docs/results.md has it beside A3). One training lowers the reconstruction
-    error of normal rows and the alarm's classification error at once, so that the encoder serves both. Source:
-    Kozlowski et al., "End-to-end Convolutional Activation Anomaly Analysis" (2024), section 3. The defaults are
-    chosen by validation (docs/defaults.md); `as_published` has the paper's settings.
+    Use it on images, and on tables (docs/research/results.md compares it with A3). One training lowers the
+    reconstruction error of normal rows and the alarm's classification error at once, so that the encoder serves
+    both. Source: Kozlowski et al., "End-to-end Convolutional Activation Anomaly Analysis" (2024), section 3. The
+    defaults are chosen by validation (docs/research/defaults.md); `as_published` has the paper's settings.
 
     Parameters
     ----------
@@ -195,7 +195,7 @@ class ConvA3Detector(BaseDetector):
         check_choice(self, "scored_by", scored_by, SCORES)
         new = copy.copy(self)
         new._scorer = copy.copy(self._scorer)
-        new._scorer.scored_by = scored_by
+        new._scorer.scored_by, new._scorer.small = scored_by, {}
         self.calibration_scores_ = np.sort(new._finite_logits(self._calibration_rows()))
         self.scored_by, self._scorer = scored_by, new._scorer
         for name in ("decision_scores_", "labels_"):

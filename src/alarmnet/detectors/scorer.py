@@ -1,7 +1,7 @@
 """What scores rows: a module from encoded rows to logits, and how rows are run through it."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import Any
 
 import numpy as np
@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from alarmnet._shared.blocks import block_size
+from alarmnet._shared.blocks import SMALL, SMALL_BLOCKS, block_size
 from alarmnet._shared.threads import operations, threads_for
 from alarmnet.networks.channels_last import place
 from alarmnet.networks.targets import TargetNetwork
@@ -29,6 +29,13 @@ class Scorer(nn.Module, ABC):
 
     target: TargetNetwork
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.small: dict[Hashable, int] = {}
+        """How many rows small blocks have; `by_block` finds it out."""
+        self.work: tuple[torch.device, float] | None = None
+        """Where it was last placed, and the operations of a row there; `by_block` finds it out."""
+
     @abstractmethod
     def forward(self, batch: Tensor) -> Tensor:
         """Score a batch."""
@@ -44,19 +51,44 @@ class Scorer(nn.Module, ABC):
         return None if made is None else made[:, : batch.shape[1]]  # of the inputs, without their pieces
 
 
-def by_block(network: nn.Module, compute: Callable[[Tensor], Tensor], rows: RowStore) -> NDArray[Any]:
-    """What `compute` makes of rows (N, ...) with a network, in padded blocks of one size: (N, ...).
+def by_block(scorer: Scorer, compute: Callable[[Tensor], Tensor], rows: RowStore) -> NDArray[Any]:
+    """What `compute` makes of rows (N, ...) with a scorer, in padded blocks: (N, ...).
 
-    So what comes out for a row has the same bits in any batch and among any neighbours.
+    What comes out for a row has the same bits in any batch and among any neighbours. Few rows are computed in small
+    blocks instead of a full one, which takes as long for one row as for 512, if both give the same bits.
     """
-    place(network, rows.device)
     size = block_size(rows.shape)
-    block = torch.empty((size, *rows.shape), device=rows.device)
-    work = sum(operations(part, size, training=False) for part in network.children())
     found = []
-    with torch.inference_mode(), threads_for(work):
+    with torch.inference_mode(), threads_for(size * placed(scorer, rows.device)):
         for part in rows.blocks():
-            block[: len(part)].copy_(part)
-            block[len(part) :].zero_()
-            found.append(compute(block)[: len(part)].cpu().numpy())
+            small = _small(scorer, compute, part) if len(part) <= SMALL_BLOCKS * SMALL[-1] else 0
+            at_once = small if len(part) <= SMALL_BLOCKS * small else size
+            found.append(_in_blocks(compute, part, at_once).cpu().numpy())
     return np.concatenate(found)
+
+
+def placed(scorer: Scorer, device: torch.device) -> float:
+    """Bring a scorer to a device, and give its operations a row; looked up once, as that takes as long as a row."""
+    if scorer.work is None or scorer.work[0] != device:
+        place(scorer, device)
+        scorer.work = device, sum(operations(part, 1, training=False) for part in scorer.children())
+    return scorer.work[1]
+
+
+def _in_blocks(compute: Callable[[Tensor], Tensor], rows: Tensor, size: int) -> Tensor:
+    padded = nn.functional.pad(rows, (0, 0) * (rows.ndim - 1) + (0, -len(rows) % size))
+    return torch.cat([compute(block) for block in torch.split(padded, size)])[: len(rows)]
+
+
+def _small(scorer: Scorer, compute: Callable[[Tensor], Tensor], like: Tensor) -> int:
+    """The size of small blocks that give the bits of a full one: tried once, since processors' kernels differ."""
+    key = (getattr(compute, "__name__", ""), like.device, torch.get_num_threads())
+    if key not in scorer.small:
+        full = block_size(like.shape[1:])
+        sizes = [size for size in SMALL if SMALL_BLOCKS * size < full]
+        drawn = torch.rand((full, *like.shape[1:]), generator=torch.Generator().manual_seed(0))
+        probe = drawn[:64].to(like.device)
+        expected = _in_blocks(compute, probe, full) if sizes else probe
+        alike = (size for size in sizes if torch.equal(_in_blocks(compute, probe, size), expected))
+        scorer.small[key] = next(alike, 0)
+    return scorer.small[key]

@@ -69,7 +69,7 @@ class Scoring(Calibrated):
         """Say why rows scored as they did: by column of a table, by pixel of images.
 
         Contributions are in logits and count from the normal rows that are most like each row; see
-        docs/explanations.md.
+        docs/guides/explanations.md.
 
         Parameters
         ----------

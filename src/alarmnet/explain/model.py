@@ -57,7 +57,8 @@ def evenly(count: int, most: int) -> Index:
 def references(scored: Scored, normal: Matrix) -> Matrix:
     """The half of normal rows that scores lower, without those that raise an alarm; the lowest where all do.
 
-    Rows from the other half share more with anomalies, so that less of these stood out (docs/explanations.md).
+    Rows from the other half share more with anomalies, so that less of these stood out
+    (docs/guides/explanations.md).
     """
     logits = scored.score(normal)
     quiet = logits <= min(scored.threshold, float(np.median(logits)))

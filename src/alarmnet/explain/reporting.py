@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from alarmnet.explain.explanation import Explanation
+from alarmnet.explain.explanation import Explanation, RowExplanation
 from alarmnet.explain.patterns import patterns_of
 
 BARS = 4
@@ -26,15 +26,16 @@ def explained_facts(explanation: Explanation, described: Sequence[Mapping[str, A
             "alarms": sum(explanation.rows[place].alarm for place in pattern.places),
             "highest": float(explanation.rows[pattern.places[0]].score),
             "members": [
-                {**described[place], **_told(explanation, place, longest)} for place in pattern.places
+                {**described[place], **row_facts(explanation.rows[place], longest)}
+                for place in pattern.places
             ],
         }
         for pattern in patterns_of(explanation)
     ]
 
 
-def _told(explanation: Explanation, place: int, longest: float) -> dict[str, Any]:
-    row = explanation.rows[place]
+def row_facts(row: RowExplanation, longest: float, *, bars: int = BARS) -> dict[str, Any]:
+    """Why one row scored, with so many columns at most; bars are shares of `longest`."""
     return {
         "sentence": row.sentence,
         "spoke": row.spoke,
@@ -46,6 +47,6 @@ def _told(explanation: Explanation, place: int, longest: float) -> dict[str, Any
                 "contribution": reason.contribution,
                 "bar": abs(reason.contribution) / longest if longest else 0.0,
             }
-            for reason in sorted(row.reasons, key=lambda reason: -abs(reason.contribution))[:BARS]
+            for reason in sorted(row.reasons, key=lambda reason: -abs(reason.contribution))[:bars]
         ],
     }

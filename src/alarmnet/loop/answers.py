@@ -100,18 +100,24 @@ def check_answer(answer: Answer) -> None:
             raise InputError(f"the {name} of an answer is empty; expected text.", code="unstorable")
 
 
-def _check_text(name: str, text: str) -> None:
+def is_storable(text: str, most_bytes: int | None = None) -> bool:
+    """Whether every database can hold a text: no NUL character, no half of a surrogate pair, not too long."""
     try:
         size = len(text.encode())
     except UnicodeEncodeError:
-        size = -1
-    if size < 0 or "\0" in text:
+        return False
+    return "\0" not in text and (most_bytes is None or size <= most_bytes)
+
+
+def _check_text(name: str, text: str) -> None:
+    if not is_storable(text):
         raise InputError(
             f"the {name} of an answer has a NUL character or half of a surrogate pair, which databases cannot "
             "hold; remove it.",
             code="unstorable",
         )
-    if name != "note" and size > MOST_BYTES:
+    if name != "note" and not is_storable(text, MOST_BYTES):
         raise InputError(
-            f"the {name} of an answer has {size:,} bytes; expected at most {MOST_BYTES}.", code="unstorable"
+            f"the {name} of an answer has {len(text.encode()):,} bytes; expected at most {MOST_BYTES}.",
+            code="unstorable",
         )

@@ -15,8 +15,6 @@ from alarmnet.errors import InputError, MissingExtraError
 WAIT = 30
 """Seconds that a writer waits for its turn."""
 
-_TURN = f"SET LOCAL lock_timeout = '{WAIT}s'; SET LOCAL synchronous_commit = on; SELECT pg_advisory_xact_lock(2104)"
-
 # The first eight bits of SQLite's codes, and the first two or all five characters of PostgreSQL's.
 _CODES = {
     5: "busy",  # BUSY
@@ -99,9 +97,21 @@ def _server(address: str) -> tuple[str, sa.Engine]:
     @sa.event.listens_for(engine, "begin")
     def begin(connection: sa.Connection) -> None:
         if connection.get_execution_options().get("writes"):
-            connection.exec_driver_sql(_TURN)
+            connection.exec_driver_sql(
+                f"SET LOCAL lock_timeout = '{WAIT}s'; SET LOCAL synchronous_commit = on; "
+                "SELECT pg_advisory_xact_lock(2104)"  # a number of our own
+            )
 
     return url.set(query={}).render_as_string(hide_password=True), engine
+
+
+def check_whole(connection: sa.Connection, place: str) -> None:
+    """Refuse a damaged SQLite file; a server checks its own files."""
+    if connection.dialect.name != "sqlite":
+        return
+    fault = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar_one()
+    if fault != "ok":
+        raise _refusal(place, "damaged", " ".join(str(fault).split()))
 
 
 @contextmanager

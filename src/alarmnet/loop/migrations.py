@@ -62,7 +62,7 @@ STEPS: Sequence[Step] = ()
 """Changes a store of version 1 into one of version 2, then that into version 3, ..."""
 
 
-def prepare(connection: sa.Connection, place: str, steps: Sequence[Step] = STEPS) -> None:
+def prepare(connection: sa.Connection, place: str) -> None:
     """Give a store its tables, in the transaction of `connection`, which no other writer is in.
 
     Raises
@@ -70,7 +70,7 @@ def prepare(connection: sa.Connection, place: str, steps: Sequence[Step] = STEPS
     InputError
         The store is of a newer version, is damaged, or is a database of another program.
     """
-    newest = 1 + len(steps)
+    newest = 1 + len(STEPS)
     if not sa.inspect(connection).has_table(_SCHEMA.name):
         _check_unused(connection, place)
         _METADATA.create_all(connection)
@@ -88,7 +88,7 @@ def prepare(connection: sa.Connection, place: str, steps: Sequence[Step] = STEPS
             "update alarmnet.",
             code="store_newer",
         )
-    for step in steps[version - 1 :]:
+    for step in STEPS[version - 1 :]:
         step(connection)
     if version < newest:
         connection.execute(sa.update(_SCHEMA).values(version=newest))

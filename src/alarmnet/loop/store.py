@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from alarmnet.errors import InputError
 from alarmnet.loop.answers import Answer, Event, Said, check_answer
-from alarmnet.loop.databases import errors_in_words, open_database
+from alarmnet.loop.databases import check_whole, errors_in_words, open_database
 from alarmnet.loop.migrations import ANSWERS, LEASES, prepare
 from alarmnet.loop.queue import Verdict
 
@@ -115,6 +115,8 @@ class AnswerStore:
         name, engine = open_database(place)
         store = cls(name, engine)
         try:
+            with store._reading() as connection:
+                check_whole(connection, name)
             with store._writing() as connection:
                 prepare(connection, name)
         except BaseException:

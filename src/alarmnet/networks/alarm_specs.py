@@ -93,6 +93,8 @@ class AlarmSpec:
 
         `rows` are the normal ones that it learns from, `known` all that are labelled anomalous, held out or not.
 
+        Examples
+        --------
         >>> [DEFAULT_ALARMS["activations"][0].schedule_for(rows, known=5).steps for rows in (20, 50, 1_000_000)]
         [150, 234, 600]
         >>> [DEFAULT_ALARMS["both"][2].schedule_for(10_000, known).steps for known in (5, 25, 100, 1_000)]

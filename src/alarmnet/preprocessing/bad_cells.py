@@ -20,7 +20,7 @@ def refuse_bad_cells(cells: Cells, column: Any, *, kind: Kind, label: str, form:
     """Raise for cells that are infinite, beyond float32, or not of the column's kind and form."""
     if cells.unreadable.any():
         raise _wrong_type(cells, column, held=_HELD[kind], form=form, label=label)
-    if kind not in ("number", "duration"):
+    if kind not in ("number", "duration") or not cells.invalid.any():
         return
     for mask, code, fault, remedy in (
         (cells.infinite, "infinite_value", "contains infinity", "Make them missing (NaN) or finite."),

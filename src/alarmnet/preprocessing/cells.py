@@ -67,7 +67,9 @@ class Cells:
     @property
     def invalid(self) -> Bools:
         """Cells that are refused: no number, infinite, or beyond float32."""
-        return self.unreadable | self.infinite | self.too_large
+        with np.errstate(invalid="ignore"):
+            beyond: Bools = np.abs(self.values) > FLOAT32_LIMIT  # infinity is, NaN is not
+        return self.unreadable | beyond
 
 
 def is_text(column: Any) -> bool:
@@ -179,7 +181,7 @@ def read_texts(column: Any, parse: Callable[[str], float | None]) -> Cells:
 
 
 def _codes(encoded: Any) -> NDArray[np.int64]:
-    codes: NDArray[np.int64] = encoded.indices.cast(pa.int64()).fill_null(-1).to_numpy(zero_copy_only=False)
+    codes: NDArray[np.int64] = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
     return codes
 
 

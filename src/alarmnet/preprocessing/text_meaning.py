@@ -119,8 +119,8 @@ def _example(text: str) -> str:
 
 def without_missing_words(cells: Cells, known: Sequence[str] = ()) -> Cells:
     """Categories of which the words that mean missing are none, except for known ones."""
-    words = set(MISSING_WORDS).difference(known)
-    if words.isdisjoint(cells.texts):
+    words = set(MISSING_WORDS).intersection(cells.texts).difference(known)
+    if not words:
         return cells
     kept = tuple(text for text in cells.texts if text not in words)
     position = {text: index for index, text in enumerate(kept)}

@@ -2,6 +2,7 @@
 
 import datetime
 import platform
+from collections.abc import Mapping
 from importlib.metadata import version
 from typing import Any
 
@@ -70,6 +71,7 @@ def make_report(
     data_name: str | None = None,
     top: int = 20,
     date: datetime.date | None = None,
+    looked: Mapping[str, Any] | None = None,
 ) -> Report:
     """Score data with a fitted detector and put what was found into a report.
 
@@ -91,6 +93,8 @@ def make_report(
         How many of the highest-scored rows to list.
     date
         Printed once; today if not given. The same input and date give the same bytes.
+    looked
+        What `alarmnet triage` says of reviewers' answers, ready for JSON; the page then has a section on them.
 
     Raises
     ------
@@ -143,6 +147,7 @@ def make_report(
         "evaluation": evaluation_facts(scores, labels),
         "highest": highest_facts(detector, rows, chosen, scores, labels, ids=ids),
         "reasons": reasons,
+        "looked": None if looked is None else dict(looked),
     }
     facts["hints"] = hints_on(facts)
     images, reconstructions = _pairs(detector, rows) if are_images(X) else (None, None)

@@ -11,8 +11,8 @@ from alarmnet._shared.atomic import atomic_path
 from alarmnet.errors import InputError
 from alarmnet.explain.images import tinted
 from alarmnet.preprocessing.cells import Float32s
-from alarmnet.report import words
 from alarmnet.report.fitted_detector import Floats
+from alarmnet.report.rendering import templates
 
 CAPTIONS = {
     "scores": "How many rows have which score",
@@ -23,6 +23,7 @@ CAPTIONS = {
     "alarm": "Loss of the alarm network, which reads it",
     "second_alarm": "Loss of the second alarm network, linear, which reads what the target reads",
     "third_alarm": "Loss of the third alarm network, which reads the same with a hidden layer",
+    "looked": "Anomalies found, look by look",
     "joint": "Loss of the target and alarm networks, which learn together",
 }
 
@@ -61,24 +62,7 @@ class Report:
         MissingExtraError
             If Jinja2 or Matplotlib is not installed.
         """
-        plots.require_extra("jinja2")
-        from jinja2 import Environment, PackageLoader, StrictUndefined
-
-        environment = Environment(
-            loader=PackageLoader("alarmnet.report"),
-            autoescape=True,
-            undefined=StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
-        environment.filters |= {
-            "count": words.as_count,
-            "percent": words.as_percent,
-            "decimal": words.as_decimal,
-            "p_value": words.as_p_value,
-            "visible": words.as_visible,
-            "shortened": words.shortened,
-        }
+        environment = templates("alarmnet.report")
         page = environment.get_template("report.html.j2")
         made = {"pictures": self._pictures(), "gallery": self._gallery(), "captions": CAPTIONS}
         top = max(len(self.facts["highest"]), 1)
@@ -138,6 +122,8 @@ class Report:
                 partial(plots.plot_precision_recall, y=self.labels, scores=self.scores),
                 half,
             )
+        if self.facts["looked"] and self.facts["looked"]["looks"]:
+            drawn["looked"] = (partial(plots.plot_found, found=self.facts["looked"]["found"]), half)
         for network, checks in self.facts["training"].items():
             if len(checks) > 1:
                 drawn[network.replace(" ", "_")] = (partial(plots.plot_training, checks=checks), half)

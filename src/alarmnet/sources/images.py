@@ -1,5 +1,6 @@
 """Images of folders and arrays, with labels in a file of their own."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
@@ -13,7 +14,7 @@ from alarmnet._shared.phrases import quoted, rows_phrase
 from alarmnet._shared.spelling import near_names
 from alarmnet.data_files import ImageFiles, TableFiles
 from alarmnet.errors import InputError
-from alarmnet.sources.labels import FoundLabels, Labelling
+from alarmnet.sources.labels import FOLDER, FoundLabels, Labelling
 from alarmnet.sources.memory import estimated_image_bytes
 from alarmnet.sources.part import Bools, Part, row_numbers
 
@@ -22,17 +23,36 @@ class ImageRows:
     """Images, all of the `shape` of a model where there is one; `TableRows` has the same methods.
 
     Labels stand in `labels_file`, a table with a column `file` (a folder's paths) or `row` (numbers, for
-    arrays), or in another array of the .npz archives.
+    arrays), in another array of the .npz archives, or are the names of sub-folders.
     """
 
     unusable: ClassVar[str] = "they cannot be decoded, or hold pixels that are no finite number"
     fewer: ClassVar[str] = "train on fewer or smaller images"
 
     def __init__(
-        self, paths: Sequence[Path], *, labels_file: Path | None, shape: tuple[int, ...] | None = None
+        self,
+        paths: Sequence[Path],
+        *,
+        labels_file: Path | None,
+        shape: tuple[int, ...] | None = None,
+        resize: tuple[int, int] | None = None,
     ) -> None:
-        self._files = ImageFiles(paths, shape=shape)
+        self._files = ImageFiles(paths, shape=shape, resize=resize)
         self._labels_file = labels_file
+
+    def refuse_unsaid_classes(self) -> None:
+        """Refuse images in several folders, which may be classes, where nobody said what these mean."""
+        found = Counter(name for name in self._files.classes or () if name)
+        if len(found) > 1:
+            shown = ", ".join(f"{name!r} {count:,}" for name, count in found.most_common(10))
+            more = f" and {len(found) - 10:,} more" if len(found) > 10 else ""
+            raise InputError(
+                f"the images lie in several folders ({shown}{more}), and nothing says whether these are classes. "
+                "If they are, name the folders of normal images with --normal, such as --normal good (images of "
+                "all other folders are then anomalies), or those of anomalies with --anomaly. If not, "
+                "--no-classes takes all images as unlabelled",
+                code="folder_classes",
+            )
 
     @property
     def n_rows(self) -> int:
@@ -53,20 +73,27 @@ class ImageRows:
         return f"Images: {files.n_rows:,} of {width} x {height} pixels, {kind}.", needed
 
     def has_labels(self, labelling: Labelling) -> bool:
-        """Whether a file of labels was given, or the archives hold the label array."""
-        return self._labels_file is not None or labelling.label in self._files.columns
+        """Whether a file of labels was given, the archives hold the label array, or folders are named as labels."""
+        if self._labels_file is not None or labelling.label in self._files.columns:
+            return True
+        named = (*labelling.anomaly, *labelling.normal)
+        return labelling.label == FOLDER and not set(named).isdisjoint(self._files.classes or ())
 
     def labels(self, labelling: Labelling, *, given: Sequence[str]) -> FoundLabels:
         """Read the labels (N,), NaN where none is listed; `given` values have to occur."""
         if self._labels_file:
             return self._listed(self._labels_file, labelling, given)
+        if labelling.label == FOLDER and self._files.classes:
+            return labelling.read(
+                [pa.chunked_array([pa.array(self._files.classes, pa.string())])], given=given
+            )
         if labelling.label not in self._files.columns:
             arrays = f" The archive's other arrays: {quoted(self._files.columns)}." * bool(
                 self._files.columns
             )
             raise InputError(
                 f"where are the labels of these images? Give a table that has the column {labelling.label!r} with "
-                f"--labels FILE.{arrays}",
+                f"--labels FILE, or leave --label out where folders are classes.{arrays}",
                 code="options",
             )
         return labelling.read([_as_arrow(self._files.column(labelling.label))], given=given)

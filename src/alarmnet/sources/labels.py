@@ -4,6 +4,7 @@ import shlex
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
@@ -18,6 +19,9 @@ from alarmnet.data_files import MISSING_WORDS
 from alarmnet.errors import InputError
 
 Floats = NDArray[np.float64]
+
+FOLDER = "folder"
+"""What the label column is called where the folders of images are the labels."""
 
 
 def _same(cell: str, value: str) -> bool:
@@ -43,7 +47,8 @@ class Labelling:
     label
         The column.
     anomaly, normal
-        Values; no normal ones: every other value is normal. A cell matches as text, or as an equal number.
+        Values; no normal ones: every other value is normal; no anomalous ones: every other value is an anomaly. A
+        cell matches as text, or as an equal number.
     """
 
     label: str
@@ -58,17 +63,24 @@ class Labelling:
         normal: Sequence[str],
         *,
         remembered: Mapping[str, Any] | None = None,
+        data: Sequence[Path],
+        labels_file: Path | None,
     ) -> Self | None:
-        """From options, and for those not given from what a model remembers; None without a label column."""
+        """From options, and for those not given from what a model remembers; None without a label column.
+
+        Values without a column name folders of images, unless there is a table of labels.
+        """
         remembered = remembered or {}
         label = label or remembered.get("label")
+        if label is None and labels_file is None and (anomaly or normal) and all(map(Path.is_dir, data)):
+            label = FOLDER
         anomaly = anomaly or remembered.get("anomaly", ())
         normal = normal or remembered.get("normal", ())
         if label is None and (anomaly or normal):
             raise InputError("--anomaly and --normal need --label COLUMN.", code="options")
         if label is None:
             return None
-        if not anomaly:
+        if not anomaly and not (label == FOLDER and normal):
             raise InputError(
                 "--label needs --anomaly VALUE: which of its values marks an anomaly?", code="options"
             )
@@ -88,9 +100,11 @@ class Labelling:
             return np.nan
         if any(_same(cell, value) for value in self.anomaly):
             return 1.0
-        if self.normal:
-            return 0.0 if any(_same(cell, value) for value in self.normal) else np.nan
-        return np.nan if cell.strip() in MISSING_WORDS else 0.0
+        if any(_same(cell, value) for value in self.normal):
+            return 0.0
+        if self.anomaly and self.normal:
+            return np.nan
+        return np.nan if cell.strip() in MISSING_WORDS else float(not self.anomaly)
 
     def read(self, parts: Iterable[pa.ChunkedArray], *, given: Sequence[str] = ()) -> "FoundLabels":
         """Read the labels of all rows (N,), in one pass that holds nothing else.
@@ -122,19 +136,20 @@ class Labelling:
     def _check(self, found: Iterable[str | None], given: Sequence[str]) -> None:
         """Refuse values that are not there, and cells that would not count as the anomalies that they may be."""
         cells = [cell for cell in found if cell is not None]
+        sides = [(self.anomaly, "anomalies", "anomaly"), (self.normal, "normal rows", "normal")]
+        (named, marks, option), (_, _, other) = sides if self.anomaly else reversed(sides)
         near = [
             cell
             for cell in cells
-            if self.meaning(cell) != 1
-            and not any(_same(cell, value) for value in self.normal)
-            and any(is_near(cell, value) for value in self.anomaly)
+            if not any(_same(cell, value) for value in (*self.anomaly, *self.normal))
+            and any(is_near(cell, value) for value in named)
         ]
         if near:
-            options = " ".join(f"--anomaly {shlex.quote(cell)}" for cell in near)
+            options = " ".join(f"--{option} {shlex.quote(cell)}" for cell in near)
             raise InputError(
-                f"column {self.label!r} holds {quoted(near)} beside {quoted(self.anomaly)}, which marks "
-                f"anomalies: is it the same in another spelling? If so, add {options}; if not, name all normal "
-                "values, this one too, with --normal",
+                f"column {self.label!r} holds {quoted(near)} beside {quoted(named)}, which marks {marks}: is it "
+                f"the same in another spelling? If so, add {options}; if not, name all {other} values, this one "
+                f"too, with --{other}",
                 code="near_label",
                 column=self.label,
             )

@@ -67,13 +67,29 @@ def open_to_train(
     labels_file: Path | None,
     ignored: Sequence[str],
     kept: Sequence[str] = (),
+    resize: tuple[int, int] | None = None,
+    classes: bool = True,
 ) -> Rows:
-    """Open tables, to learn from all columns but labels and ignored ones, or images."""
+    """Open tables, to learn from all columns but labels and ignored ones, or images.
+
+    Raises
+    ------
+    InputError
+        Files or options that cannot be used; and images in several folders without labels, unless `classes` is
+        False: these folders are no classes.
+    """
     images = _are_images(paths)
     label = labelling.label if labelling else None
     _check_options(images, label=label, labels_file=labels_file, ignored=ignored, kept=kept)
+    if not images and (resize or not classes):
+        raise InputError(
+            "--resize and --no-classes are for folders of images, and these are tables.", code="options"
+        )
     if images:
-        return ImageRows(paths, labels_file=labels_file)
+        pictures = ImageRows(paths, labels_file=labels_file, resize=resize)
+        if classes and labelling is None:
+            pictures.refuse_unsaid_classes()
+        return pictures
     return TableRows.to_train(paths, labelling, ignored=ignored, kept=kept)
 
 
@@ -102,5 +118,6 @@ def open_to_run(
         )
     _check_options(images, label=label, labels_file=labels_file, identifier=identifier, ignored=ignored)
     if isinstance(encoder, ImageScaler):
-        return ImageRows(paths, labels_file=labels_file, shape=encoder.shape_)
+        resize = detector.notes_.get("resize") if paths[0].is_dir() else None
+        return ImageRows(paths, labels_file=labels_file, shape=encoder.shape_, resize=resize)
     return TableRows.to_run(detector, paths, label=label, identifier=identifier, ignored=ignored)

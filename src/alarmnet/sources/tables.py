@@ -35,7 +35,7 @@ class _StoredColumns(Sequence[Any]):
         return nw.from_native(self._files.read([self._names[index]])[0], series_only=True)
 
 
-def _usable(frame: Frame) -> Bools:
+def usable_rows(frame: Frame) -> Bools:
     """Mark the rows (N,) without infinity, numbers beyond float32 and types other than their column's."""
     usable = np.ones(frame.rows, dtype=bool)
     for index in range(len(frame.raw)):
@@ -202,7 +202,7 @@ class TableRows:
             frame = Frame(names=tuple(self._features), rows=self.n_rows or 0, raw=columns)
         else:
             frame = read_frame(self.read())
-        return frame, _usable(frame) if flag else np.ones(frame.rows, dtype=bool)
+        return frame, usable_rows(frame) if flag else np.ones(frame.rows, dtype=bool)
 
     def ids(self) -> list[Any] | None:
         """Give the names of all rows, where they have names."""

@@ -1,5 +1,5 @@
 """Methods beside each other on rows with labels."""
 
-from alarmnet.sources.comparison.folds import METHODS, FoldResult, folds_of, judge, keep_columns
+from alarmnet.sources.comparison.folds import METHODS, FoldResult, folds_of, judge, keep_columns, methods_for
 
-__all__ = ["METHODS", "FoldResult", "folds_of", "judge", "keep_columns"]
+__all__ = ["METHODS", "FoldResult", "folds_of", "judge", "keep_columns", "methods_for"]

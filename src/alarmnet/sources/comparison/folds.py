@@ -22,6 +22,11 @@ METHODS: dict[str, type[BaseDetector | Baseline]] = {**DETECTORS, **BASELINES}
 Floats = NDArray[np.float64]
 
 
+def methods_for(*, images: bool) -> list[str]:
+    """Names of all that read images, or tables."""
+    return [name for name, kind in METHODS.items() if images or getattr(kind, "reads_tables", True)]
+
+
 @dataclass(frozen=True)
 class FoldResult:
     """What a method found in one fold, and how long fitting and scoring took."""

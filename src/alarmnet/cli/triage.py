@@ -1,0 +1,105 @@
+"""`alarmnet triage`: a page on which people look at rows, and the ranking learns from what they say."""
+
+import getpass
+from pathlib import Path
+
+import click
+
+from alarmnet.cli.terminal import a_file, data_argument, device_option, id_option, ignore_option
+from alarmnet.errors import MissingExtraError
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a user without a name
+        return "reviewer"
+
+
+@click.command()
+@data_argument
+@click.option(
+    "--model", type=a_file, metavar="MODEL", help="A model; without it one is fitted without labels."
+)
+@click.option(
+    "--labels",
+    metavar="STORE",
+    help="Where answers are kept: an SQLite file, or postgresql://… for a team; by default a file beside the data, "
+    "DATA.answers.sqlite.",
+)
+@id_option("that names the rows, so that answers find them again")
+@ignore_option
+@click.option(
+    "--reviewer", metavar="NAME", help="Who answers; your user name by default. The page can change it."
+)
+@click.option(
+    "--reason", "reasons", metavar="CODE", multiple=True, help="A reason to choose from; may be repeated."
+)
+@click.option(
+    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of all that is random."
+)
+@device_option
+@click.option(
+    "--host",
+    default="127.0.0.1",
+    show_default=True,
+    help="The address to listen at. With any other than the default, others can reach the page, and what they send "
+    "is not encrypted.",
+)
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=0,
+    show_default=True,
+    help="The port; 0 takes a free one.",
+)
+def triage(
+    data: tuple[Path, ...],
+    model: Path | None,
+    labels: str | None,
+    identifier: str | None,
+    ignored: tuple[str, ...],
+    reviewer: str | None,
+    reasons: tuple[str, ...],
+    seed: int,
+    device: str,
+    host: str,
+    port: int,
+) -> None:
+    """Look at rows or images in a browser, and teach the ranking.
+
+    It prints an address to open in a browser. There you see one row at a time and why it scored, and answer by a
+    key: a anomaly, n normal, u unsure. After every few answers the ranking learns. It starts without any label.
+    Answers are kept in a store as you give them; the same command goes on from there.
+
+    \b
+    Examples:
+      alarmnet triage new.csv
+      alarmnet triage new.csv --model fraud.model --id payment --reason chargeback --reason mule
+      alarmnet triage photos/ --labels postgresql://triage@db/photos --reviewer Ann
+    """  # noqa: D301 - click reads \b
+    try:
+        from alarmnet.loop.page.server import listen, serve
+        from alarmnet.loop.page.starting import LOCAL, Wanted, guarded, made_ready
+    except ImportError as error:
+        raise MissingExtraError(
+            f"triage needs {error.name}, which is not installed; pip install 'alarmnet[serve]'"
+        ) from error
+    taken = listen(host, port)
+    wanted = Wanted(
+        data=data,
+        model=model,
+        labels=labels or f"{data[0]}.answers.sqlite",
+        identifier=identifier,
+        ignored=ignored,
+        reviewer=reviewer or _user(),
+        reasons=reasons,
+        seed=seed,
+        device=device,
+    )
+    with made_ready(wanted, lambda words: click.echo(words, err=True)) as app:
+        guard, address = guarded(app, host, taken)
+        if host not in LOCAL:
+            click.echo("Others can reach this page, and nothing that is sent is encrypted.", err=True)
+        click.echo(f"Open this address, and end with Ctrl-C:\n  {address}")
+        serve(guard, taken)

@@ -1,0 +1,201 @@
+"""What can be taken away: labels that `fit` and `refit` take, the model, the report, and every answer."""
+
+import shlex
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import mkdtemp
+from typing import Any, get_args
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+from starlette.background import BackgroundTask
+from starlette.responses import FileResponse, PlainTextResponse, Response
+
+from alarmnet.data_files import TableFiles, write_table
+from alarmnet.detectors import BaseDetector
+from alarmnet.loop.page.desk import Desk
+from alarmnet.loop.queue import Verdict
+from alarmnet.report import make_report
+
+LABEL = "verdict"
+MODEL = "triage.alarmnet"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """Where the rows come from: files, columns that are no features, and the name of the data."""
+
+    paths: Sequence[Path]
+    identifier: str | None
+    ignored: Sequence[str]
+    images: bool
+    data_name: str
+
+
+class Exports:
+    """Makes files of what a desk knows; each is made for one request and removed after it.
+
+    Parameters
+    ----------
+    desk
+        Its answers and its detector.
+    source
+        Where the rows come from.
+    """
+
+    def __init__(self, desk: Desk, source: Source) -> None:
+        self._desk, self._source = desk, source
+        columns = () if source.images else TableFiles(source.paths).columns
+        self._label = LABEL
+        while self._label in columns:
+            self._label = f"{self._label}_"
+        self._columns = columns
+        labels = "labels" if source.images else "labelled"
+        self._makers: dict[str, Callable[[Path], None]] = {
+            f"{labels}.csv": self._labels,
+            f"{labels}.parquet": self._labels,
+            MODEL: self._model,
+            "report.html": self._report,
+            "answers.csv": self._answers,
+        }
+
+    def facts(self) -> dict[str, Any]:
+        """What the page of exports says."""
+        data = [str(path) for path in self._source.paths]
+        labels = [name for name in self._makers if name.startswith("label")]
+        values = ["--label", self._label, "--anomaly", "anomaly", "--normal", "normal"]
+        ignored = [word for name in self._ignored() for word in ("--ignore", name)]
+        if self._source.images:
+            commands = [
+                ["refit", MODEL, *data, "--labels", labels[0]],
+                ["fit", *data, "--labels", labels[0], *values, "--out", "fresh.model"],
+            ]
+        else:
+            commands = [
+                ["refit", MODEL, labels[0]],
+                ["fit", labels[0], *values, *ignored, "--out", "fresh.model"],
+            ]
+        return {
+            "labels": labels,
+            "label": self._label,
+            "images": self._source.images,
+            "by": "file" if self._desk.pool.named else "row",
+            "commands": "\n".join(shlex.join(["alarmnet", *words]) for words in commands),
+        }
+
+    def response(self, name: str) -> Response:
+        """Make a file and send it; the name is looked up and never a path."""
+        make = self._makers.get(name)
+        if make is None:
+            return PlainTextResponse("There is no such export.\n", status_code=404)
+        folder = Path(mkdtemp(prefix="alarmnet-"))
+        path = folder / name
+
+        def remove() -> None:
+            path.unlink(missing_ok=True)
+            folder.rmdir()
+
+        try:
+            make(path)
+        except BaseException:
+            remove()
+            raise
+        return FileResponse(path, filename=name, background=BackgroundTask(remove))
+
+    def write(self, folder: Path) -> None:
+        """Write all of them into a folder."""
+        for name, make in self._makers.items():
+            make(folder / name)
+
+    def _ignored(self) -> list[str]:
+        """Columns of the files that the model does not learn from."""
+        known = set(self._desk.pool.X.column_names) if isinstance(self._desk.pool.X, pa.Table) else set()
+        return [name for name in self._columns if name not in known]
+
+    def _said(self) -> dict[int, str]:
+        """What was said of rows, by their number in the files."""
+        verdicts = self._desk.worker.verdicts()
+        return {
+            int(self._desk.pool.numbers[place]): said for place, said in verdicts.items() if said != "unsure"
+        }
+
+    def _labels(self, path: Path) -> None:
+        write_table(path, self._image_labels() if self._source.images else self._labelled())
+
+    def _labelled(self) -> Iterator[pa.Table]:
+        """The files as they are, with a column of labels."""
+        said = self._said()
+        numbers = np.array(sorted(said), dtype=np.int64)
+        files = TableFiles(self._source.paths, kinds=dict.fromkeys(self._columns, "text"))
+        for batch in files.batches():
+            first, count = batch.first_row, len(batch.table)
+            labels: list[str | None] = [None] * count
+            for number in numbers[(numbers >= first) & (numbers < first + count)]:
+                labels[number - first] = said[int(number)]
+            yield batch.table.append_column(self._label, pa.array(labels, pa.string()))
+
+    def _image_labels(self) -> Iterator[pa.Table]:
+        pool, said = self._desk.pool, self._said()
+        places = {int(number): place for place, number in enumerate(pool.numbers)}
+        numbers = sorted(said)
+        names = (
+            [pool.keys[places[number]] for number in numbers] if pool.named else np.array(numbers, np.int64)
+        )
+        by = "file" if pool.named else "row"
+        yield pa.table({by: names, self._label: pa.array([said[number] for number in numbers], pa.string())})
+
+    def _model(self, path: Path) -> None:
+        detector: BaseDetector = self._desk.worker.detector
+        notes = {"label": self._label, "anomaly": ["anomaly"], "normal": ["normal"]}
+        before, detector.notes_ = detector.notes_, {"ignored": self._ignored(), **notes}
+        try:
+            detector.save(path)
+        finally:
+            detector.notes_ = before
+
+    def _report(self, path: Path) -> None:
+        pool, worker = self._desk.pool, self._desk.worker
+        make_report(
+            worker.detector,
+            pool.X,
+            self._verdicts(),
+            ids=np.array([pool.name(place) for place in range(len(pool))], dtype=object),
+            title="Triage report",
+            data_name=self._source.data_name,
+            looked=self._looked(),
+        ).save(path)
+
+    def _verdicts(self) -> NDArray[np.float64]:
+        labels = np.full(len(self._desk.pool), np.nan)
+        for place, said in self._desk.worker.verdicts().items():
+            labels[place] = np.nan if said == "unsure" else said == "anomaly"
+        return labels
+
+    def _looked(self) -> dict[str, Any]:
+        """What the report says of the answers."""
+        worker = self._desk.worker
+        said = [*worker.verdicts().values()]
+        remaining = worker.remaining
+        return {
+            "stands_for": self._desk.pool.described(),
+            "looks": len(said),
+            "found": [int(count) for count in np.cumsum([one == "anomaly" for one in said], dtype=int)],
+            "verdicts": {name: said.count(name) for name in get_args(Verdict)},
+            "reviewers": sorted({event.reviewer for event in worker.answers.values()}),
+            "disagreements": len(self._desk.store.disagreements()),
+            "remaining": None
+            if remaining is None
+            else {"estimate": remaining.estimate, "low": remaining.low, "high": remaining.high},
+        }
+
+    def _answers(self, path: Path) -> None:
+        events = self._desk.store.since(0)
+        names = ("row", "verdict", "reason", "note", "reviewer", "model")
+        columns: dict[str, Any] = {
+            name: pa.array([getattr(event, name) for event in events], pa.string()) for name in names
+        }
+        columns["time"] = pa.array([event.time.isoformat() for event in events], pa.string())
+        columns["score"] = pa.array([event.score for event in events], pa.float64())
+        write_table(path, [pa.table(columns)])

@@ -1,0 +1,106 @@
+"""The page made ready: files, model, store and the process that learns."""
+
+import secrets
+import socket
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from starlette.types import ASGIApp
+
+from alarmnet.detectors import A3Detector, BaseDetector
+from alarmnet.errors import InputError
+from alarmnet.loop.page.app import App
+from alarmnet.loop.page.desk import Desk
+from alarmnet.loop.page.export import Exports, Source
+from alarmnet.loop.page.security import Guard
+from alarmnet.loop.page.views import Views
+from alarmnet.loop.page.worker import Worker
+from alarmnet.loop.pool import Pool, pool_from_files, sampled
+from alarmnet.loop.process import QueueProcess
+from alarmnet.loop.store import AnswerStore
+from alarmnet.preprocessing import ImageScaler
+from alarmnet.sources import load_model, open_to_run, open_to_train
+
+LOCAL = ("127.0.0.1", "localhost", "::1")
+EVERY_ADDRESS = ("0.0.0.0", "::")  # noqa: S104 - compared with, not bound to
+
+Say = Callable[[str], object]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """What is asked for; see `alarmnet triage --help`."""
+
+    data: Sequence[Path]
+    model: Path | None
+    labels: str
+    identifier: str | None
+    ignored: Sequence[str]
+    reviewer: str
+    reasons: Sequence[str]
+    seed: int
+    device: str
+
+
+def _first_detector(wanted: Wanted, say: Say) -> BaseDetector:
+    """The model, or a detector fitted without labels on rows drawn from the files."""
+    if wanted.model is not None:
+        return load_model(wanted.model, device=wanted.device)
+    columns = [*wanted.ignored, *([wanted.identifier] if wanted.identifier else [])]
+    rows = open_to_train(wanted.data, None, labels_file=None, ignored=columns)
+    sample = sampled(rows, seed=wanted.seed)
+    if sample is None or len(sample) < 2:
+        raise InputError("there are fewer than 2 rows that can be used; give more data", code="too_few_rows")
+    say(f"Learning what is normal from {len(sample):,} rows, without labels.")
+    detector = A3Detector(random_state=wanted.seed, device=wanted.device).fit(sample)
+    detector.notes_ = {"ignored": columns}
+    return detector
+
+
+def _pool(wanted: Wanted, detector: BaseDetector, store: AnswerStore, say: Say) -> Pool:
+    say("Scoring all rows.")
+    rows = open_to_run(detector, wanted.data, identifier=wanted.identifier, ignored=wanted.ignored)
+    return pool_from_files(detector, rows, answered=store.current().keys(), seed=wanted.seed)
+
+
+@contextmanager
+def made_ready(
+    wanted: Wanted, say: Say = lambda words: None, *, start: type[QueueProcess] = QueueProcess
+) -> Iterator[App]:
+    """Make everything ready, give the page, and end what runs behind it; `start` starts the queue."""
+    with AnswerStore.open(wanted.labels) as store:
+        detector = _first_detector(wanted, say)
+        pool = _pool(wanted, detector, store, say)
+        say(pool.described())
+        worker = Worker(pool, detector, store, seed=wanted.seed, start=start)
+        try:
+            if answers := len(worker.answers):
+                say(
+                    f"{wanted.labels} has answers for {answers:,} {pool.noun}s; the queue goes on from there."
+                )
+            data_name = ", ".join(path.name for path in wanted.data)
+            desk = Desk(pool, worker, store, reviewer=wanted.reviewer)
+            source = Source(
+                paths=wanted.data,
+                identifier=wanted.identifier,
+                ignored=wanted.ignored,
+                images=isinstance(detector.encoder_, ImageScaler),
+                data_name=data_name,
+            )
+            views = Views(desk, title="Triage", data_name=data_name, reasons=wanted.reasons)
+            yield App(desk, views, Exports(desk, source))
+        finally:
+            worker.close()
+
+
+def guarded(app: App, host: str, taken: socket.socket) -> tuple[ASGIApp, str]:
+    """Put the guard before a page, and give both it and the address to open."""
+    port = taken.getsockname()[1]
+    token = secrets.token_urlsafe(32)
+    every = host in EVERY_ADDRESS
+    names = {host, *(LOCAL if host in LOCAL or every else ()), *([socket.gethostname()] if every else [])}
+    guard = Guard(app.starlette(), token=token, hosts=names, port=port, any_address=every)
+    shown = socket.gethostname() if every else f"[{host}]" if ":" in host else host
+    return guard, f"http://{shown}:{port}/?token={token}"

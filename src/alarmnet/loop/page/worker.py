@@ -1,0 +1,287 @@
+"""What happens behind the page: answers reach the queue, it learns, and the next rows are explained ahead."""
+
+import hashlib
+import threading
+from collections.abc import Collection, Sequence
+from concurrent.futures import Future
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from alarmnet.detectors import BaseDetector
+from alarmnet.errors import InputError
+from alarmnet.loop.answers import Event
+from alarmnet.loop.page.cards import Card, Deck, Nearest
+from alarmnet.loop.page.ledger import Ledger
+from alarmnet.loop.page.progress import Change, change_of
+from alarmnet.loop.pool import Pool
+from alarmnet.loop.process import Learned, LearningError, QueueProcess
+from alarmnet.loop.queue import Verdict
+from alarmnet.loop.remaining import Remaining
+from alarmnet.loop.store import AnswerStore
+
+EVERY = 10
+"""Answers after which the queue learns."""
+AHEAD, FEWEST = 24, 12
+"""Rows that are asked for ahead, and how many may be left before more are."""
+DRAWN_EVERY = 10
+"""Of so many rows one is drawn at random, for an honest estimate of what remains."""
+AT_ONCE = 4
+"""Rows that are explained in one go, so that the first of them is ready soon."""
+KEPT = 512
+"""Cards that are kept, at most."""
+PAUSE = 1.0
+"""Seconds after which the answers of other servers are looked for."""
+
+
+def model_digest(detector: BaseDetector) -> str:
+    """A digest of a detector's model file."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "model"
+        detector.save(path)
+        return hashlib.sha256(path.read_bytes()).hexdigest()[:32]
+
+
+class Worker:
+    """Keeps answers, order, cards and learning in step; requests read what it has ready.
+
+    Parameters
+    ----------
+    pool
+        The rows.
+    detector
+        The fitted detector that ranked them first.
+    store
+        Where answers come from, those of other servers too.
+    seed
+        Of all that the queue draws.
+    start
+        Starts the queue.
+
+    Attributes
+    ----------
+    places
+        Where each key is in the pool.
+    first_scores, scores
+        The first ranking and the present one (N,).
+    remaining
+        What is estimated to remain, None before the first answer.
+    change
+        What the last refit changed.
+    disagreements
+        Rows of which reviewers say different things.
+    trouble
+        What went wrong in the background; empty where nothing did.
+    """
+
+    def __init__(
+        self,
+        pool: Pool,
+        detector: BaseDetector,
+        store: AnswerStore,
+        *,
+        seed: int,
+        start: type[QueueProcess] = QueueProcess,
+    ) -> None:
+        self.pool, self._store = pool, store
+        self.places = {key: place for place, key in enumerate(pool.keys)}
+        self._ledger, self._catching_up, self._asked_at = Ledger(store), threading.Lock(), -1
+        self._ledger.catch_up()
+        known = {key: verdict for key, verdict in self._ledger.verdicts().items() if key in self.places}
+        self._learner = start(pool.X, detector, pool.keys, answers=known, seed=seed)
+        self.first_scores = self.scores = self._learner.scores
+        self._learned_answers, self._refit_wanted = 0, False
+        self._refitting: Future[Learned] | None = None
+        self.remaining: Remaining | None = None
+        self.change: Change | None = None
+        self.disagreements, self.trouble = 0, ""
+        self._drawn: set[str] = set()
+        self._asking = threading.Lock()
+        self._order, self._ready, self.digest = self._adopted(detector)
+        self._stopped, self._wake = False, threading.Event()
+        self._thread = threading.Thread(target=self._run, name="triage worker", daemon=True)
+        self._thread.start()
+
+    # What requests ask
+
+    @property
+    def answers(self) -> dict[str, Event]:
+        """The answer of each row that counts, in the order of the looks."""
+        return self._ledger.answers
+
+    def verdicts(self) -> dict[int, Verdict]:
+        """Verdicts by place in the pool, in the order of the looks."""
+        return {self.places[key]: said for key, said in self._ledger.verdicts().items() if key in self.places}
+
+    @property
+    def learning(self) -> bool:
+        """Whether the queue learns at this moment."""
+        return self._refitting is not None
+
+    @property
+    def fresh(self) -> int:
+        """Answers since it last learned."""
+        return max(0, len(self.answers) - self._learned_answers)
+
+    def place(self, key: str) -> int:
+        """Give the place of a row in the pool.
+
+        Raises
+        ------
+        InputError
+            There is no such row.
+        """
+        if key not in self.places:
+            raise InputError(f"no row of the queue is called {key[:60]!r}", code="unknown_id")
+        return self.places[key]
+
+    def score(self, key: str) -> float:
+        """Give a row's present score; higher is more anomalous."""
+        return float(self.scores[self.place(key)])
+
+    def card(self, key: str) -> Card:
+        """Give a row's card, made at once where it is not ready."""
+        deck, cards = self._ready
+        place = self.place(key)
+        if key not in cards:
+            cards[key] = deck.cards([place])[0]
+        return cards[key]
+
+    def nearest(self, card: Card) -> Nearest | None:
+        """Give the found anomaly that is most like a row."""
+        found = [place for place, verdict in self.verdicts().items() if verdict == "anomaly"]
+        return self._ready[0].nearest(card, found)
+
+    def waiting(self, count: int, *, skip: Collection[str | None]) -> list[str]:
+        """Give rows without an answer, best first, those that are explained already before others."""
+        found = [key for key in self._left() if key not in skip]
+        if not found:
+            self._ask_for_more([key for key in skip if key in self.places])
+            found = [key for key in self._left() if key not in skip]
+        _, cards = self._ready
+        return sorted(found, key=lambda key: key not in cards)[:count]
+
+    def is_drawn(self, key: str) -> bool:
+        """Whether a row is shown because it was drawn at random."""
+        return key in self._drawn
+
+    def refit(self) -> None:
+        """Learn as soon as possible."""
+        self._refit_wanted = True
+        self._wake.set()
+
+    def catch_up(self) -> None:
+        """Take in what came into the store since, from whomever."""
+        self._read_store()
+        self._wake.set()
+
+    def close(self) -> None:
+        """Stop."""
+        self._stopped = True
+        self._wake.set()
+        self._thread.join()
+        self._learner.close()
+
+    @property
+    def deck(self) -> Deck:
+        """What makes cards at present."""
+        return self._ready[0]
+
+    @property
+    def detector(self) -> BaseDetector:
+        """The detector as it has learned so far."""
+        return self._ready[0].detector
+
+    # How it is done
+
+    def _adopted(self, detector: BaseDetector) -> tuple[list[str], tuple[Deck, dict[str, Card]], str]:
+        """Explain the first rows by a detector: the order of rows, what explains them, and the model's digest."""
+        order = self._asked([])
+        deck = Deck(self.pool, detector)
+        cards = deck.cards([self.places[key] for key in order[:AT_ONCE]])
+        return order, (deck, {card.key: card for card in cards}), model_digest(detector)
+
+    def _asked(self, skip: Sequence[str]) -> list[str]:
+        """Ask the queue for rows, and for some drawn at random among them."""
+        keys = self._learner.next(AHEAD, skip=skip)
+        drawn = self._learner.drawn(len(keys) // DRAWN_EVERY, skip=[*skip, *keys])
+        self._drawn.update(drawn)
+        for number, key in enumerate(drawn):
+            keys.insert(number * DRAWN_EVERY + DRAWN_EVERY // 2, key)
+        return keys
+
+    def _ask_for_more(self, skip: Sequence[str] = ()) -> None:
+        with self._asking:
+            left = self._left()
+            self._order = [*left, *self._asked([*{*left, *skip}])]
+
+    def _left(self) -> list[str]:
+        return [key for key in self._order if key not in self.answers]
+
+    def _run(self) -> None:
+        while not self._stopped:
+            try:
+                busy = self._step()
+                self.trouble = ""
+            except (LearningError, InputError) as error:
+                self.trouble, busy = str(error).partition("\n")[0], False
+            if not busy:
+                self._wake.wait(PAUSE)
+                self._wake.clear()
+
+    def _step(self) -> bool:
+        """Do one small thing; whether there is more to do at once."""
+        if not self._learner.alive:
+            raise LearningError("the process that learns is gone; start the command again")
+        if self._refitting is not None and self._refitting.done():
+            learned, self._refitting = self._refitting, None
+            self._take_over(learned.result())
+            return True
+        if self._refitting is None and (self._refit_wanted or self.fresh >= EVERY):
+            self._refit_wanted, self._learned_answers = False, len(self.answers)
+            self._refitting = self._learner.refit()
+            self._refitting.add_done_callback(lambda _: self._wake.set())
+        if self._prepare():
+            return True
+        self._read_store()
+        if self._asked_at != self._ledger.read:
+            self._asked_at = self._ledger.read
+            if len(self._left()) < FEWEST:
+                self._ask_for_more()
+            self.remaining = self._learner.remaining() if self.answers else None
+            self.disagreements = len(self._store.disagreements())
+            return True
+        return False
+
+    def _read_store(self) -> None:
+        with self._catching_up:
+            for key, verdict in self._ledger.catch_up().items():
+                if key not in self.places:
+                    continue
+                if verdict is None:
+                    self._learner.withdraw(key)
+                else:
+                    self._learner.answer(key, verdict)
+
+    def _prepare(self) -> bool:
+        """Explain a few of the next rows that are not explained yet; whether there were any."""
+        deck, cards = self._ready
+        missing = [key for key in self._left()[:AHEAD] if key not in cards][:AT_ONCE]
+        for card in deck.cards([self.places[key] for key in missing]):
+            cards[card.key] = card
+        while len(cards) > KEPT:
+            cards.pop(next(iter(cards)))
+        return bool(missing)
+
+    def _take_over(self, learned: Learned) -> None:
+        before = self.scores
+        self._order, self._ready, self.digest = self._adopted(learned.detector)
+        self.scores = learned.scores
+        self.change = change_of(
+            before,
+            learned.scores,
+            answered=list(self.verdicts()),
+            names=self.pool.name,
+            answers=learned.answers,
+            seconds=learned.seconds,
+        )
+        self._asked_at = -1

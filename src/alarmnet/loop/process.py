@@ -1,0 +1,214 @@
+"""A queue in a process of its own, of low priority: learning holds up nobody who answers."""
+
+import multiprocessing
+import os
+import threading
+import time
+import traceback
+from collections.abc import Collection, Hashable, Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from alarmnet.detectors import BaseDetector
+from alarmnet.loop.queue import Queue, Verdict
+from alarmnet.loop.remaining import Remaining
+from alarmnet.loop.strategies import AtRandom
+
+NICE = 10
+"""How far the process steps back from others."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Learned:
+    """What a refit led to: scores (N,), the detector that explains them, and how long it took."""
+
+    scores: NDArray[np.float64]
+    detector: BaseDetector
+    seconds: float
+    answers: int
+
+
+class LearningError(Exception):
+    """The queue's process failed or is gone; it says why."""
+
+
+class QueueReplies:
+    """The other side: a queue, asked over a pipe, that refits in a thread."""
+
+    def __init__(self, connection: Connection, queue: Queue) -> None:
+        self._connection, self._queue, self._sending = connection, queue, threading.Lock()
+
+    def serve(self) -> None:
+        """Reply until nobody asks any more."""
+        while True:
+            try:
+                ticket, method, arguments = self._connection.recv()
+            except (EOFError, OSError):
+                os._exit(0)  # a refit may be running, and nobody waits for it any more
+            if method == "refit":
+                threading.Thread(target=self._send, args=(ticket, method, arguments), daemon=True).start()
+            else:
+                self._send(ticket, method, arguments)
+
+    def reply(self, method: str, *arguments: Any) -> Any:
+        """Do what is asked for."""
+        if method == "refit":
+            return self._refit()
+        if method in ("next", "drawn"):
+            count, skip = arguments
+            return self._queue.next(count, strategy=AtRandom() if method == "drawn" else None, skip=skip)
+        return getattr(self._queue, method)(*arguments)
+
+    def _send(self, ticket: int, method: str, arguments: tuple[Any, ...]) -> None:
+        try:
+            reply: tuple[int, Any, str | None] = (ticket, self.reply(method, *arguments), None)
+        except Exception as error:  # whatever it is, the page says it
+            reply = (ticket, None, f"{error}\n{traceback.format_exc()}")
+        try:
+            with self._sending:
+                self._connection.send(reply)
+        except OSError:
+            os._exit(0)  # nobody is there any more
+
+    def _refit(self) -> Learned:
+        began, answers = time.perf_counter(), len(self._queue.verdicts)
+        self._queue.refit()
+        self._queue.refit_detector()
+        seconds = time.perf_counter() - began
+        return Learned(
+            scores=self._queue.scores, detector=self._queue.detector_, seconds=seconds, answers=answers
+        )
+
+
+def _serve(
+    connection: Connection,
+    X: Any,
+    detector: BaseDetector,
+    keys: Sequence[str],
+    answers: Mapping[str, Verdict],
+    seed: int,
+) -> None:
+    os.nice(NICE)
+    torch.set_num_threads(max(1, (os.cpu_count() or 2) - 1))  # one core is for whoever looks
+    queue = Queue(X, detector=detector, ids=keys, random_state=seed)
+    for key, verdict in answers.items():
+        queue.answer(key, verdict)
+    connection.send((0, queue.scores, None))
+    QueueReplies(connection, queue).serve()
+
+
+class QueueProcess:
+    """A `Queue` in a process of its own.
+
+    Parameters
+    ----------
+    X, detector, keys
+        As for `Queue`; the detector is fitted.
+    answers
+        What is known already, in the order of the looks.
+    seed
+        Of all that the queue draws.
+
+    Attributes
+    ----------
+    scores
+        (N,), in the order of `X`, before the first refit; higher is more anomalous.
+
+    Raises
+    ------
+    LearningError
+        From any method, where the process failed or is gone.
+    """
+
+    def __init__(
+        self,
+        X: Any,
+        detector: BaseDetector,
+        keys: Sequence[str],
+        *,
+        answers: Mapping[str, Verdict],
+        seed: int,
+    ) -> None:
+        context = multiprocessing.get_context("spawn")
+        self._connection, other = context.Pipe()
+        self._process = context.Process(
+            target=_serve, args=(other, X, detector, keys, dict(answers), seed), daemon=True
+        )
+        self._process.start()
+        other.close()
+        self._sending, self._tickets = threading.Lock(), 0
+        self._asked: dict[int, Future[Any]] = {0: Future()}
+        self._receiver = threading.Thread(target=self._receive, daemon=True)
+        self._receiver.start()
+        self.scores: NDArray[np.float64] = self._asked[0].result()
+
+    def answer(self, key: str, verdict: Verdict) -> None:
+        """Tell an answer; does not wait."""
+        self._ask("answer", key, verdict)
+
+    def withdraw(self, key: str) -> None:
+        """Take an answer back; does not wait."""
+        self._ask("withdraw", key)
+
+    def next(self, count: int, *, skip: Collection[Hashable] = ()) -> list[str]:
+        """Give the keys of up to `count` rows without an answer, best first."""
+        keys: list[str] = self._ask("next", count, [*skip]).result()
+        return keys
+
+    def drawn(self, count: int, *, skip: Collection[Hashable] = ()) -> list[str]:
+        """Give the keys of up to `count` rows without an answer, drawn at random."""
+        keys: list[str] = self._ask("drawn", count, [*skip]).result()
+        return keys
+
+    def remaining(self) -> Remaining:
+        """Estimate how many anomalies are among the rows that nobody has looked at."""
+        remaining: Remaining = self._ask("remaining").result()
+        return remaining
+
+    def refit(self) -> "Future[Learned]":
+        """Begin to learn from the answers so far; the queue goes on meanwhile."""
+        return self._ask("refit")
+
+    @property
+    def alive(self) -> bool:
+        """Whether the process is there."""
+        return self._process.is_alive()
+
+    def close(self) -> None:
+        """End the process."""
+        self._process.kill()  # it holds nothing that is not in the store
+        self._process.join()
+        self._receiver.join()
+        self._connection.close()
+
+    def _ask(self, method: str, *arguments: Any) -> "Future[Any]":
+        with self._sending:
+            self._tickets += 1
+            ticket, reply = self._tickets, Future[Any]()
+            self._asked[ticket] = reply
+            try:
+                self._connection.send((ticket, method, arguments))
+            except OSError:
+                self._asked.pop(ticket, None)
+                reply.set_exception(LearningError("the process that learns is gone"))
+        return reply
+
+    def _receive(self) -> None:
+        try:
+            while True:
+                ticket, value, fault = self._connection.recv()
+                reply = self._asked.pop(ticket)
+                if fault is None:
+                    reply.set_result(value)
+                else:
+                    reply.set_exception(LearningError(fault))
+        except (EOFError, OSError):
+            gone = LearningError("the process that learns is gone; start the command again")
+            for reply in list(self._asked.values()):
+                reply.set_exception(gone)

@@ -1,0 +1,227 @@
+"""The queue of rows that learns from answers."""
+
+import threading
+from collections.abc import Hashable
+
+import numpy as np
+import pandas as pd
+import pytest
+from numpy.typing import NDArray
+
+from alarmnet import A3Detector, InputError, Schedule
+from alarmnet.loop import AtRandom, HighestCalibration, MostAnomalous, Queue, Varied
+from alarmnet.loop.remaining import Look, remaining
+
+QUICK = A3Detector(alarm_rate=0.05)
+
+
+def rows() -> tuple[pd.DataFrame, NDArray[np.str_]]:
+    """400 rows: 30 that are far away and harmless, 20 anomalies that are less far, and 350 others."""
+    generator = np.random.default_rng(0)
+    table = generator.normal(size=(400, 4))
+    table[:30, :2] += 9
+    table[30:50, 2:] += 4
+    kinds = np.repeat(["harmless", "anomaly", "usual"], [30, 20, 350])
+    order = generator.permutation(400)
+    return pd.DataFrame(table[order], columns=list("abcd")), kinds[order]
+
+
+def looked(queue: Queue, kinds: NDArray[np.str_], rounds: int) -> list[int]:
+    """Answer five rows a round; give the places of all."""
+    seen: list[int] = []
+    for _ in range(rounds):
+        for key in queue.next(5):
+            place = queue.ids.index(key)
+            queue.answer(key, "anomaly" if kinds[place] == "anomaly" else "normal")
+            seen.append(place)
+        queue.refit()
+    return seen
+
+
+def test_refusals_teach_before_the_first_anomaly_is_found() -> None:
+    table, kinds = rows()
+    queue = Queue(table, detector=QUICK, random_state=0)
+    static = queue.scores.argsort()[::-1][:40]
+    assert (kinds[static] == "harmless").sum() >= 20, "the first ranking is misled"
+    seen = kinds[looked(queue, kinds, rounds=8)]
+    assert (seen == "harmless").sum() <= 12
+    assert (seen == "anomaly").sum() >= 15
+
+
+def test_the_same_answers_give_the_same_rows() -> None:
+    table, kinds = rows()
+    first, second = (looked(Queue(table, random_state=3), kinds, rounds=3) for _ in range(2))
+    assert first == second
+
+
+def test_a_queue_without_new_answers_gives_the_same_rows() -> None:
+    table, _ = rows()
+    queue = Queue(table, detector=QUICK, random_state=0)
+    assert queue.next(7) == queue.next(7)
+    assert queue.next(7)[:3] == queue.next(3)
+    assert set(queue.next(5, skip=queue.next(5))).isdisjoint(queue.next(5))
+
+
+def test_rows_one_by_one_are_those_that_come_at_once() -> None:
+    table, _ = rows()
+    queue = Queue(table, detector=QUICK, random_state=0)
+    at_once, one_by_one = queue.next(6), []
+    for _ in range(6):
+        one_by_one += queue.next()
+        queue.answer(one_by_one[-1], "unsure")
+    assert one_by_one == at_once
+
+
+def test_answers_are_kept_changed_and_withdrawn() -> None:
+    table, _ = rows()
+    names = [f"row {place}" for place in range(400)]
+    queue = Queue(table, detector=QUICK, ids=names, random_state=0)
+    first, second, third = queue.next(3)
+    queue.answer(first, "anomaly")
+    queue.answer(second, "normal")
+    queue.answer(third, "unsure")
+    queue.answer(second, "anomaly")
+    assert queue.labels()[[names.index(str(key)) for key in (first, second)]].tolist() == [1, 1]
+    assert np.isnan(queue.labels()).sum() == 398
+    assert queue.curve().found.tolist() == [1, 2, 2]
+    assert third not in queue.next(400)
+    queue.withdraw(first)
+    assert first in queue.next(400)
+    assert queue.curve().looks.tolist() == [1, 2]
+
+
+def test_the_detector_learns_the_answers_and_equal_rows_with_them() -> None:
+    table, kinds = rows()
+    table.iloc[np.flatnonzero(kinds == "anomaly")[:4]] = 5.0
+    queue = Queue(table, random_state=0)
+    before = queue.detector_
+    queue.refit_detector()
+    assert queue.detector_ is before, "nothing is known yet"
+    one, other = np.flatnonzero(kinds == "anomaly")[:2]
+    queue.answer(int(one), "anomaly")
+    queue.refit_detector()
+    assert queue.detector_ is not before
+    assert queue.detector_.label_counts_["anomaly"] == 4
+    assert queue.detector_.decision_function(table.iloc[[other]])[0] > 0
+
+
+def test_a_fitted_detector_ranks_as_it_is() -> None:
+    table, kinds = rows()
+    y = np.where(kinds == "anomaly", 1.0, np.nan)
+    y[np.flatnonzero(kinds == "anomaly")[5:]] = np.nan
+    detector = A3Detector(random_state=0, alarm_rate=0.05).fit(table, y)
+    queue = Queue(table, detector=detector, random_state=0)
+    assert queue.detector_ is detector
+    assert (kinds[[int(str(key)) for key in queue.next(10, strategy=MostAnomalous())]] != "usual").all()
+
+
+@pytest.mark.parametrize("strategy", [MostAnomalous(), Varied(), AtRandom(), HighestCalibration()])
+def test_strategies_give_waiting_rows_once(strategy: object) -> None:
+    table, _ = rows()
+    queue = Queue(table, detector=QUICK, random_state=0)
+    queue.answer(queue.next()[0], "normal")
+    given = queue.next(50, strategy=strategy)  # type: ignore[arg-type]
+    assert len(given) == len(set(given)) == 50
+    assert not set(given) & set(queue.verdicts)
+
+
+def test_calibration_rows_are_those_that_the_threshold_rests_on() -> None:
+    table, _ = rows()
+    queue = Queue(table, detector=QUICK, random_state=0)
+    given = queue.next(400, strategy=HighestCalibration())
+    assert len(given) == len(queue.detector_.calibration_scores_)
+    highest = queue.detector_.decision_function(table.iloc[[int(str(key)) for key in given]])
+    assert np.allclose(
+        np.sort(highest + queue.detector_.threshold_), queue.detector_.calibration_scores_, atol=1e-4
+    )
+
+
+def test_images_are_looked_at_too() -> None:
+    generator = np.random.default_rng(0)
+    images = generator.integers(0, 60, size=(120, 8, 8), dtype=np.uint8)
+    images[:10, 2:5, 2:5] = 250
+    short = A3Detector(target_schedule=Schedule(steps=20), alarm_schedule=Schedule(steps=20), alarm_rate=0.1)
+    queue = Queue(images, detector=short, random_state=0)
+    kinds = np.repeat(["anomaly", "usual"], [10, 110])
+    assert (kinds[looked(queue, kinds, rounds=4)] == "anomaly").sum() == 10
+
+
+def test_next_and_answer_do_not_wait_for_a_refit() -> None:
+    table, _ = rows()
+    queue = Queue(table, detector=QUICK, random_state=0)
+    learn, begun, go_on = queue._learner.learn, threading.Event(), threading.Event()
+
+    def slow(answers: object) -> object:
+        begun.set()
+        assert go_on.wait(20)
+        return learn(answers)  # type: ignore[arg-type]
+
+    queue._learner.learn = slow  # type: ignore[method-assign, assignment]
+    refit = threading.Thread(target=queue.refit)
+    refit.start()
+    assert begun.wait(20)
+    given: list[Hashable] = queue.next(2)
+    queue.answer(given[0], "normal")
+    go_on.set()
+    refit.join()
+    assert given[0] not in queue.next(400)
+
+
+@pytest.mark.parametrize(
+    ("call", "code", "said"),
+    [
+        (lambda queue: queue.answer(400, "normal"), "unknown_id", "no row has the id 400"),
+        (lambda queue: queue.answer(0, "fine"), "verdict", "'fine'"),
+        (lambda queue: queue.withdraw("a"), "unknown_id", "no row has the id 'a'"),
+        (lambda queue: queue.next(skip=[-1]), "unknown_id", "no row has the id -1"),
+        (
+            lambda queue: Queue(queue._X, detector=QUICK, ids=[1, 1]),
+            "row_ids",
+            "1 different ids came for 400 rows",
+        ),
+    ],
+)
+def test_what_cannot_be_is_refused(call: object, code: str, said: str) -> None:
+    queue = Queue(rows()[0], detector=QUICK, random_state=0)
+    with pytest.raises(InputError, match=said) as refusal:
+        call(queue)  # type: ignore[operator]
+    assert refusal.value.code == code
+
+
+def simulated(share_at_random: float, seed: int) -> tuple[int, list[Look], NDArray[np.float64]]:
+    """60 looks by scores that tell anomalies from normal rows in part, and the share at random: what remains."""
+    generator = np.random.default_rng(seed)
+    anomalous = generator.random(1_000) < generator.choice([0.02, 0.1, 0.3])
+    scores = anomalous * generator.choice([0.5, 1.5]) + generator.normal(size=1_000)
+    waiting, looks = np.ones(1_000, dtype=bool), []
+    for _ in range(60):
+        at_random = bool(generator.random() < share_at_random)
+        places = np.flatnonzero(waiting)
+        place = generator.choice(places) if at_random else places[scores[places].argmax()]
+        looks.append(Look(at_random, len(places), float(scores[place]), bool(anomalous[place])))
+        waiting[place] = False
+    return int(anomalous[waiting].sum()), looks, scores[waiting]
+
+
+@pytest.mark.parametrize("share_at_random", [0.1, 0.5])
+def test_the_interval_holds_what_remains(share_at_random: float) -> None:
+    covered = []
+    for seed in range(200):
+        left, looks, scores = simulated(share_at_random, seed)
+        estimate = remaining(looks, scores)
+        assert 0 <= estimate.low <= estimate.estimate <= estimate.high <= len(scores)
+        covered.append(estimate.low <= left <= estimate.high)
+    assert np.mean(covered) >= 0.93
+
+
+def test_advice_is_to_stop_after_many_looks_in_vain() -> None:
+    looks = [Look(False, 500 - place, 0.0, False) for place in range(60)]
+    found = remaining(looks, np.zeros(440))
+    assert found.stop
+    assert "last 60 looks" in found.advice
+    assert not remaining([*looks, Look(False, 440, 0.0, True)], np.zeros(439)).stop
+
+
+def test_before_any_answer_anything_may_remain() -> None:
+    found = remaining([], np.zeros(100))
+    assert (found.low, found.high, found.stop) == (2, 98, False)

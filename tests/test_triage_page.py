@@ -1,0 +1,294 @@
+"""What the triage page does with answers, without a browser."""
+
+import os
+import re
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from tests.triage import ANOMALIES, ROWS, Client, QueueHere
+
+from alarmnet.cli import main
+from alarmnet.data_files import TableFiles
+from alarmnet.loop.page.app import App
+from alarmnet.loop.page.cards import cell_words
+from alarmnet.loop.page.progress import change_of, expected_by_rank, ranks_of
+from alarmnet.loop.page.starting import Wanted, made_ready
+from alarmnet.loop.process import LearningError
+
+Open = Callable[[Path | str], AbstractContextManager[App]]
+
+
+def truth(key: str) -> str:
+    return "anomaly" if int(key.partition("-")[2]) < ANOMALIES else "normal"
+
+
+def desk_of(app: App) -> Any:
+    return app._desk
+
+
+@pytest.fixture
+def fresh(opened: Open, tmp_path: Path) -> Any:
+    """A page of the test's own."""
+    with opened(tmp_path / "answers.sqlite") as made:
+        yield made
+
+
+def test_a_session_from_the_first_look_to_a_refitted_model(
+    fresh: App, opened: Open, tmp_path: Path, triage_data: Wanted
+) -> None:
+    client, desk = Client(fresh), desk_of(fresh)
+    seen = []
+    for _ in range(24):
+        key = client.shown()
+        reply = client.answer(truth(key), note=f"note on {key}", reason="scan")
+        assert reply.json()["said"] == f"Saved: {truth(key)}"
+        assert desk.store.current()[key].verdict == truth(key)
+        seen.append(key)
+    assert len(set(seen)) == 24
+    assert sum(truth(key) == "anomaly" for key in seen) >= 5
+    deadline = time.monotonic() + 60
+    while (desk.worker.change is None or desk.worker.learning) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    side = client.http.get("/state").json()["side"]
+    assert "What changed" in side
+    assert "95 % interval" in side
+    assert f'id="looks">{len(seen)}<' in side
+    (tmp_path / "out").mkdir()
+    fresh._exports.write(tmp_path / "out")
+    labels = TableFiles(tmp_path / "out" / "labelled.csv", kinds={"verdict": "text"}).read()
+    assert labels["verdict"].to_pylist() == [
+        truth(key) if key in seen else None for key in labels["id"].to_pylist()
+    ]
+    original = TableFiles(triage_data.data).read()
+    assert labels.drop_columns(["verdict"]).equals(original.select(labels.column_names[:-1]))
+    report = (tmp_path / "out" / "report.html").read_text()
+    assert "What reviewers said" in report
+    answers = TableFiles(tmp_path / "out" / "answers.csv", kinds={"score": "number"}).read()
+    assert answers["row"].to_pylist() == seen
+    assert answers["note"].to_pylist() == [f"note on {key}" for key in seen]
+    out = tmp_path / "out"
+    values = ["--label", "verdict", "--anomaly", "anomaly", "--normal", "normal", "--ignore", "id"]
+    for command in (
+        ["refit", str(out / "triage.alarmnet"), str(out / "labelled.csv"), "--json"],
+        ["refit", str(out / "triage.alarmnet"), str(out / "labelled.parquet"), "--json"],
+        ["fit", str(out / "labelled.parquet"), *values, "--out", str(out / "new.model"), "--json"],
+    ):
+        result = CliRunner().invoke(main, command, catch_exceptions=False)
+        assert result.exit_code == 0, result.output
+        assert f'"anomaly": {sum(truth(key) == "anomaly" for key in seen)}' in result.output
+    desk.worker.close()
+    with opened(desk.store.place) as again:
+        assert list(desk_of(again).worker.answers) == seen
+        assert Client(again, "b").shown() not in seen
+
+
+def test_an_answer_that_is_sent_again_is_stored_once(fresh: App) -> None:
+    client, store = Client(fresh), desk_of(fresh).store
+    key = client.shown()
+    replies = [
+        client.post("/answer", {"key": key, "verdict": "normal"}, request="samerequest") for _ in range(3)
+    ]
+    assert {reply.status_code for reply in replies} == {200}
+    assert [event.row for event in store.since(0)] == [key]
+    assert {Client.key_in(reply.json()["row"]) for reply in replies} == {client.shown()}
+    other = Client(fresh, "b")
+    assert other.post("/answer", {"key": key, "verdict": "normal"}, request="samerequest").status_code == 200
+    assert len(store.since(0)) == 1
+    clash = Client(fresh, "c").post("/answer", {"key": key, "verdict": "anomaly"}, request="samerequest")
+    assert clash.status_code == 400
+    assert len(store.since(0)) == 1
+
+
+def test_undo_takes_back_one_after_the_other_and_shows_the_row(fresh: App) -> None:
+    client, desk = Client(fresh), desk_of(fresh)
+    keys = []
+    for _ in range(3):
+        keys.append(client.shown())
+        client.answer("normal")
+    for key in reversed(keys):
+        reply = client.post("/undo", {})
+        assert Client.key_in(reply.json()["row"]) == key == client.shown()
+        assert key not in desk.worker.answers
+    assert client.post("/undo", {}).json()["said"] == "Nothing to undo"
+    assert client.answer("anomaly").status_code == 200
+    assert desk.worker.answers[keys[0]].verdict == "anomaly"
+
+
+def test_alike_rows_get_one_answer_and_are_undone_as_one(fresh: App) -> None:
+    client, desk = Client(fresh), desk_of(fresh)
+    client.http.get("/?row=r-0")
+    assert client.post("/answer", {"key": "r-0", "verdict": "anomaly", "group": True}).status_code == 400
+    shown = client.post("/alike", {"key": "r-0"}).json()["html"]
+    named = set(re.findall(r"r-\d+", shown))
+    assert {"r-1", "r-2", "r-3", "r-4"} <= named
+    assert f"{len(named)} rows alike" in shown
+    reply = client.post("/answer", {"key": "r-0", "verdict": "anomaly", "group": True})
+    assert reply.json()["said"] == f"{len(named) + 1} rows: anomaly"
+    assert set(desk.worker.answers) == {"r-0", *named}
+    assert desk.store.counts()["anomaly"] == len(named) + 1
+    assert client.post("/undo", {}).json()["said"] == f"Taken back: {len(named) + 1} answers"
+    assert not desk.worker.answers
+    assert client.shown() == "r-0"
+
+
+def test_two_reviewers_never_get_the_same_row(fresh: App) -> None:
+    clients = [Client(fresh, name) for name in "ab"]
+    for client, name in zip(clients, ("ann", "bob"), strict=True):
+        assert client.post("/reviewer", {"reviewer": name}).status_code == 200
+    given: list[str] = []
+    for _ in range(8):
+        keys = [client.shown() for client in clients]
+        assert len(set(keys)) == 2
+        assert not set(keys) & set(given)
+        given += keys
+        for client in clients:
+            client.answer("normal")
+    assert {event.reviewer for event in desk_of(fresh).store.since(0)} == {"ann", "bob"}
+
+
+def test_arrows_go_back_and_on_without_an_answer(fresh: App) -> None:
+    client = Client(fresh)
+    first = client.shown()
+    second = Client.key_in(client.post("/move", {"by": 1}).json()["row"])
+    assert second != first
+    assert Client.key_in(client.post("/move", {"by": -1}).json()["row"]) == first
+    assert Client.key_in(client.post("/move", {"by": -1}).json()["row"]) == first
+    reply = client.post("/answer", {"key": first, "verdict": "normal"}).json()
+    assert Client.key_in(reply["row"]) == second
+    again = client.post("/move", {"by": -1}).json()["row"]
+    assert 'data-verdict="normal"' in again
+
+
+def test_the_history_has_every_answer_and_changes_them(fresh: App) -> None:
+    client, desk = Client(fresh), desk_of(fresh)
+    key = client.shown()
+    client.answer("normal", note="looks fine", reason="scan")
+    other = Client(fresh, "b")
+    other.post("/reviewer", {"reviewer": "bob <b>"})
+    assert other.post("/change", {"key": key, "verdict": "anomaly"}).status_code == 200
+    page = client.http.get("/history").text
+    assert page.count("looks fine") == 2
+    assert "bob &lt;b&gt;" in page
+    assert "<b>" not in page
+    assert desk.worker.answers[key].verdict == "anomaly"
+    assert key in client.http.get("/history?verdict=disagreement").text
+    assert key not in client.http.get("/history?text=nothing+like+it").text
+    assert "looks fine" in client.http.get("/history?text=LOOKS&reviewer=ann").text
+    assert "2 entries" in page
+
+
+def test_cells_cannot_do_anything(app: App) -> None:
+    page = Client(app, "h").http.get("/?row=r-11").text
+    assert "<script>document" not in page
+    assert "<img src=x" not in page
+    assert "\u202e" not in page.partition("title=")[0]
+    assert "&lt;img src=x" in page
+    assert page.count("<script") == 1
+
+
+def test_a_note_may_hold_what_it_likes_and_no_more_than_is_allowed(app: App) -> None:
+    client = Client(app, "n")
+    key = client.shown()
+    assert client.answer("normal", note="x" * 2_001).status_code == 400
+    assert client.answer("normal", note="a\0b").status_code == 400
+    assert client.answer("perhaps").status_code == 400
+    assert key == client.shown()
+    words = '"><script>alert(1)</script>'
+    assert client.answer("unsure", note=words).status_code == 200
+    back = client.http.get(f"/?row={key}").text
+    assert "<script>alert" not in back
+    assert "&#34;&gt;&lt;script&gt;" in back
+
+
+def test_a_store_that_fails_is_said_and_nothing_is_shown_as_saved(
+    fresh: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client, desk = Client(fresh), desk_of(fresh)
+    key = client.shown()
+
+    def fails(*_: object) -> None:
+        raise RuntimeError("disk")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(desk.store, "append", fails)
+        reply = client.answer("normal")
+    assert reply.status_code == 500
+    assert "Saved" not in reply.text
+    assert client.shown() == key
+    assert client.answer("normal").status_code == 200
+
+
+def test_learning_that_fails_is_said_and_answers_go_on(fresh: App, monkeypatch: pytest.MonkeyPatch) -> None:
+    client, desk = Client(fresh), desk_of(fresh)
+    monkeypatch.setattr(QueueHere, "alive", False)
+    deadline = time.monotonic() + 20
+    while not desk.worker.trouble and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert "Learning failed" in client.http.get("/state").json()["side"]
+    key = client.shown()
+    assert client.answer("normal").status_code == 200
+    assert desk.store.current()[key].verdict == "normal"
+
+
+def test_the_first_ranking_is_expected_to_find_what_it_ranks_high() -> None:
+    ranks = ranks_of(np.array([5.0, 4.0, 3.0, 2.0, 1.0]))
+    found = expected_by_rank(ranks, {0: "anomaly", 4: "anomaly", 2: "normal"}, 3, None)
+    assert found.tolist() == [1, 1, 1]
+
+
+def test_what_rose_is_told() -> None:
+    before, after = np.arange(300.0)[::-1], np.arange(300.0)[::-1].copy()
+    after[250] = 1_000
+    change = change_of(
+        before, after, answered=[0], names=lambda place: f"row {place}", answers=1, seconds=2.0
+    )
+    assert (change.fresh, change.of, change.risen) == (1, 100, (("row 250", 250, 1),))
+
+
+@pytest.mark.parametrize("cell", ["x" * 1_000_000, "a\n\n\nb" * 100_000, "\u202e" * 1_000_000, "\u05d0" * 70])
+def test_long_cells_are_cut(cell: str) -> None:
+    text, whole = cell_words(cell)
+    assert len(text) <= 60
+    assert len(whole) <= 2_050
+    assert "\n" not in text
+    assert "\u202e" not in text
+
+
+def test_every_row_can_be_answered(fresh: App) -> None:
+    client = Client(fresh)
+    client.http.get("/?row=r-200")
+    desk = desk_of(fresh)
+    for key in desk.pool.keys:
+        if key != "r-7":
+            desk.change(desk.seat("z"), key, "normal", request=f"all{key}")
+    client = Client(fresh, "b")
+    assert client.shown() == "r-7"
+    reply = client.answer("anomaly").json()
+    assert "No row is left" in reply["row"]
+    assert f"{ROWS:,}" in reply["side"]
+
+
+def test_the_real_queue_is_a_process_of_low_priority_that_ends_with_the_page(
+    triage_data: Wanted, tmp_path: Path
+) -> None:
+    with made_ready(replace(triage_data, labels=str(tmp_path / "answers.sqlite"))) as app:
+        client, desk = Client(app), desk_of(app)
+        process = desk.worker._learner._process
+        assert os.getpriority(os.PRIO_PROCESS, process.pid) >= 10
+        for _ in range(10):
+            client.answer(truth(client.shown()))
+        deadline = time.monotonic() + 60
+        while desk.worker.change is None and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert desk.worker.change.answers == 10
+        assert desk.worker.remaining is not None
+        with pytest.raises(LearningError, match="no row has the id"):
+            desk.worker._learner.next(1, skip=["nobody"])
+    assert not process.is_alive()
