@@ -26,12 +26,11 @@ NICE = 10
 
 @dataclass(frozen=True, kw_only=True)
 class Learned:
-    """What a refit led to: scores (N,), the detector that explains them, and how long it took."""
+    """What a refit led to: scores (N,), from how many answers, and how long it took."""
 
     scores: NDArray[np.float64]
-    detector: BaseDetector
-    seconds: float
     answers: int
+    seconds: float
 
 
 class LearningError(Exception):
@@ -51,7 +50,7 @@ class QueueReplies:
                 ticket, method, arguments = self._connection.recv()
             except (EOFError, OSError):
                 os._exit(0)  # a refit may be running, and nobody waits for it any more
-            if method == "refit":
+            if method in ("refit", "train"):
                 threading.Thread(target=self._send, args=(ticket, method, arguments), daemon=True).start()
             else:
                 self._send(ticket, method, arguments)
@@ -60,6 +59,8 @@ class QueueReplies:
         """Do what is asked for."""
         if method == "refit":
             return self._refit()
+        if method == "train":
+            return self._train()
         if method in ("next", "drawn"):
             count, skip = arguments
             return self._queue.next(count, strategy=AtRandom() if method == "drawn" else None, skip=skip)
@@ -79,11 +80,11 @@ class QueueReplies:
     def _refit(self) -> Learned:
         began, answers = time.perf_counter(), len(self._queue.verdicts)
         self._queue.refit()
+        return Learned(scores=self._queue.scores, answers=answers, seconds=time.perf_counter() - began)
+
+    def _train(self) -> BaseDetector:
         self._queue.refit_detector()
-        seconds = time.perf_counter() - began
-        return Learned(
-            scores=self._queue.scores, detector=self._queue.detector_, seconds=seconds, answers=answers
-        )
+        return self._queue.detector_
 
 
 def _serve(
@@ -172,8 +173,12 @@ class QueueProcess:
         return remaining
 
     def refit(self) -> "Future[Learned]":
-        """Begin to learn from the answers so far; the queue goes on meanwhile."""
+        """Begin to rank anew by the answers so far; the queue goes on meanwhile."""
         return self._ask("refit")
+
+    def train(self) -> "Future[BaseDetector]":
+        """Begin to train the detector for the answers so far; the queue goes on meanwhile."""
+        return self._ask("train")
 
     @property
     def alive(self) -> bool:

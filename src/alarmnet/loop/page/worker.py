@@ -89,14 +89,16 @@ class Worker:
         known = {key: verdict for key, verdict in self._ledger.verdicts().items() if key in self.places}
         self._learner = start(pool.X, detector, pool.keys, answers=known, seed=seed)
         self.first_scores = self.scores = self._learner.scores
-        self._learned_answers, self._refit_wanted = 0, False
+        self._learned_answers, self._refit_wanted, self._train_wanted = 0, False, False
         self._refitting: Future[Learned] | None = None
+        self._training: Future[BaseDetector] | None = None
         self.remaining: Remaining | None = None
         self.change: Change | None = None
         self.disagreements, self.trouble = 0, ""
         self._drawn: set[str] = set()
         self._asking = threading.Lock()
-        self._order, self._ready, self.digest = self._adopted(detector)
+        self._order = self._asked([])
+        self._ready, self.digest = self._explained_by(detector)
         self._stopped, self._wake = False, threading.Event()
         self._thread = threading.Thread(target=self._run, name="triage worker", daemon=True)
         self._thread.start()
@@ -115,7 +117,7 @@ class Worker:
     @property
     def learning(self) -> bool:
         """Whether the queue learns at this moment."""
-        return self._refitting is not None
+        return self._refitting is not None or self._training is not None or self._train_wanted
 
     @property
     def fresh(self) -> int:
@@ -193,12 +195,18 @@ class Worker:
 
     # How it is done
 
-    def _adopted(self, detector: BaseDetector) -> tuple[list[str], tuple[Deck, dict[str, Card]], str]:
-        """Explain the first rows by a detector: the order of rows, what explains them, and the model's digest."""
-        order = self._asked([])
-        deck = Deck(self.pool, detector)
-        cards = deck.cards([self.places[key] for key in order[:AT_ONCE]])
-        return order, (deck, {card.key: card for card in cards}), model_digest(detector)
+    def _explained_by(self, detector: BaseDetector) -> tuple[tuple[Deck, dict[str, Card]], str]:
+        """Explain the first rows by a detector: what explains them, their cards, and the model's digest."""
+        deck, cards = Deck(self.pool, detector), dict[str, Card]()
+        self._explain(self._left(), deck, cards)
+        return (deck, cards), model_digest(detector)
+
+    def _explain(self, order: Sequence[str], deck: Deck, cards: dict[str, Card]) -> bool:
+        """Explain a few of the next rows that are not explained yet; whether there were any."""
+        missing = [key for key in order[:AHEAD] if key not in cards][:AT_ONCE]
+        for card in deck.cards([self.places[key] for key in missing]):
+            cards[card.key] = card
+        return bool(missing)
 
     def _asked(self, skip: Sequence[str]) -> list[str]:
         """Ask the queue for rows, and for some drawn at random among them."""
@@ -234,13 +242,24 @@ class Worker:
             raise LearningError("the process that learns is gone; start the command again")
         if self._refitting is not None and self._refitting.done():
             learned, self._refitting = self._refitting, None
-            self._take_over(learned.result())
+            self._rank(learned.result())
             return True
+        if self._training is not None and self._training.done():
+            trained, self._training = self._training, None
+            self._ready, self.digest = self._explained_by(trained.result())
+            return True
+        if self._training is None and self._train_wanted:
+            self._train_wanted = False
+            self._training = self._learner.train()
+            self._training.add_done_callback(lambda _: self._wake.set())
         if self._refitting is None and (self._refit_wanted or self.fresh >= EVERY):
             self._refit_wanted, self._learned_answers = False, len(self.answers)
             self._refitting = self._learner.refit()
             self._refitting.add_done_callback(lambda _: self._wake.set())
-        if self._prepare():
+        deck, cards = self._ready
+        if self._explain(self._left(), deck, cards):
+            while len(cards) > KEPT:
+                cards.pop(next(iter(cards)))
             return True
         self._read_store()
         if self._asked_at != self._ledger.read:
@@ -262,20 +281,11 @@ class Worker:
                 else:
                     self._learner.answer(key, verdict)
 
-    def _prepare(self) -> bool:
-        """Explain a few of the next rows that are not explained yet; whether there were any."""
-        deck, cards = self._ready
-        missing = [key for key in self._left()[:AHEAD] if key not in cards][:AT_ONCE]
-        for card in deck.cards([self.places[key] for key in missing]):
-            cards[card.key] = card
-        while len(cards) > KEPT:
-            cards.pop(next(iter(cards)))
-        return bool(missing)
-
-    def _take_over(self, learned: Learned) -> None:
-        before = self.scores
-        self._order, self._ready, self.digest = self._adopted(learned.detector)
-        self.scores = learned.scores
+    def _rank(self, learned: Learned) -> None:
+        """Show rows in a new order, once the first of them are explained; then train the detector."""
+        order = self._asked([])
+        self._explain(order, *self._ready)
+        before, self.scores, self._order = self.scores, learned.scores, order
         self.change = change_of(
             before,
             learned.scores,
@@ -284,4 +294,4 @@ class Worker:
             answers=learned.answers,
             seconds=learned.seconds,
         )
-        self._asked_at = -1
+        self._asked_at, self._train_wanted = -1, True
