@@ -93,7 +93,12 @@ def test_files_are_read_as_bytes_where_the_system_has_text_files(
     asked: list[int] = []
     original = os.open
     monkeypatch.setattr(atomic, "_AS_BYTES", os.O_CLOEXEC)  # stands for O_BINARY
-    monkeypatch.setattr(os, "open", lambda path, flags: (asked.append(flags), original(path, flags))[1])
+
+    def noted(path: Path, flags: int) -> int:
+        asked.append(flags)
+        return original(path, flags)
+
+    monkeypatch.setattr(os, "open", noted)
     with open_regular(tmp_path / "file") as stream:
         assert stream.read() == b"a\r\n\x1a"
     assert asked == [os.O_RDONLY | os.O_CLOEXEC]
