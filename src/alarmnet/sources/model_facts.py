@@ -51,7 +51,12 @@ def _changed(detector: BaseDetector, stored: Mapping[str, Any]) -> dict[str, Any
 
 def _input_facts(encoder: TableEncoder | ImageScaler, notes: Mapping[str, Any]) -> dict[str, Any]:
     if isinstance(encoder, ImageScaler):
-        return {"image_shape": [*encoder.shape_], "resize": notes.get("resize"), "columns": [], "left_out": {}}
+        return {
+            "image_shape": [*encoder.shape_],
+            "resize": notes.get("resize"),
+            "columns": [],
+            "left_out": {},
+        }
     stored = zip(_labels(encoder), encoder.to_dict()["columns"], strict=True)
     return {
         "image_shape": None,
