@@ -21,7 +21,7 @@ from rich.console import Console
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from alarmnet import InputError, Schedule, TrainingDivergedError
-from alarmnet.baselines import IsolationForestBaseline
+from alarmnet.baselines import IsolationForestBaseline, OwnMethod
 from alarmnet.cli import compare, main
 from alarmnet.detectors import a3
 from alarmnet.networks.alarm_specs import AlarmSpec
@@ -288,3 +288,66 @@ def test_the_example_in_the_docs_is_the_committed_result() -> None:
     facts = json.loads((ROOT / "benchmarks" / "results" / "compare_thyroid.json").read_text())
     page = (ROOT / "docs" / "reference" / "command-line.md").read_text()
     assert "\n".join(line.rstrip() for line in printed(facts, width=100).splitlines()) in page
+
+
+# a method of the user's own
+
+OWN = """
+import numpy as np
+
+class Distance:
+    def fit(self, X, y):
+        assert set(y) == {0, 1} and X.dtype == np.float32
+        self.centre = X[y == 0].mean(axis=0)
+        return self
+
+    def decision_function(self, X):
+        return np.abs(X - self.centre).sum(axis=1)
+
+class Broken(Distance):
+    def fit(self, X, y):
+        raise KeyError("oops")
+
+class Less:
+    def fit(self, X, y): ...
+"""
+
+
+def test_an_outlier_detector_of_scikit_learn_is_turned_round(
+    rows: NDArray[np.float64], labels: NDArray[np.float64]
+) -> None:
+    known = ~np.isnan(labels)
+    ours = IsolationForestBaseline(random_state=3).fit(rows[known], labels[known]).decision_function(rows)
+    theirs = OwnMethod(own="sklearn.ensemble:IsolationForest", random_state=3).fit(rows[known], labels[known])
+    assert (np.argsort(theirs.decision_function(rows)) == np.argsort(ours)).all()  # apart from an offset
+
+
+def test_a_classifier_is_asked_for_its_probability(
+    rows: NDArray[np.float64], labels: NDArray[np.float64]
+) -> None:
+    forest = OwnMethod(own="sklearn.ensemble:RandomForestClassifier", random_state=3).fit(rows, labels)
+    scores = forest.decision_function(rows)
+    assert scores[labels == 1].min() > scores[labels != 1].max()
+
+
+def test_a_method_of_ones_own_is_compared(
+    table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "own_methods_22.py").write_text(OWN)
+    monkeypatch.chdir(tmp_path)
+    own = ("own_methods_22:Distance", "own_methods_22:Broken")
+    options = [part for name in own for part in ("--with", name)]
+    found = json.loads(
+        run(table, *LABELS, "--folds", 2, "--methods", "isolation-forest", *options, "--json").stdout
+    )
+    methods = {facts["method"]: facts for facts in found["methods"]}
+    assert set(methods) == {"isolation-forest", *own}
+    assert methods[own[0]]["roc_auc"]["mean"] > 0.6
+    assert methods[own[1]]["fault"] == "KeyError: 'oops'"
+    for name, sentence in (
+        ("own_methods_22:Absent", "cannot be imported (module 'own_methods_22' has no attribute 'Absent')"),
+        ("absent_22:Mine", "cannot be imported (No module named 'absent_22'): give module:Class"),
+        ("Mine", "cannot be imported"),
+        ("own_methods_22:Less", "needs the methods fit(X, y) and decision_function(X), higher for anomalies"),
+    ):
+        assert sentence in " ".join(run(table, *LABELS, "--with", name, code=2).stderr.split())

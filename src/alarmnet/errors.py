@@ -161,6 +161,7 @@ CODES: Mapping[str, str] = MappingProxyType(
         "options": "options or parameters that exclude or need each other",
         "other_training": "a checkpoint of another training",
         "output_is_input": "an output that would replace an input",
+        "own_method": "a class to compare that cannot be imported, or lacks a method",
         "ragged": "rows of unequal length",
         "ragged_row": "a line with another number of cells than the header",
         "repeated_header": "the header stands again between the rows",

@@ -1,6 +1,5 @@
 """Files opened and replaced so that nothing blocks and nobody ever sees half of one."""
 
-import fcntl
 import hashlib
 import os
 import secrets
@@ -10,7 +9,14 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
+from filelock import FileLock
+
 from alarmnet.errors import InputError
+
+SECONDS_FOR_LOCK = 10
+"""A lock of a new name is free, unless another process looks for strays at this moment."""
+_AS_BYTES = getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)
+"""Windows changes line ends otherwise; elsewhere opening a pipe would wait."""
 
 _KINDS = {
     stat.S_IFDIR: "a folder",
@@ -52,13 +58,13 @@ def open_regular(path: Path) -> BinaryIO:
         mode = path.stat().st_mode
     _refuse_irregular(path, mode)  # before opening, since opening a device can have effects
     with _reading(path):
-        stream = os.fdopen(os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)), "rb")
+        stream = os.fdopen(os.open(path, os.O_RDONLY | _AS_BYTES), "rb")
     _refuse_irregular(path, os.fstat(stream.fileno()).st_mode)  # it may have been replaced in between
     return stream
 
 
-def _flush_to_disk(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
+def _flush_to_disk(path: Path, *, flags: int) -> None:
+    descriptor = os.open(path, flags)
     try:
         os.fsync(descriptor)
     finally:
@@ -88,31 +94,48 @@ def _drafts_of(target: Path) -> str:
     return f".alarmnet-{hashlib.sha256(os.fsencode(target.name)).hexdigest()[:16]}-"
 
 
+def _lock_of(draft: Path) -> Path:
+    """A file of its own, since Windows neither writes nor renames what is locked."""
+    return draft.with_name(f"{draft.name}.lock")
+
+
 def remove_strays(path: str | os.PathLike[str]) -> None:
     """Remove what writers of ``path`` that were killed left beside it; a draft in use is locked, and stays."""
     target = target_of(Path(path))
-    for draft in target.parent.glob(f"{_drafts_of(target)}*.tmp"):
-        with suppress(OSError, InputError), open_regular(draft) as stream:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            draft.unlink()
+    found = target.parent.glob(f"{_drafts_of(target)}*.tmp*")
+    for draft in {file.with_name(file.name.removesuffix(".lock")) for file in found}:
+        with suppress(OSError, NotImplementedError):
+            with FileLock(_lock_of(draft), blocking=False):
+                draft.unlink(missing_ok=True)
+            _lock_of(draft).unlink(missing_ok=True)
 
 
 @contextmanager
-def _locked_draft(target: Path) -> Iterator[Path]:
-    """Make a new empty file beside ``target``; the lock ends with this process, however that ends."""
-    while True:
-        draft = target.with_name(f"{_drafts_of(target)}{secrets.token_hex(8)}.tmp")
-        descriptor = os.open(draft, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o666)
-        with suppress(OSError):  # where a file system has no locks, nothing is taken for a stray either
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-        if os.fstat(descriptor).st_nlink:
-            break
-        os.close(descriptor)  # removed as a stray before it was locked
+def _locked(draft: Path) -> Iterator[None]:
+    """Lock a draft that is not there yet; the lock ends with this process, however that ends."""
+    lock = FileLock(_lock_of(draft), timeout=SECONDS_FOR_LOCK, thread_local=False)
+    with suppress(
+        OSError, NotImplementedError
+    ):  # where a file system has no locks, nothing is taken for a stray
+        lock.acquire()
     try:
-        yield draft
+        yield
     finally:
-        draft.unlink(missing_ok=True)
-        os.close(descriptor)
+        lock.release()
+        with suppress(OSError):
+            _lock_of(draft).unlink(missing_ok=True)
+
+
+@contextmanager
+def _new_draft(target: Path) -> Iterator[Path]:
+    """Make a new empty file beside ``target``, and remove it at the end where it was not renamed."""
+    draft = target.with_name(f"{_drafts_of(target)}{secrets.token_hex(8)}.tmp")
+    with _locked(draft):
+        draft.touch(exist_ok=False)
+        try:
+            yield draft
+        finally:
+            draft.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -143,13 +166,13 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
     target = target_of(final)
     remove_strays(target)
     try:
-        with _locked_draft(target) as draft:
+        with _new_draft(target) as draft:
             yield draft
-            _flush_to_disk(draft)
+            _flush_to_disk(draft, flags=os.O_RDWR)  # Windows flushes only what may be written
             draft.replace(target)
     except OSError as error:
         raise InputError(
             f"{final} could not be written: {error.strerror or error}", code="unwritable"
         ) from error
-    with suppress(OSError):  # the file is in place; some file systems cannot flush a folder
-        _flush_to_disk(target.parent)
+    with suppress(OSError):  # the file is in place; Windows and some file systems cannot flush a folder
+        _flush_to_disk(target.parent, flags=os.O_RDONLY)

@@ -1,5 +1,6 @@
 """Standard output and standard error where nobody reads them, or where they cannot be written."""
 
+import errno
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -47,7 +48,9 @@ class _Stream:
 
 
 def _end(error: OSError) -> None:
-    if isinstance(error, BrokenPipeError):
+    if isinstance(error, BrokenPipeError) or (
+        os.name == "nt" and error.errno == errno.EINVAL
+    ):  # Windows' word for it
         sys.exit(READER_GONE)
     click.echo(f"Error: standard output cannot be written: {error.strerror}", err=True)
     sys.exit(UNWRITABLE)

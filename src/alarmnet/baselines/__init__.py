@@ -11,6 +11,7 @@ from alarmnet.baselines.isolation_forest import IsolationForestBaseline
 from alarmnet.baselines.mix import MIX
 from alarmnet.baselines.mkd_ad import MKDAD
 from alarmnet.baselines.neural_classifier import NeuralClassifier
+from alarmnet.baselines.own import OwnMethod
 
 BASELINES: dict[str, type[Baseline]] = {
     kind.name: kind
@@ -43,5 +44,6 @@ __all__ = [
     "GradientBoosting",
     "IsolationForestBaseline",
     "NeuralClassifier",
+    "OwnMethod",
     "RandomForest",
 ]

@@ -21,6 +21,7 @@ COMMANDS = {
     "refit": LazyCommand("alarmnet.cli.fit", "Train a model's alarm anew for new labels, in seconds."),
     "score": LazyCommand("alarmnet.cli.score", "Score tables or images of any size, row by row."),
     "explain": LazyCommand("alarmnet.cli.explain", "Say why single rows or images scored as they did."),
+    "info": LazyCommand("alarmnet.cli.info", "Say what a model file holds: columns, labels, rate, versions."),
     "evaluate": LazyCommand("alarmnet.cli.evaluate", "Measure how well a model finds anomalies."),
     "compare": LazyCommand("alarmnet.cli.compare", "Compare all methods on your own rows, cross-validated."),
     "triage": LazyCommand(

@@ -16,6 +16,7 @@ from rich.table import Table
 
 from alarmnet._shared.atomic import atomic_path
 from alarmnet._shared.devices import chosen_device
+from alarmnet.baselines.own import imported
 from alarmnet.cli.fit import check_size, say_labels
 from alarmnet.cli.terminal import (
     INTERRUPTED,
@@ -49,6 +50,12 @@ def _chosen(_context: click.Context, _option: click.Parameter, text: str | None)
     if unknown := [name for name in names if name not in METHODS]:
         raise click.BadParameter(f"{unknown[0]!r} is none of {', '.join(METHODS)}.")
     return list(dict.fromkeys(names))
+
+
+def _importable(_context: click.Context, _option: click.Parameter, given: tuple[str, ...]) -> tuple[str, ...]:
+    for own in given:
+        imported(own)
+    return given
 
 
 def _summary(values: Sequence[float]) -> dict[str, Any]:
@@ -133,6 +140,15 @@ def _check_out(out: Path, *, inputs: Sequence[Path]) -> None:
     help=f"Which methods, of {', '.join(METHODS)}; by default all that read the data.",
 )
 @click.option(
+    "--with",
+    "own",
+    callback=_importable,
+    metavar="MODULE:CLASS",
+    multiple=True,
+    help="Compare a class of your own too, which has fit(X, y) and decision_function(X) or predict_proba(X), made "
+    "without arguments; may be repeated. It gets encoded rows; the module may lie in the current folder.",
+)
+@click.option(
     "--folds",
     type=click.IntRange(min=2),
     default=5,
@@ -154,6 +170,7 @@ def compare(
     ignored: tuple[str, ...],
     kept: tuple[str, ...],
     methods: list[str],
+    own: tuple[str, ...],
     folds: int,
     seed: int,
     device: str,
@@ -171,6 +188,7 @@ def compare(
     Examples:
       alarmnet compare train.csv --label class --anomaly fraud
       alarmnet compare train.csv --label class --anomaly fraud --methods a3,gradient-boosting --out found.json
+      alarmnet compare train.csv --label class --anomaly fraud --methods a3 --with my_methods:Mine
     """  # noqa: D301 - click reads \b
     labelling = Labelling.chosen(label, anomaly, normal, data=data, labels_file=labels_file)
     if labelling is None:
@@ -184,7 +202,7 @@ def compare(
     check_size(rows, aside=as_json)
     counts = label_counts(labels, rows=len(labels))
     folds_of(labels, folds=folds, seed=seed)
-    methods = methods or methods_for(images=isinstance(rows, ImageRows))
+    methods = [*(methods or methods_for(images=isinstance(rows, ImageRows))), *own]
     say_labels(found, counts, aside=as_json)
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
     outcomes: list[Outcome] = []

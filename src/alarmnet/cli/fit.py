@@ -62,8 +62,8 @@ def check_size(rows: Rows, *, aside: bool) -> None:
     """Print how much there is and the memory that training takes, and refuse what does not fit."""
     said, needed = rows.size()
     available = available_bytes()
-    there = "" if available is None else f", {shown_bytes(available)} are available"
-    click.echo(f"{said} Training takes about {shown_bytes(needed)} of memory{there}.", err=aside)
+    there = f"{shown_bytes(available)} are available"
+    click.echo(f"{said} Training takes about {shown_bytes(needed)} of memory, {there}.", err=aside)
     check_memory(needed, available, remedy=rows.fewer)
 
 

@@ -11,7 +11,6 @@ from typing import Any, ClassVar, Literal, Self
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.sparse import issparse
 from sklearn.base import ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
@@ -157,7 +156,7 @@ class BaseDetector(Scoring, ClassifierMixin, Parameters, ABC):  # type: ignore[m
         images = getattr(X, "ndim", 2) in (3, 4)
         encoder = ImageScaler() if images else copy.deepcopy(self.encoder or self._default_encoder())
         n_rows = row_count(X)
-        if n_rows < 2 or issparse(X):
+        if n_rows < 2:
             encoder.fit(X)  # which refuses it, and says why
         X = indexable(X) if images else read_frame(X)
         labels = read_labels(y, rows=n_rows, anomaly_label=self.anomaly_label)
@@ -354,5 +353,6 @@ class BaseDetector(Scoring, ClassifierMixin, Parameters, ABC):  # type: ignore[m
         tags.target_tags.required = False
         tags.input_tags.allow_nan = True
         tags.input_tags.string = True
+        tags.input_tags.sparse = True
         tags.input_tags.categorical = True
         return tags

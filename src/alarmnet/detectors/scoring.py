@@ -7,6 +7,7 @@ import numpy as np
 import pyarrow as pa
 import torch
 from numpy.typing import NDArray
+from scipy.sparse import issparse
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
@@ -33,6 +34,8 @@ def indexable(X: Any) -> Any:
     """Something to take rows from; a tensor on a device comes to the host once."""
     if isinstance(X, pa.RecordBatch):
         return pa.Table.from_batches([X])
+    if issparse(X):
+        return X.tocsr()
     rows_can_be_taken = isinstance(X, Frame) or (hasattr(X, "__getitem__") and not hasattr(X, "detach"))
     return X if rows_can_be_taken else as_array(X)
 

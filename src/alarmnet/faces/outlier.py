@@ -90,5 +90,6 @@ class OutlierDetector(OutlierMixin, Parameters):  # type: ignore[misc]
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = True
         tags.input_tags.string = True
+        tags.input_tags.sparse = True
         tags.input_tags.categorical = True
         return tags

@@ -120,10 +120,16 @@ class Queue:
             rate = ALARM_RATE * max(1, FEWEST_ROWS / rows)
             detector = A3Detector(alarm_rate=min(rate, 0.5), random_state=seed)
         self.detector_ = detector if hasattr(detector, "encoder_") else clone(detector).fit(X)
-        matrix = self.detector_.encoder_.store(X, torch.device("cpu")).all().flatten(1).numpy()
+        encoded = self.detector_.encoder_.store(X, torch.device("cpu")).all()
+        matrix = encoded.flatten(1).numpy()
         self._keys = row_keys(matrix)
         self._generator = numpy_generator(seed, "queue")
-        views = Views(matrix, self.detector_.decision_function(X), int(self._generator.integers(SEED_LIMIT)))
+        views = Views(
+            matrix,
+            self.detector_.decision_function(X),
+            int(self._generator.integers(SEED_LIMIT)),
+            pixels=encoded.ndim > 2,
+        )
         self._learner = Learner(matrix, views, int(self._generator.integers(SEED_LIMIT)))
         self._calibrates = self._calibrating()
         self.verdicts: dict[Hashable, Verdict] = {}

@@ -21,6 +21,9 @@ from alarmnet._shared.containers import read_column
 from alarmnet._shared.phrases import quoted
 from alarmnet.errors import InputError, InputTypeError
 
+MOST_MADE_DENSE = 2**30
+"""Numbers of a sparse matrix that are encoded at once, at most: 4 GiB of float32."""
+
 
 class _Selected(Sequence[Any]):
     """Some of the columns, none of which is read before it is asked for."""
@@ -34,6 +37,22 @@ class _Selected(Sequence[Any]):
 
     def __getitem__(self, index: Any) -> Any:
         return self._raw[self._indices[index]]
+
+
+class _SparseColumns(Sequence[Any]):
+    """The columns of a sparse matrix, each of them made dense when it is asked for."""
+
+    def __init__(self, matrix: Any) -> None:
+        self._matrix = matrix
+
+    def __len__(self) -> int:
+        return int(self._matrix.shape[1])
+
+    def __getitem__(self, index: Any) -> Any:
+        start, stop = self._matrix.indptr[index], self._matrix.indptr[index + 1]
+        column = np.zeros(self._matrix.shape[0], dtype=self._matrix.dtype)
+        column[self._matrix.indices[start:stop]] = self._matrix.data[start:stop]
+        return column
 
 
 @dataclass(frozen=True)
@@ -91,10 +110,7 @@ def read_frame(X: Any) -> Frame:
     if isinstance(X, Frame):
         return X
     if issparse(X):
-        raise InputTypeError(
-            f"Sparse data was passed ({type(X).__name__}), but dense data is required: use X.toarray().",
-            code="sparse",
-        )
+        return _from_sparse(X)
     if isinstance(X, np.ma.MaskedArray):
         raise InputTypeError("X is a masked array; pass X.astype(float).filled(np.nan).", code="masked")
     if isinstance(X, pa.RecordBatch):
@@ -146,6 +162,26 @@ def _string_names(names: list[Any]) -> tuple[str, ...] | None:
             code="mixed_names",
         )
     return tuple(names) if types == ["str"] else None
+
+
+def _from_sparse(X: Any) -> Frame:
+    if X.ndim != 2:
+        raise InputError(
+            f"Expected 2D array, got a sparse array of {X.ndim} dimensions instead.", code="not_2d"
+        )
+    rows, columns = X.shape
+    if rows * columns > MOST_MADE_DENSE:
+        raise InputError(
+            f"X is a sparse matrix of {rows:,} rows and {columns:,} columns. Networks read dense rows, and these "
+            f"would be {rows * columns:,} numbers; {MOST_MADE_DENSE:,} are read at most. Lower the number of "
+            "columns, such as by scikit-learn's TruncatedSVD, or give fewer rows.",
+            code="too_large",
+        )
+    matrix = X.tocsc()
+    if not matrix.has_canonical_format:
+        matrix = matrix.copy()
+        matrix.sum_duplicates()
+    return Frame(names=None, rows=rows, raw=_SparseColumns(matrix))
 
 
 def _from_array(X: Any) -> Frame:

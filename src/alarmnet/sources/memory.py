@@ -1,11 +1,10 @@
 """How much memory training takes, before it takes it."""
 
 import math
-import os
-import resource
 from collections.abc import Sequence
 from pathlib import Path
 
+import psutil
 import pyarrow as pa
 
 from alarmnet._shared.containers import decoded
@@ -92,15 +91,9 @@ def estimated_image_bytes(shape: tuple[int, ...], *, rows: int, pixel_bytes: int
     return 3 * pixels * (pixel_bytes + FLOAT32_BYTES) + 2 * kept + passing
 
 
-def available_bytes() -> int | None:
-    """Memory that is free now; all there is where the system does not tell; None where it tells neither."""
-    meminfo = Path("/proc/meminfo")
-    if meminfo.exists():
-        facts = dict(line.split(":", 1) for line in meminfo.read_text().splitlines())
-        return int(facts["MemAvailable"].split()[0]) * 1024
-    if hasattr(os, "sysconf"):
-        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    return None
+def available_bytes() -> int:
+    """Memory that is free now."""
+    return int(psutil.virtual_memory().available)
 
 
 def peak_bytes() -> int:
@@ -111,6 +104,10 @@ def peak_bytes() -> int:
         return (
             int(facts["VmHWM"].split()[0]) * 1024
         )  # unlike getrusage's, not that of the process before exec
+    if peak := getattr(psutil.Process().memory_info(), "peak_wset", 0):  # Windows
+        return int(peak)
+    import resource
+
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # bytes on macOS
 
 
@@ -123,7 +120,7 @@ def shown_bytes(count: int) -> str:
     return f"{count / (1 << 30):.2f} GiB" if count >= 1 << 29 else f"{count / (1 << 20):.0f} MiB"
 
 
-def check_memory(needed: int, available: int | None, *, remedy: str) -> None:
+def check_memory(needed: int, available: int, *, remedy: str) -> None:
     """Refuse what does not fit, and say what to do.
 
     Raises
@@ -131,7 +128,7 @@ def check_memory(needed: int, available: int | None, *, remedy: str) -> None:
     InputError
         Says how much is needed and there.
     """
-    if available is not None and needed > available:
+    if needed > available:
         raise InputError(
             f"training would take about {shown_bytes(needed)} of memory and {shown_bytes(available)} are "
             f"available: {remedy}",

@@ -4,6 +4,7 @@ import multiprocessing
 import os
 import signal
 import threading
+import traceback
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -11,6 +12,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
+from alarmnet.baselines import OwnMethod
 from alarmnet.errors import AlarmnetError, AlarmnetWarning, InputError
 from alarmnet.sources.comparison.folds import METHODS, FoldResult, folds_of, judge, keep_columns
 from alarmnet.sources.labels import Labelling
@@ -20,7 +22,7 @@ from alarmnet.sources.opened import open_to_train
 
 @dataclass(frozen=True)
 class Task:
-    """A method, and the files and folds to try it on."""
+    """A method, by name or as ``"module:Class"``, and the files and folds to try it on."""
 
     method: str
     data: Sequence[Path]
@@ -45,8 +47,9 @@ class Outcome:
 
 
 def _made(task: Task) -> Any:
-    kind = METHODS[task.method]
-    wanted: dict[str, Any] = {"random_state": task.seed, "device": task.device}
+    own = task.method not in METHODS
+    kind = OwnMethod if own else METHODS[task.method]
+    wanted: dict[str, Any] = {"random_state": task.seed, "device": task.device, "own": task.method}
     taken = kind().get_params(deep=False)
     model = kind(**{name: value for name, value in wanted.items() if name in taken})
     keep_columns(model, task.kept)
@@ -76,6 +79,11 @@ def _work(task: Task, connection: Connection) -> None:
             connection.send((result, peak_bytes()))
     except AlarmnetError as error:
         connection.send(error)
+    except Exception as error:  # whatever a method of the user's own raises
+        if task.method in METHODS:
+            raise
+        traceback.print_exc()
+        connection.send(AlarmnetError(f"{type(error).__name__}: {error}"))
 
 
 def _collect(outcome: Outcome, receiving: Connection, on_fold: Callable[[], None]) -> None:

@@ -1,0 +1,95 @@
+"""A method of the user's own, by the name of its class, as a baseline."""
+
+import sys
+from importlib import import_module
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+from sklearn.base import OutlierMixin
+
+from alarmnet._shared.labels import Labels
+from alarmnet.baselines.base import Baseline, Matrix, RandomState, Scores, flat
+from alarmnet.errors import InputError
+from alarmnet.preprocessing import TableEncoder
+
+
+class OwnMethod(Baseline):
+    """A class with `fit` and with `decision_function` or `predict_proba`, made without arguments.
+
+    Use it to compare a method of your own, or one of another library, with those here. It gets encoded rows
+    (N, F), images as rows of pixels, and labels (N,), 1 for known anomalies and 0 for all other rows; its higher
+    scores are more anomalous. An outlier detector of scikit-learn gets only the rows that are no known anomalies,
+    and its scores are turned round, since lower ones are anomalous there.
+
+    Parameters
+    ----------
+    own
+        The class as ``"module:Class"``; the module may lie in the current folder.
+    encoder, random_state
+        As in `A3Detector`; the class gets the seed if it has a parameter `random_state`.
+
+    Examples
+    --------
+    >>> rows = np.append(np.random.default_rng(0).normal(size=(99, 2)), [[9.0, 9.0]], axis=0)
+    >>> own = OwnMethod(own="sklearn.ensemble:IsolationForest", random_state=0)
+    >>> own.fit(rows).decision_function(rows).argmax()
+    np.int64(99)
+    """
+
+    name: ClassVar[str] = "own"
+    learns_from_labels: ClassVar[bool] = False
+
+    def __init__(
+        self, *, own: str = "", encoder: TableEncoder | None = None, random_state: RandomState = None
+    ) -> None:
+        self.own = own
+        self.encoder = encoder
+        self.random_state = random_state
+
+    def _learn(self, rows: Matrix, labels: Labels) -> None:
+        model = imported(self.own)()
+        if "random_state" in getattr(model, "get_params", dict)():
+            model.set_params(random_state=self.seed_)
+        self._turned = isinstance(model, OutlierMixin)
+        known = labels.anomalous
+        if self._turned:
+            self._fitted = model.fit(flat(rows[~known]))
+        else:
+            self._fitted = model.fit(flat(rows), known.astype(np.int64))
+
+    def _scores(self, rows: Matrix) -> Scores:
+        if hasattr(self._fitted, "decision_function"):
+            scores = np.asarray(self._fitted.decision_function(flat(rows)))
+            return -scores if self._turned else scores
+        return np.asarray(self._fitted.predict_proba(flat(rows))[:, 1])
+
+
+def imported(own: str) -> Any:
+    """The class that ``"module:Class"`` names.
+
+    Raises
+    ------
+    InputError
+        It cannot be imported, or lacks a method.
+    """
+    module, _, name = own.partition(":")
+    here = str(Path.cwd())
+    sys.path.insert(0, here)
+    try:
+        kind = getattr(import_module(module), name)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise InputError(
+            f"{own!r} cannot be imported ({error}): give module:Class, such as my_methods:Mine for the class Mine "
+            "in my_methods.py of the current folder",
+            code="own_method",
+        ) from error
+    finally:
+        sys.path.remove(here)
+    if not hasattr(kind, "fit") or not {"decision_function", "predict_proba"} & {*dir(kind)}:
+        raise InputError(
+            f"{own!r} needs the methods fit(X, y) and decision_function(X), higher for anomalies, or "
+            "predict_proba(X)",
+            code="own_method",
+        )
+    return kind
