@@ -154,6 +154,25 @@ def test_two_reviewers_never_get_the_same_row(fresh: App) -> None:
     assert {event.reviewer for event in desk_of(fresh).store.since(0)} == {"ann", "bob"}
 
 
+def test_two_servers_over_one_store_share_answers_and_rows(opened: Open, tmp_path: Path) -> None:
+    place = tmp_path / "answers.sqlite"
+    with opened(place) as first, opened(place) as second:
+        clients = [Client(first), Client(second, "b")]
+        for client, name in zip(clients, ("ann", "bob"), strict=True):
+            client.post("/reviewer", {"reviewer": name})
+        given = []
+        for _ in range(5):
+            keys = [client.shown() for client in clients]
+            assert len(set(keys)) == 2
+            given += keys
+            for client in clients:
+                client.answer("normal")
+        assert len(set(given)) == 10
+        for app in (first, second):
+            desk_of(app).worker.catch_up()
+            assert sorted(desk_of(app).worker.answers) == sorted(given)
+
+
 def test_arrows_go_back_and_on_without_an_answer(fresh: App) -> None:
     client = Client(fresh)
     first = client.shown()
