@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: demo test check check-full lint format docs tables clean
+.PHONY: demo test check check-full lint format docs package tables clean
 
 demo: $(READY)
 	$(BIN)/alarmnet demo --out demo-output
@@ -29,6 +29,10 @@ format: $(READY)
 # Not --quiet: warnings would not be counted, which end a strict build.
 docs: $(READY)
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build
+
+# The wheel, built, installed into an empty environment and used there.
+package: $(READY)
+	.ci/package
 
 tables: $(READY)
 	$(BIN)/python -m benchmarks.docs

@@ -1,6 +1,7 @@
 """What every detector promises: who serves what, scores, thresholds, labels, refitting, and what is refused."""
 
 import copy
+import pickle
 import warnings
 from typing import Any
 
@@ -156,6 +157,12 @@ def test_few_rows_are_computed_in_small_blocks_where_these_give_the_same_bits(
     (small,) = detector._scorer.small.values()
     assert small in ((*SMALL, 0) if alike else (0,))  # 0 where this processor's kernels differ
     assert sizes == [small or BLOCK]
+
+
+def test_what_was_tried_on_this_processor_stays_here(trained: BaseDetector, rows: Floats) -> None:
+    trained.logits(rows[:1])
+    assert trained._scorer.small
+    assert not pickle.loads(pickle.dumps(trained))._scorer.small
 
 
 def test_tables_encoded_in_parts_score_alike(

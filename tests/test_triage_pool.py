@@ -140,6 +140,15 @@ def test_ids_have_to_differ(detector: Any, tmp_path: Path, names: list[str]) -> 
         pool_of(detector, tmp_path / "rows.csv")
 
 
+def test_an_id_that_no_store_could_hold_is_a_digest(detector: Any, tmp_path: Path) -> None:
+    names = ["short", "x" * 100_000]
+    table = rows_of(2).drop_columns(["id"]).append_column("id", pa.array(names))
+    write_table(tmp_path / "rows.csv", [table])
+    short, long = pool_of(detector, tmp_path / "rows.csv").keys
+    assert (short, len(long)) == ("short", 32)
+    assert pool_of(detector, tmp_path / "rows.csv", answered=[long]).keys == (short, long)
+
+
 def test_a_sample_is_drawn_from_all_rows_and_is_usable(path: Path, tmp_path: Path) -> None:
     table = rows_of().drop_columns(["id"])
     values = table["c0"].to_numpy().copy()

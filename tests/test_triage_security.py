@@ -201,4 +201,7 @@ def test_a_connection_that_is_kept_open_between_requests_has_time(running: int) 
         for pause in (0.0, 1.5):
             time.sleep(pause)
             caller.sendall(head.encode())
-            assert caller.recv(4096).startswith(b"HTTP/1.1 200")
+            reply = b""
+            while not reply.endswith(b"hello"):
+                reply += caller.recv(4096)
+            assert reply.startswith(b"HTTP/1.1 200")

@@ -36,6 +36,9 @@ class Scorer(nn.Module, ABC):
         self.work: tuple[torch.device, float] | None = None
         """Where it was last placed, and the operations of a row there; `by_block` finds it out."""
 
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "small": {}}  # a copy may go to another processor
+
     @abstractmethod
     def forward(self, batch: Tensor) -> Tensor:
         """Score a batch."""

@@ -29,7 +29,10 @@ REMEMBERED = 64
 
 @dataclass(eq=False)
 class Seat:
-    """A browser at the page: its reviewer, the rows it was shown, and which of them it shows now."""
+    """A browser at the page: its reviewer, the rows it was shown, and which of them it shows now.
+
+    Rows are lent to its name, which no other browser has, since reviewers may share theirs.
+    """
 
     name: str
     reviewer: str
@@ -140,7 +143,6 @@ class Desk:
             self._append(keys, verdict, reviewer=seat.reviewer, reason=reason, note=note, request=request)
         seat.alike = ("", ())
         self.worker.catch_up()
-        self._release(seat)
         if seat.shown == key:
             if seat.at + 1 < len(seat.trail):
                 seat.at += 1
@@ -181,9 +183,7 @@ class Desk:
         lent = self.store.leased()
         keys = [self.pool.keys[place] for place in card.alike]
         free = [
-            one
-            for one in keys
-            if one not in self.worker.answers and lent.get(one, seat.reviewer) == seat.reviewer
+            one for one in keys if one not in self.worker.answers and lent.get(one, seat.name) == seat.name
         ]
         seat.alike = (key, tuple(free[:MOST_ALIKE]))
         return free[:MOST_ALIKE]
@@ -195,7 +195,7 @@ class Desk:
     def renew(self, seat: Seat) -> None:
         """Keep the row that is shown."""
         if seat.shown and seat.shown not in self.worker.answers:
-            self.store.lease([seat.shown], seat.reviewer, seconds=LEASE)
+            self.store.lease([seat.shown], seat.name, seconds=LEASE)
 
     def _append(
         self, keys: Sequence[str], verdict: Verdict, *, reviewer: str, reason: str, note: str, request: str
@@ -241,7 +241,7 @@ class Desk:
             elsewhere = {other.shown for other in self._seats.values() if other is not seat}
             seen = {*seat.trail, *elsewhere}
             offered = self.worker.waiting(OFFERED, skip=seen)
-            lent = self.store.lease(offered, seat.reviewer, seconds=LEASE)
+            lent = self.store.lease(offered, seat.name, seconds=LEASE)
             if not lent:
                 seat.at = len(seat.trail)
                 return None
@@ -251,4 +251,4 @@ class Desk:
 
     def _release(self, seat: Seat) -> None:
         if seat.shown:
-            self.store.release([seat.shown], seat.reviewer)
+            self.store.release([seat.shown], seat.name)
