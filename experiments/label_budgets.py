@@ -70,6 +70,8 @@ def draw(path: Path, picture: Path) -> None:
     for line in shortened.lines(path):
         key = line["method"], line["known"]
         panels.setdefault(line["row"], {}).setdefault(key, []).append(line["validation_curves"][line["row"]])
+    if not panels:
+        raise SystemExit(f"{path} has no result to draw")
     height = math.ceil(len(panels) / COLUMNS)
     figure = Figure(figsize=(3.2 * COLUMNS, 2.9 * height + 0.5), layout="constrained")
     FigureCanvasAgg(figure)

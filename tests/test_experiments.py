@@ -789,6 +789,8 @@ def test_label_budgets_go_on_where_they_stopped_and_are_drawn(
     monkeypatch.setattr(label_budgets, "BUDGETS", (0, 5))
     monkeypatch.setitem(methods.METHODS["A3"], "published", methods.published)  # the brief one
     path, picture = tmp_path / "budgets.jsonl", tmp_path / "budgets.png"
+    with pytest.raises(SystemExit, match=r"budgets\.jsonl has no result to draw"):
+        label_budgets.draw(path, picture)
     label_budgets.run(["1a"], (0, 5), [0], path)
     lines = path.read_text().splitlines()
     found = [json.loads(line) for line in lines]
