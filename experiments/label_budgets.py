@@ -10,7 +10,7 @@ makes them, else noise. What the file has is not run again.
 import argparse
 import math
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -38,13 +38,13 @@ def detector(job: Job, table: PaperTable, rows: Rows) -> Any:
     return shortened.with_short_alarm(METHODS["A3"][job.method](training))
 
 
-def run(rows: list[str], seeds: list[int], path: Path) -> None:
+def run(rows: list[str], budgets: Sequence[int], seeds: list[int], path: Path) -> None:
     """Append a line for each training that the file does not have."""
     jobs = [
         Job(table=TABLE, row=row, method="published" if known else "vae", known=known, seed=seed)
         for seed in seeds
         for row in rows
-        for known in BUDGETS
+        for known in budgets
     ]
     shortened.run(jobs, detector, path)
 
@@ -70,6 +70,8 @@ def draw(path: Path, picture: Path) -> None:
     for line in shortened.lines(path):
         key = line["method"], line["known"]
         panels.setdefault(line["row"], {}).setdefault(key, []).append(line["validation_curves"][line["row"]])
+    if not panels:
+        raise SystemExit(f"{path} has no result to draw")
     height = math.ceil(len(panels) / COLUMNS)
     figure = Figure(figsize=(3.2 * COLUMNS, 2.9 * height + 0.5), layout="constrained")
     FigureCanvasAgg(figure)
@@ -88,6 +90,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--rows", nargs="+", choices=list(load_table(TABLE).rows), default=["1a", "1c", "1g"])
+    parser.add_argument("--known", nargs="+", type=int, choices=BUDGETS, default=BUDGETS)
     parser.add_argument("--seeds", nargs="+", type=int, default=[0])
     parser.add_argument("--out", type=Path, default=RESULTS)
     parser.add_argument("--figure", type=Path, help="draw the results there are, and run nothing")
@@ -96,7 +99,7 @@ def main() -> None:
         draw(arguments.out, arguments.figure)
         return
     warnings.simplefilter("ignore", AlarmnetWarning)
-    run(arguments.rows, arguments.seeds, arguments.out)
+    run(arguments.rows, arguments.known, arguments.seeds, arguments.out)
 
 
 if __name__ == "__main__":

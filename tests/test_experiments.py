@@ -789,13 +789,15 @@ def test_label_budgets_go_on_where_they_stopped_and_are_drawn(
     monkeypatch.setattr(label_budgets, "BUDGETS", (0, 5))
     monkeypatch.setitem(methods.METHODS["A3"], "published", methods.published)  # the brief one
     path, picture = tmp_path / "budgets.jsonl", tmp_path / "budgets.png"
-    label_budgets.run(["1a"], [0], path)
+    with pytest.raises(SystemExit, match=r"budgets\.jsonl has no result to draw"):
+        label_budgets.draw(path, picture)
+    label_budgets.run(["1a"], (0, 5), [0], path)
     lines = path.read_text().splitlines()
     found = [json.loads(line) for line in lines]
     ran = [(line["method"], line["known"], line["train_rows"], sorted(line["metrics"])) for line in found]
     assert ran == [("vae", 0, 60, ["1a", "2a"]), ("published", 5, 65, ["1a", "2a"])]
     path.write_text(lines[1] + "\n")
-    label_budgets.run(["1a"], [0], path)
+    label_budgets.run(["1a"], (0, 5), [0], path)
     assert path.read_text().splitlines()[0] == lines[1]
     assert len(path.read_text().splitlines()) == 2
     heading, _, first, second = label_budgets.summary(path)
