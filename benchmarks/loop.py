@@ -4,6 +4,7 @@
     python -m benchmarks.loop --out benchmarks/results/loop.jsonl --wrong 0.05
     python -m benchmarks.loop --out benchmarks/results/loop.jsonl --data images
     python -m benchmarks.loop --out benchmarks/results/loop.jsonl --table
+    python -m benchmarks.loop --out benchmarks/results/loop.jsonl --figure docs/pictures/loop.png
     python -m benchmarks.loop --part development --out FILE
 
 Of each half of a table (`few_label_tables`) a seed draws at most 2,000 normal rows and a tenth as many anomalies.
@@ -274,7 +275,11 @@ def _chosen(path: Path, data: str, wrong: float) -> tuple[list[str], list[str], 
     """The methods and pools that are whole, found (methods, pools, counted) in the mean of seeds, and all runs."""
     runs = [run for cell, run in finished(path).items() if cell[3] == wrong and cell[1] in POOLS[data]]
     pools = [pool for pool in POOLS[data] if any(run["pool"] == pool for run in runs)]
-    methods = [name for name in METHODS if {run["pool"] for run in runs if run["method"] == name} == {*pools}]
+    methods = [
+        name
+        for name in METHODS
+        if pools and {run["pool"] for run in runs if run["method"] == name} == {*pools}
+    ]
     cells = [
         [[run for run in runs if run["method"] == name and run["pool"] == pool] for pool in pools]
         for name in methods
@@ -313,6 +318,30 @@ def table(path: Path, data: str = "tables", wrong: float = 0.0) -> Iterator[str]
         yield f"| {name} | " + " | ".join(f"{row[-2]:.0f} / {row[-1]:.0f}" for row in rows) + " |"
 
 
+def figure(path: Path, out: Path) -> None:
+    """Draw the mean of what is found against looks."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    methods, pools, found, _ = _chosen(path, "tables", 0.0)
+    canvas, axes = pyplot.subplots(figsize=(8, 4.2), layout="constrained")
+    for name, counts in zip(methods, found.mean(axis=1), strict=True):
+        ours = name == "alarmnet"
+        colour = "#c2410c" if ours else "#1d4ed8" if name == "AADForest" else "#6b7280"
+        style = "--" if name == "isolation forest" else "-"
+        axes.plot([0, *COUNTED], [0, *counts], style, marker="o", color=colour, linewidth=3 if ours else 1.5)
+        axes.annotate(name, (COUNTED[-1], counts[-1]), (8, -4), textcoords="offset points", color=colour)
+    axes.set_xlim(0, 1.22 * COUNTED[-1])
+    axes.set_xticks([0, *COUNTED])
+    axes.set_xlabel("rows looked at")
+    axes.set_ylabel(f"anomalies found, mean of {len(pools)} tables")
+    axes.grid(axis="y", alpha=0.3)
+    axes.spines[["top", "right"]].set_visible(False)
+    canvas.savefig(out, dpi=160)
+
+
 def main() -> None:
     """Run what is missing, or print the tables."""
     parser = argparse.ArgumentParser(
@@ -326,7 +355,11 @@ def main() -> None:
     parser.add_argument("--wrong", type=float, default=0.0)
     parser.add_argument("--part", choices=["test", "development"], default="test")
     parser.add_argument("--table", action="store_true")
+    parser.add_argument("--figure", type=Path)
     arguments = parser.parse_args()
+    if arguments.figure:
+        figure(arguments.out, arguments.figure)
+        return
     if arguments.table:
         print("\n".join(table(arguments.out, arguments.data, arguments.wrong)))
         return
