@@ -680,7 +680,7 @@ DAMAGED: dict[str, tuple[str, Callable[[Path], bytes], str]] = {
     "workbook": (
         "d.xlsx",
         lambda _: b"PK\3\4",
-        "FILE has a format that is not read; CSV (.csv, .tsv, .txt, each also",
+        "FILE has a format that is not read; CSV (.csv, .tsv, .txt)",
     ),
     "binary as text": ("d.csv", lambda path: parquet(path)[4:], "FILE "),
     "no array": (

@@ -403,7 +403,7 @@ def test_a_bad_cell_is_refused_with_its_line_column_and_rows(
 ) -> None:
     monkeypatch.setattr("alarmnet.data_files.csv_file._BLOCK_BYTES", 200)
     good = csv_file('a;b\n"x\ny";\n', "1.csv")
-    bad = csv_file('a;b\n"x\ny";\n\n' + "x;\n" * 100 + f"x;{cell}\n" * 7, "2.csv")
+    bad = csv_file('a,b\n"x\ny",\n\n' + "x,\n" * 100 + f'x,"{cell}"\n' * 7, "2.csv")
     error = refusal([good, bad], {"a": "text", "b": kind})
     assert str(error).startswith(f"{bad} line 105, column 'b': {sentence}")
     assert (error.code, error.column, error.rows) == (code, "b", (102, 103, 104, 105, 106))
@@ -453,11 +453,11 @@ def test_truncated_and_damaged_gzip_is_refused(csv_file: CsvFile) -> None:
 
 def test_unknown_formats_are_refused(tmp_path: Path) -> None:
     np.save(tmp_path / "rows.npy", np.array([{}], dtype=object))
-    for name in ("rows.npy", "rows.xlsx", "rows.json", "rows.csv.bz2"):
+    for name in ("rows.npy", "rows.xlsx", "rows.csv.bz2"):
         (tmp_path / name).touch()
         expected = (
-            f"{tmp_path / name} has a format that is not read; "
-            "CSV (.csv, .tsv, .txt, each also as .gz) and Parquet (.parquet) are"
+            f"{tmp_path / name} has a format that is not read; CSV (.csv, .tsv, .txt), JSON lines "
+            "(.jsonl, .ndjson) and Zeek logs (.log), each also as .gz and .zip, and Parquet (.parquet) are"
         )
         assert str(refusal(tmp_path / name)) == expected
 
@@ -492,7 +492,9 @@ def test_files_with_other_columns_are_refused(csv_file: CsvFile, tmp_path: Path)
     error = refusal([first, second])
     assert str(error) == f"{second} has other columns than {first}: it lacks ['b'] and also has ['c']"
     pq.write_table(pa.table({"a": [1], "b": [2]}), tmp_path / "3.parquet")
-    assert "are CSV and Parquet; give files of one format" in str(refusal([first, tmp_path / "3.parquet"]))
+    assert "one is text and one is Parquet; give files of one format" in str(
+        refusal([first, tmp_path / "3.parquet"])
+    )
 
 
 def test_parameters_are_checked(csv_file: CsvFile) -> None:
@@ -554,12 +556,12 @@ def test_batches_that_somebody_left_are_closed_before_python_ends(
     ("content", "reason"),
     [
         ("<!DOCTYPE html><table>\n<td>1</td>\n", "begins with '<', as HTML and XML do"),
-        ('{"a": 1}\n{"a": 2}\n', "as JSON does"),
-        (b"PK\x03\x04rest", "is an Excel workbook"),
+        ('[{"a": 1}]\n', "as JSON does"),
+        (b"PK\x03\x04rest", "is no whole zip archive"),
         (b"SQLite format 3\x00", "is an SQLite database"),
         ("# made by a logger\na,b\n1,2\n", "which is no header: remove that line"),
         ("sep=;\na;b\n1;2\n", "which is no header: remove that line"),
-        ("a|b|c\n1|2|3\n", "separated by '|'"),
+        ("a\\b\\c\n1\\2\\3\n", "separated by '\\\\'"),
     ],
 )
 def test_what_is_no_csv_is_named(csv_file: CsvFile, content: str | bytes, reason: str) -> None:

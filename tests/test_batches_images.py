@@ -249,8 +249,8 @@ def test_an_image_of_another_shape_than_the_models_is_marked(tmp_path: Path) -> 
 def test_folders_without_a_usable_image_are_refused(tmp_path: Path) -> None:
     (tmp_path / "x.gif").touch()
     assert refused(tmp_path) == (
-        f"the folder {tmp_path} holds no image: no file in it ends in .png, .jpg, .jpeg, .bmp, .tif, .tiff, "
-        ".webp"
+        f"the folder {tmp_path} holds no image and no table: no file in it ends in .png, .jpg, .jpeg, .bmp, .tif, "
+        ".tiff, .webp, or as tables do"
     )
     (tmp_path / "x.png").write_bytes(b"text")
     with pytest.raises(InputError, match=r"x\.png is no PNG"):

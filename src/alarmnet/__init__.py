@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from alarmnet.data_files import Reading
     from alarmnet.detectors import A3Detector, ConvA3Detector, load
     from alarmnet.errors import (
         AlarmnetError,
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from alarmnet.sources.scoring import score_files
 
 _HOMES = {
+    "data_files": ("Reading",),
     "networks.alarm_specs": ("AlarmSpec",),
     "networks.alarms": ("ConvAlarm", "DenseAlarm"),
     "detectors": ("A3Detector", "ConvA3Detector", "load"),
@@ -80,6 +82,7 @@ __all__ = [
     "MissingExtraError",
     "ModelFileError",
     "OutlierDetector",
+    "Reading",
     "Schedule",
     "StridedAutoencoder",
     "TableEncoder",

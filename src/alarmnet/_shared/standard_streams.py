@@ -10,6 +10,8 @@ from typing import Any, TextIO, cast
 
 import click
 
+STANDARD = "-"
+"""Standard input or output, in the place of a path."""
 READER_GONE = 141
 """What a shell reports of a program that the signal of a broken pipe (13) ended."""
 UNWRITABLE = 2
@@ -25,6 +27,11 @@ class _Stream:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
 
+    @property
+    def buffer(self) -> "_Stream":
+        """The stream of bytes below a stream of text."""
+        return _Stream(cast(TextIO, self._stream.buffer), self._on_failure)
+
     @contextmanager
     def _watched(self) -> Iterator[None]:
         try:
@@ -35,8 +42,8 @@ class _Stream:
             os.close(nowhere)
             self._on_failure(error)
 
-    def write(self, text: str) -> int:
-        """Write, as a text stream does."""
+    def write(self, text: Any) -> int:
+        """Write text, or bytes."""
         with self._watched():
             self._stream.write(text)
         return len(text)

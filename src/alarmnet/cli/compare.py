@@ -18,11 +18,11 @@ from alarmnet._shared.atomic import atomic_path
 from alarmnet._shared.devices import chosen_device
 from alarmnet.baselines.own import imported
 from alarmnet.cli.fit import check_size, say_labels
+from alarmnet.cli.table_data import category_option, reads_data
 from alarmnet.cli.terminal import (
     INTERRUPTED,
     a_file,
     check_output,
-    data_argument,
     device_option,
     ignore_option,
     keep_option,
@@ -31,7 +31,7 @@ from alarmnet.cli.terminal import (
     show_facts,
     shows_progress,
 )
-from alarmnet.data_files import write_table
+from alarmnet.data_files import Reading, write_table
 from alarmnet.errors import InputError
 from alarmnet.sources.comparison import METHODS, folds_of, methods_for
 from alarmnet.sources.comparison.processes import Outcome, Task, run
@@ -129,10 +129,11 @@ def _check_out(out: Path, *, inputs: Sequence[Path]) -> None:
 
 
 @click.command()
-@data_argument
+@reads_data
 @label_options()
 @ignore_option
 @keep_option
+@category_option
 @click.option(
     "--methods",
     callback=_chosen,
@@ -163,12 +164,14 @@ def _check_out(out: Path, *, inputs: Sequence[Path]) -> None:
 @output_options
 def compare(
     data: tuple[Path, ...],
+    reading: Reading,
     labels_file: Path | None,
     label: str | None,
     anomaly: tuple[str, ...],
     normal: tuple[str, ...],
     ignored: tuple[str, ...],
     kept: tuple[str, ...],
+    categories: tuple[str, ...],
     methods: list[str],
     own: tuple[str, ...],
     folds: int,
@@ -196,7 +199,15 @@ def compare(
     if out is not None:
         _check_out(out, inputs=[*data, *([labels_file] if labels_file else [])])
     chosen_device(device, parameter="--device")
-    rows = open_to_train(data, labelling, labels_file=labels_file, ignored=ignored, kept=kept)
+    rows = open_to_train(
+        data,
+        labelling,
+        labels_file=labels_file,
+        ignored=ignored,
+        kept=kept,
+        categories=categories,
+        reading=reading,
+    )
     found = rows.labels(labelling, given=[*anomaly, *normal])
     labels = found.values
     check_size(rows, aside=as_json)
@@ -213,7 +224,19 @@ def compare(
             bar = progress.add_task("", total=len(methods) * folds)
             for place, method in enumerate(methods, start=1):
                 progress.update(bar, description=f"{method}, {place} of {len(methods)}")
-                task = Task(method, data, labels_file, labelling, ignored, folds, seed, device, kept)
+                task = Task(
+                    method,
+                    data,
+                    labels_file,
+                    labelling,
+                    ignored,
+                    folds,
+                    seed,
+                    device,
+                    kept,
+                    categories,
+                    reading,
+                )
                 outcomes.append(run(task, on_fold=lambda: progress.advance(bar)))
     except KeyboardInterrupt:
         if not outcomes:

@@ -9,10 +9,10 @@ from rich.console import Console
 from rich.table import Table
 
 from alarmnet import metrics
+from alarmnet.cli.table_data import reads_data
 from alarmnet.cli.terminal import (
     a_file,
     check_output,
-    data_argument,
     device_option,
     id_option,
     ignore_option,
@@ -23,6 +23,7 @@ from alarmnet.cli.terminal import (
     row_progress,
     show_facts,
 )
+from alarmnet.data_files import Reading
 from alarmnet.detectors import BaseDetector
 from alarmnet.report import make_report
 from alarmnet.sources.bad_rows import OTHERS, way_out
@@ -63,7 +64,7 @@ def _print(found: metrics.Evaluation, detector: BaseDetector) -> None:
 
 @click.command()
 @model_argument
-@data_argument
+@reads_data
 @label_options(remembered=True)
 @ignore_option
 @click.option(
@@ -77,6 +78,7 @@ def _print(found: metrics.Evaluation, detector: BaseDetector) -> None:
 def evaluate(
     model: Path,
     data: tuple[Path, ...],
+    reading: Reading,
     labels_file: Path | None,
     label: str | None,
     anomaly: tuple[str, ...],
@@ -103,7 +105,9 @@ def evaluate(
             label, anomaly, normal, remembered=detector.notes_, data=data, labels_file=labels_file
         )
     )
-    rows = open_to_run(detector, data, label=labelling.label, labels_file=labels_file, ignored=ignored)
+    rows = open_to_run(
+        detector, data, label=labelling.label, labels_file=labels_file, ignored=ignored, reading=reading
+    )
     labelled = rows.labels(labelling, given=(*anomaly, *normal))
     labels = labelled.values
     with row_progress(rows.n_rows, quiet=quiet) as progress, way_out(OTHERS):
@@ -120,7 +124,7 @@ def evaluate(
 
 @click.command()
 @model_argument
-@data_argument
+@reads_data
 @label_options(remembered=True)
 @id_option("that names the rows")
 @ignore_option
@@ -130,6 +134,7 @@ def evaluate(
 def report(
     model: Path,
     data: tuple[Path, ...],
+    reading: Reading,
     labels_file: Path | None,
     label: str | None,
     anomaly: tuple[str, ...],
@@ -161,6 +166,7 @@ def report(
         labels_file=labels_file,
         identifier=identifier,
         ignored=ignored,
+        reading=reading,
     )
     if labelling and not label and not rows.has_labels(labelling):
         labelling = None

@@ -5,8 +5,8 @@ from typing import Any
 
 import click
 
+from alarmnet.cli.table_data import reads_data
 from alarmnet.cli.terminal import (
-    data_argument,
     device_option,
     id_option,
     ignore_option,
@@ -14,6 +14,7 @@ from alarmnet.cli.terminal import (
     model_argument,
     show_facts,
 )
+from alarmnet.data_files import Reading
 from alarmnet.explain import Explainer
 from alarmnet.sources.bad_rows import OTHERS, way_out
 from alarmnet.sources.explaining import explained_rows, explanation_lines
@@ -22,7 +23,7 @@ from alarmnet.sources.opened import load_model, open_to_run
 
 @click.command()
 @model_argument
-@data_argument
+@reads_data
 @click.option(
     "--row",
     "wanted",
@@ -41,6 +42,7 @@ from alarmnet.sources.opened import load_model, open_to_run
 def explain(
     model: Path,
     data: tuple[Path, ...],
+    reading: Reading,
     wanted: tuple[str, ...],
     identifier: str | None,
     ignored: tuple[str, ...],
@@ -59,7 +61,7 @@ def explain(
       alarmnet explain fraud.model new.csv --id payment --row P-10332 --json
     """  # noqa: D301 - click reads \b
     detector = load_model(model, device=device)
-    rows = open_to_run(detector, data, identifier=identifier, ignored=ignored)
+    rows = open_to_run(detector, data, identifier=identifier, ignored=ignored, reading=reading)
     with way_out(OTHERS):
         found = [*explained_rows(Explainer(detector.scored_encoded()), rows, wanted, columns)]
     if as_json:

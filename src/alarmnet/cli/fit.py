@@ -14,10 +14,10 @@ import numpy as np
 
 from alarmnet._shared.devices import chosen_device
 from alarmnet._shared.phrases import quoted
+from alarmnet.cli.table_data import category_option, reads_data
 from alarmnet.cli.terminal import (
     a_file,
     check_output,
-    data_argument,
     device_option,
     ignore_option,
     keep_option,
@@ -27,6 +27,7 @@ from alarmnet.cli.terminal import (
     show_facts,
     shows_progress,
 )
+from alarmnet.data_files import Reading
 from alarmnet.detectors import DETECTORS, BaseDetector
 from alarmnet.errors import InputError
 from alarmnet.networks.checkpoints import kept_steps
@@ -140,10 +141,11 @@ def _saying_what_is_kept(checkpoint: Path | None) -> Iterator[None]:
 
 
 @click.command()
-@data_argument
+@reads_data
 @label_options()
 @ignore_option
 @keep_option
+@category_option
 @click.option(
     "--alarm-rate",
     type=click.FloatRange(0, 1, min_open=True, max_open=True),
@@ -187,12 +189,14 @@ def _saying_what_is_kept(checkpoint: Path | None) -> Iterator[None]:
 @output_options
 def fit(
     data: tuple[Path, ...],
+    reading: Reading,
     labels_file: Path | None,
     label: str | None,
     anomaly: tuple[str, ...],
     normal: tuple[str, ...],
     ignored: tuple[str, ...],
     kept: tuple[str, ...],
+    categories: tuple[str, ...],
     alarm_rate: float,
     on_bad_row: Literal["reject", "drop"],
     method: str,
@@ -233,6 +237,8 @@ def fit(
         kept=kept,
         resize=resize,
         classes=not no_classes,
+        categories=categories,
+        reading=reading,
     )
     found = rows.labels(labelling, given=[*anomaly, *normal]) if labelling else None
     labels = found.values if found else None
@@ -260,6 +266,7 @@ def fit(
         detector.fit(X, labels if counts["unlabelled"] < len(X) else None)
         detector.notes_ = {
             "ignored": [*ignored],
+            **({"missing": [*reading.missing]} if reading.missing else {}),
             **({"resize": [*resize]} if resize else {}),
             **(labelling.to_dict() if labelling else {}),
         }
@@ -287,7 +294,7 @@ def _refit_labels(labelling: Labelling, rows: Rows, given: tuple[str, ...]) -> F
 
 @click.command()
 @model_argument
-@data_argument
+@reads_data
 @label_options(remembered=True)
 @ignore_option
 @device_option
@@ -298,6 +305,7 @@ def _refit_labels(labelling: Labelling, rows: Rows, given: tuple[str, ...]) -> F
 def refit(
     model: Path,
     data: tuple[Path, ...],
+    reading: Reading,
     labels_file: Path | None,
     label: str | None,
     anomaly: tuple[str, ...],
@@ -326,7 +334,9 @@ def refit(
             label, anomaly, normal, remembered=detector.notes_, data=data, labels_file=labels_file
         )
     )
-    rows = open_to_run(detector, data, label=labelling.label, labels_file=labels_file, ignored=ignored)
+    rows = open_to_run(
+        detector, data, label=labelling.label, labels_file=labels_file, ignored=ignored, reading=reading
+    )
     found = _refit_labels(labelling, rows, (*anomaly, *normal))
     labels = found.values
     detector.verbose = shows_progress(quiet=quiet)

@@ -1,17 +1,19 @@
 """`alarmnet score`: files of any size, in batches."""
 
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
 
 import click
 
 from alarmnet._shared.phrases import quoted
+from alarmnet._shared.standard_streams import STANDARD
+from alarmnet.cli.table_data import reads_data
 from alarmnet.cli.terminal import (
     FLAGGED,
     a_file,
     check_output,
-    data_argument,
     device_option,
     id_option,
     ignore_option,
@@ -20,14 +22,14 @@ from alarmnet.cli.terminal import (
     row_progress,
     show_facts,
 )
-from alarmnet.data_files import write_table
+from alarmnet.data_files import Reading, write_table
 from alarmnet.sources.bad_rows import SCORE, way_out
 from alarmnet.sources.opened import load_model, open_to_run
 from alarmnet.sources.scoring import Tally, scored_tables
 
 
-def _say(facts: dict[str, Any]) -> None:
-    click.echo(
+def _sentences(facts: dict[str, Any]) -> Iterator[str]:
+    yield (
         f"Wrote {facts['scores']}: {facts['rows']:,} rows, {facts['alarms']:,} alarms, "
         f"{facts['invalid']:,} invalid, in {facts['seconds']:.1f} s "
         f"({facts['rows_per_second']:,} rows a second)."
@@ -40,17 +42,17 @@ def _say(facts: dict[str, Any]) -> None:
         if counts := facts[key]:
             columns = ", ".join(f"{name!r} {count:,}" for name, count in [*counts.items()][:5])
             more = f" and {len(counts) - 5} more columns" if len(counts) > 5 else ""
-            click.echo(f"Cells {what}: {sum(counts.values()):,} ({columns}{more}).")
+            yield f"Cells {what}: {sum(counts.values()):,} ({columns}{more})."
     if facts["newly_missing"]:
-        click.echo(f"In training no cell was missing of {quoted(facts['newly_missing'])}.")
+        yield f"In training no cell was missing of {quoted(facts['newly_missing'])}."
     for name, matches in facts["near_matches"].items():
         said = ", ".join(f"{text!r} (training had {known!r})" for text, known in matches.items())
-        click.echo(f"Unknown categories of {name!r} that are nearly known: {said}.")
+        yield f"Unknown categories of {name!r} that are nearly known: {said}."
 
 
 @click.command()
 @model_argument
-@data_argument
+@reads_data
 @id_option("to copy into the result as `id`")
 @ignore_option
 @click.option(
@@ -83,7 +85,19 @@ def _say(facts: dict[str, Any]) -> None:
 )
 @device_option
 @click.option(
-    "--out", type=a_file, required=True, metavar="SCORES", help="Ends in .csv, .csv.gz or .parquet."
+    "--out",
+    type=a_file,
+    required=True,
+    metavar="SCORES",
+    help="Ends in .csv, .csv.gz or .parquet; - is standard output, and the summary goes to standard error.",
+)
+@click.option(
+    "--format",
+    "standard",
+    type=click.Choice(["csv", "arrow"]),
+    default="csv",
+    show_default=True,
+    help="What standard output gets with --out -: CSV, or an Arrow IPC stream.",
 )
 @output_options
 @click.pass_context
@@ -91,6 +105,7 @@ def score(
     context: click.Context,
     model: Path,
     data: tuple[Path, ...],
+    reading: Reading,
     identifier: str | None,
     ignored: tuple[str, ...],
     alarm_rate: float | None,
@@ -99,6 +114,7 @@ def score(
     reasons: int | None,
     device: str,
     out: Path,
+    standard: Literal["csv", "arrow"],
     as_json: bool,
     quiet: bool,
 ) -> None:
@@ -138,16 +154,17 @@ def score(
     detector = load_model(model, device=device)
     if alarm_rate:
         detector.set_alarm_rate(alarm_rate)
-    rows = open_to_run(detector, data, identifier=identifier, ignored=ignored)
+    rows = open_to_run(detector, data, identifier=identifier, ignored=ignored, reading=reading)
+    aside = str(out) == STANDARD
     tally, flag = Tally(), on_bad_row == "flag"
     with row_progress(rows.n_rows, quiet=quiet) as progress, way_out(SCORE):
         tables = scored_tables(
             detector, rows, budget=budget, flag=flag, tally=tally, progress=progress, reasons=reasons or 0
         )
-        write_table(out, tables)
+        write_table(out, tables, standard=standard)
     seconds = time.perf_counter() - began
     facts = {
-        "scores": str(out),
+        "scores": "standard output" if aside else str(out),
         "rows": tally.rows,
         "alarms": tally.alarms,
         "invalid": tally.invalid,
@@ -162,6 +179,9 @@ def score(
         "seconds": round(seconds, 3),
         "rows_per_second": round(tally.rows / seconds),
     }
-    (show_facts if as_json else _say)(facts)
+    if as_json:
+        show_facts(facts, aside=aside)
+    else:
+        click.echo("\n".join(_sentences(facts)), err=aside)
     if tally.invalid:
         context.exit(FLAGGED)

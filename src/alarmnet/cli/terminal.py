@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from alarmnet._shared.atomic import remove_strays, target_of
-from alarmnet._shared.standard_streams import standard_streams
+from alarmnet._shared.standard_streams import STANDARD, standard_streams
 from alarmnet.errors import AlarmnetError, AlarmnetWarning, InputError
 
 REFUSED = 2
@@ -93,7 +93,8 @@ class Commands(click.Group):
             ctx.exit(INTERRUPTED)
 
 
-def _decorated(*decorators: Callable[[Command], Command]) -> Callable[[Command], Command]:
+def decorated(*decorators: Callable[[Command], Command]) -> Callable[[Command], Command]:
+    """Make one decorator of several."""
     return lambda command: reduce(lambda made, decorate: decorate(made), reversed(decorators), command)
 
 
@@ -120,7 +121,7 @@ device_option = click.option(
 json_option = click.option(
     "--json", "as_json", is_flag=True, help="Print one JSON object on standard output."
 )
-output_options = _decorated(
+output_options = decorated(
     json_option, click.option("--quiet", is_flag=True, help="No progress bar on standard error.")
 )
 
@@ -148,7 +149,7 @@ labels_option = click.option(
 def label_options(*, remembered: bool = False) -> Callable[[Command], Command]:
     """Make the options that say where labels are and which values mean what; a model may remember them."""
     default = "; what `fit` was given if not said" if remembered else ""
-    return _decorated(
+    return decorated(
         labels_option,
         click.option(
             "--label",
@@ -172,9 +173,9 @@ def label_options(*, remembered: bool = False) -> Callable[[Command], Command]:
     )
 
 
-def show_facts(facts: Mapping[str, Any]) -> None:
-    """Print facts for programs."""
-    click.echo(json.dumps(facts, indent=2, allow_nan=False))
+def show_facts(facts: Mapping[str, Any], *, aside: bool = False) -> None:
+    """Print facts for programs; to standard error where standard output has other things."""
+    click.echo(json.dumps(facts, indent=2, allow_nan=False), err=aside)
 
 
 def shows_progress(*, quiet: bool) -> bool:
@@ -203,6 +204,8 @@ def check_output(path: Path, *, inputs: Sequence[Path] = ()) -> None:
     InputError
         Says what stands in the way.
     """
+    if str(path) == STANDARD:
+        return
     if path.is_dir():
         raise InputError(f"{path} is a folder; give the name of a file", code="not_a_file")
     folder = target_of(path).parent

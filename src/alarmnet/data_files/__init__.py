@@ -3,13 +3,15 @@
 A CSV file is refused, rather than guessed at, for: no header, a header that repeats a name or stands again
 between the rows, rows of unequal length, a quote that is never closed, text that is not UTF-8, NUL bytes, a
 line longer than 8 MiB. Blank lines are skipped. The separator (comma, semicolon or tab) is the one that the
-header has most of.
+header has most of; where it has none of these, it is |, ^ or a space, if that makes a table.
 """
 
 from alarmnet._shared.missing_words import MISSING_WORDS
 from alarmnet.data_files.batch import Batch
 from alarmnet.data_files.cells import ColumnKind
 from alarmnet.data_files.image_files import ImageBatch, ImageFiles, holds_images
+from alarmnet.data_files.local_files import local_files
+from alarmnet.data_files.reading import Reading
 from alarmnet.data_files.table_files import TableFiles
 from alarmnet.data_files.writer import write_table
 
@@ -19,7 +21,9 @@ __all__ = [
     "ColumnKind",
     "ImageBatch",
     "ImageFiles",
+    "Reading",
     "TableFiles",
     "holds_images",
+    "local_files",
     "write_table",
 ]

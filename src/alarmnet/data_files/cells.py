@@ -27,6 +27,8 @@ GUESSES: tuple[Guess, ...] = ("number", "datetime")
 """What a column may turn out to be before its cells are read, the first that fits them all; else text."""
 
 NUMBER = r"^[+-]?((\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|(?i:inf|infinity|nan(\([a-z0-9_]*\))?))$"
+_COMMA_NUMBER = r"^[+-]?((\d+|[1-9]\d{0,2}(\.\d{3})+)(,\d*)?|,\d+)([eE][+-]?\d+)?$"
+"""A number whose decimal sign is a comma, with or without points between its thousands."""
 _DECIMAL_COMMA = r"^[+-]?\d[\d.]*,\d+$"
 _LEAP_YEAR = r"(\d\d(0[48]|[2468][048]|[13579][26])|([02468][048]|[13579][26])00)"
 _DATE = (
@@ -69,8 +71,19 @@ def _without_words(cells: pa.ChunkedArray) -> pa.ChunkedArray:
     return pc.if_else(pc.is_in(pc.utf8_lower(trimmed), pa.array(NUMBER_WORDS)), None, trimmed)
 
 
+def with_point(cells: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Write numbers with a decimal comma with a point, and those with a point so that they are no numbers."""
+    trimmed = pc.ascii_trim_whitespace(cells)
+    is_number = pc.match_substring_regex(trimmed, _COMMA_NUMBER)
+    plain = pc.replace_substring(pc.replace_substring(trimmed, ".", ""), ",", ".")
+    other = pc.if_else(
+        pc.match_substring_regex(trimmed, NUMBER), pc.replace_substring(trimmed, ".", ",."), cells
+    )
+    return pc.if_else(is_number, plain, other)
+
+
 def parse(
-    cells: pa.ChunkedArray, kind: ColumnKind, *, guessing: bool = False
+    cells: pa.ChunkedArray, kind: ColumnKind, *, guessing: bool = False, decimal: str = "."
 ) -> tuple[pa.ChunkedArray, np.ndarray | None]:
     """Give the values, and which cells are no such value (None: all are); those are null.
 
@@ -78,9 +91,11 @@ def parse(
     text, and who learns from it finds out, and says, what they mean.
     """
     if kind == "boolean":
-        return parse(truths_as_numbers(cells), "number", guessing=guessing)
+        return parse(truths_as_numbers(cells), "number", guessing=guessing, decimal=decimal)
     if kind == "text":
         return pc.if_else(pc.equal(cells, ""), None, cells), None
+    if kind == "number" and decimal == ",":
+        cells = with_point(cells)
     try:
         return _PARSERS[kind](_without_missing(cells)), None
     except pa.ArrowInvalid:
@@ -103,35 +118,39 @@ def _are_missing(cells: pa.ChunkedArray) -> bool:
     return bool(_trimmed(cells).null_count == len(cells))
 
 
-def _can_be(cells: pa.ChunkedArray, guess: Guess) -> bool:
-    _, bad = parse(cells, guess, guessing=True)
+def _can_be(cells: pa.ChunkedArray, guess: Guess, decimal: str) -> bool:
+    _, bad = parse(cells, guess, guessing=True, decimal=decimal)
     return bad is None or not bad.any()
 
 
-def remaining_guesses(cells: pa.ChunkedArray, guesses: Sequence[Guess]) -> list[Guess]:
+def remaining_guesses(cells: pa.ChunkedArray, guesses: Sequence[Guess], *, decimal: str) -> list[Guess]:
     """Give those of the guesses that the cells do not rule out."""
-    if "number" in guesses and _can_be(cells, "number"):  # the usual case, and the fast one
+    if "number" in guesses and _can_be(cells, "number", decimal):  # the usual case, and the fast one
         return [guess for guess in guesses if guess != "datetime" or _are_missing(cells)]
-    return [guess for guess in guesses if guess != "number" and _can_be(cells, guess)]
+    return [guess for guess in guesses if guess != "number" and _can_be(cells, guess, decimal)]
 
 
 def decimal_comma(where: str, cell: str, *, column: str, rows: Sequence[int] = ()) -> InputError:
     """Make the error for a number such as 1,5."""
-    with_point = cell.replace(".", "").replace(",", ".")
+    as_point = cell.replace(".", "").replace(",", ".")
     return InputError(
-        f"{where} has a comma in a number; write {with_point} instead of {cell}, and no thousands separators "
-        "(or leave the column out)",
+        f"{where} has a comma in a number; write {as_point} instead of {cell}, and no thousands separators "
+        '(or leave the column out; where all numbers have decimal commas, say --decimal , or Reading(decimal=","))',
         code="decimal_comma",
         column=column,
         rows=rows,
     )
 
 
-def bad_cell(place: str, cell: str, *, kind: ColumnKind, column: str, rows: Sequence[int]) -> InputError:
+def bad_cell(
+    place: str, cell: str, *, kind: ColumnKind, column: str, rows: Sequence[int], decimal: str
+) -> InputError:
     """Make the error for a cell that is not of its column's kind."""
     where = f"{place}, column {column!r}: {cell[:100]!r}"
     if kind == "datetime":
         problem = "no ISO 8601 date or timestamp; write it like 2024-01-31 or 2024-01-31T12:00:00Z"
+    elif decimal == "," and re.match(NUMBER, cell.strip()):
+        problem = "not a number with a decimal comma, as the file has; write it with a comma"
     elif re.match(_DECIMAL_COMMA, cell.strip()):
         return decimal_comma(where, cell.strip(), column=column, rows=rows)
     elif kind == "boolean":

@@ -3,11 +3,12 @@
 import csv
 import io
 import re
-from collections.abc import Iterator
+import warnings
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from functools import reduce
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pyarrow as pa
@@ -16,8 +17,9 @@ import pyarrow.csv
 
 from alarmnet.data_files.csv_header import read_header
 from alarmnet.data_files.lending import csv_batches
+from alarmnet.data_files.reading import Reading
 from alarmnet.data_files.text import CheckedText, open_text
-from alarmnet.errors import InputError
+from alarmnet.errors import AlarmnetWarning, InputError
 
 _BLOCK_BYTES = 8 << 20
 # It begins a row that no file can hold, since NUL bytes are refused: added to each file, only an open quote
@@ -28,9 +30,14 @@ _END_CELL = "\0"
 class CsvFile:
     """One CSV file: its columns, and its rows as tables of strings."""
 
-    def __init__(self, path: Path) -> None:
+    unusable: ClassVar[Mapping[str, str]] = {}
+
+    def __init__(self, path: Path, reading: Reading) -> None:
         self.path = path
-        self.separator, self.columns = read_header(path)
+        header = read_header(path, reading)
+        self.separator, self.decimal, self.columns = header.separator, header.decimal, header.columns
+        if header.said:
+            warnings.warn(header.said, AlarmnetWarning, stacklevel=4)
 
     def blocks(self) -> Iterator[pa.Table]:
         """Give the rows as they come, every column as strings, and refuse what is no table."""

@@ -1,19 +1,39 @@
-"""The header of a CSV file: which separator it uses, and the column names."""
+"""The header of a CSV file: which separator and decimal sign it uses, and the column names."""
 
 import csv
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from alarmnet.data_files.cells import NUMBER
 from alarmnet.data_files.column_names import check_unique
 from alarmnet.data_files.encodings import refuse_wide
+from alarmnet.data_files.reading import Reading
 from alarmnet.data_files.text import CheckedText, decompressing, open_text
 from alarmnet.errors import InputError
 
 _SEPARATORS = ",;\t"
-_MOST_BYTES = 1 << 20
+_RARE_SEPARATORS = "|^"
+_MOST_BYTES, _MOST_RECORDS = 1 << 20, 1000
+_LOOKED_AT = 1 << 16
+_FEWEST_LINES = 2
+_LIBSVM = r"[+-]?\d+(\.\d*)?(\s+(qid:)?\d+:[^\s:]+)+\s*(#.*)?"
+_SURE_COMMA, _SURE_POINT = (rf"[+-]?\d*\{mark}(\d{{1,2}}|\d{{4,}})" for mark in ",.")
+"""Numbers with a decimal sign that cannot be one of thousands."""
+
+
+@dataclass(frozen=True)
+class Header:
+    """What separates a file's cells, its decimal sign, its columns, and whether either mark is an unusual guess."""
+
+    separator: str
+    decimal: str
+    columns: list[str]
+    said: str | None = None
 
 
 def _read_head(path: Path) -> str:
@@ -31,12 +51,12 @@ def _read_head(path: Path) -> str:
 
 
 _OTHER_FORMATS = {
-    b"PK\x03\x04": "is an Excel workbook or a zip archive; save it as CSV",
+    b"PK\x03\x04": "holds a zip archive; unpack it first",
+    b"PAR1": "holds a Parquet file; unpack it first",
     b"\xd0\xcf\x11\xe0": "is an Excel workbook; save it as CSV",
-    b"SQLite format 3": "is an SQLite database; export the table as CSV",
+    b"SQLite format 3": "is an SQLite database; say what to read with --query SQL, or Reading(query=...)",
     b"<": "begins with '<', as HTML and XML do; save the table as CSV",
-    b"{": "begins with '{', as JSON does; write the table as CSV or Parquet",
-    b"[": "begins with '[', as JSON does; write the table as CSV or Parquet",
+    b"[": "begins with '[', as JSON does; write JSON lines, an object on each line",
 }
 
 
@@ -47,18 +67,63 @@ def _refuse_other_formats(path: Path, head: bytes) -> None:
             raise InputError(f"{path} {what}", code="unknown_format")
 
 
-def _split(path: Path, text: str) -> tuple[str, list[str]]:
+def _records(text: str, separator: str) -> Iterator[list[str]]:
+    """Give the header and the first rows, without one that is cut off."""
+    lines = text if len(text) < _MOST_BYTES // 4 else text[: text.rfind("\n") + 1]
+    with suppress(csv.Error):  # which is told of where the rows are read
+        yield from islice(csv.reader(io.StringIO(lines, newline=""), delimiter=separator), _MOST_RECORDS)
+
+
+def _is_spaced(lines: Sequence[str]) -> bool:
+    """Whether all lines are as many words, some of them numbers, with one space between them."""
+    rows = [line.split(" ") for line in lines]
+    numbers = [sum(bool(re.match(NUMBER, cell)) for cell in row) for row in rows[1:]]
+    same = {len(row) for row in rows}
+    return (
+        len(rows) > _FEWEST_LINES
+        and len(same) == 1
+        and same != {1}
+        and min(numbers) > 0
+        and all(map(all, rows))
+    )
+
+
+def _separator(path: Path, text: str) -> str:
     unquoted = re.sub(r'"[^"]*"', "", text).splitlines()
     first_line = unquoted[0] if unquoted else ""
-    separator = max(_SEPARATORS, key=first_line.count)  # max gives the first of equals
+    for marks in (_SEPARATORS, _RARE_SEPARATORS):
+        if (found := max(marks, key=first_line.count)) in first_line:  # max gives the first of equals
+            return found
+    lines = text[:_LOOKED_AT].splitlines()
+    if re.fullmatch(_LIBSVM, first_line):
+        raise InputError(
+            f"{path} is in libsvm's sparse format, which has no column names; read it with "
+            "sklearn.datasets.load_svmlight_file, and write it as CSV or Parquet",
+            code="unknown_format",
+        )
+    if len(text) > _LOOKED_AT:
+        lines = lines[:-1]
+    return " " if _is_spaced(lines) else ","
+
+
+def _decimal(text: str, separator: str) -> str:
+    """The decimal comma where some numbers have it for certain and none has a point."""
+    if separator == ",":
+        return "."
+    cells = [cell.strip() for record in islice(_records(text, separator), 1, None) for cell in record]
+    if any(re.fullmatch(_SURE_POINT, cell) for cell in cells):
+        return "."
+    return "," if any(re.fullmatch(_SURE_COMMA, cell) for cell in cells) else "."
+
+
+def _names(path: Path, text: str, separator: str) -> list[str]:
     try:
-        records = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
-        return separator, next(records, [])
+        return next(csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True), [])
     except csv.Error as error:
         raise InputError(f"{path}: the header cannot be read: {error}", code="no_header") from error
 
 
-def _check(path: Path, names: Sequence[str]) -> None:
+def _check(path: Path, names: Sequence[str], *, other_marks: str) -> None:
     if not names:
         raise InputError(
             f"{path} begins with an empty line; the first line must name the columns", code="no_header"
@@ -69,10 +134,10 @@ def _check(path: Path, names: Sequence[str]) -> None:
             "name the columns",
             code="no_header",
         )
-    if len(names) == 1 and (other := next((mark for mark in "|\\^" if mark in names[0]), None)):
+    if len(names) == 1 and (other := next((mark for mark in other_marks if mark in names[0]), None)):
         raise InputError(
-            f"{path} has one column, {names[0][:100]!r}, which seems to be several, separated by {other!r}. "
-            "Commas, semicolons and tabs are read: write it with one of these",
+            f"{path} has one column, {names[0][:100]!r}, which seems to be several, separated by {other!r}: say so "
+            "with --delimiter, or Reading(delimiter=...)",
             code="no_header",
         )
     if all(re.match(NUMBER, name.strip()) for name in names):
@@ -84,8 +149,16 @@ def _check(path: Path, names: Sequence[str]) -> None:
     check_unique(path, names)
 
 
-def read_header(path: Path) -> tuple[str, list[str]]:
-    """Give the separator and the column names."""
-    separator, names = _split(path, _read_head(path))
-    _check(path, names)
-    return separator, names
+def read_header(path: Path, reading: Reading) -> Header:
+    """Give the separator, the decimal sign and the column names, found out where `reading` does not say."""
+    text = _read_head(path)
+    separator = reading.delimiter or _separator(path, text)
+    names = _names(path, text, separator)
+    _check(path, names, other_marks=",;\t|\\^" if reading.delimiter else "|\\^")
+    decimal = reading.decimal or _decimal(text, separator)
+    guessed = [
+        f"the delimiter {separator!r}" if not reading.delimiter and separator not in _SEPARATORS else "",
+        f"the decimal sign {decimal!r}" if not reading.decimal and decimal != "." else "",
+    ]
+    said = f"{path} is read with {' and '.join(filter(None, guessed))}." if any(guessed) else None
+    return Header(separator, decimal, names, said)

@@ -27,7 +27,8 @@ def _pictures(folder: Path) -> list[str]:
         ]
     if not found:
         raise InputError(
-            f"the folder {folder} holds no image: no file in it ends in {', '.join(ENDINGS)}",
+            f"the folder {folder} holds no image and no table: no file in it ends in {', '.join(ENDINGS)}, or as "
+            "tables do",
             code="no_images",
         )
     for path in found:

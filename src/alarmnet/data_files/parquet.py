@@ -12,6 +12,8 @@ import pyarrow.parquet
 from alarmnet._shared.atomic import open_regular
 from alarmnet._shared.containers import decoded, is_text_type
 from alarmnet.data_files.column_names import check_unique
+from alarmnet.data_files.column_types import refuse_unusable
+from alarmnet.data_files.missing import MissingWords
 from alarmnet.errors import InputError
 
 _BUFFER_BYTES = 1 << 18
@@ -83,9 +85,10 @@ def _is_usable(field: pa.Field) -> bool:
 
 
 class ParquetTable:
-    """Parquet files with the same columns."""
+    """Parquet files with the same columns, without cells that are one of the words of `missing`."""
 
-    def __init__(self, files: Sequence[ParquetFile]) -> None:
+    def __init__(self, files: Sequence[ParquetFile], *, missing: MissingWords) -> None:
+        self._missing = missing
         self.n_rows = sum(file.n_rows for file in files)
         self._files = files
         self._schema = _common_schema(files)
@@ -103,14 +106,8 @@ class ParquetTable:
                     raise InputError(
                         f"{file.path}: {error}; write all files with the same types", code="columns_differ"
                     ) from error
-                yield typed, np.zeros(len(table), dtype=bool)
+                yield self._missing.left_out(typed), np.zeros(len(table), dtype=bool)
 
     def _check_usable(self, schema: pa.Schema) -> None:
-        for field in schema:
-            if not _is_usable(field):
-                raise InputError(
-                    f"{self._files[0].path}: column {field.name!r} holds {field.type}, which cannot be used; "
-                    "leave it out or turn it into numbers, text or dates",
-                    code="column_type",
-                    column=field.name,
-                )
+        held = {field.name: field.type for field in schema if not _is_usable(field)}
+        refuse_unusable(self._files[0].path, held)

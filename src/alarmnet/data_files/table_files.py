@@ -1,5 +1,6 @@
 """Table files of one format, opened and read in batches."""
 
+import codecs
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -13,31 +14,55 @@ from alarmnet.data_files.batch import Batch, rebatched
 from alarmnet.data_files.cells import TYPES, ColumnKind
 from alarmnet.data_files.column_names import check_same
 from alarmnet.data_files.csv_file import CsvFile
-from alarmnet.data_files.csv_table import CsvTable
+from alarmnet.data_files.json_lines import JsonLines
+from alarmnet.data_files.missing import MissingWords
 from alarmnet.data_files.parquet import ParquetFile, ParquetTable
+from alarmnet.data_files.reading import Reading
+from alarmnet.data_files.text import decompressing, open_text
+from alarmnet.data_files.text_table import TextFile, TextTable
+from alarmnet.data_files.zeek_log import MARK, ZeekLog
 from alarmnet.errors import InputError
 
-_TEXT_ENDINGS = ("", ".csv", ".tsv", ".txt")
+_JSON_ENDINGS = (".jsonl", ".ndjson", ".json")
+_TEXT_ENDINGS = ("", ".csv", ".tsv", ".txt", ".log", *_JSON_ENDINGS)
+_PACKED_ENDINGS = (".gz", ".zip")
+TABLE_ENDINGS = (*filter(None, _TEXT_ENDINGS), *_PACKED_ENDINGS, ".parquet")
 
 
-def _open_file(path: Path) -> CsvFile | ParquetFile:
+def _text_file(path: Path, ending: str, reading: Reading) -> TextFile:
+    with open_text(path) as stream, decompressing(path):
+        start = stream.read(64).removeprefix(codecs.BOM_UTF8).lstrip()
+    if start.startswith(b"{") or (start and ending in _JSON_ENDINGS):
+        return JsonLines(path)
+    return ZeekLog(path) if start.startswith(MARK) else CsvFile(path, reading)
+
+
+def _open_file(path: Path, reading: Reading) -> TextFile | ParquetFile:
     with open_regular(path) as stream:
         head = stream.read(4)
     if head == b"PAR1":
         return ParquetFile(path)
-    ending = (path.with_suffix("") if path.suffix.lower() == ".gz" else path).suffix.lower()
+    ending = (path.with_suffix("") if path.suffix.lower() in _PACKED_ENDINGS else path).suffix.lower()
     if ending == ".parquet":
         raise InputError(
             f"{path} is not a complete Parquet file: it does not begin as one; write or copy it again",
             code="truncated_file",
         )
-    if ending not in _TEXT_ENDINGS:
+    if ending not in _TEXT_ENDINGS and path.suffix.lower() != ".zip":
         raise InputError(
-            f"{path} has a format that is not read; CSV (.csv, .tsv, .txt, each also as .gz) and Parquet "
-            "(.parquet) are",
+            f"{path} has a format that is not read; CSV (.csv, .tsv, .txt), JSON lines (.jsonl, .ndjson) "
+            "and Zeek logs (.log), each also as .gz and .zip, and Parquet (.parquet) are",
             code="unknown_format",
         )
-    return CsvFile(path)
+    return _text_file(path, ending, reading)
+
+
+def _share_decimal_sign(files: Sequence[TextFile | ParquetFile]) -> None:
+    """Files of one table have one decimal sign: the comma where any of them has it."""
+    spaced = [file for file in files if isinstance(file, CsvFile) and file.separator != ","]
+    if any(file.decimal == "," for file in spaced):
+        for file in spaced:
+            file.decimal = ","
 
 
 def _check_kinds(kinds: Mapping[str, ColumnKind]) -> None:
@@ -51,10 +76,11 @@ def _check_kinds(kinds: Mapping[str, ColumnKind]) -> None:
 
 
 class TableFiles:
-    r"""CSV, gzipped CSV and Parquet files with the same columns, read in batches of bounded size.
+    r"""CSV, JSON lines, Zeek and Parquet files with the same columns, read in batches of bounded size.
 
-    Use it wherever a table may be larger than memory. The format is told by the first bytes. Parquet columns
-    keep their types (several files: the common one). A CSV column becomes
+    Use it wherever a table may be larger than memory. The format is told by the first bytes; text files may be
+    gzipped, or alone in a zip archive. Parquet columns keep their types (several files: the common one). A column
+    of text files becomes
 
     - ``"number"`` (float64) if every cell of it that is not missing is a number (``1e400`` is infinity);
     - ``"datetime"`` (timestamp in UTC) if every such cell is an ISO 8601 date or timestamp;
@@ -67,11 +93,15 @@ class TableFiles:
     Parameters
     ----------
     paths
-        One file or several, all CSV or all Parquet; the order of columns may differ, the first file's counts.
+        One file or several, all text or all Parquet; the order of columns may differ, the first file's counts.
     kinds
-        What CSV columns are, for those that are known, such as from training: one of those above, or
+        What columns of text files are, for those that are known, such as from training: one of those above, or
         ``"boolean"``, a number (float64) that may be written as true or false, in any case. The others are found
         out by a pass over all files before the first batch.
+    reading
+        How to read what the files do not tell.
+    ids
+        Columns in which the further words of `reading` that mean missing are kept.
 
     Attributes
     ----------
@@ -79,7 +109,7 @@ class TableFiles:
     n_bytes : int
         On disk.
     delimiter : str or None
-        The first file's separator; None for Parquet.
+        The first file's separator, where that is a CSV file.
 
     Raises
     ------
@@ -100,21 +130,30 @@ class TableFiles:
         paths: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
         *,
         kinds: Mapping[str, ColumnKind] | None = None,
+        reading: Reading | None = None,
+        ids: Sequence[str] = (),
     ) -> None:
         several = [paths] if isinstance(paths, str | os.PathLike) else paths
-        files = [_open_file(Path(path)) for path in several]
+        reading = reading or Reading()
+        files = [_open_file(path if isinstance(path, Path) else Path(path), reading) for path in several]
         if not files:
             raise InputError("no files were given; name at least one", code="no_files")
         self._first = files[0]
+        _share_decimal_sign(files)
         for file in files[1:]:
             self._check_like_first(file)
         _check_kinds(kinds or {})
         self.columns = tuple(self._first.columns)
         self.n_bytes = sum(file.path.stat().st_size for file in files)
         self.delimiter = self._first.separator if isinstance(self._first, CsvFile) else None
-        csv = [file for file in files if isinstance(file, CsvFile)]
+        texts = [file for file in files if not isinstance(file, ParquetFile)]
         parquet = [file for file in files if isinstance(file, ParquetFile)]
-        self._table = CsvTable(csv, kinds=kinds or {}) if csv else ParquetTable(parquet)
+        missing = MissingWords(reading.missing, apart=ids)
+        self._table: TextTable | ParquetTable = (
+            TextTable(texts, kinds=kinds or {}, missing=missing)
+            if texts
+            else ParquetTable(parquet, missing=missing)
+        )
 
     @property
     def is_parquet(self) -> bool:
@@ -161,7 +200,7 @@ class TableFiles:
             )
         if rows < 1:
             raise InputError(f"rows is {rows}; it must be at least 1", code="invalid_parameter")
-        if isinstance(self._table, CsvTable):
+        if isinstance(self._table, TextTable):
             return rebatched(self._table.parts(names, refuse=on_bad_cell == "refuse"), rows=rows)
         return rebatched(self._table.parts(names, rows=rows), rows=rows)
 
@@ -169,11 +208,11 @@ class TableFiles:
         """Give all rows as one table, for files that fit in memory; see `batches`."""
         return pa.concat_tables(batch.table for batch in self.batches(columns=columns))
 
-    def _check_like_first(self, file: CsvFile | ParquetFile) -> None:
+    def _check_like_first(self, file: TextFile | ParquetFile) -> None:
         first = self._first
-        if type(first) is not type(file):
+        if isinstance(first, ParquetFile) != isinstance(file, ParquetFile):
             raise InputError(
-                f"{first.path} and {file.path} are CSV and Parquet; give files of one format",
+                f"of {first.path} and {file.path} one is text and one is Parquet; give files of one format",
                 code="mixed_files",
             )
         check_same(file.path, file.columns, first_path=first.path, first_names=first.columns)

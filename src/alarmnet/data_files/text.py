@@ -1,7 +1,8 @@
-"""Text files, gzipped or not, as streams of bytes that are checked to be UTF-8."""
+"""Text files, gzipped, zipped or not, as streams of bytes that are checked to be UTF-8."""
 
 import codecs
 import gzip
+import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +12,10 @@ from typing import BinaryIO, cast
 from alarmnet._shared.atomic import open_regular
 from alarmnet.data_files.encodings import not_utf8
 from alarmnet.errors import InputError
+
+LONGEST_LINE = 8 << 20
+_GZIP, ZIP = b"\x1f\x8b", b"PK\x03\x04"
+_ASIDE = ("__MACOSX/", ".")
 
 
 @contextmanager
@@ -22,22 +27,54 @@ def decompressing(path: Path) -> Iterator[None]:
         raise InputError(
             f"{path} is cut short: its compressed data does not end; copy it again", code="truncated_file"
         ) from error
-    except (OSError, zlib.error) as error:
+    except zipfile.BadZipFile as error:
+        raise InputError(
+            f"{path} is no whole zip archive ({error}); copy it again", code="truncated_file"
+        ) from error
+    except (
+        OSError,
+        zlib.error,
+        RuntimeError,
+        NotImplementedError,
+    ) as error:  # the last two of encrypted archives
         raise InputError(f"{path} cannot be read: {error}", code="unreadable") from error
+
+
+def _only_member(path: Path, archive: zipfile.ZipFile) -> zipfile.ZipInfo:
+    """Give the one file that a zip archive holds, folders and what systems add aside."""
+    members = [item for item in archive.infolist() if not (item.is_dir() or item.filename.startswith(_ASIDE))]
+    names = [item.filename for item in members]
+    if "[Content_Types].xml" in names:
+        raise InputError(
+            f"{path} is an Excel workbook or another office document; save it as CSV", code="unknown_format"
+        )
+    if len(members) != 1:
+        found = f"{len(members)} files ({', '.join(names[:5])})" if members else "no file"
+        raise InputError(
+            f"{path} holds {found}; a zip archive is read where it holds one table: unpack it, and give the files",
+            code="archive",
+        )
+    return members[0]
 
 
 @contextmanager
 def open_text(path: Path) -> Iterator[BinaryIO]:
-    """Open a file, unpacked if its first bytes are those of gzip."""
+    """Open a file, unpacked if its first bytes are those of gzip or of a zip archive with one file in it."""
     with open_regular(path) as stream:
         with decompressing(path):
-            is_gzip = stream.read(2) == b"\x1f\x8b"
+            start = stream.read(4)
             stream.seek(0)
-        if not is_gzip:
+        if start.startswith(_GZIP):
+            with gzip.GzipFile(fileobj=stream) as unpacked:
+                yield cast(BinaryIO, unpacked)
+        elif start == ZIP:
+            with decompressing(path):
+                archive = zipfile.ZipFile(stream)
+                member = archive.open(_only_member(path, archive))
+            with member:
+                yield cast(BinaryIO, member)
+        else:
             yield stream
-            return
-        with gzip.GzipFile(fileobj=stream) as unpacked:
-            yield cast(BinaryIO, unpacked)
 
 
 class CheckedText:
@@ -83,3 +120,21 @@ class CheckedText:
                 ascii_before=self._is_ascii,
             ) from error
         self._is_ascii &= chunk.isascii()
+
+
+def numbered_lines(path: Path) -> Iterator[tuple[int, str]]:
+    """Give the lines of a file that are not blank, without their ends, and their numbers, counted from 1."""
+    number, rest = 0, b""
+    with open_text(path) as stream:
+        text = CheckedText(path, stream, end_row=b"\n")
+        while chunk := text.read(1 << 20):
+            *lines, rest = (rest + chunk).split(b"\n")
+            if len(rest) > LONGEST_LINE:
+                raise InputError(
+                    f"{path}: line {number + len(lines) + 1} is longer than 8 MiB; correct the file",
+                    code="long_line",
+                )
+            for line in lines:
+                number += 1
+                if decoded := line.decode("utf-8-sig" if number == 1 else "utf-8").strip("\r"):
+                    yield number, decoded

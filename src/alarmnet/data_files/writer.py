@@ -1,18 +1,20 @@
-"""Tables written to one file: CSV, gzipped CSV or Parquet."""
+"""Tables written to one file, CSV, gzipped CSV or Parquet, or to standard output."""
 
 import gzip
 import os
+import sys
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
 
 from alarmnet._shared.atomic import atomic_path
+from alarmnet._shared.standard_streams import STANDARD
 from alarmnet.errors import InputError
 
 
@@ -26,7 +28,29 @@ def _open_writer(draft: Path, name: str, schema: pa.Schema) -> Iterator[Any]:
         yield opened.enter_context(kind(stream, schema))
 
 
-def write_table(path: str | os.PathLike[str], batches: Iterable[pa.Table]) -> None:
+@contextmanager
+def _refusing(final: Path) -> Iterator[None]:
+    try:
+        yield
+    except pa.ArrowException as error:
+        raise InputError(f"{final} could not be written: {error}", code="unwritable") from error
+
+
+def _write(writer: Any, final: Path, schema: pa.Schema, tables: Iterable[pa.Table]) -> None:
+    for table in tables:
+        if table.schema != schema:
+            raise InputError(
+                f"{final}: a table to write has other columns or types than the first", code="columns_differ"
+            )
+        writer.write_table(table)
+
+
+def write_table(
+    path: str | os.PathLike[str],
+    batches: Iterable[pa.Table],
+    *,
+    standard: Literal["csv", "arrow"] = "csv",
+) -> None:
     """Write tables one after the other to a CSV, gzipped CSV or Parquet file, as the ending says.
 
     Memory holds one of them at a time. Nothing stands under ``path`` before everything is written.
@@ -34,9 +58,11 @@ def write_table(path: str | os.PathLike[str], batches: Iterable[pa.Table]) -> No
     Parameters
     ----------
     path
-        Ends in ``.csv``, ``.csv.gz`` or ``.parquet``.
+        Ends in ``.csv``, ``.csv.gz`` or ``.parquet``; ``-`` is standard output, which gets each table at once.
     batches
         At least one table; all have the columns of the first. A table without rows gives a file without rows.
+    standard
+        What standard output gets: CSV, or an Arrow IPC stream.
 
     Raises
     ------
@@ -53,7 +79,7 @@ def write_table(path: str | os.PathLike[str], batches: Iterable[pa.Table]) -> No
     """
     final = Path(path)
     name = final.name.lower()
-    if not name.endswith((".csv", ".csv.gz", ".parquet")):
+    if name != STANDARD and not name.endswith((".csv", ".csv.gz", ".parquet")):
         raise InputError(
             f"{final}: give a name that ends in .csv, .csv.gz or .parquet", code="unknown_format"
         )
@@ -63,15 +89,12 @@ def write_table(path: str | os.PathLike[str], batches: Iterable[pa.Table]) -> No
         raise InputError(
             f"{final}: there is no table to write; give at least one, which may be empty", code="no_table"
         )
-    with atomic_path(final) as draft:
-        try:
-            with _open_writer(draft, name, first.schema) as writer:
-                for table in chain([first], tables):
-                    if table.schema != first.schema:
-                        raise InputError(
-                            f"{final}: a table to write has other columns or types than the first",
-                            code="columns_differ",
-                        )
-                    writer.write_table(table)
-        except pa.ArrowException as error:
-            raise InputError(f"{final} could not be written: {error}", code="unwritable") from error
+    tables = chain([first], tables)
+    if name == STANDARD:
+        kind = pyarrow.csv.CSVWriter if standard == "csv" else pa.ipc.new_stream
+        with _refusing(final), kind(sys.stdout.buffer, first.schema) as writer:
+            _write(writer, final, first.schema, tables)
+        sys.stdout.flush()
+        return
+    with atomic_path(final) as draft, _refusing(final), _open_writer(draft, name, first.schema) as writer:
+        _write(writer, final, first.schema, tables)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from alarmnet._shared.devices import chosen_device
-from alarmnet.data_files import holds_images
+from alarmnet.data_files import Reading, holds_images
 from alarmnet.detectors import BaseDetector, load
 from alarmnet.errors import InputError
 from alarmnet.preprocessing import ImageScaler
@@ -45,9 +45,11 @@ def _check_options(
     identifier: str | None = None,
     ignored: Sequence[str],
     kept: Sequence[str] = (),
+    categories: Sequence[str] = (),
 ) -> None:
     """Refuse options that make no sense for this kind of data or without each other."""
-    for option, named in (("--id", identifier), ("--ignore", ignored), ("--keep", kept)):
+    columns = (("--id", identifier), ("--ignore", ignored), ("--keep", kept), ("--category", categories))
+    for option, named in columns:
         if images and named:
             raise InputError(f"{option} names a column, and images have none.", code="options")
     if labels_file and not images:
@@ -67,10 +69,14 @@ def open_to_train(
     labels_file: Path | None,
     ignored: Sequence[str],
     kept: Sequence[str] = (),
+    categories: Sequence[str] = (),
+    reading: Reading | None = None,
     resize: tuple[int, int] | None = None,
     classes: bool = True,
 ) -> Rows:
     """Open tables, to learn from all columns but labels and ignored ones, or images.
+
+    Numbers of the columns of `categories` are categories; `reading` says how to read tables.
 
     Raises
     ------
@@ -80,7 +86,9 @@ def open_to_train(
     """
     images = _are_images(paths)
     label = labelling.label if labelling else None
-    _check_options(images, label=label, labels_file=labels_file, ignored=ignored, kept=kept)
+    _check_options(
+        images, label=label, labels_file=labels_file, ignored=ignored, kept=kept, categories=categories
+    )
     if not images and (resize or not classes):
         raise InputError(
             "--resize and --no-classes are for folders of images, and these are tables.", code="options"
@@ -90,7 +98,9 @@ def open_to_train(
         if classes and labelling is None:
             pictures.refuse_unsaid_classes()
         return pictures
-    return TableRows.to_train(paths, labelling, ignored=ignored, kept=kept)
+    return TableRows.to_train(
+        paths, labelling, ignored=ignored, kept=kept, categories=categories, reading=reading
+    )
 
 
 def open_to_run(
@@ -101,6 +111,7 @@ def open_to_run(
     labels_file: Path | None = None,
     identifier: str | None = None,
     ignored: Sequence[str],
+    reading: Reading | None = None,
 ) -> Rows:
     """Open files to run a model on; see `TableRows.to_run` and `ImageRows`.
 
@@ -120,4 +131,6 @@ def open_to_run(
     if isinstance(encoder, ImageScaler):
         resize = detector.notes_.get("resize") if paths[0].is_dir() else None
         return ImageRows(paths, labels_file=labels_file, shape=encoder.shape_, resize=resize)
-    return TableRows.to_run(detector, paths, label=label, identifier=identifier, ignored=ignored)
+    return TableRows.to_run(
+        detector, paths, label=label, identifier=identifier, ignored=ignored, reading=reading
+    )

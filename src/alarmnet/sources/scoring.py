@@ -15,7 +15,7 @@ import pyarrow as pa
 from scipy.special import expit
 
 from alarmnet._shared.containers import decoded
-from alarmnet.data_files import write_table
+from alarmnet.data_files import Reading, local_files, write_table
 from alarmnet.detectors import BaseDetector
 from alarmnet.errors import InputError, rows_counted_from
 from alarmnet.explain import Explainer, RowExplanation, reason_text
@@ -190,6 +190,7 @@ def score_files(
     on_bad_row: Literal["reject", "flag"] = "reject",
     reasons: int = 0,
     device: str = "auto",
+    reading: Reading | None = None,
     progress: Progress = lambda rows: None,
 ) -> Tally:
     """Score files of tables or images of any size into one file, as `alarmnet score` does.
@@ -201,10 +202,13 @@ def score_files(
     model
         A fitted detector, or the model file of one; a detector given is not changed.
     data
-        CSV, gzipped CSV or Parquet files, or folders and arrays of images, scored as one after the other.
+        Files of tables (CSV, JSON lines, Zeek logs, gzipped or zipped, Parquet), folders of these, patterns such as
+        ``"flows/*.parquet"``, ``"-"`` for standard input, or folders and arrays of images; scored as one after the
+        other.
     out
-        Ends in .csv, .csv.gz or .parquet. It has a row for each row: its id or number, score in [0, 1] (high is
-        anomalous), p_value (low is anomalous), alarm, and status ("ok" or "invalid").
+        Ends in .csv, .csv.gz or .parquet; "-" is standard output, as CSV. It has a row for each row: its id or
+        number, score in [0, 1] (high is anomalous), p_value (low is anomalous), alarm, and status ("ok" or
+        "invalid").
     identifier
         The column to copy into the result as `id`.
     ignored
@@ -220,6 +224,8 @@ def score_files(
         `explanation` as JSON. It cannot be combined with a budget.
     device
         Where to compute, for a model file.
+    reading
+        How to read tables where their contents do not tell.
     progress
         Called with the number of rows that were done since.
 
@@ -252,11 +258,11 @@ def score_files(
     if alarm_rate:
         detector.set_alarm_rate(alarm_rate)
     paths = [data] if isinstance(data, str | PathLike) else data
-    rows = open_to_run(detector, [Path(path) for path in paths], identifier=identifier, ignored=ignored)
-    tally = Tally()
-    flag = on_bad_row == "flag"
-    tables = scored_tables(
-        detector, rows, budget=budget, flag=flag, tally=tally, progress=progress, reasons=reasons
-    )
-    write_table(out, tables)
+    tally, flag = Tally(), on_bad_row == "flag"
+    with local_files([Path(path) for path in paths]) as files:
+        rows = open_to_run(detector, files, identifier=identifier, ignored=ignored, reading=reading)
+        tables = scored_tables(
+            detector, rows, budget=budget, flag=flag, tally=tally, progress=progress, reasons=reasons
+        )
+        write_table(out, tables)
     return tally

@@ -1,6 +1,7 @@
 """Rows of table files."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self, cast
 
@@ -8,9 +9,10 @@ import narwhals as nw
 import numpy as np
 import pyarrow as pa
 
+from alarmnet._shared.containers import decoded
 from alarmnet._shared.phrases import quoted
 from alarmnet._shared.spelling import near_names
-from alarmnet.data_files import ColumnKind, TableFiles
+from alarmnet.data_files import ColumnKind, Reading, TableFiles
 from alarmnet.detectors import BaseDetector
 from alarmnet.errors import InputError
 from alarmnet.preprocessing import TableEncoder
@@ -21,18 +23,29 @@ from alarmnet.sources.memory import estimated_bytes
 from alarmnet.sources.part import Bools, Part, row_numbers
 
 
+def _as_categories(table: pa.Table, names: Sequence[str]) -> pa.Table:
+    """Give the table with some columns as categories, whatever they hold."""
+    for name in names:
+        place = table.column_names.index(name)
+        table = table.set_column(place, name, decoded(table[name]).cast(pa.string()).dictionary_encode())
+    return table
+
+
 class _StoredColumns(Sequence[Any]):
     """Columns of Parquet files, each read when it is asked for, so that memory holds one at a time."""
 
-    def __init__(self, files: TableFiles, names: Sequence[str]) -> None:
+    def __init__(self, files: TableFiles, names: Sequence[str], categories: Sequence[str]) -> None:
         self._files = files
         self._names = names
+        self._categories = categories
 
     def __len__(self) -> int:
         return len(self._names)
 
     def __getitem__(self, index: Any) -> Any:
-        return nw.from_native(self._files.read([self._names[index]])[0], series_only=True)
+        name = self._names[index]
+        table = _as_categories(self._files.read([name]), [name] if name in self._categories else [])
+        return nw.from_native(table[0], series_only=True)
 
 
 def usable_rows(frame: Frame) -> Bools:
@@ -78,7 +91,9 @@ class TableRows:
         *,
         identifier: str | None = None,
         encoder: TableEncoder | None = None,
+        categories: Sequence[str] = (),
     ) -> None:
+        self._categories = categories
         self._files = files
         self._features = features
         self._identifier = identifier
@@ -91,13 +106,20 @@ class TableRows:
         labelling: Labelling | None,
         *,
         ignored: Sequence[str],
+        reading: Reading | None = None,
         kept: Sequence[str] = (),
+        categories: Sequence[str] = (),
     ) -> Self:
-        """Open tables to learn from every column that is neither the labels nor ignored; `kept` are among them."""
-        files = TableFiles(tables, kinds={labelling.label: "text"} if labelling else None)
+        """Open tables to learn from every column that is neither the labels nor ignored.
+
+        Among them are those `kept`, and those whose numbers are `categories`.
+        """
+        texts = [*categories, *([labelling.label] if labelling else [])]
+        files = TableFiles(tables, kinds=dict.fromkeys(texts, "text"), reading=reading)
         features = _features(files, labelling, ignored)
         _check_named("--keep", kept, features)
-        return cls(files, features)
+        _check_named("--category", categories, features)
+        return cls(files, features, categories=categories)
 
     @classmethod
     def to_run(
@@ -108,6 +130,7 @@ class TableRows:
         label: str | None,
         identifier: str | None,
         ignored: Sequence[str],
+        reading: Reading | None = None,
     ) -> Self:
         """Open tables to run a model on, every column read as it was in training.
 
@@ -121,6 +144,8 @@ class TableRows:
             Further columns to read, as text.
         ignored
             Further columns to leave out.
+        reading
+            How to read the files; words that the model knows to mean missing go on to do so.
 
         Raises
         ------
@@ -132,10 +157,13 @@ class TableRows:
         texts = [name for name in (label, identifier) if name]
         kinds: dict[str, ColumnKind] = dict.fromkeys([*texts, *known_names], "text")
         kinds |= encoder.file_kinds_
-        files = TableFiles(tables, kinds=kinds)
+        notes = detector.notes_
+        reading = reading or Reading()
+        words = dict.fromkeys([*notes.get("missing", ()), *reading.missing])
+        reading = replace(reading, missing=[*words])
+        files = TableFiles(tables, kinds=kinds, reading=reading, ids=[identifier] if identifier else [])
         left_out = encoder.left_out_
         features = [name for name in known_names if name in files.columns or name not in left_out]
-        notes = detector.notes_
         known = {*features, *texts, *ignored, *notes.get("ignored", ()), notes.get("label")} - {None}
         extra = [name for name in files.columns if name not in known and not encoder.left_out_as_index(name)]
         if missing := [name for name in features if name not in files.columns]:
@@ -167,6 +195,7 @@ class TableRows:
     def size(self) -> tuple[str, int]:
         """Say how much there is, and how many bytes training on it takes."""
         sample = next(self._files.batches(columns=self._features)).table
+        sample = _as_categories(sample, self._categories)
         rows = self.n_rows or 0
         estimate = estimated_bytes(sample, rows=rows, by_column=self._files.is_parquet)
         return f"Table: {rows:,} rows, {len(self._features)} columns.", estimate
@@ -198,10 +227,10 @@ class TableRows:
     def to_learn(self, *, flag: bool = False) -> tuple[Frame, Bools]:
         """Give all rows, and which of them are usable (N,): all, unless bad ones are flagged."""
         if self._files.is_parquet:
-            columns = _StoredColumns(self._files, self._features)
+            columns = _StoredColumns(self._files, self._features, self._categories)
             frame = Frame(names=tuple(self._features), rows=self.n_rows or 0, raw=columns)
         else:
-            frame = read_frame(self.read())
+            frame = read_frame(_as_categories(self.read(), self._categories))
         return frame, usable_rows(frame) if flag else np.ones(frame.rows, dtype=bool)
 
     def ids(self) -> list[Any] | None:

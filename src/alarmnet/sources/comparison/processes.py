@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from alarmnet.baselines import OwnMethod
+from alarmnet.data_files import Reading
 from alarmnet.errors import AlarmnetError, AlarmnetWarning, InputError
 from alarmnet.sources.comparison.folds import METHODS, FoldResult, folds_of, judge, keep_columns
 from alarmnet.sources.labels import Labelling
@@ -33,6 +34,8 @@ class Task:
     seed: int
     device: str
     kept: Sequence[str] = ()
+    categories: Sequence[str] = ()
+    reading: Reading | None = None
 
 
 @dataclass
@@ -70,7 +73,14 @@ def _work(task: Task, connection: Connection) -> None:
     threading.Thread(target=_end_with_parent, daemon=True).start()
     warnings.simplefilter("ignore", AlarmnetWarning)
     try:
-        rows = open_to_train(task.data, task.labelling, labels_file=task.labels_file, ignored=task.ignored)
+        rows = open_to_train(
+            task.data,
+            task.labelling,
+            labels_file=task.labels_file,
+            ignored=task.ignored,
+            categories=task.categories,
+            reading=task.reading,
+        )
         labels = rows.labels(task.labelling, given=()).values
         X, _ = rows.to_learn()
         connection.send(peak_bytes())

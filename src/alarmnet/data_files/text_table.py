@@ -1,4 +1,4 @@
-"""CSV files as one table: what each column is, found out from every cell, and the rows."""
+"""Text files as one table: what each column is, found out from every cell, and the rows."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import reduce
@@ -17,37 +17,54 @@ from alarmnet.data_files.cells import (
     parse,
     remaining_guesses,
 )
+from alarmnet.data_files.column_types import refuse_unusable
 from alarmnet.data_files.csv_file import CsvFile
+from alarmnet.data_files.line_file import LineFile
+from alarmnet.data_files.missing import MissingWords
 from alarmnet.errors import InputError
 
+TextFile = CsvFile | LineFile
 
-class CsvTable:
-    """CSV files with the same columns; ``n_rows`` is None until they have been read to the end once."""
 
-    def __init__(self, files: Sequence[CsvFile], *, kinds: Mapping[str, ColumnKind]) -> None:
+class TextTable:
+    """Text files with the same columns; ``n_rows`` is None until they have been read to the end once.
+
+    Cells that are one of the words of `missing` are missing.
+    """
+
+    def __init__(
+        self, files: Sequence[TextFile], *, kinds: Mapping[str, ColumnKind], missing: MissingWords
+    ) -> None:
         self.n_rows: int | None = None
         self._files = files
         self._kinds = dict(kinds)
+        self._missing = missing
 
     def parts(self, columns: Sequence[str], *, refuse: bool) -> Iterator[tuple[pa.Table, np.ndarray]]:
         """Give the rows and which of them are bad, an empty part first; ``refuse`` raises for bad ones."""
+        for file in self._files:
+            refuse_unusable(
+                file.path, {name: file.unusable[name] for name in columns if name in file.unusable}
+            )
         self._find_kinds([name for name in columns if name not in self._kinds])
         schema = pa.schema([(name, TYPES[self._kinds[name]]) for name in columns])
         yield schema.empty_table(), np.zeros(0, dtype=bool)
         row = 0
         for file in self._files:
             first_row = row
-            for block in file.blocks():
-                table, bad = self._parse(block, schema)
+            for block in map(self._missing.left_out, file.blocks()):
+                table, bad = self._parse(block, schema, decimal=file.decimal)
                 if refuse and bad:
                     raise self._refusal(file, block, bad, row=row, first_row=first_row)
                 yield table, reduce(np.logical_or, bad.values(), np.zeros(len(block), dtype=bool))
                 row += len(block)
         self.n_rows = row
 
-    def _parse(self, block: pa.Table, schema: pa.Schema) -> tuple[pa.Table, dict[str, np.ndarray]]:
+    def _parse(
+        self, block: pa.Table, schema: pa.Schema, *, decimal: str
+    ) -> tuple[pa.Table, dict[str, np.ndarray]]:
         """Give the values, and the bad cells of each column that has some."""
-        parsed = [parse(block.column(name), self._kinds[name]) for name in schema.names]
+        parsed = [parse(block.column(name), self._kinds[name], decimal=decimal) for name in schema.names]
         bad = {
             name: cells
             for name, (_, cells) in zip(schema.names, parsed, strict=True)
@@ -56,10 +73,10 @@ class CsvTable:
         for name, (values, _) in zip(schema.names, parsed, strict=True):
             if self._kinds[name] == "number" and has_inexact_integers(block.column(name), values):
                 warn_of_inexact_integers(repr(name))
-        return pa.table([values for values, _ in parsed], schema=schema), bad
+        return self._missing.left_out(pa.table([values for values, _ in parsed], schema=schema)), bad
 
     def _refusal(
-        self, file: CsvFile, block: pa.Table, bad: Mapping[str, np.ndarray], *, row: int, first_row: int
+        self, file: TextFile, block: pa.Table, bad: Mapping[str, np.ndarray], *, row: int, first_row: int
     ) -> InputError:
         """Describe the first bad column; ``row`` is the block's first row, ``first_row`` the file's."""
         name, cells = next(iter(bad.items()))
@@ -70,6 +87,7 @@ class CsvTable:
             kind=self._kinds[name],
             column=name,
             rows=(row + found[:5]).tolist(),
+            decimal=file.decimal,
         )
 
     def _find_kinds(self, columns: Sequence[str]) -> None:
@@ -79,10 +97,11 @@ class CsvTable:
         guesses: dict[str, Sequence[Guess]] = dict.fromkeys(columns, GUESSES)
         rows = 0
         for file in self._files:
-            for block in file.blocks():
+            for block in map(self._missing.left_out, file.blocks()):
                 rows += len(block)
                 for name in columns:
-                    guesses[name] = remaining_guesses(block.column(name), guesses[name])
+                    cells = block.column(name)
+                    guesses[name] = remaining_guesses(cells, guesses[name], decimal=file.decimal)
         for name, left in guesses.items():
             self._kinds[name] = left[0] if left else "text"
         self.n_rows = rows

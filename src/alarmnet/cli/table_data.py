@@ -1,0 +1,63 @@
+"""The argument DATA of commands, and the options that say how tables are read."""
+
+from functools import wraps
+from pathlib import Path
+from typing import Any
+
+import click
+
+from alarmnet.cli.terminal import Command, check_output, data_argument, decorated
+from alarmnet.data_files import Reading, local_files
+
+_data_options = decorated(
+    data_argument,
+    click.option(
+        "--delimiter",
+        metavar="MARK",
+        help="What separates the cells of CSV files, or `tab`; found out by default.",
+    ),
+    click.option(
+        "--decimal",
+        type=click.Choice([".", ","]),
+        help="The decimal sign of CSV files; found out by default.",
+    ),
+    click.option(
+        "--missing",
+        metavar="VALUE",
+        multiple=True,
+        help="A further word or number that means missing, such as -999; may be repeated. The model remembers it.",
+    ),
+)
+
+
+def reads_data(command: Command) -> Command:
+    """Give a command the argument DATA, the options that say how tables are read, and files to read.
+
+    The command gets `data`, files on this machine, and `reading`.
+    """
+
+    @wraps(command)
+    def with_files(
+        *arguments: Any,
+        data: tuple[Path, ...],
+        delimiter: str | None,
+        decimal: str | None,
+        missing: tuple[str, ...],
+        **options: Any,
+    ) -> Any:
+        reading = Reading(delimiter=delimiter, decimal=decimal, missing=missing)
+        if isinstance(out := options.get("out"), Path):
+            check_output(out)  # before standard input is read
+        with local_files(data) as files:
+            return command(*arguments, data=tuple(files), reading=reading, **options)
+
+    return _data_options(with_files)
+
+
+category_option = click.option(
+    "--category",
+    "categories",
+    metavar="COLUMN",
+    multiple=True,
+    help="A column whose numbers are names, such as ports or codes; may be repeated.",
+)
