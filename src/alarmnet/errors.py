@@ -92,6 +92,7 @@ CODES: Mapping[str, str] = MappingProxyType(
         "absent_label": "a value of the label column that was named does not occur",
         "address": "an address or a port that cannot be listened at",
         "answer_key": "a key that another answer has",
+        "archive": "a zip archive that does not hold exactly one table",
         "bad_cell": "a cell of a CSV file is not of its column's kind",
         "bad_encoding": "a file is not UTF-8 text",
         "bad_pixels": "a pixel is no finite number",
@@ -123,6 +124,7 @@ CODES: Mapping[str, str] = MappingProxyType(
         "infinite_value": "infinity, where a finite number is needed",
         "invalid": "none of the others",
         "invalid_parameter": "a parameter out of range, or a device that is not there",
+        "json_lines": "a line of JSON lines that is no JSON object",
         "label": "an infinite label, or one that is no number or text",
         "labels": "labels that cannot be understood as two classes",
         "lazy": "a lazy frame or a reader, which must be collected first",
@@ -196,6 +198,7 @@ CODES: Mapping[str, str] = MappingProxyType(
         "wrong_kind_of_data": "images where a table is needed, or the reverse",
         "wrong_shape": "an array of another shape than is needed",
         "wrong_type": "a cell or column of a type that is not read",
+        "zeek_log": "a Zeek log without whole first lines",
     }
 )
 """Every code of an `InputError`, and what was refused."""
