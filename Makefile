@@ -3,13 +3,21 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: demo test check check-full lint format docs package tables clean
+.PHONY: demo test test-lowest check check-full lint format docs package tables clean
 
 demo: $(READY)
 	$(BIN)/alarmnet demo --out demo-output
 
 test: $(READY)
 	$(BIN)/python -m pytest -q
+
+# Old PyTorch, some gigabytes: by hand, and in a job of its own. Old libraries warn of what newer ones changed.
+test-lowest:
+	$(PYTHON) -m venv .venv-lowest
+	.venv-lowest/bin/python -m pip install -c constraints-lowest.txt '.[images,report,pyod,postgres]' \
+		httpx httpx2 hypothesis pandas polars pytest pytest-timeout
+	.venv-lowest/bin/python -m pytest -q -W default \
+		tests/test_golden_files.py tests/test_third_detector.py tests/test_cli.py tests/test_files.py
 
 check: lint docs test
 
@@ -46,4 +54,4 @@ $(READY): pyproject.toml constraints.txt
 	touch $@
 
 clean:
-	rm -rf .venv demo-output site
+	rm -rf .venv .venv-lowest demo-output site

@@ -431,7 +431,7 @@ def test_weights_that_cannot_score_are_refused_when_scoring(
 
 
 def test_a_path_with_a_zero_byte_is_refused() -> None:
-    with pytest.raises(ModelFileError, match=r"'some\\x00model' cannot be read: embedded null byte"):
+    with pytest.raises(ModelFileError, match=r"'some\\x00model' cannot be read: .*embedded null"):
         load("some\0model")
 
 
