@@ -305,7 +305,7 @@ def test_refitting_twice_is_refitting_once(trained: BaseDetector, rows: Floats, 
 
 
 def test_refitting_needs_normal_rows(trained: BaseDetector, rows: Floats, labels: Floats) -> None:
-    with pytest.raises(InputError, match="refit_alarm needs normal rows beside the anomalies"):
+    with pytest.raises(InputError, match="refit_alarm needs normal rows as well as anomalies"):
         refitted(trained, np.concatenate([rows[calibration_rows(trained, rows)], rows[-1:]]), [0] * 30 + [1])
     with pytest.raises(InputError, match="every calibration row is labelled anomalous now"):
         refitted(trained, rows, np.r_[np.ones(150), labels[150:]])

@@ -74,7 +74,7 @@ def _groups(scores: NDArray[np.float64], y: Any) -> dict[str, tuple[NDArray[np.f
 def plot_scores(axes: Axes, scores: ArrayLike, y: Any = None, *, threshold: float = 0.0) -> None:
     """Draw how the scores of normal rows, known anomalies and unlabelled rows lie about the threshold.
 
-    Counts are on a logarithmic axis, so that a few anomalies show beside many normal rows.
+    Counts are on a logarithmic axis, so that a few anomalies show next to many normal rows.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Scores to alarms: a threshold that holds an alarm rate, and p-values, by split-conformal calibration."""
+"""Thresholds that hold a false-alarm rate, and p-values: both by split-conformal calibration."""
 
 import math
 import warnings
@@ -46,14 +46,16 @@ def conformal_threshold(calibration: Scores, rate: float) -> Threshold:
     """The lowest threshold that keeps alarms on normal rows at or below `rate`, on average over draws.
 
     With n held-out normal scores and k = floor(rate * (n + 1)), a fresh normal score exceeds the k-th largest
-    of them with probability at most k / (n + 1). Where n is too small for the rate, the largest score is taken
-    and a warning says what is held instead. The threshold lies above that score by `ROUNDING`, so that rows which
-    equal it raise no alarm on any processor.
+    of them with probability at most k / (n + 1). If n is too small for the rate, the largest score is taken
+    and a warning says which rate is held instead. The threshold lies above that score by `ROUNDING`, so that rows
+    which equal it raise no alarm on any processor.
 
     Parameters
     ----------
     calibration
-        Scores of normal rows that served nothing else, sorted ascending; higher is more anomalous.
+        Scores of the calibration set, sorted ascending; higher is more anomalous.
+    rate
+        The false-alarm rate asked for, in (0, 1).
 
     Examples
     --------
@@ -93,7 +95,7 @@ DRIFT_LEVEL = 0.01
 
 
 def drift_note(alarms: int, rows: int, *, calibration_rows: int, held: float) -> str:
-    """Say that normal rows raise more alarms than chance explains, or nothing.
+    """Say that normal rows raise more alarms than chance explains; otherwise return an empty text.
 
     The threshold is drawn too, with the calibration rows: where k of n of them lie above it, the number of alarms
     among m fresh normal rows like them is beta-binomial with parameters m, k and n + 1 - k.

@@ -1,4 +1,4 @@
-"""`alarmnet evaluate` and `alarmnet report`: a model beside labels."""
+"""`alarmnet evaluate` and `alarmnet report`: a model compared with labels."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -71,7 +71,7 @@ def _print(found: metrics.Evaluation, detector: BaseDetector) -> None:
     "--budget",
     type=click.IntRange(min=1),
     metavar="N",
-    help="How many of the highest-scored rows somebody looks at; the number of anomalies if not said.",
+    help="How many of the highest-scored rows somebody looks at; by default the number of anomalies.",
 )
 @device_option
 @output_options
@@ -92,7 +92,7 @@ def evaluate(
     """Measure how well a model finds anomalies.
 
     Give tables or images with labels that training has not seen. It prints average precision and ROC AUC,
-    recall and precision among the highest-scored rows, and the alarms on normal rows beside the alarm rate
+    recall and precision among the highest-scored rows, and the false-alarm rate compared with the alarm rate
     that was asked for, each with its interval.
 
     \b

@@ -298,9 +298,7 @@ def _refit_labels(labelling: Labelling, rows: Rows, given: tuple[str, ...]) -> F
 @label_options(remembered=True)
 @ignore_option
 @device_option
-@click.option(
-    "--out", type=a_file, metavar="MODEL", help="The model file to write; MODEL itself if not said."
-)
+@click.option("--out", type=a_file, metavar="MODEL", help="The model file to write; by default MODEL itself.")
 @output_options
 def refit(
     model: Path,
@@ -319,7 +317,7 @@ def refit(
     """Train a model's alarm anew for new labels, in seconds.
 
     What the model learned of normal rows stays as it is. Give the training data again, with the labels that
-    came in since, and new data beside it if there is any.
+    came in since, and add new data if there is any.
 
     \b
     Example:

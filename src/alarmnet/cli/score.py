@@ -58,7 +58,7 @@ def _sentences(facts: dict[str, Any]) -> Iterator[str]:
 @click.option(
     "--alarm-rate",
     type=click.FloatRange(0, 1, min_open=True, max_open=True),
-    help="The share of normal rows that may raise an alarm; that of the model if not said.",
+    help="The share of normal rows that may raise an alarm; by default that of the model.",
 )
 @click.option(
     "--budget",

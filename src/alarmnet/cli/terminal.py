@@ -148,7 +148,7 @@ labels_option = click.option(
 
 def label_options(*, remembered: bool = False) -> Callable[[Command], Command]:
     """Make the options that say where labels are and which values mean what; a model may remember them."""
-    default = "; what `fit` was given if not said" if remembered else ""
+    default = "; by default what `fit` was given" if remembered else ""
     return decorated(
         labels_option,
         click.option(

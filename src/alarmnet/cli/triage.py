@@ -24,8 +24,8 @@ def _user() -> str:
 @click.option(
     "--labels",
     metavar="STORE",
-    help="Where answers are kept: an SQLite file, or postgresql://… for a team; by default a file beside the data, "
-    "DATA.answers.sqlite.",
+    help="Where answers are kept: an SQLite file, or postgresql://… for a team; by default a file next to "
+    "the data, DATA.answers.sqlite.",
 )
 @id_option("that names the rows, so that answers find them again")
 @ignore_option

@@ -61,8 +61,8 @@ class A3Detector(BaseDetector):
     """Anomalies from a handful of labels, by the activations of a network that knows what is normal.
 
     Use it on tables of mixed type or on images, mostly normal, with a few known anomalies or none. A target
-    network learns the normal rows; a generator makes counterexamples; an alarm network reads the target's hidden
-    activations and learns to tell normal rows (0) from known anomalies and counterexamples (1). Source: Sperl,
+    network learns the normal rows; a generator makes synthetic anomalies; an alarm network reads the target's
+    hidden activations and learns to tell normal rows (0) from known and synthetic anomalies (1). Source: Sperl,
     Schulze, Boettinger, "Activation Anomaly Analysis" (2020), section 3. The defaults are chosen by validation
     (docs/research/defaults.md); `as_published` has the paper's settings.
 
@@ -70,14 +70,14 @@ class A3Detector(BaseDetector):
     ----------
     target
         What learns the normal rows: `DenseAutoencoder`, `ConvAutoencoder`, `VariationalAutoencoder`, or
-        `ExternalTarget` around a trained network of your own. None: for images convolutional; for tables dense,
-        behind a fixed layer that cuts each number into pieces of its distribution among normal rows.
+        `ExternalTarget` around a trained network of your own. None: a convolutional autoencoder for images, and
+        for tables a dense autoencoder that reads the inputs and their piecewise linear encoding.
     generator
-        What makes counterexamples: `GaussianNoise`, `UniformNoise`, `ColumnSwap`, `VaeAnomalies`, or a function
-        from a batch of encoded rows to as many counterexamples. None: `GaussianNoise()`.
+        What makes synthetic anomalies: `GaussianNoise`, `UniformNoise`, `ColumnSwap`, `VaeAnomalies`, or a
+        function from a batch of encoded rows to as many synthetic anomalies. None: `GaussianNoise()`.
     alarm
-        The alarm networks' shape. None: two hidden layers on activations; on inputs one is linear, one has a
-        hidden layer.
+        The alarm networks' shape. None: two hidden layers for the alarm on activations; of the two alarms on
+        inputs, one is linear and one has a hidden layer.
     reads
         What alarms read. `"normality"`, for tables: how far the target finds a row from normal, by distances to the
         nearest normal rows and by the reconstruction error, and the inputs, by a forest and two networks. Without
@@ -90,16 +90,16 @@ class A3Detector(BaseDetector):
     alarms
         The alarms to train, `AlarmSpec`s; None: those that `reads` names.
     generated_weight
-        The paper's lambda: the weight of the counterexamples' loss beside the normal rows'. Alarms on inputs see
-        none.
+        The paper's lambda: the weight of the synthetic anomalies' loss relative to the normal rows' loss. Alarms
+        on inputs see no synthetic anomalies.
     known_weight
-        The weight of the known anomalies' mean loss beside the normal rows', however few they are. None: each
-        row counts the same, as in the paper.
+        The weight of the known anomalies' mean loss relative to the normal rows' mean loss, however few anomalies
+        are known. None: each row counts the same, as in the paper.
     blend
-        A known anomaly is shown blended with a normal row, of which it takes a share between 0 and this, drawn
-        anew each time; 0 shows it as it is, as the paper does. Blending keeps a handful of anomalies from being
-        learned by heart. It works where `known_weight` is a number, and not for the alarm on inputs with a
-        hidden layer, which looks for conditions that only hold together.
+        The largest share of a normal row that is blended into a known anomaly in training; the share is drawn
+        anew each time, from 0 upwards. 0 shows known anomalies unchanged, as the paper does. Blending keeps the
+        alarm from learning a handful of anomalies by heart. It needs a number as `known_weight`, and does not
+        concern the alarm on inputs with a hidden layer, which looks for conditions that only hold together.
     shift_weight
         The weight of the mean of 1 - score over the rows, which favours alarms (section 6); 0 in the paper's runs.
     target_schedule, alarm_schedule

@@ -90,25 +90,27 @@ class ConvA3Detector(BaseDetector):
         What a row's logit is: the `"alarm"`'s; the `"reconstruction"` error's logarithm in standard deviations
         above that of normal rows, alone; or `"combined"`, their sum. `set_score` changes it later.
     alarm_weight
-        The paper's gamma: the weight of the alarm's loss beside the reconstruction's.
+        The paper's gamma: the weight of the alarm's loss relative to the reconstruction loss.
     generator
-        What makes counterexamples: `GaussianNoise`, `UniformNoise`, `ColumnSwap`, `VaeAnomalies`, or a function
-        from a batch of encoded rows to as many counterexamples. None: `GaussianNoise()` for images, and for
-        tables, whose numbers are scaled to standard deviations, `GaussianNoise(mean=0, deviation=2)`.
+        What makes synthetic anomalies: `GaussianNoise`, `UniformNoise`, `ColumnSwap`, `VaeAnomalies`, or a
+        function from a batch of encoded rows to as many synthetic anomalies. None: `GaussianNoise()` for images,
+        and for tables, whose numbers are scaled to standard deviations, `GaussianNoise(mean=0, deviation=2)`.
     generated_weight
-        The weight of the counterexamples' loss beside the normal rows'; 0 in the paper, which has labels for
-        all rows. None: 1 where no anomaly is known, else 0.
+        The weight of the synthetic anomalies' loss relative to the normal rows' loss. It is 0 in the paper, which
+        has labels for all rows. None: 1 if no anomaly is known, else 0.
     known_weight
-        The weight of the known anomalies' mean loss beside the normal rows', however few they are. None: each
-        row counts the same, as in the paper. Beside a number the loss of unlabelled rows is bounded.
+        The weight of the known anomalies' mean loss relative to the normal rows' mean loss, however few anomalies
+        are known. None: each row counts the same, as in the paper. A number also bounds the loss of unlabelled
+        rows.
     input_alarms
-        Whether, on tables with known anomalies, the alarms that `A3Detector` has on inputs learn beside, on the
-        encoded columns and their pieces, as long and with as much blending as there; all alarms' odds are added,
-        those of the one on activations bounded. The paper has none. `AlarmSpec`s are trained instead of those.
+        Whether `A3Detector`'s alarms on inputs learn too, on tables with known anomalies. They read the encoded
+        columns and their piecewise linear encoding, with the same training as there. The odds of all alarms are
+        added; those of the alarm on activations are bounded. The paper has no alarms on inputs. `AlarmSpec`s of
+        your own replace them.
     blend
-        A known anomaly is shown blended with a normal row, of which it takes a share between 0 and this, drawn
-        anew each time; 0 shows it as it is. It works where `known_weight` is a number, and for the alarm on
-        activations.
+        The largest share of a normal row that is blended into a known anomaly in training; the share is drawn
+        anew each time, from 0 upwards. 0 shows known anomalies unchanged. It needs a number as `known_weight`,
+        and concerns the alarm on activations.
     schedule
         How long and how fast target and alarm train. None: by the number of rows.
 

@@ -1,4 +1,4 @@
-"""The batches that an alarm learns from: rows, known anomalies beside them, and counterexamples."""
+"""The batches that an alarm learns from: rows, known anomalies with them, and synthetic anomalies."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from alarmnet.networks.training import TrainingContext
 
 @dataclass(frozen=True)
 class AnomalyWeights:
-    """What the mean losses of known and of generated anomalies count beside the rows'.
+    """How much the mean losses of known and of synthetic anomalies count relative to the rows' loss.
 
     `known` None: known anomalies are rows among the others.
     """
@@ -41,7 +41,7 @@ class Lesson:
     weights
         Known anomalies with a weight come beside the rows of each batch.
     generator
-        Makes the counterexamples; None: there are none.
+        Makes the synthetic anomalies; None: there are none.
     seed, context
         Of the fit.
     """
@@ -79,13 +79,13 @@ class Lesson:
         return self._numbers[index], (index >= self._normal).to(self.device, torch.float32)
 
     def counterexamples(self, rows: Tensor) -> Tensor:
-        """Draw as many counterexamples as there are rows (B, ...), or none."""
+        """Draw as many synthetic anomalies as there are rows (B, ...), or none."""
         return self._sample(rows, self._generated) if self._sample and len(rows) else rows[:0]
 
     def loss(self, logits: tuple[Tensor, ...], labels: Tensor, *, doubted: Tensor | None = None) -> Tensor:
         """What the alarm lowers.
 
-        `logits` are those of a batch's rows, known anomalies and counterexamples, `labels` (B,) the rows'.
+        `logits` are those of a batch's rows, known and synthetic anomalies, `labels` (B,) the rows'.
         `doubted` are the rows' numbers (B,) where the loss of those that nobody has labelled is bounded.
         """
         real, known, generated = logits

@@ -78,7 +78,7 @@ def refit_rows(labels: Labels, normal: Index, keys: Keys, calibration: Keys) -> 
     free = normal[~matched_once(keys[normal], calibration[still_normal])]
     if not len(free):
         raise InputError(
-            "refit_alarm needs normal rows beside the anomalies, other than those that calibrate: pass the "
+            "refit_alarm needs normal rows as well as anomalies, other than the calibration rows: pass the "
             "training table with the new labels",
             code="rows",
         )

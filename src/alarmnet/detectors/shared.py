@@ -29,49 +29,53 @@ CONTRACT = """\
 Scores: higher is more anomalous in `decision_function` (above 0: alarm), `predict_proba`, `anomaly_score`;
 *lower* is in `p_value`.
 
-Any number of threads may read a fitted detector at once; `fit`, `refit_alarm` and `set_params` want it alone."""
+Any number of threads may read a fitted detector at once. No other thread may use it during `fit`, `refit_alarm`
+or `set_params`."""
 
 PARAMETERS = """\
 encoder
-    A `TableEncoder` with settings of your own; it is copied, then learns on training rows only.
+    A `TableEncoder` with settings of your own. The detector copies it, and the copy learns from training rows only.
 alarm_rate
-    The share of normal rows that may raise an alarm, in (0, 1). `set_alarm_rate` changes it later.
+    The false-alarm rate: the share of normal rows that may raise an alarm, in (0, 1). `set_alarm_rate` changes
+    it later.
 calibration_share
-    The share of normal rows (at most 10,000) that set the threshold and serve nothing else. They are drawn
-    from rows labelled normal; from unlabelled rows only where no row is.
+    The share of normal rows (at most 10,000 rows) in the calibration set, which sets the threshold and serves
+    no other purpose. The set is drawn from rows labelled normal, or from unlabelled rows if no row is labelled
+    normal.
 unlabelled
-    `"normal"` trains on unlabelled rows as normal ones, `"ignore"` leaves them out. Some of them may be
-    anomalies, so most alarms bound their loss: label rows normal that you know to be.
+    `"normal"` treats unlabelled rows as normal in training; `"ignore"` leaves them out. Some unlabelled rows
+    may be anomalies, so most alarms bound the loss of these rows: label the rows that you know to be normal.
 anomaly_label
-    The label of anomalies in `y`, where it is not 1 or True.
+    The label of anomalies in `y`, if it is not 1 or True.
 device
-    `"auto"` (a GPU where there is one), or PyTorch's name for a device.
+    `"auto"` (a GPU if there is one), or PyTorch's name for a device.
 random_state
-    Same seed, machine, versions and thread count: the same model, bit for bit (on the CPU). None draws a
-    fresh seed; `seed_` has it.
+    The same seed, machine, versions and thread count give the same model, bit for bit (on the CPU). None draws
+    a fresh seed, which `seed_` holds.
 verbose
-    True shows progress bars; a function is called with each `Progress`.
+    True shows progress bars. A function of your own is called with each `Progress`.
 checkpoint
-    A folder in which `fit` keeps its training as it goes. Interrupted, the same `fit` with the same folder goes
-    on from there to the same model, bit for bit; `save` then removes what is in it."""
+    A folder in which `fit` keeps its training state. After an interruption, the same `fit` with the same folder
+    continues from that state to the same model, bit for bit. `save` then empties the folder."""
 
 ATTRIBUTES = """\
 classes_
-    What you call normal and anomaly, in this order.
+    Your labels for normal rows and for anomalies, in this order.
 threshold_
     The logit above which a row raises an alarm.
 alarm_rate_, alarm_rate_held_
-    The rate asked for, and the rate that the calibration rows hold.
+    The false-alarm rate that was asked for, and the rate that the calibration set holds.
 calibration_scores_
     Logits of the calibration rows, ascending.
 calibration_is_labelled_
-    False where they had to be unlabelled rows: the rate then assumes that these are clean.
+    False if the calibration set is made of unlabelled rows: the false-alarm rate then assumes that no anomaly is
+    among them.
 decision_scores_, labels_
     Logits of the rows given to `fit`, and 1 where they exceed the threshold. Not kept in files.
 label_counts_
     Rows by label, and how many rows equal a known anomaly but are not labelled so.
 history_
-    The losses of each training run; those of a target on training rows may be estimated.
+    The losses of each training run. A target's losses on training rows may be estimates.
 encoder_, seed_, n_features_in_, feature_names_in_
     The learned encoder, the seed, and the input as scikit-learn describes it."""
 

@@ -45,19 +45,19 @@ class AlarmSpec:
     Parameters
     ----------
     name
-        In the history and in checkpoints; it seeds the weights and draws too.
+        The name in the history and in checkpoints; it also seeds the weights and the random draws.
     reads, shape, schedule
         What it reads, its network, and how long and how fast it trains.
     share, bounded
-        What its odds count beside other alarms', and whether they are bounded there.
+        How much its odds count among those of other alarms, and whether its odds are bounded.
     uses_synthetic
-        Whether it learns from counterexamples.
+        Whether it learns from synthetic anomalies.
     known_at_once
         Known anomalies a step, where they count by a weight of their own.
     blends
         Whether known anomalies are blended with normal rows for it.
     robust_to_unlabelled
-        Whether rows that nobody has labelled may be anomalies.
+        Whether unlabelled rows may be anomalies.
     relaxes_with_labels
         Whether sparsity holds it back less by as much as there are more known anomalies than a few, and it trains
         longer by the square root of that.

@@ -19,7 +19,7 @@ LARGEST_MAP = 4
 """A convolutional alarm averages maps larger than this a side, so that its last layer stays small."""
 
 BOUNDED_SHARE = 10.0
-"""What the bounded odds of an alarm on activations count beside alarms on inputs, each of which counts 0.5."""
+"""What the bounded odds of an alarm on activations count; each alarm on inputs counts 0.5."""
 
 DOUBT = 0.5
 """The exponent of the generalised cross-entropy: 0 is cross-entropy, 1 the absolute error."""
@@ -44,7 +44,7 @@ def alarm_loss(
     known
         Logits (..., K) of known anomalies that count by `known_weight`, however few they are; may be empty.
     generated
-        Logits (..., G) of counterexamples, which count by `generated_weight`, the paper's lambda; may be empty.
+        Logits (..., G) of synthetic anomalies, which count by `generated_weight`, the paper's lambda; may be empty.
     doubted
         True (B,) where the label may be wrong: such a row's loss grows no further once the alarm contradicts it,
         so that it is not learned by heart (Zhang, Sabuncu, "Generalized Cross Entropy Loss", 2018).

@@ -1,4 +1,4 @@
-"""Counterexamples for the alarm to learn from: A3's anomaly network (A3, sections 3.2 and 4.5)."""
+"""Synthetic anomalies for the alarm to learn from: A3's anomaly network (A3, sections 3.2 and 4.5)."""
 
 import math
 from abc import ABC, abstractmethod
@@ -17,11 +17,11 @@ from alarmnet.networks.training import ALONE, Schedule, TrainingContext, train
 from alarmnet.preprocessing.row_store import RowStore
 
 Sampler = Callable[[Tensor, torch.Generator], Tensor]
-"""A batch of encoded rows and a generator to draw from, to as many counterexamples of the same shape."""
+"""Takes a batch of encoded rows and a random generator, and returns as many synthetic anomalies of that shape."""
 
 
 class Generator(ABC):
-    """A recipe for counterexamples: a small value that prints, compares and is written into model files."""
+    """A recipe for synthetic anomalies: a small value that prints, compares and is written into model files."""
 
     @abstractmethod
     def sampler(self, rows: RowStore, *, seed: int, context: TrainingContext = ALONE) -> Sampler:
@@ -30,7 +30,7 @@ class Generator(ABC):
 
 @dataclass(frozen=True, kw_only=True)
 class GaussianNoise(Generator):
-    """Independent normal noise on every input: the paper's generator for labelled training.
+    """Independent Gaussian noise for every input: the paper's generator for labelled training.
 
     The default, mean 0.5 and standard deviation 1, is the paper's for inputs scaled to [0, 1].
 
@@ -58,7 +58,7 @@ class GaussianNoise(Generator):
 
 @dataclass(frozen=True, kw_only=True)
 class UniformNoise(Generator):
-    """Independent uniform noise on every input, between `low` and `high`.
+    """Independent uniform noise for every input, between `low` and `high`.
 
     Examples
     --------
@@ -85,9 +85,9 @@ class UniformNoise(Generator):
 class ColumnSwap(Generator):
     """Rows in which some inputs come from other rows: each value is usual, their combination is not.
 
-    Closer to the normal rows than noise, and so a harder lesson. Of each counterexample a share of the inputs,
-    drawn for it between `low` and `high`, is replaced by the values of other training rows, each from a row of
-    its own.
+    Such rows lie closer to the normal rows than noise, and are harder to tell apart. Each synthetic anomaly draws
+    a share between `low` and `high`, and takes this share of its inputs from other training rows, each input from
+    a row of its own.
 
     Examples
     --------
@@ -127,7 +127,7 @@ class ColumnSwap(Generator):
 class VaeAnomalies(Generator):
     """Improbable codes of a variational autoencoder, decoded: the paper's generator without labels.
 
-    The autoencoder learns the normal rows; a counterexample is decoded from the mean code of a row plus
+    The autoencoder learns the normal rows; a synthetic anomaly is decoded from the mean code of a row plus
     Gaussian noise of standard deviation `spread` (A3, section 3.2 and experiment 4).
 
     Examples
@@ -176,9 +176,9 @@ class VaeAnomalies(Generator):
 
 
 class CallableGenerator(Generator):
-    """A user's function from a batch of encoded rows to as many counterexamples of the same shape.
+    """A user's function that makes as many synthetic anomalies as a batch of encoded rows has, of the same shape.
 
-    It is not written into model files: only training needs it.
+    Model files do not hold the function, since only training needs it.
 
     Examples
     --------

@@ -14,7 +14,7 @@ anomalies are."""
 
 
 class PiecewiseLinearEncoding(nn.Module):
-    """The inputs, and beside them where each number lies among the quantiles of normal rows.
+    """Piecewise linear encoding: the inputs, then where each number lies among the quantiles of normal rows.
 
     A number becomes one piece for each gap between neighbouring knots: 0 below the gap, 1 above it, and linear
     within, so that a linear layer can weigh every range of a number by itself. Columns of two values stay as they

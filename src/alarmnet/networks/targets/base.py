@@ -16,7 +16,7 @@ class TargetNetwork(nn.Module, ABC):
 
     @abstractmethod
     def row_losses(self, batch: Tensor) -> Tensor:
-        """How badly the network knows rows, one number each: (B, ...) to (B,)."""
+        """The loss of each row, higher where the network knows it less: (B, ...) to (B,)."""
 
     def mean_loss(self, batch: Tensor) -> Tensor:
         """What training lowers: a scalar with the gradient of `row_losses`' mean, whose value may be estimated."""
@@ -31,7 +31,7 @@ class TargetNetwork(nn.Module, ABC):
         """Run the network on `inputs`: what `layers` put out, in their order, and the network's output."""
 
     def activations(self, inputs: Tensor) -> list[Tensor]:
-        """What `layers` put out, for those who want no output; the network need run no further."""
+        """What `layers` put out, without the output; the network need not run any further."""
         return self.read(inputs)[0]
 
     def reconstruction(self, output: Tensor) -> Tensor | None:

@@ -1,4 +1,4 @@
-"""Methods beside each other on rows with labels."""
+"""Methods compared on rows with labels."""
 
 from alarmnet.sources.comparison.folds import METHODS, FoldResult, folds_of, judge, keep_columns, methods_for
 

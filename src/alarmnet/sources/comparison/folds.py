@@ -1,4 +1,4 @@
-"""Methods beside each other on rows with labels: the folds, and what a method finds in one of them."""
+"""Methods compared on rows with labels: the folds, and what a method finds in one of them."""
 
 import copy
 import time
