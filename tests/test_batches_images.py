@@ -318,7 +318,7 @@ def test_an_archive_has_other_arrays_beside_its_images(tmp_path: Path) -> None:
     assert files.column("labels").tolist() == [*range(7), *range(7)]
     with pytest.raises(InputError, match=r"'few' has the shape \(3,\); one value for each of the 7 images"):
         files.column("few")
-    with pytest.raises(InputError, match="there is no array 'y' beside the images; there are other, labels"):
+    with pytest.raises(InputError, match="there is no array 'y' next to the images; there are other, labels"):
         files.column("y")
     np.savez(tmp_path / "b.npz", x_train=GREY, x_test=other)
     assert "holds the arrays x_train, x_test: name the one with the images 'images'" in refused(

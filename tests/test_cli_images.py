@@ -427,7 +427,7 @@ def test_a_report_takes_folders_as_labels_only_where_one_has_a_known_name(
         (["--normal", "good"], "column 'folder' holds no 'good'; it holds 'bright', 'fine', 'odd'"),
         (
             ["--normal", "Fine"],
-            "holds 'fine' beside 'Fine', which marks normal rows: is it the same in another",
+            "holds 'fine' as well as 'Fine', which marks normal rows: is it the same in another",
         ),
         (["--resize", "64"], "'64' is no size: give width and height in pixels, 8 at least, such as 64x48"),
         (["--resize", "4x64", "--no-classes"], "'4x64' is no size"),

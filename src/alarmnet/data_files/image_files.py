@@ -190,7 +190,7 @@ class ImageFiles:
         """Give one of `columns`, a value an image (N,)."""
         if not isinstance(self._files, ImageArrays) or name not in self.columns:
             raise InputError(
-                f"there is no array {name!r} beside the images; there are {', '.join(self.columns) or 'none'}",
+                f"there is no array {name!r} next to the images; there are {', '.join(self.columns) or 'none'}",
                 code="missing_column",
                 column=name,
             )

@@ -147,8 +147,8 @@ class Labelling:
         if near:
             options = " ".join(f"--{option} {shlex.quote(cell)}" for cell in near)
             raise InputError(
-                f"column {self.label!r} holds {quoted(near)} beside {quoted(named)}, which marks {marks}: is it "
-                f"the same in another spelling? If so, add {options}; if not, name all {other} values, this one "
+                f"column {self.label!r} holds {quoted(near)} as well as {quoted(named)}, which marks {marks}: is "
+                f"it the same in another spelling? If so, add {options}; if not, name all {other} values, this one "
                 f"too, with --{other}",
                 code="near_label",
                 column=self.label,
