@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Literal
 
 import click
@@ -12,7 +13,7 @@ from alarmnet._shared.standard_streams import STANDARD
 from alarmnet.cli.table_data import reads_data
 from alarmnet.cli.terminal import (
     FLAGGED,
-    a_file,
+    a_place,
     check_output,
     device_option,
     id_option,
@@ -22,7 +23,15 @@ from alarmnet.cli.terminal import (
     row_progress,
     show_facts,
 )
-from alarmnet.data_files import Reading, write_table
+from alarmnet.data_files import (
+    Database,
+    Reading,
+    database_at,
+    refuse_existing,
+    write_table,
+    write_to_database,
+)
+from alarmnet.errors import InputError
 from alarmnet.sources.bad_rows import SCORE, way_out
 from alarmnet.sources.opened import load_model, open_to_run
 from alarmnet.sources.scoring import Tally, scored_tables
@@ -48,6 +57,18 @@ def _sentences(facts: dict[str, Any]) -> Iterator[str]:
     for name, matches in facts["near_matches"].items():
         said = ", ".join(f"{text!r} (training had {known!r})" for text, known in matches.items())
         yield f"Unknown categories of {name!r} that are nearly known: {said}."
+
+
+def _database(out: str | Path, table: str | None) -> Database | None:
+    """Give the database that scores go to; None where they go to a file."""
+    if table is None and isinstance(out, Path):
+        return None
+    database = database_at(out)
+    if not table or database is None:
+        what = "--out is a database" if database else f"{out} is no database, and --table needs one"
+        raise InputError(f"{what}; give both --out ADDRESS and --table NAME", code="options")
+    refuse_existing(database, table)
+    return database
 
 
 @click.command()
@@ -86,11 +107,13 @@ def _sentences(facts: dict[str, Any]) -> Iterator[str]:
 @device_option
 @click.option(
     "--out",
-    type=a_file,
+    type=a_place,
     required=True,
     metavar="SCORES",
-    help="Ends in .csv, .csv.gz or .parquet; - is standard output, and the summary goes to standard error.",
+    help="Ends in .csv, .csv.gz or .parquet; - is standard output, and the summary goes to standard error. "
+    "With --table: a database.",
 )
+@click.option("--table", metavar="NAME", help="A new table for the scores in the database --out.")
 @click.option(
     "--format",
     "standard",
@@ -113,7 +136,8 @@ def score(
     on_bad_row: Literal["reject", "flag"],
     reasons: int | None,
     device: str,
-    out: Path,
+    out: str | Path,
+    table: str | None,
     standard: Literal["csv", "arrow"],
     as_json: bool,
     quiet: bool,
@@ -142,6 +166,7 @@ def score(
       alarmnet score fraud.model new.csv --out scores.csv --id payment
       alarmnet score fraud.model new.csv --out scores.csv --explain 3
       alarmnet score fraud.model 2024-*.parquet --out scores.parquet --budget 100
+      alarmnet score fraud.model flows.db --query "SELECT * FROM new" --out flows.db --table scores
     """  # noqa: D301 - click reads \b
     if budget and alarm_rate:
         raise click.UsageError("--budget and --alarm-rate exclude each other: give one of them.")
@@ -149,7 +174,9 @@ def score(
         raise click.UsageError(
             "--budget and --explain exclude each other: with a budget, alarms are known after the last row is read."
         )
-    check_output(out, inputs=[model, *data])
+    database = _database(out, table)
+    if isinstance(out, Path) and not database:
+        check_output(out, inputs=[model, *data])
     began = time.perf_counter()
     detector = load_model(model, device=device)
     if alarm_rate:
@@ -161,10 +188,20 @@ def score(
         tables = scored_tables(
             detector, rows, budget=budget, flag=flag, tally=tally, progress=progress, reasons=reasons or 0
         )
-        write_table(out, tables, standard=standard)
+        if database and table:
+            with TemporaryDirectory(prefix="alarmnet-") as folder:
+                scores = Path(folder) / "scores.parquet"
+                write_table(scores, tables)
+                write_to_database(database, table, scores)
+        else:
+            write_table(out, tables, standard=standard)
     seconds = time.perf_counter() - began
     facts = {
-        "scores": "standard output" if aside else str(out),
+        "scores": f"table {table!r} of {database.shown}"
+        if database
+        else "standard output"
+        if aside
+        else str(out),
         "rows": tally.rows,
         "alarms": tally.alarms,
         "invalid": tally.invalid,

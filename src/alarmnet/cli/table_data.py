@@ -27,6 +27,11 @@ _data_options = decorated(
         multiple=True,
         help="A further word or number that means missing, such as -999; may be repeated. The model remembers it.",
     ),
+    click.option(
+        "--query",
+        metavar="SQL",
+        help="What to read where DATA is a database: a postgresql:// address, or an SQLite or DuckDB file.",
+    ),
 )
 
 
@@ -39,16 +44,17 @@ def reads_data(command: Command) -> Command:
     @wraps(command)
     def with_files(
         *arguments: Any,
-        data: tuple[Path, ...],
+        data: tuple[str | Path, ...],
         delimiter: str | None,
         decimal: str | None,
         missing: tuple[str, ...],
+        query: str | None,
         **options: Any,
     ) -> Any:
-        reading = Reading(delimiter=delimiter, decimal=decimal, missing=missing)
-        if isinstance(out := options.get("out"), Path):
+        reading = Reading(delimiter=delimiter, decimal=decimal, missing=missing, query=query)
+        if isinstance(out := options.get("out"), Path) and not options.get("table"):
             check_output(out)  # before standard input is read
-        with local_files(data) as files:
+        with local_files(data, query) as files:
             return command(*arguments, data=tuple(files), reading=reading, **options)
 
     return _data_options(with_files)

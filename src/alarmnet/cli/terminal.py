@@ -18,6 +18,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from alarmnet._shared.atomic import remove_strays, target_of
 from alarmnet._shared.standard_streams import STANDARD, standard_streams
+from alarmnet.data_files import place_of
 from alarmnet.errors import AlarmnetError, AlarmnetWarning, InputError
 
 REFUSED = 2
@@ -99,8 +100,21 @@ def decorated(*decorators: Callable[[Command], Command]) -> Callable[[Command], 
 
 
 a_file = click.Path(path_type=Path)
+
+
+class _Place(click.ParamType[Any]):
+    """A path, or the address of a database."""
+
+    name = "path"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Keep addresses as they are."""
+        return place_of(value)
+
+
+a_place = _Place()
 model_argument = click.argument("model", type=a_file)
-data_argument = click.argument("data", metavar="DATA...", nargs=-1, required=True, type=a_file)
+data_argument = click.argument("data", metavar="DATA...", nargs=-1, required=True, type=a_place)
 ignore_option = click.option(
     "--ignore", "ignored", metavar="COLUMN", multiple=True, help="A column to leave out; may be repeated."
 )

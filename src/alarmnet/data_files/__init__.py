@@ -9,8 +9,9 @@ header has most of; where it has none of these, it is |, ^ or a space, if that m
 from alarmnet._shared.missing_words import MISSING_WORDS
 from alarmnet.data_files.batch import Batch
 from alarmnet.data_files.cells import ColumnKind
+from alarmnet.data_files.databases import Database, database_at, refuse_existing, write_to_database
 from alarmnet.data_files.image_files import ImageBatch, ImageFiles, holds_images
-from alarmnet.data_files.local_files import local_files
+from alarmnet.data_files.local_files import local_files, place_of
 from alarmnet.data_files.reading import Reading
 from alarmnet.data_files.table_files import TableFiles
 from alarmnet.data_files.writer import write_table
@@ -19,11 +20,16 @@ __all__ = [
     "MISSING_WORDS",
     "Batch",
     "ColumnKind",
+    "Database",
     "ImageBatch",
     "ImageFiles",
     "Reading",
     "TableFiles",
+    "database_at",
     "holds_images",
     "local_files",
+    "place_of",
+    "refuse_existing",
     "write_table",
+    "write_to_database",
 ]

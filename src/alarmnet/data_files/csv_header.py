@@ -54,7 +54,7 @@ _OTHER_FORMATS = {
     b"PK\x03\x04": "holds a zip archive; unpack it first",
     b"PAR1": "holds a Parquet file; unpack it first",
     b"\xd0\xcf\x11\xe0": "is an Excel workbook; save it as CSV",
-    b"SQLite format 3": "is an SQLite database; say what to read with --query SQL, or Reading(query=...)",
+    b"SQLite format 3": "is an SQLite database; read it with local_files([path], query=SQL)",
     b"<": "begins with '<', as HTML and XML do; save the table as CSV",
     b"[": "begins with '[', as JSON does; write JSON lines, an object on each line",
 }

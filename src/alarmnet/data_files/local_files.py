@@ -1,4 +1,4 @@
-"""Standard input, folders and patterns as files on this machine."""
+"""Standard input, queries of databases, folders and patterns as files on this machine."""
 
 import glob
 import os
@@ -18,6 +18,7 @@ import pyarrow.parquet
 from alarmnet._shared.standard_streams import STANDARD
 from alarmnet.data_files import picture
 from alarmnet.data_files.batch import rebatched
+from alarmnet.data_files.databases import Database, database_at, queried
 from alarmnet.errors import InputError
 
 if TYPE_CHECKING:
@@ -76,6 +77,36 @@ def _standard_input(folder: Path) -> Path:
     return table
 
 
+def _rows_of(database: Database, query: str, copy: Path) -> Path:
+    table = _named(copy, f"the query on {database.shown}")
+    with queried(database, query) as (schema, batches):
+        write_copy(table, schema, batches)
+    return table
+
+
+def place_of(text: str | os.PathLike[str]) -> str | Path:
+    """Give the address of a database as it is, and everything else as a path."""
+    return text if isinstance(text, str) and "://" in text else Path(text)
+
+
+def _check_query(
+    places: Sequence[str | Path], databases: Sequence[Database | None], query: str | None
+) -> None:
+    if [*map(str, places)].count(STANDARD) > 1:
+        raise InputError("standard input (-) is named twice; it can be read once", code="options")
+    found = next(filter(None, databases), None)
+    if found and not query:
+        raise InputError(
+            f"{found.shown} is a database; say what to read with --query SQL, or Reading(query=...)",
+            code="options",
+        )
+    if query and not all(databases):
+        raise InputError(
+            f"{places[databases.index(None)]} is no database, and --query is for databases alone",
+            code="options",
+        )
+
+
 def _files_of(folder: Path) -> list[Path]:
     """Give the tables in a folder and those below it, in order; none where it holds a picture, or hidden files."""
     found = []
@@ -96,17 +127,19 @@ def _matches(pattern: Path) -> list[Path]:
 
 
 @contextmanager
-def local_files(places: Sequence[Path]) -> Iterator[list[Path]]:
+def local_files(places: Sequence[str | Path], query: str | None = None) -> Iterator[list[Path]]:
     """Give the files that places stand for, while the block runs.
 
     ``-`` is standard input: CSV, JSON lines, Zeek, Parquet or an Arrow stream. It is copied to a temporary file,
     since tables are read more than once. A folder without pictures stands for the tables in it, and a pattern for
-    the files that it matches, both in the order of their paths.
+    the files that it matches, both in the order of their paths. An address or a file of a database stands for the
+    rows of `query`, which are copied to a temporary Parquet file.
 
     Raises
     ------
     InputError
-        A pattern matches nothing, standard input is named twice, or its Arrow stream is not whole.
+        A pattern matches nothing, standard input is named twice, or its Arrow stream is not whole; a database has
+        no query, or refuses it.
 
     Examples
     --------
@@ -117,12 +150,14 @@ def local_files(places: Sequence[Path]) -> Iterator[list[Path]]:
     ...     [path.name for path in files]
     ['a.csv', 'b.csv']
     """
-    if [*map(str, places)].count(STANDARD) > 1:
-        raise InputError("standard input (-) is named twice; it can be read once", code="options")
+    databases = [database_at(place) for place in places]
+    _check_query(places, databases, query)
     with tempfile.TemporaryDirectory(prefix="alarmnet-") as name:
         found: list[Path] = []
-        for place in places:
-            if str(place) == STANDARD:
+        for number, (place, database) in enumerate(zip(map(Path, places), databases, strict=True)):
+            if database and query:
+                found.append(_rows_of(database, query, Path(name) / f"{number}.parquet"))
+            elif str(place) == STANDARD:
                 found.append(_standard_input(Path(name)))
             elif place.is_dir():
                 found += _files_of(place) or [place]

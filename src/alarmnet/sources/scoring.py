@@ -15,7 +15,7 @@ import pyarrow as pa
 from scipy.special import expit
 
 from alarmnet._shared.containers import decoded
-from alarmnet.data_files import Reading, local_files, write_table
+from alarmnet.data_files import Reading, local_files, place_of, write_table
 from alarmnet.detectors import BaseDetector
 from alarmnet.errors import InputError, rows_counted_from
 from alarmnet.explain import Explainer, RowExplanation, reason_text
@@ -203,8 +203,8 @@ def score_files(
         A fitted detector, or the model file of one; a detector given is not changed.
     data
         Files of tables (CSV, JSON lines, Zeek logs, gzipped or zipped, Parquet), folders of these, patterns such as
-        ``"flows/*.parquet"``, ``"-"`` for standard input, or folders and arrays of images; scored as one after the
-        other.
+        ``"flows/*.parquet"``, ``"-"`` for standard input, databases (with a query in
+        `reading`), or folders and arrays of images; scored as one after the other.
     out
         Ends in .csv, .csv.gz or .parquet; "-" is standard output, as CSV. It has a row for each row: its id or
         number, score in [0, 1] (high is anomalous), p_value (low is anomalous), alarm, and status ("ok" or
@@ -259,7 +259,7 @@ def score_files(
         detector.set_alarm_rate(alarm_rate)
     paths = [data] if isinstance(data, str | PathLike) else data
     tally, flag = Tally(), on_bad_row == "flag"
-    with local_files([Path(path) for path in paths]) as files:
+    with local_files([place_of(path) for path in paths], reading.query if reading else None) as files:
         rows = open_to_run(detector, files, identifier=identifier, ignored=ignored, reading=reading)
         tables = scored_tables(
             detector, rows, budget=budget, flag=flag, tally=tally, progress=progress, reasons=reasons

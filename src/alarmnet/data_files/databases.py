@@ -1,0 +1,215 @@
+"""Queries of PostgreSQL, SQLite and DuckDB as Arrow batches, and tables written back."""
+
+import os
+import re
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+import pyarrow as pa
+import pyarrow.parquet
+
+from alarmnet.errors import InputError, MissingExtraError
+
+_ROWS_AT_ONCE = 1 << 16
+_SQLITE, _DUCKDB = b"SQLite format 3\0", b"DUCK"
+_URL = re.compile(r"(?:[^@?/:]*(?::(?P<password>[^@?/]*))?@)?(?P<place>[^@?]*)(?:\?(?P<options>[^@]*))?")
+_EXAMPLES = "postgresql://USER:PASSWORD@HOST:PORT/DATABASE, sqlite:///FILE, duckdb:///FILE or a database file"
+
+
+@dataclass(frozen=True)
+class Database:
+    """A database: its kind, what opens it, and how messages call it, without passwords."""
+
+    kind: str
+    address: str = field(repr=False)
+    shown: str
+    secrets: tuple[str, ...] = field(default=(), repr=False)
+
+    @contextmanager
+    def connected(self, *, code: str, doing: str, write: bool = False) -> Iterator[Any]:
+        """Connect while the block runs; errors of the database are refusals with `code`."""
+        connect, failures = _driver(self.kind)
+        try:
+            with closing(connect(self._target(write=write), write)) as connection:
+                yield connection
+        except (*failures, pa.ArrowException, OSError) as error:
+            raise InputError(f"{self.shown}: {doing}: {self._safe(str(error))}", code=code) from None
+
+    def _target(self, *, write: bool) -> str:
+        if self.kind == "sqlite":
+            return f"{Path(self.address).resolve().as_uri()}?mode={'rwc' if write else 'ro'}"
+        return self.address
+
+    def _safe(self, message: str) -> str:
+        for secret in sorted(filter(None, self.secrets), key=len, reverse=True):
+            message = message.replace(secret, "***")
+        return " ".join(message.split())
+
+
+def _driver(kind: str) -> tuple[Any, tuple[type[Exception], ...]]:
+    """Give what connects to a kind of database, and the errors that it raises."""
+    try:
+        if kind == "duckdb":
+            import duckdb
+
+            return lambda file, write: duckdb.connect(file, read_only=not write), (duckdb.Error,)
+        import adbc_driver_manager
+
+        driver = import_module(f"adbc_driver_{kind}.dbapi")
+    except ImportError as error:
+        raise MissingExtraError(
+            f"databases ({kind}) need drivers that are not installed; pip install 'alarmnet[sql]'"
+        ) from error
+    return lambda address, write: driver.connect(address), (adbc_driver_manager.Error,)
+
+
+def _server(address: str) -> Database:
+    found = _URL.fullmatch(address.partition("://")[2])
+    if found is None:
+        raise InputError(
+            "the address of the PostgreSQL database cannot be read; write @, / and ? in a user name or password as "
+            "%40, %2F and %3F",
+            code="invalid_parameter",
+        )
+    passwords = [found["password"] or "", *re.findall(r"password=([^&]*)", found["options"] or "")]
+    secrets = (*passwords, *map(unquote, passwords))
+    return Database("postgresql", address, f"postgresql://{found['place']}", secrets)
+
+
+def _kind_of_file(path: Path) -> str | None:
+    if not path.is_file():
+        return None
+    with path.open("rb") as stream:
+        head = stream.read(16)
+    return "sqlite" if head == _SQLITE else "duckdb" if head[8:12] == _DUCKDB else None
+
+
+def database_at(place: str | os.PathLike[str]) -> Database | None:
+    """Give the database that an address or a file is; None where it is none.
+
+    Raises
+    ------
+    InputError
+        An address of another kind, or one that cannot be read.
+
+    Examples
+    --------
+    >>> database_at("postgresql://me:secret@host/flows").shown
+    'postgresql://host/flows'
+    """
+    text = os.fspath(place)
+    scheme, mark, rest = text.partition("://")
+    if not mark:
+        kind = _kind_of_file(Path(text))
+        return Database(kind, text, text) if kind else None
+    if scheme in ("postgresql", "postgres"):
+        return _server(text)
+    if scheme in ("sqlite", "duckdb") and rest.startswith("/") and len(rest) > 1:
+        return Database(scheme, rest[1:], rest[1:])
+    raise InputError(f"an address that is not read; expected {_EXAMPLES}", code="invalid_parameter")
+
+
+def _plain(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """Give numbers of arbitrary precision as float64, and other types of the database's own as they are stored."""
+    columns = []
+    for column in batch.columns:
+        own = isinstance(column.type, pa.BaseExtensionType)
+        numeric = own and getattr(column.type, "type_name", "") == "numeric"
+        stored = column.storage if own else column
+        columns.append(stored.cast(pa.float64()) if numeric else stored)
+    return pa.record_batch(columns, names=batch.schema.names)
+
+
+@contextmanager
+def queried(database: Database, query: str) -> Iterator[tuple[pa.Schema, Iterator[pa.RecordBatch]]]:
+    """Run a query, and give its columns and its rows in batches while the block runs; nothing is changed.
+
+    Raises
+    ------
+    InputError
+        The database cannot be reached, the query fails, or it gives no row.
+    """
+    if database.kind != "postgresql" and not Path(database.address).is_file():
+        raise InputError(f"{database.shown} does not exist", code="missing_file")
+    with database.connected(code="query", doing="the query failed") as connection:
+        if database.kind == "duckdb":
+            found = connection.sql(query)
+            reader = found.to_arrow_reader(_ROWS_AT_ONCE) if found is not None else None
+        else:
+            cursor = connection.cursor()
+            cursor.execute(query)
+            reader = cursor.fetch_record_batch()
+        batches = (_plain(batch) for batch in reader or () if len(batch))
+        first = next(batches, None)
+        if first is None or not first.num_columns:
+            raise InputError(
+                f"{database.shown}: the query gives no rows; expected a SELECT that does", code="query"
+            )
+
+        def every() -> Iterator[pa.RecordBatch]:
+            yield first
+            yield from batches
+
+        yield first.schema, every()
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def refuse_existing(database: Database, table: str) -> None:
+    """Refuse, before any work, a table that is there already, and a database that cannot be reached.
+
+    Raises
+    ------
+    InputError
+        Says which.
+    """
+    if database.kind != "postgresql" and not Path(database.address).exists():
+        if not Path(database.address).parent.is_dir():
+            raise InputError(
+                f"{database.shown}: its folder does not exist; create it first", code="missing_folder"
+            )
+        return
+    with database.connected(code="database", doing="it cannot be written", write=True) as connection:
+        _, failures = _driver(database.kind)
+        try:
+            with closing(connection.cursor()) as cursor:
+                cursor.execute(f"SELECT 1 FROM {_quoted(table)} WHERE 1 = 0")  # noqa: S608 - a quoted name
+                cursor.fetchall()
+        except failures:
+            return
+    raise InputError(
+        f"{database.shown} has a table {table!r} already; choose another name or drop it", code="table_exists"
+    )
+
+
+def write_to_database(database: Database, table: str, path: Path) -> None:
+    """Write a Parquet file as a new table, in one transaction.
+
+    Raises
+    ------
+    InputError
+        The table is there already, or the database refuses it.
+    """
+    with (
+        pyarrow.parquet.ParquetFile(path) as file,
+        database.connected(
+            code="database", doing=f"the table {table!r} was not written", write=True
+        ) as connection,
+    ):
+        reader = pa.RecordBatchReader.from_batches(
+            file.schema_arrow, file.iter_batches(batch_size=_ROWS_AT_ONCE)
+        )
+        if database.kind == "duckdb":
+            connection.register("alarmnet_rows", reader)
+            connection.execute(f"CREATE TABLE {_quoted(table)} AS SELECT * FROM alarmnet_rows")  # noqa: S608 - a quoted name
+            return
+        with closing(connection.cursor()) as cursor:
+            cursor.adbc_ingest(table, reader, mode="create")
+        connection.commit()

@@ -1,0 +1,193 @@
+"""Queries of SQLite, DuckDB and PostgreSQL as data, and scores written back."""
+
+import sqlite3
+import sys
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import numpy as np
+import psycopg
+import pyarrow as pa
+import pytest
+from click.testing import CliRunner
+from tests.stores import PASSWORD, postgres_url  # noqa: F401 - a fixture
+
+import alarmnet
+from alarmnet.cli import main
+from alarmnet.data_files import Reading, database_at, local_files, refuse_existing
+from alarmnet.errors import InputError, MissingExtraError
+
+QUERY = "SELECT * FROM flows ORDER BY id"
+KINDS = ("sqlite", "duckdb", "postgresql")
+
+
+def _rows() -> list[tuple[int, float, str, str]]:
+    values = np.random.default_rng(0).normal(size=80)
+    return [
+        (number, float(value), ("http", "dns")[number % 2], "bad" if number < 4 else "fine")
+        for number, value in enumerate(values)
+    ]
+
+
+class Place:
+    """A database with a table of flows; `ask` gives rows."""
+
+    def __init__(self, kind: str, address: str, target: str) -> None:
+        self.kind, self.address, self._target = kind, address, target
+        for statement in ("DROP TABLE IF EXISTS flows", "DROP TABLE IF EXISTS scores", "CREATE TABLE flows "):
+            number = "NUMERIC" if kind == "postgresql" else "DOUBLE"
+            columns = f"(id INTEGER, bytes {number}, service TEXT, label TEXT)"
+            self.ask(statement + (columns if "CREATE" in statement else ""))
+        values = ", ".join(map(str, _rows()))
+        self.ask(f"INSERT INTO flows VALUES {values}")
+
+    def ask(self, statement: str) -> list[Any]:
+        connect: Any = {"sqlite": sqlite3, "duckdb": duckdb, "postgresql": psycopg}[self.kind].connect
+        connection = connect(self._target)
+        try:
+            found = connection.execute(statement)
+            rows = found.fetchall() if statement.startswith("SELECT") else []
+            connection.commit()
+        except duckdb.TransactionException:
+            pass
+        finally:
+            connection.close()
+        return list(rows)
+
+
+@pytest.fixture(params=KINDS)
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
+    if request.param == "postgresql":
+        address: str = request.getfixturevalue("postgres_url")
+        return Place("postgresql", address, address)
+    file = tmp_path / "flows.db"
+    return Place(request.param, f"{request.param}:///{file}", str(file))
+
+
+def run(*words: object, code: int = 0) -> str:
+    result = CliRunner().invoke(main, [str(word) for word in words])
+    assert result.exit_code == code, result.output
+    assert PASSWORD not in result.output
+    return result.output
+
+
+def test_a_query_is_fitted_evaluated_scored_and_written_back(place: Place, tmp_path: Path) -> None:
+    data = (place.address, "--query", QUERY)
+    model, file = tmp_path / "model", tmp_path / "scores.parquet"
+    labels = ("--label", "label", "--anomaly", "bad")
+    run("fit", *data, *labels, "--ignore", "id", "--alarm-rate", 0.2, "--out", model)
+    run("evaluate", model, *data)
+    run("refit", model, *data, "--out", tmp_path / "again")
+    run("score", model, *data, "--id", "id", "--out", file)
+    back = ("--out", place.address, "--table", "scores")
+    assert "table 'scores' of" in run("score", model, *data, "--id", "id", *back)
+    expected = pa.parquet.read_table(file)
+    rows = place.ask("SELECT id, score FROM scores ORDER BY CAST(id AS INTEGER)")
+    assert [int(row[0]) for row in rows] == [*range(80)]
+    np.testing.assert_allclose([row[1] for row in rows], expected["score"].to_numpy())
+    assert "already" in run("score", model, *data, "--id", "id", *back, code=2)
+    assert len(place.ask("SELECT * FROM scores")) == 80
+    scored = alarmnet.score_files(
+        model, place.address, out=file, reading=Reading(query=QUERY), ignored=["id"]
+    )
+    assert scored.rows == 80
+
+
+def test_types_and_values_arrive_as_they_are(place: Place) -> None:
+    with local_files([place.address], QUERY) as files:
+        table = pa.parquet.read_table(files[0])
+    np.testing.assert_allclose(table["bytes"].to_numpy(), [row[1] for row in _rows()])
+    assert table["service"].to_pylist() == [row[2] for row in _rows()]
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "SELECT * FROM absent",
+        "SELECT",
+        "SELECT * FROM flows WHERE id < 0",
+        "DELETE FROM flows",
+        "DROP TABLE flows",
+    ],
+)
+def test_queries_that_fail_change_nothing_and_say_so(place: Place, query: str) -> None:
+    with pytest.raises(InputError) as refused, local_files([place.address], query):
+        pass
+    assert refused.value.code == "query"
+    assert PASSWORD not in str(refused.value)
+    assert len(place.ask("SELECT * FROM flows")) == 80
+
+
+def test_a_database_file_is_told_by_its_contents_and_needs_a_query(tmp_path: Path) -> None:
+    for kind in ("sqlite", "duckdb"):
+        file = tmp_path / f"{kind}.data"
+        Place(kind, str(file), str(file))
+        with local_files([file], QUERY) as files:
+            assert f"{files[0]}" == f"the query on {file}"
+            assert pa.parquet.read_table(files[0]).num_rows == 80
+        with pytest.raises(InputError, match="--query"), local_files([file]):
+            pass
+    (tmp_path / "t.csv").write_text("a\n1\n")
+    with pytest.raises(InputError, match="is no database"), local_files([tmp_path / "t.csv"], QUERY):
+        pass
+    with pytest.raises(InputError, match="does not exist"), local_files([f"sqlite:///{tmp_path}/no"], QUERY):
+        pass
+    assert not (tmp_path / "no").exists()
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "postgresql://me:s3cr3t@127.0.0.1:1/d",
+        "postgresql://127.0.0.1:1/d?user=me&password=s3cr3t",
+        "postgresql://me:a/s3cr3t@127.0.0.1:1/d",
+        "postgresql://me:a?s3cr3t@127.0.0.1:1/d",
+        "postgresql://me:a@s3cr3t@127.0.0.1:1/d",
+        "postgresql://127.0.0.1:1/d?password=a@s3cr3t",
+        "postgresql://me:s3cr3t@127.0.0.1:port/d",
+        "mysql://me:s3cr3t@host/d",
+    ],
+)
+def test_no_message_shows_a_password(address: str, tmp_path: Path) -> None:
+    out = run("fit", address, "--query", "SELECT 1", "--out", tmp_path / "m", code=2)
+    assert "s3cr3t" not in out
+    with pytest.raises(InputError) as refused:
+        refuse_existing(database_at(address), "t")  # type: ignore[arg-type]
+    assert "s3cr3t" not in str(refused.value)
+    assert "s3cr3t" not in repr(refused.value)
+
+
+def test_a_table_and_a_database_need_each_other(tmp_path: Path) -> None:
+    for out in (("scores.csv", "--table", "t"), (f"sqlite:///{tmp_path}/s.db",)):
+        assert "--table NAME" in run("score", "m", "t.csv", "--out", *out, code=2)
+
+
+def test_a_new_database_is_made_only_with_its_table(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("a\n1\n")
+    for kind in ("sqlite", "duckdb"):
+        words = ("score", tmp_path / "no-model", tmp_path / "t.csv", "--table", "t", "--out")
+        run(*words, f"{kind}:///{tmp_path}/new.db", code=2)
+        assert not (tmp_path / "new.db").exists()
+        assert "folder does not exist" in run(*words, f"{kind}:///{tmp_path}/no/new.db", code=2)
+
+
+def test_a_name_of_a_table_is_a_name(tmp_path: Path) -> None:
+    place = Place("sqlite", str(tmp_path / "f.db"), str(tmp_path / "f.db"))
+    database = database_at(place.address)
+    assert database
+    refuse_existing(database, 'x"; DROP TABLE flows; --')
+    assert len(place.ask("SELECT * FROM flows")) == 80
+
+
+@pytest.mark.parametrize(("kind", "module"), [("duckdb", "duckdb"), ("sqlite", "adbc_driver_sqlite.dbapi")])
+def test_a_missing_driver_names_the_extra(
+    kind: str, module: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "f").touch()
+    monkeypatch.setitem(sys.modules, module, None)
+    with (
+        pytest.raises(MissingExtraError, match=r"alarmnet\[sql\]"),
+        local_files([f"{kind}:///{tmp_path}/f"], "x"),
+    ):
+        pass
