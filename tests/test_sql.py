@@ -94,6 +94,15 @@ def test_a_query_is_fitted_evaluated_scored_and_written_back(place: Place, tmp_p
     assert scored.rows == 80
 
 
+def test_an_error_that_repeats_the_password_is_told_without_it(postgres_url: str) -> None:  # noqa: F811
+    with (
+        pytest.raises(InputError, match=r"\*\*\*") as refused,
+        local_files([postgres_url], f"SELECT CAST('{PASSWORD}' AS INTEGER)"),
+    ):
+        pass
+    assert PASSWORD not in str(refused.value)
+
+
 def test_types_and_values_arrive_as_they_are(place: Place) -> None:
     with local_files([place.address], QUERY) as files:
         table = pa.parquet.read_table(files[0])
@@ -108,6 +117,7 @@ def test_types_and_values_arrive_as_they_are(place: Place) -> None:
         "SELECT",
         "SELECT * FROM flows WHERE id < 0",
         "DELETE FROM flows",
+        "DELETE FROM flows RETURNING id",
         "DROP TABLE flows",
     ],
 )
@@ -176,6 +186,9 @@ def test_a_name_of_a_table_is_a_name(tmp_path: Path) -> None:
     place = Place("sqlite", str(tmp_path / "f.db"), str(tmp_path / "f.db"))
     database = database_at(place.address)
     assert database
+    place.ask('CREATE TABLE "a""b" (x)')
+    with pytest.raises(InputError, match="already"):
+        refuse_existing(database, 'a"b')
     refuse_existing(database, 'x"; DROP TABLE flows; --')
     assert len(place.ask("SELECT * FROM flows")) == 80
 

@@ -142,6 +142,8 @@ def queried(database: Database, query: str) -> Iterator[tuple[pa.Schema, Iterato
             reader = found.to_arrow_reader(_ROWS_AT_ONCE) if found is not None else None
         else:
             cursor = connection.cursor()
+            if database.kind == "postgresql":
+                cursor.execute("SET TRANSACTION READ ONLY")
             cursor.execute(query)
             reader = cursor.fetch_record_batch()
         batches = (_plain(batch) for batch in reader or () if len(batch))
