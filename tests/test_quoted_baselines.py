@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 import torch
 from numpy.typing import NDArray
+from safetensors.torch import load_file, save_file
 
 from alarmnet import InputError, Schedule
 from alarmnet.baselines import DASVDD, MIX, MKDAD, mkd_ad
@@ -135,8 +136,8 @@ def weights_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     draws = torch.Generator().manual_seed(0)
     weights = {f"features.{n}.weight": torch.randn(*size, 3, 3, generator=draws) for n, size in names.items()}
     weights |= {f"features.{n}.bias": torch.randn(size[0], generator=draws) for n, size in names.items()}
-    path = tmp_path / "vgg16.pth"
-    torch.save(weights | {"classifier.0.weight": torch.zeros(2)}, path)
+    path = tmp_path / "vgg16.safetensors"
+    save_file(weights | {"classifier.0.weight": torch.zeros(2)}, path)
     return path
 
 
@@ -156,7 +157,7 @@ def test_the_convolutions_of_vgg_16_have_the_names_of_torchvisions_files() -> No
 
 def test_mkd_ad_takes_a_users_teacher_as_it_is(weights_file: Path, images: NDArray[np.uint8]) -> None:
     model = brief(teacher=weights_file).fit(images)
-    held = torch.load(weights_file, weights_only=True)
+    held = load_file(weights_file)
     for name, weight in model._network.teacher.state_dict().items():
         assert torch.equal(weight, held[name])
     assert list(model.history_) == ["cloner"]
@@ -199,19 +200,22 @@ def test_the_teacher_that_is_trained_here_learns_how_images_were_turned(images: 
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [
-        (None, r"gone\.pth: there is no such file with the weights of a VGG-16"),
-        ({}, r"does not hold the weights of a VGG-16 as torchvision saves them .*features\.0\.weight"),
-        ({"features.0.weight": 3}, r"does not hold the weights of a VGG-16"),
+        (None, r"gone\.safetensors: there is no such file with the weights of a VGG-16"),
+        (
+            {},
+            r"weights of a VGG-16 in safetensors, named as torchvision names them .*features\.0\.weight",
+        ),
+        ({"features.0.weight": torch.zeros(3)}, r"does not hold the weights of a VGG-16"),
         (b"no weights", r"does not hold the weights of a VGG-16"),
     ],
 )
 def test_files_that_are_no_teacher_are_refused(
     content: Any, sentence: str, tmp_path: Path, images: NDArray[np.uint8]
 ) -> None:
-    path = tmp_path / "gone.pth"
+    path = tmp_path / "gone.safetensors"
     if isinstance(content, bytes):
         path.write_bytes(content)
     elif content is not None:
-        torch.save(content, path)
+        save_file(content, path)
     with pytest.raises(InputError, match=sentence):
         brief(teacher=path).fit(images)

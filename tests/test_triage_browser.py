@@ -197,7 +197,7 @@ def test_pages_are_accessible(browser: Browser, served: tuple[App, str], size: s
             wide = page.evaluate(
                 "document.documentElement.scrollWidth > document.documentElement.clientWidth"
             )
-            assert not wide, "it scrolls sideways"
+            assert not wide, f"{page.url} scrolls sideways"
 
 
 @pytest.mark.parametrize("size", ["laptop", "desk"])

@@ -1,10 +1,11 @@
 """Multiresolution knowledge distillation, from the paper: Salehi et al. (CVPR 2021)."""
 
-import pickle
 from pathlib import Path
 from typing import ClassVar
 
 import torch
+from safetensors import SafetensorError
+from safetensors.numpy import load_file
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -116,12 +117,11 @@ def _read_teacher(path: str | Path) -> _Blocks:
         raise InputError(f"{path}: there is no such file with the weights of a VGG-16", code="missing_file")
     teacher = _Blocks(3, VGG_16, bias=True)
     try:
-        held = torch.load(path, map_location="cpu", weights_only=True)
-        weights = {name: held[name].numpy() for name in teacher.state_dict()}
-        load_weights(teacher, weights)
-    except (KeyError, TypeError, ValueError, AttributeError, RuntimeError, pickle.UnpicklingError) as error:
+        held = load_file(path)
+        load_weights(teacher, {name: held[name] for name in teacher.state_dict()})
+    except (KeyError, TypeError, ValueError, RuntimeError, SafetensorError) as error:
         raise InputError(
-            f"{path} does not hold the weights of a VGG-16 as torchvision saves them "
+            f"{path} does not hold the weights of a VGG-16 in safetensors, named as torchvision names them "
             f"(features.0.weight and so on): {str(error).splitlines()[0]}",
             code="invalid",
         ) from error
@@ -138,8 +138,8 @@ class MKDAD(NeuralBaseline):
     Parameters
     ----------
     teacher
-        A file with the weights of VGG-16, as torchvision saves them (the paper's is trained on ImageNet). None: a
-        small network of the same kind, **trained here** to tell by how many quarter turns the same normal images
+        A safetensors file with the weights of VGG-16, named as torchvision names them (the paper's is trained on
+        ImageNet). None: a small network of the same kind, **trained here** to tell by how many quarter turns the same normal images
         were turned. It knows nothing of other images, so expect less of it than of the paper's teacher.
     direction_weight
         Times the difference in direction, in the loss and in the score (lambda). None: what makes both terms

@@ -64,7 +64,7 @@ def _column_table(columns: list[dict[str, Any]]) -> Table:
 @model_argument
 @json_option
 def info(model: Path, as_json: bool) -> None:
-    """Say what a model file holds.
+    """Say what a model file holds: columns, labels, rate, versions.
 
     That is its columns with their kinds, how many rows were labelled what, the alarm rate, the versions of the
     libraries that trained it, and its size.
