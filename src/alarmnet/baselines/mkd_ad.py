@@ -139,8 +139,9 @@ class MKDAD(NeuralBaseline):
     ----------
     teacher
         A safetensors file with the weights of VGG-16, named as torchvision names them (the paper's is trained on
-        ImageNet). None: a small network of the same kind, **trained here** to tell by how many quarter turns the same normal images
-        were turned. It knows nothing of other images, so expect less of it than of the paper's teacher.
+        ImageNet). None: a small network of the same kind, **trained here** to tell by how many quarter turns the
+        same normal images were turned. It knows nothing of other images, so expect less of it than of the
+        paper's teacher.
     direction_weight
         Times the difference in direction, in the loss and in the score (lambda). None: what makes both terms
         alike before training.
