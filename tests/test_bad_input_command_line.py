@@ -730,7 +730,7 @@ def test_56_what_is_no_file_is_refused_at_once(desk: Desk) -> None:
             said = run("score", *arguments, "--out", desk.out["score"], code=2)
             assert str(path) in said
             assert sentence in said
-    assert "holds no image: no file in it ends in" in run(
+    assert "holds no image and no table: no file in it ends in" in run(
         "fit", desk.folder / "folder", "--out", desk.out["fit"], code=2
     )
     assert time.monotonic() - start < 11 * 2
