@@ -8,7 +8,7 @@ import alarmnet
 from alarmnet.errors import CODES
 
 PACKAGE = Path(alarmnet.__file__).parent
-PASSED_ON = {"beyond_float32", "infinite_value", "invalid"}
+PASSED_ON = {"beyond_float32", "database", "infinite_value", "invalid"}
 """Codes that stand in a variable, and that of errors without one."""
 
 
