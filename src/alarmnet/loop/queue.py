@@ -135,7 +135,7 @@ class Queue:
         self.verdicts: dict[Hashable, Verdict] = {}
         self._shown: dict[Hashable, _Shown] = {}
         self._drawn: set[Hashable] = set()
-        self._lock, self._choosing = threading.Lock(), threading.Lock()
+        self._lock, self._choosing, self._refitting = threading.Lock(), threading.Lock(), threading.Lock()
         self.refit()
 
     @property
@@ -192,10 +192,11 @@ class Queue:
 
     def refit(self) -> None:
         """Learn from the answers so far and rank anew; a fraction of a second."""
-        answered = len(self._answered())
-        belief = self._learner.learn(self._answers())
-        with self._choosing:
-            self._belief, self._learned = belief, answered
+        with self._refitting:
+            answered = len(self._answered())
+            belief = self._learner.learn(self._answers())
+            with self._choosing:
+                self._belief, self._learned = belief, answered
 
     def refit_detector(self) -> None:
         """Train the detector's alarm for the answers so far, so that it explains rows by them; seconds.
