@@ -431,7 +431,8 @@ def test_weights_that_cannot_score_are_refused_when_scoring(
 
 
 def test_a_path_with_a_zero_byte_is_refused() -> None:
-    with pytest.raises(ModelFileError, match=r"'some\\x00model' cannot be read: .*embedded null"):
+    fault = r"(?:\w+: )?embedded null (?:byte|character)"  # as Python says it, before 3.13 and since
+    with pytest.raises(ModelFileError, match=rf"'some\\x00model' cannot be read: {fault}"):
         load("some\0model")
 
 
