@@ -12,6 +12,7 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 import numpy as np
+import psutil
 import torch
 from numpy.typing import NDArray
 
@@ -111,7 +112,9 @@ def _serve(
     answers: Mapping[str, Verdict],
     seed: int,
 ) -> None:
-    os.nice(NICE)
+    psutil.Process().nice(
+        getattr(psutil, "BELOW_NORMAL_PRIORITY_CLASS", NICE)
+    )  # Windows has classes, no numbers
     torch.set_num_threads(max(1, (os.cpu_count() or 2) - 1))  # one core is for whoever looks
     queue = Queue(X, detector=detector, ids=keys, random_state=seed)
     for key, verdict in answers.items():
