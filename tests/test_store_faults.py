@@ -1,6 +1,7 @@
 """Stores of answers that cannot be opened, read or written: each says so in a sentence."""
 
 import sqlite3
+import threading
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -110,6 +111,15 @@ def test_a_writer_that_waits_too_long(place: str, monkeypatch: pytest.MonkeyPatc
         assert other.since(0) == []  # readers do not wait
         message = refused("store_busy", lambda: other.append([ANSWER]))
     assert "nothing was stored, try again" in message
+
+
+def test_a_new_file_that_another_process_prepares_just_now(tmp_path: Path) -> None:
+    place = tmp_path / "answers.sqlite"
+    other = sqlite3.connect(place, isolation_level=None, check_same_thread=False)
+    other.execute("BEGIN IMMEDIATE")  # SQLite would not wait for it before it switches to a write-ahead log
+    threading.Timer(0.2, other.execute, ["COMMIT"]).start()
+    AnswerStore.open(place).close()
+    other.close()
 
 
 @pytest.mark.parametrize(

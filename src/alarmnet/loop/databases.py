@@ -1,6 +1,8 @@
 """SQLite files and PostgreSQL servers as engines whose writers take turns, and their errors in sentences."""
 
 import os
+import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -61,8 +63,8 @@ def _file(path: Path) -> tuple[str, sa.Engine]:
     @sa.event.listens_for(engine, "connect")
     def settle(connection: Any, record: Any) -> None:
         connection.isolation_level = None  # transactions begin as said below
-        for setting in ("journal_mode=WAL", "synchronous=FULL"):
-            connection.execute(f"PRAGMA {setting}")
+        _write_ahead(connection)
+        connection.execute("PRAGMA synchronous=FULL")
 
     @sa.event.listens_for(engine, "begin")
     def begin(connection: sa.Connection) -> None:
@@ -70,6 +72,20 @@ def _file(path: Path) -> tuple[str, sa.Engine]:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
     return str(path), engine
+
+
+def _write_ahead(connection: sqlite3.Connection) -> None:
+    """Make a file keep a write-ahead log. While another process does so, SQLite refuses at once, so ask again."""
+    until = time.monotonic() + WAIT
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError as error:
+            if _kind(error) != "busy" or time.monotonic() > until:
+                raise
+            time.sleep(0.01)
+        else:
+            return
 
 
 def _server(address: str) -> tuple[str, sa.Engine]:
