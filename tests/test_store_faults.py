@@ -1,8 +1,8 @@
 """Stores of answers that cannot be opened, read or written: each says so in a sentence."""
 
 import sqlite3
-import threading
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
