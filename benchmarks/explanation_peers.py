@@ -17,6 +17,8 @@ Floats = NDArray[np.float64]
 Encoded = NDArray[np.float32]
 BACKGROUND, SAMPLES, STEPS = 50, 1024, 50
 """Normal rows and samples of KernelSHAP, and steps of integrated gradients."""
+QUIETEST = 0.5
+"""The share of normal rows, those that score lowest, among which similar ones are found."""
 
 
 class Peers:
@@ -27,7 +29,7 @@ class Peers:
         self.scored = detector.scored_encoded()
         self.explainer = TableExplainer(self.scored)
         self.places, self.names = self.explainer.places, self.explainer.names
-        self._usual = references(self.scored, self.scored.normal)
+        self._usual, _ = references(self.scored, self.scored.normal, share=QUIETEST)
         self.likeness = Likeness(self.scored.normal, self.places)
 
     def methods(self) -> dict[str, Callable[[Any, Encoded], Floats]]:

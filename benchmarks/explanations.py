@@ -38,7 +38,7 @@ from alarmnet import A3Detector, AlarmnetWarning
 from alarmnet.detectors.normality_scorer import NormalityScorer
 from alarmnet.detectors.scorer import by_block
 from alarmnet.explain import Explainer
-from alarmnet.explain.mixtures import ScoreMixtures, column_masks
+from alarmnet.explain.mixtures import ScoreMixtures, mixtures_of
 from alarmnet.explain.tables import TableExplainer
 from alarmnet.preprocessing.row_store import TensorRows
 from benchmarks.explanation_images import Result, images_part
@@ -267,7 +267,7 @@ def networks_alone(detector: A3Detector, batch: pa.Table) -> Callable[[], object
 
     def mix(rows: Encoded, references: Encoded, places: NDArray[np.intp]) -> ScoreMixtures:
         def score(numbers: NDArray[np.intp], masks: NDArray[np.bool_]) -> Floats:
-            seen.append(column_masks(masks, rows[numbers], references[numbers], places))
+            seen.append(mixtures_of(rows, references, places, numbers, masks))
             return scored.score(seen[-1])
 
         return score

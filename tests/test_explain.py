@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 from alarmnet import A3Detector, AlarmnetWarning, InputError, load
 from alarmnet.explain import global_importance, patterns_of
-from alarmnet.explain.attribution import attribute
+from alarmnet.explain.attribution import Attribution, attribute
 from alarmnet.explain.groups import groups_of
-from alarmnet.explain.neighbours import Likeness
+from alarmnet.explain.neighbours import Likeness, representative
 from alarmnet.explain.tables import TableExplainer
 
 Floats = NDArray[np.float64]
@@ -33,6 +33,14 @@ def game(weights: NDArray[Any], pairs: NDArray[Any]) -> Any:
     return score
 
 
+def apart(score: Any, rows: Any, references: Any, places: Any = None, **settings: int) -> Attribution:
+    """Take logits apart; references (N, R, F), or (N, F) where each row has one."""
+    references = references if references.ndim == 3 else references[:, None]
+    base = score(references.reshape(-1, rows.shape[1])).reshape(references.shape[:2])
+    places = np.arange(rows.shape[1]) if places is None else places
+    return attribute(score, rows, references, base, places, **settings)
+
+
 def random_game(seed: int, columns: int) -> tuple[Any, NDArray[np.float32], NDArray[np.float32]]:
     generator = np.random.default_rng(seed)
     rows, references = generator.normal(size=(2, 6, columns)).astype(np.float32)
@@ -45,7 +53,7 @@ def random_game(seed: int, columns: int) -> tuple[Any, NDArray[np.float32], NDAr
 @given(st.integers(0, 10_000), st.integers(1, 9))
 def test_contributions_add_up_to_the_difference(seed: int, columns: int) -> None:
     score, rows, references = random_game(seed, columns)
-    found = attribute(score, rows, references, np.arange(columns))
+    found = apart(score, rows, references)
     np.testing.assert_allclose(found.values.sum(axis=1), found.logits - found.base, atol=1e-9)
     assert found.values[0, 0] == 0  # where a row and its reference agree
 
@@ -54,22 +62,43 @@ def test_contributions_add_up_to_the_difference(seed: int, columns: int) -> None
 @given(st.integers(0, 10_000), st.permutations(range(6)))
 def test_the_order_of_columns_changes_nothing(seed: int, order: list[int]) -> None:
     generator = np.random.default_rng(seed)
-    rows, references = generator.normal(size=(2, 4, 6)).astype(np.float32)
+    rows = generator.normal(size=(4, 6)).astype(np.float32)
+    references = generator.normal(size=(4, 5, 6)).astype(np.float32)
     weights, pairs = generator.normal(size=6), generator.normal(size=(6, 6))
-    found = attribute(game(weights, pairs), rows, references, np.arange(6))
-    turned = attribute(
-        game(weights[order], pairs[np.ix_(order, order)]), rows[:, order], references[:, order], np.arange(6)
-    )
+    found = apart(game(weights, pairs), rows, references)
+    turned = apart(game(weights[order], pairs[np.ix_(order, order)]), rows[:, order], references[:, :, order])
     np.testing.assert_allclose(turned.values, found.values[:, order], atol=1e-9)
 
 
 def test_columns_alike_share_alike_and_one_that_does_nothing_has_none() -> None:
     rows, references = np.ones((1, 4), np.float32), np.zeros((1, 4), np.float32)
-    found = attribute(lambda x: (x[:, 0] * x[:, 1] + x[:, 2]).astype(float), rows, references, np.arange(4))
+    found = apart(lambda x: (x[:, 0] * x[:, 1] + x[:, 2]).astype(float), rows, references)
     np.testing.assert_allclose(found.values, [[0.5, 0.5, 1, 0]])
 
 
-def test_two_columns_that_interact_with_a_third_are_exact_with_few_candidates() -> None:
+def test_where_no_column_does_anything_alone_all_that_differ_share() -> None:
+    rows, references = np.ones((1, 4), np.float32), np.array([[0, 0, 0, 1]], np.float32)
+    found = apart(lambda x: (x[:, :3].sum(axis=1) >= 2).astype(float), rows, references)
+    np.testing.assert_allclose(found.values, [[1 / 3, 1 / 3, 1 / 3, 0]])
+
+
+def test_far_references_show_what_setting_and_resetting_do_in_turn() -> None:
+    rows, references = np.ones((1, 2), np.float32), np.zeros((1, 4, 2), np.float32)
+    asked = []
+
+    def score(x: NDArray[np.float32]) -> Floats:
+        asked.append(x)
+        return np.asarray(x[:, 0] * 2 + x[:, 1], dtype=float)
+
+    references[0, :, 0] = [0, 0.25, 0.5, 0.75]
+    found = apart(score, rows, references, close=1, most=1)
+    np.testing.assert_allclose(found.values, [[2 * (1 - 0.375), 1]])
+    mixtures = {tuple(row) for row in np.concatenate(asked[2:]).tolist()}
+    # both for the first reference, then set, reset, set
+    assert mixtures == {(1, 0), (0, 1), (0.25, 1), (0.5, 1), (1, 0), (0.75, 1)}
+
+
+def test_columns_that_interact_in_pairs_have_shapleys_shares() -> None:
     generator = np.random.default_rng(0)
     weights, pairs = generator.normal(size=8), generator.normal(size=(8, 8))
 
@@ -78,8 +107,9 @@ def test_two_columns_that_interact_with_a_third_are_exact_with_few_candidates() 
         return np.asarray(wide @ weights + np.einsum("ni,ij,nj->n", wide, pairs, wide))
 
     rows, references = generator.normal(size=(2, 5, 8)).astype(np.float32)
-    few, all_of_them = (attribute(quadratic, rows, references, np.arange(8), most=most) for most in (2, 8))
-    np.testing.assert_allclose(few.values, all_of_them.values, atol=1e-6)
+    found = apart(quadratic, rows, references)
+    shares = (rows - references) * (weights + (rows + references) @ (pairs + pairs.T) / 2)
+    np.testing.assert_allclose(found.values, shares, atol=1e-4)
 
 
 def test_parts_of_a_column_are_reset_together() -> None:
@@ -90,28 +120,36 @@ def test_parts_of_a_column_are_reset_together() -> None:
         seen.append(x[:, :2].sum(axis=1))
         return np.asarray(x.sum(axis=1), dtype=float)
 
-    found = attribute(score, rows, references, np.array([0, 0, 1]))
+    found = apart(score, rows, references, np.array([0, 0, 1]))
     assert (np.concatenate(seen) == 1).all()
     np.testing.assert_allclose(found.values, [[0, 2]])
 
 
 @pytest.mark.parametrize(("acts", "effect"), [("together", np.minimum), ("either", np.maximum)])
 def test_columns_that_act_only_together_are_named_as_a_group(acts: str, effect: Any) -> None:
-    rows, references = np.ones((3, 5), np.float32), np.zeros((3, 5), np.float32)
+    rows, references = np.ones((1, 5), np.float32), np.zeros((1, 4, 5), np.float32)
 
     def score(x: NDArray[np.float32]) -> Floats:
         return np.asarray(4 * effect(x[:, 0], x[:, 3]) + x[:, 1], dtype=float)
 
-    found = attribute(score, rows, references, np.arange(5))
-    (groups,) = groups_of(found, 3, found.values[:1], ("a", "b", "c", "d", "e"))
+    found = apart(score, rows, references)
+    (groups,) = groups_of(found, ("a", "b", "c", "d", "e"))
     assert [(group.columns, group.acts) for group in groups] == [(("a", "d"), acts)]
     assert groups[0].contribution == pytest.approx(4)
 
 
 def test_columns_that_add_up_are_no_group() -> None:
-    rows, references = np.ones((3, 3), np.float32), np.zeros((3, 3), np.float32)
-    found = attribute(lambda x: x.sum(axis=1).astype(float), rows, references, np.arange(3))
-    assert groups_of(found, 3, found.values[:1], ("a", "b", "c")) == [()]
+    rows, references = np.ones((1, 3), np.float32), np.zeros((1, 4, 3), np.float32)
+    found = apart(lambda x: x.sum(axis=1).astype(float), rows, references)
+    assert groups_of(found, ("a", "b", "c")) == [()]
+
+
+def test_representative_rows_have_the_values_of_all() -> None:
+    ranks = np.random.default_rng(0).random((200, 3)).astype(np.float32)
+    chosen = ranks[representative(ranks, 6)]
+    np.testing.assert_allclose(chosen.mean(axis=0), ranks.mean(axis=0), atol=0.1)
+    assert np.ptp(chosen, axis=0).min() > 0.5
+    assert representative(ranks[:2], 5).tolist()[:2] in ([0, 1], [1, 0])
 
 
 def test_likeness_counts_each_column_once_however_far_one_lies_out() -> None:
@@ -184,24 +222,24 @@ def test_rows_are_explained_in_the_words_of_their_table(explained: Any) -> None:
     assert "missing" in texts
 
 
-def test_rows_are_compared_with_similar_and_with_spread_normal_rows(explained: Any) -> None:
+def test_rows_are_compared_with_similar_and_with_representative_normal_rows(explained: Any) -> None:
     detector, table, _ = explained
     scored = detector.scored_encoded()
     encoded = scored.encoder.transform(table[:30])
     references = TableExplainer(scored).references(encoded)
-    assert references.shape == (30, 4, encoded.shape[1])
+    assert references.shape == (30, 10, encoded.shape[1])
     normal = {row.tobytes() for row in scored.normal}
-    assert all(row.tobytes() in normal for row in references.reshape(120, -1))
-    assert (references[:, 2:] == references[0, 2:]).all()
-    assert (references[0, 2] != references[0, 3]).any()
+    assert all(row.tobytes() in normal for row in references.reshape(300, -1))
+    assert (references[:, 4:] == references[0, 4:]).all()
+    assert len(np.unique(references[0, 4:], axis=0)) == 6
     likeness = Likeness(scored.normal, TableExplainer(scored).places)
-    apart = np.abs(
-        likeness.ranks(references.reshape(120, -1)).reshape(references.shape)
+    distances = np.abs(
+        likeness.ranks(references.reshape(300, -1)).reshape(references.shape)
         - likeness.ranks(encoded)[:, None]
     ).sum(axis=2)
-    assert (apart[:, 0] <= apart[:, 2:].min(axis=1)).all()
-    assert (apart[:, 1] <= apart[:, 2:].max(axis=1)).all()
-    assert (scored.score(references.reshape(120, -1)) <= np.median(scored.score(scored.normal))).all()
+    assert (distances[:, 0] <= distances[:, 4:].min(axis=1)).all()
+    assert (distances[:, 3] <= distances[:, 4:].max(axis=1)).all()
+    assert (scored.score(references.reshape(300, -1)) <= scored.threshold).all()
 
 
 def test_arrays_are_as_shap_has_them(explained: Any) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from alarmnet import A3Detector, Schedule
-from alarmnet.explain.mixtures import column_masks
+from alarmnet.explain.mixtures import mixtures_of
 from alarmnet.explain.tables import TableExplainer
 
 SHORT = Schedule(steps=30, batch_size=64, learning_rate=1e-2)
@@ -42,7 +42,7 @@ def test_mixtures_score_as_rows_do(fitted: Any) -> None:
     masks = generator.random((700, 70)) < generator.choice([0.02, 0.5, 0.98], (700, 1))
     masks[::7], masks[1::7] = False, True
     found = scored.mix(rows, references, places)(numbers, masks)
-    mixtures = column_masks(masks, rows[numbers], references[numbers], places)
+    mixtures = mixtures_of(rows, references, places, numbers, masks)
     np.testing.assert_allclose(found, scored.score(mixtures), rtol=1e-4, atol=1e-4)
 
 

@@ -6,13 +6,13 @@ from torch import Tensor
 
 from alarmnet.detectors.normality_scorer import NormalityScorer
 from alarmnet.detectors.scorer import by_block
-from alarmnet.explain.mixtures import Bools, Floats, Index, Matrix, column_masks, differing, once
+from alarmnet.explain.mixtures import Bools, Floats, Index, Matrix, different, differing, mixtures_of, once
 from alarmnet.networks.nearness import Nearness
 from alarmnet.networks.reachable_leaves import reachable_leaves
 from alarmnet.preprocessing.row_store import TensorRows
 
-PAIRS = 64
-"""Whose references are compared with stored rows at once: always as many, so that bits never depend on a batch."""
+BLOCK = 64
+"""References that are compared with stored rows at once: always as many, so that bits never depend on a batch."""
 
 
 class NormalityMixtures:
@@ -35,8 +35,13 @@ class NormalityMixtures:
         self._scorer, self._rows, self._references, self._places = scorer, rows, references, places
         differs = differing(rows, references, places)
         self._columns = [np.flatnonzero(row) for row in differs]
+        (own, of_pair), (usual, other_of_pair) = different(rows), different(references)
         self._leaves = reachable_leaves(
-            scorer.forest, rows, references, (differs.cumsum(axis=1) - 1)[:, places]
+            scorer.forest,
+            rows[own],
+            references[usual],
+            (of_pair, other_of_pair),
+            (differs.cumsum(axis=1) - 1)[:, places],
         )
         self._distances = _Distances(scorer.nearness, rows, references, places)
 
@@ -44,14 +49,12 @@ class NormalityMixtures:
         """Score mixtures of pairs (V,), ascending, that have the row's columns where masks (V, C) say so."""
         starts = np.searchsorted(numbers, np.arange(len(self._rows) + 1))
         distances, votes = np.empty((len(numbers), 2)), np.empty(len(numbers))
-        for first in range(0, len(self._rows), PAIRS):
-            from_references = self._distances.from_references(first)
-            for place in range(first, min(first + PAIRS, len(self._rows))):
-                own = slice(starts[place], starts[place + 1])
-                if own.start < own.stop:
-                    chosen = masks[own][:, self._columns[place]]
-                    distances[own] = self._distances.of(place, chosen, from_references[place - first])
-                    votes[own] = self._leaves[place].said(chosen)
+        for place in range(len(self._rows)):
+            own = slice(starts[place], starts[place + 1])
+            if own.start < own.stop:
+                chosen = masks[own][:, self._columns[place]]
+                distances[own] = self._distances.of(place, chosen)
+                votes[own] = self._leaves[place].said(chosen)
         losses, heard = self._networks(numbers, masks)
         scorer = self._scorer
         with torch.inference_mode():
@@ -61,7 +64,7 @@ class NormalityMixtures:
 
     def _networks(self, numbers: Index, masks: Bools) -> tuple[Tensor, Tensor]:
         """Reconstruction losses and what alarms on inputs say, (V,); each different row is computed once."""
-        mixtures = column_masks(masks, self._rows[numbers], self._references[numbers], self._places)
+        mixtures = mixtures_of(self._rows, self._references, self._places, numbers, masks)
 
         def compute(batch: Tensor) -> Tensor:
             return torch.stack(self._scorer.from_networks(batch), dim=1)
@@ -77,32 +80,35 @@ class _Distances:
     """Of mixtures to their neighbours among stored rows; in float64, since squares are subtracted."""
 
     def __init__(self, nearness: Nearness, rows: Matrix, references: Matrix, places: Index) -> None:
+        distinct, self._which = different(references)
         self._rows, self._references = (
-            nearness.scaled(torch.from_numpy(of)).numpy().astype(np.float64) for of in (rows, references)
+            nearness.scaled(torch.from_numpy(of)).numpy().astype(np.float64)
+            for of in (rows, references[distinct])
         )
         self._stored = np.ascontiguousarray(nearness.stored.numpy().T.astype(np.float64))  # (F, M)
-        self._squares = (self._stored**2).sum(axis=0)
         self._neighbours = nearness.places(self._stored.shape[1])
         self._differs, self._places = rows != references, places
+        self._from_references = self._squares_from(self._references)
 
-    def from_references(self, first: int) -> Floats:
-        """Squared distances (PAIRS, M) of the references of pairs from `first` on."""
-        block = np.zeros((PAIRS, self._references.shape[1]))
-        part = self._references[first : first + PAIRS]
-        block[: len(part)] = part
-        squares: Floats = (block**2).sum(axis=1)[:, None] + self._squares - 2 * (block @ self._stored)
-        return squares
+    def _squares_from(self, references: Floats) -> Floats:
+        """Squared distances (R, M) of references (R, F)."""
+        blocks = np.zeros((-(-len(references) // BLOCK), BLOCK, references.shape[1]))
+        blocks.reshape(-1, references.shape[1])[: len(references)] = references
+        products = np.concatenate([block @ self._stored for block in blocks])[: len(references)]
+        own, stored = (references**2).sum(axis=1), (self._stored**2).sum(axis=0)
+        return np.asarray(own[:, None] + stored - 2 * products)
 
-    def of(self, place: int, chosen: Bools, from_reference: Floats) -> Floats:
+    def of(self, place: int, chosen: Bools) -> Floats:
         """Distances (V, 2) of mixtures of a pair; `chosen` (V, c) are those of its differing columns."""
         features = np.flatnonzero(self._differs[place])
-        row, reference = self._rows[place, features], self._references[place, features]
-        own = chosen[:, np.unique(self._places[features], return_inverse=True)[1]]  # (V, features)
+        row, reference = self._rows[place, features], self._references[self._which[place], features]
+        columns = self._places[features]
+        own = chosen[:, np.cumsum(np.diff(columns, prepend=columns[:1]) > 0)]  # (V, features)
         squares = (own * (2 * (reference - row))) @ self._stored[features]
-        squares += from_reference
+        squares += self._from_references[self._which[place]]
         squares += (own @ (row**2 - reference**2))[:, None]
         squares = squares.astype(np.float32)
         few, many = self._neighbours
-        squares.partition(many, axis=1)
+        squares.partition(many, axis=1)  # both at once take longer
         nearest = np.sort(squares[:, : many + 1], axis=1)[:, [few, many]]
         return np.asarray(np.sqrt(np.maximum(nearest, 0).astype(np.float64)))

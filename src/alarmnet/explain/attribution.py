@@ -1,7 +1,5 @@
-"""Which input columns a logit comes from: normal values in their place, and Shapley's shares of the change."""
+"""Which input columns a logit comes from: normal values in their place, one column after the other."""
 
-import functools
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,8 +17,10 @@ from alarmnet.explain.mixtures import (
     once,
 )
 
-CANDIDATES = 4
-"""Columns that are combined in every way; the others act as one."""
+CANDIDATES = 3
+"""Columns that are combined in every way, to find groups and what stops an alarm."""
+CLOSE = 2
+"""References, the first ones of each row, beside which columns are combined, and both reset and set."""
 AT_ONCE = 2**24
 """Numbers in the rows that are made at once, which bounds the memory."""
 
@@ -38,6 +38,10 @@ class Game:
     candidates: Index
     scores: Floats
 
+    def with_candidates_set(self) -> Floats:
+        """Logits (P, 2**m) of the reference with candidates at the row's values: bit i says that i is set."""
+        return self.scores[:, 0]
+
     def with_candidates_reset(self) -> Floats:
         """Logits (P, 2**m) of the row with candidates at the reference's values: bit i says that i is reset."""
         return self.scores[:, 1, ::-1]
@@ -45,7 +49,10 @@ class Game:
 
 @dataclass(frozen=True)
 class Attribution:
-    """Shares of P rows' logits: `values` (P, C) add up to `logits` less `base`, each (P,)."""
+    """What N rows' logits come from.
+
+    `values` (N, C) add up to `logits` less `base`, each (N,); `game` is of each row and its close references.
+    """
 
     values: Floats
     base: Floats
@@ -57,36 +64,43 @@ def attribute(
     score: Score,
     rows: Matrix,
     references: Matrix,
+    base: Floats,
     places: Index,
     *,
     most: int = CANDIDATES,
+    close: int = CLOSE,
     mix: Mix | None = None,
 ) -> Attribution:
     """Take logits apart by column.
 
-    Each column is reset alone, and set alone in the reference. The `most` columns that change most then form a game
-    with all others as one more player, which is played in every combination: Shapley's shares of it add up. Within
-    the others, shares are the mean of the two single changes, scaled to add up as well.
+    A column's share is the mean, over references, of what resetting it alone takes from the row and what setting it
+    alone adds to the reference; shares are then scaled to add up. Both are computed beside close references; beside
+    the others one of both in turn, so that many references can be afforded.
 
     Parameters
     ----------
     score
         Logits of encoded rows.
     rows, references
-        Encoded, (P, F); row by row.
+        Encoded, (N, F), and the references of each row, (N, R, F).
+    base
+        The references' logits (N, R).
     places
         The column of each encoded number, (F,), from 0 to C - 1.
     most
         Columns that are combined in every way.
+    close
+        References, the first of each row, that are close.
     mix
         Scores mixtures of a row and its reference as `score` does, but faster; None: by `score`.
     """
     mix = mix or mixed_by(score)
-    n_columns = int(places.max()) + 1
-    step = max(1, AT_ONCE // (rows.shape[1] * (2 * n_columns + 2 ** (most + 1))))
+    mixtures = (references.shape[1] + close) * (int(places.max()) + 1) + close * 2 ** (most + 1)  # of a row
+    step = max(1, AT_ONCE // (rows.shape[1] * mixtures))
+    spans = [slice(start, start + step) for start in range(0, len(rows), step)]
     parts = [
-        _attribute(score, mix, rows[start : start + step], references[start : start + step], places, most)
-        for start in range(0, len(rows), step)
+        _attribute(score, mix, rows[span], references[span], base[span], places, most, close)
+        for span in spans
     ]
     return Attribution(
         values=np.concatenate([part.values for part in parts]),
@@ -100,98 +114,83 @@ def attribute(
 
 
 def _attribute(
-    score: Score, mix: Mix, rows: Matrix, references: Matrix, places: Index, most: int
+    score: Score,
+    mix: Mix,
+    rows: Matrix,
+    references: Matrix,
+    base: Floats,
+    places: Index,
+    most: int,
+    close: int,
 ) -> Attribution:
-    differs = differing(rows, references, places)
-    n_rows, n_columns = differs.shape
-    ends = once(score, np.concatenate([references, rows])).reshape(2, n_rows)
-    base, logits = ends
-    mixed = mix(rows, references, places)
-    single = _single_changes(mixed, differs, ends)
-    # what each column does alone: the mean of what setting it adds and what resetting it takes
-    alone = (single[0] - base[:, None] + logits[:, None] - single[1]) / 2
-    size = min(most, n_columns)
-    candidates = np.argsort(-np.abs(alone), axis=1, kind="stable")[:, :size]
-    chosen = np.zeros_like(differs)
-    np.put_along_axis(chosen, candidates, True, axis=1)
-    game = Game(candidates, _play(mixed, candidates, chosen, differs, ends, single))
-    shares = _shapley(game.scores.reshape(n_rows, -1))  # (P, m + 1), the last of all others
-    others = np.where(chosen, 0.0, alone)
-    values = _scaled_to(others, shares[:, -1])
-    np.put_along_axis(values, candidates, shares[:, :-1], axis=1)
-    return Attribution(np.where(differs, values, 0.0), base, logits, game)
+    n_rows, n_references, width = references.shape
+    pairs, usual = np.repeat(rows, n_references, axis=0), references.reshape(-1, width)
+    differs = differing(pairs, usual, places)  # (P, C)
+    logits = once(score, rows)
+    ends = np.stack([base.ravel(), np.repeat(logits, n_references)])  # (2, P)
+    mixed = mix(pairs, usual, places)
+    turn = np.tile(np.arange(n_references), n_rows)
+    near = turn < close
+    single = _single_changes(mixed, differs, ends, np.stack([near | (turn % 2 == 1), near | (turn % 2 == 0)]))
+    effects = np.nanmean([single[0] - ends[0][:, None], ends[1][:, None] - single[1]], axis=0)
+    by_row = (n_rows, n_references, -1)
+    alone, ever = effects.reshape(by_row).mean(axis=1), differs.reshape(by_row).mean(axis=1)  # (N, C)
+    candidates = np.argsort(-np.abs(alone), axis=1, kind="stable")[:, :most]
+    played = np.repeat(candidates, near.sum() // n_rows, axis=0)
+    game = _play(mixed, np.flatnonzero(near), played, differs[near], ends[:, near], single[:, near])
+    mean_base = base.mean(axis=1)
+    return Attribution(_scaled_to(alone, logits - mean_base, ever), mean_base, logits, Game(played, game))
 
 
-def _single_changes(mixed: ScoreMixtures, differs: Bools, ends: Floats) -> Floats:
-    """Logits with each column set alone in the reference, and reset alone in the row (2, P, C)."""
-    numbers, columns = np.repeat(np.argwhere(differs), 2, axis=0).T
-    masks = np.zeros((len(numbers), differs.shape[1]), dtype=bool)
-    masks[np.arange(len(numbers)), columns] = True
-    masks[1::2] ^= True
-    found = np.repeat(ends[:, :, None], differs.shape[1], axis=2)
+def _single_changes(mixed: ScoreMixtures, differs: Bools, ends: Floats, asked: Bools) -> Floats:
+    """Logits with each column set alone in the reference, and reset alone in the row (2, P, C); NaN: not asked."""
+    n_columns = differs.shape[1]
+    found = np.repeat(np.where(asked, ends, np.nan)[:, :, None], n_columns, axis=2)
+    numbers, way, columns = np.nonzero(asked.T[:, :, None] & differs[:, None])
+    masks = (np.arange(n_columns) == columns[:, None]) ^ (way == 1)[:, None]
     if len(numbers):
-        logits = mixed(numbers, masks)
-        found[0, numbers[::2], columns[::2]] = logits[::2]
-        found[1, numbers[::2], columns[::2]] = logits[1::2]
+        found[way, numbers, columns] = mixed(numbers, masks)
     return found
 
 
 def _play(
-    mixed: ScoreMixtures, candidates: Index, chosen: Bools, differs: Bools, ends: Floats, single: Floats
+    mixed: ScoreMixtures, pairs: Index, candidates: Index, differs: Bools, ends: Floats, single: Floats
 ) -> Floats:
-    """Logits of every combination (P, 2, 2**m); those that are known or differ in nothing are not scored again."""
-    n_rows, size = candidates.shape
-    players = np.arange(n_rows)
+    """Logits of every combination (G, 2, 2**m); none that is known or equal is scored again."""
+    n_games, size = candidates.shape
+    games = np.arange(n_games)
+    chosen = np.zeros_like(differs)
+    np.put_along_axis(chosen, candidates, True, axis=1)
     bits: Bools = ((np.arange(2**size)[:, None] >> np.arange(size)) & 1).astype(bool)  # (2**m, m)
-    matter = np.take_along_axis(differs, candidates, axis=1)  # (P, m)
+    matter = np.take_along_axis(differs, candidates, axis=1)  # (G, m)
     others = np.asarray((differs & ~chosen).any(axis=1))
     # a combination stands for those that differ from it only in columns that are equal anyway
-    code = (bits[None] & matter[:, None]) @ (1 << np.arange(size))  # (P, 2**m)
-    code = np.stack([code, code + others[:, None] * 2**size], axis=1)  # (P, 2, 2**m)
-    known = np.full((n_rows, 2 ** (size + 1)), np.nan)
-    known[players, 0], known[players, code[:, 1, -1]] = ends
+    code = (bits[None] & matter[:, None]) @ (1 << np.arange(size))  # (G, 2**m)
+    code = np.stack([code, code + others[:, None] * 2**size], axis=1)  # (G, 2, 2**m)
+    known = np.full((n_games, 2 ** (size + 1)), np.nan)
+    known[games, 0], known[games, code[:, 1, -1]] = ends
     for place in range(size):
         bit = matter[:, place] << place
-        known[players, bit] = single[0, players, candidates[:, place]]
-        known[players, code[:, 1, -1] - bit] = single[1, players, candidates[:, place]]
+        known[games, bit] = single[0, games, candidates[:, place]]
+        known[games, code[:, 1, -1] - bit] = single[1, games, candidates[:, place]]
     wanted = np.zeros(known.shape, dtype=bool)
-    np.put_along_axis(wanted, code.reshape(n_rows, -1), True, axis=1)
+    np.put_along_axis(wanted, code.reshape(n_games, -1), True, axis=1)
     number, combination = np.nonzero(wanted & np.isnan(known))
     if len(number):
         masks = np.zeros((len(number), differs.shape[1]), dtype=bool)
         masks[combination >= 2**size] = True
         np.put_along_axis(masks, candidates[number], bits[combination % 2**size], axis=1)
-        known[number, combination] = mixed(number, masks)
-    return np.take_along_axis(known, code.reshape(n_rows, -1), axis=1).reshape(code.shape)
+        known[number, combination] = mixed(pairs[number], masks)
+    return np.take_along_axis(known, code.reshape(n_games, -1), axis=1).reshape(code.shape)
 
 
-def _scaled_to(changes: Floats, totals: Floats) -> Floats:
-    """Changes (P, C), moved in proportion to their size so that they add up to totals (P,)."""
+def _scaled_to(changes: Floats, totals: Floats, differs: Floats) -> Floats:
+    """Changes (N, C), moved in proportion to their size so that they add up to totals (N,).
+
+    Where no change has a size, all columns that differ take an equal part.
+    """
     sizes = np.abs(changes)
+    sizes = np.where(sizes.any(axis=1, keepdims=True), sizes, differs)
     sums = sizes.sum(axis=1, keepdims=True)
     missing = totals[:, None] - changes.sum(axis=1, keepdims=True)
     return np.asarray(changes + missing * np.divide(sizes, sums, out=np.zeros_like(sizes), where=sums > 0))
-
-
-def _shapley(scores: Floats) -> Floats:
-    """Shapley's shares (P, players) of games (P, 2**players).
-
-    They are taken of differences, so that a player that does nothing gets 0 and not a rounding error.
-    """
-    players = scores.shape[1].bit_length() - 1
-    coalitions = np.arange(2**players)
-    shares = np.empty((len(scores), players))
-    for player in range(players):
-        without = coalitions[coalitions >> player & 1 == 0]
-        added = scores[:, without | 1 << player] - scores[:, without]
-        # no matrix product, whose rounding depends on how many rows there are
-        shares[:, player] = (added * _orders(players)[without]).sum(axis=1)
-    return shares
-
-
-@functools.cache
-def _orders(players: int) -> Floats:
-    """The share of all orders of players in which a coalition is all that comes before one player (2**players,)."""
-    counts = [coalition.bit_count() for coalition in range(2**players)]
-    whole = math.factorial(players)
-    return np.array([math.factorial(n) * math.factorial(max(players - n - 1, 0)) / whole for n in counts])

@@ -14,24 +14,22 @@ Acts = Literal["together", "either"]
 
 NEEDED = 0.2
 """The share of the whole difference that each column of a group brings with the others, at least."""
-AGREED = 0.6
-"""The share of a row's references, at least, beside which a group shows."""
 
 
-def groups_of(
-    found: Attribution, references: int, values: Floats, names: tuple[str, ...]
-) -> list[tuple[Group, ...]]:
-    """Find the groups of each row (N), whose references are `references` neighbouring rows of an attribution.
+def groups_of(found: Attribution, names: tuple[str, ...]) -> list[tuple[Group, ...]]:
+    """Find the groups of each row (N): those that show beside all of its close references.
 
     A group acts together where each column brings, beside the others, at least twice what it does alone in the
     reference. Either is enough where resetting each takes at least twice as much after the others were reset.
     """
-    votes: list[Counter[tuple[frozenset[int], Acts]]] = [Counter() for _ in values]
+    votes: list[Counter[tuple[frozenset[int], Acts]]] = [Counter() for _ in found.values]
     size = found.game.candidates.shape[1]
-    whole = found.logits - found.base
+    close = len(found.game.candidates) // max(len(votes), 1)
+    set_, reset = found.game.with_candidates_set(), found.game.with_candidates_reset()
+    whole = reset[:, 0] - set_[:, 0]
     orders: tuple[tuple[Acts, Floats], ...] = (
-        ("together", found.game.scores[:, 0] - found.base[:, None]),
-        ("either", found.logits[:, None] - found.game.with_candidates_reset()),
+        ("together", set_ - set_[:, :1]),
+        ("either", reset[:, :1] - reset),
     )
     for acts, effects in orders:
         for subset in range(2**size):
@@ -39,8 +37,8 @@ def groups_of(
             if len(members) > 1:
                 for pair in np.flatnonzero(_act_as_one(effects, subset, members, whole)):
                     columns = frozenset(found.game.candidates[pair, members].tolist())
-                    votes[pair // references][columns, acts] += 1
-    return [_largest(vote, references, row, names) for vote, row in zip(votes, values, strict=True)]
+                    votes[pair // close][columns, acts] += 1
+    return [_largest(vote, close, row, names) for vote, row in zip(votes, found.values, strict=True)]
 
 
 def _act_as_one(effects: Floats, subset: int, members: list[int], whole: Floats) -> NDArray[np.bool_]:
@@ -53,10 +51,10 @@ def _act_as_one(effects: Floats, subset: int, members: list[int], whole: Floats)
 
 
 def _largest(
-    votes: Counter[tuple[frozenset[int], Acts]], references: int, values: Floats, names: tuple[str, ...]
+    votes: Counter[tuple[frozenset[int], Acts]], close: int, values: Floats, names: tuple[str, ...]
 ) -> tuple[Group, ...]:
     """The largest groups that share no column."""
-    agreed = [key for key, count in votes.items() if count >= AGREED * references]
+    agreed = [key for key, count in votes.items() if count == close]
     agreed.sort(
         key=lambda key: (-len(key[0]), -sum(values[column] for column in key[0]), key[1], sorted(key[0]))
     )

@@ -16,6 +16,8 @@ REFERENCES = 3
 """Normal images that an image is compared with."""
 NORMAL_IMAGES = 500
 """Held-out normal images to find similar ones among, at most."""
+QUIETEST = 0.5
+"""The share of normal images, those that score lowest, that an image is compared with."""
 FINEST = 32
 """Pixels a side up to which each pixel has a heat of its own."""
 CELLS = 16
@@ -99,7 +101,9 @@ class ImageExplainer:
 
     def __init__(self, scored: Scored) -> None:
         self.scored = scored
-        self._usual = references(scored, scored.normal[evenly(len(scored.normal), NORMAL_IMAGES)])
+        self._usual, _ = references(
+            scored, scored.normal[evenly(len(scored.normal), NORMAL_IMAGES)], share=QUIETEST
+        )
 
     def explain(self, X: Any, numbers: Index, columns: int) -> Explanation:
         """Explain images, whose numbers are told; in place of columns there is the hottest region."""

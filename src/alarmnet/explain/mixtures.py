@@ -14,13 +14,23 @@ Score = Callable[[Matrix], Floats]
 """Encoded rows (N, F) to logits (N,)."""
 ScoreMixtures = Callable[[Index, Bools], Floats]
 """Numbers of pairs (V,), in ascending order, and the columns that are the row's (V, C), to logits (V,)."""
+MADE = 512
+"""Mixtures made at once: more take longer, as their memory is new each time."""
 Mix = Callable[[Matrix, Matrix, Index], ScoreMixtures]
 """Encoded rows and references (P, F), pair by pair, and the column of each encoded number (F,)."""
 
 
-def column_masks(masks: Bools, rows: Matrix, references: Matrix, places: Index) -> Matrix:
-    """Rows (P, F) where a mask (P, C) says so, else their reference; `places` is the column of each number (F,)."""
-    return np.where(masks[:, places], rows, references)
+def mixtures_of(rows: Matrix, references: Matrix, places: Index, numbers: Index, masks: Bools) -> Matrix:
+    """Mixtures (V, F) of pairs: columns are the row's where masks (V, C) say so, else the reference's.
+
+    `numbers` (V,) are those of the pairs (P, F), `places` is the column of each encoded number (F,).
+    """
+    found = np.empty((len(numbers), len(places)), dtype=np.float32)
+    for start in range(0, len(numbers), MADE):
+        some = slice(start, start + MADE)
+        chosen = numbers[some]
+        found[some] = np.where(masks[some][:, places], rows[chosen], references[chosen])
+    return found
 
 
 def differing(rows: Matrix, references: Matrix, places: Index) -> Bools:
@@ -31,11 +41,16 @@ def differing(rows: Matrix, references: Matrix, places: Index) -> Bools:
     return differs
 
 
-def once(compute: Score, rows: Matrix) -> Floats:
-    """What `compute` makes of rows (N, F), each different row computed once: references agree in many columns."""
+def different(rows: Matrix) -> tuple[Index, Index]:
+    """The numbers of the different rows (K,) of rows (N, F), and which of these each row is (N,)."""
     places: dict[bytes, int] = {}
     same = np.array([places.setdefault(row.tobytes(), len(places)) for row in rows], dtype=np.intp)
-    _, first = np.unique(same, return_index=True)
+    return np.unique(same, return_index=True)[1], same
+
+
+def once(compute: Score, rows: Matrix) -> Floats:
+    """What `compute` makes of rows (N, F), each different row computed once: references agree in many columns."""
+    first, same = different(rows)
     return compute(rows[first])[same]
 
 
@@ -44,7 +59,7 @@ def mixed_by(score: Score) -> Mix:
 
     def mix(rows: Matrix, references: Matrix, places: Index) -> ScoreMixtures:
         def score_mixtures(numbers: Index, masks: Bools) -> Floats:
-            return once(score, column_masks(masks, rows[numbers], references[numbers], places))
+            return once(score, mixtures_of(rows, references, places, numbers, masks))
 
         return score_mixtures
 

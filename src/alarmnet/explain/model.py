@@ -54,25 +54,15 @@ def evenly(count: int, most: int) -> Index:
     return np.arange(0, count, -(-count // most) or 1)
 
 
-def references(scored: Scored, normal: Matrix) -> Matrix:
-    """The half of normal rows that scores lower, without those that raise an alarm; the lowest where all do.
+def references(scored: Scored, normal: Matrix, *, share: float = 1.0) -> tuple[Matrix, Floats]:
+    """The share of normal rows that scores lowest, and their logits.
 
-    Rows from the other half share more with anomalies, so that less of these stood out
-    (docs/guides/explanations.md).
+    Rows that raise an alarm are left out, but for the lowest where all do.
     """
     logits = scored.score(normal)
-    quiet = logits <= min(scored.threshold, float(np.median(logits)))
-    return normal[quiet] if quiet.any() else normal[logits == logits.min()]
-
-
-def spread(logits: Floats, count: int) -> Index:
-    """So many rows' numbers (count,), evenly spaced by their logits and none of them an extreme, lowest first.
-
-    >>> spread(np.array([5.0, 1.0, 4.0, 2.0, 3.0]), 3)
-    array([3, 4, 2])
-    """
-    order = np.argsort(logits, kind="stable")
-    return order[np.linspace(0, len(order) - 1, count + 2)[1:-1].astype(np.intp)]
+    quiet = logits <= min(scored.threshold, float(np.quantile(logits, share)))
+    chosen = quiet if quiet.any() else logits == logits.min()
+    return normal[chosen], logits[chosen]
 
 
 def loudest(scored: Scored, encoded: Matrix) -> list[str]:

@@ -42,3 +42,24 @@ class Likeness:
         distances = torch.cdist(torch.from_numpy(ranks), torch.from_numpy(others), p=1.0).numpy()
         found = np.argsort(distances, axis=1, kind="stable")[:, :count]
         return np.pad(found, [(0, 0), (0, count - found.shape[1])], mode="wrap")
+
+
+def representative(ranks: Matrix, count: int) -> Index:
+    """The numbers of so many rows (count,) that together have the most usual values in every column.
+
+    Each row is the one that brings the energy distance between the rows chosen so far and all rows (N, F) lowest:
+    herding (Welling, 2009). Few rows repeat.
+
+    >>> representative(np.arange(5, dtype=np.float32)[:, None], 3)
+    array([2, 0, 4])
+    """
+    rows = torch.from_numpy(ranks)
+    apart = torch.cdist(rows, rows, p=1.0).numpy().astype(np.float64)
+    usual, to_chosen = apart.mean(axis=1), np.zeros(len(apart))
+    chosen: list[int] = []
+    for place in range(count):
+        unlike = usual - to_chosen / (place + 1)
+        unlike[chosen[: len(apart) - 1]] = np.inf
+        chosen.append(int(unlike.argmin()))
+        to_chosen += apart[chosen[-1]]
+    return np.array(chosen)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from alarmnet.explain.attribution import AT_ONCE, Attribution, attribute
+from alarmnet.explain.attribution import AT_ONCE, CLOSE, Attribution, attribute
 from alarmnet.explain.explanation import (
     Counterfactual,
     Difference,
@@ -20,21 +20,20 @@ from alarmnet.explain.explanation import (
 )
 from alarmnet.explain.groups import groups_of
 from alarmnet.explain.mixtures import Floats, Index, Matrix, mixed_by
-from alarmnet.explain.model import Scored, evenly, loudest, references, spread
-from alarmnet.explain.neighbours import Likeness
+from alarmnet.explain.model import Scored, evenly, loudest, references
+from alarmnet.explain.neighbours import Likeness, representative
 from alarmnet.explain.sentences import sentence
 from alarmnet.explain.words import MISSING, cell_text, words_of
 from alarmnet.preprocessing.cells import value_of
 from alarmnet.preprocessing.frames import Frame, read_frame
 from alarmnet.preprocessing.time_forms import read_times
 
-SIMILAR, SPREAD = 2, 2
-"""Normal rows that a row is compared with: those most like it, and some that are the same for all rows."""
-REFERENCES = SIMILAR + SPREAD
-CANDIDATES = 3
-"""Columns that are combined in every way; more were no better on development halves."""
-NORMAL_ROWS = 2000
+SIMILAR, REPRESENTATIVE = 4, 6
+"""Normal rows that a row is compared with: those most like it, and some that are the same for every row."""
+NORMAL_ROWS = 500
 """Held-out normal rows to find similar ones among, at most."""
+REPRESENTED = 250
+"""Normal rows that the representative ones are chosen from, at most."""
 MOST_SIMILAR = 3
 """Known anomalies that are named."""
 UNLIKE = 0.1
@@ -70,38 +69,37 @@ class TableExplainer:
         numbers = {name: number for number, name in enumerate(self.names)}
         self.places: Index = np.array([numbers[source] for source in sources], dtype=np.intp)
         normal = scored.normal[evenly(len(scored.normal), NORMAL_ROWS)]
-        self._usual = references(scored, normal)
+        self._usual, self._usual_logits = references(scored, normal)
         self._likeness = Likeness(normal, self.places)
         self._usual_ranks = self._likeness.ranks(self._usual)
-        self._spread = spread(self.scored.score(self._usual), SPREAD)
+        some = evenly(len(self._usual), REPRESENTED)
+        self._representative = some[representative(self._usual_ranks[some], REPRESENTATIVE)]
         self._known_ranks = None if scored.known is None else self._likeness.ranks(scored.known)
         self._words = words_of(scored.encoder, normal)
         self._starts = np.searchsorted(self.places, np.arange(len(self.names)))
 
     def values(self, encoded: Matrix) -> tuple[Floats, Floats, Floats]:
         """Contributions (N, C), the reference's logits (N,) and the rows' (N,), of encoded rows (N, F)."""
-        attribution, _, _ = self._attributed(encoded)
-        return self._averaged(attribution)
+        found, _, _ = self._attributed(encoded)
+        return found.values, found.base, found.logits
 
     def references(self, encoded: Matrix) -> Matrix:
-        """The normal rows that rows (N, F) are compared with, (N, REFERENCES, F)."""
+        """The normal rows that rows (N, F) are compared with, (N, R, F): the most similar ones first."""
         return self._usual[self._references(self._likeness.ranks(encoded))]
 
     def explain(self, X: Any, numbers: Index, columns: int) -> Explanation:
         """Explain rows, whose numbers are told."""
         encoded = self.scored.encoder.transform(X)
-        attribution, usual, ranks = self._attributed(encoded)
-        values, base, logits = self._averaged(attribution)
-        cells = self._cells(X)
-        groups = groups_of(attribution, REFERENCES, values, self.names)
-        resets = self._counterfactuals(encoded, self._usual[usual.ravel()], attribution, values, logits)
+        found, usual, ranks = self._attributed(encoded)
+        cells, groups = self._cells(X), groups_of(found, self.names)
+        resets = self._counterfactuals(encoded, self._usual[usual[:, :CLOSE]], found)
         spoke = loudest(self.scored, encoded)
         told = tuple(
             self._told(
-                _Row(encoded[place], ranks[place], cells[place], values[place]),
+                _Row(encoded[place], ranks[place], cells[place], found.values[place]),
                 int(number),
-                score=float(logits[place] - self.scored.threshold),
-                reference=float(base[place] - self.scored.threshold),
+                score=float(found.logits[place] - self.scored.threshold),
+                reference=float(found.base[place] - self.scored.threshold),
                 spoke=spoke[place],
                 usual=int(usual[place, 0]),
                 groups=groups[place],
@@ -112,44 +110,35 @@ class TableExplainer:
         )
         return Explanation(
             names=self.names,
-            values=values,
-            base_value=base,
-            logits=logits,
+            values=found.values,
+            base_value=found.base,
+            logits=found.logits,
             threshold=self.scored.threshold,
             data=cells,
             rows=told,
         )
 
     def _attributed(self, encoded: Matrix) -> tuple[Attribution, Index, Matrix]:
-        """Each row against its references, the numbers of these (N, REFERENCES), and the rows' ranks (N, F)."""
+        """Each row against its references, the numbers of these (N, R), and the rows' ranks (N, F)."""
         ranks = self._likeness.ranks(encoded)
         usual = self._references(ranks)
-        repeated, references = np.repeat(encoded, REFERENCES, axis=0), self._usual[usual.ravel()]
-        found = attribute(
-            self.scored.score, repeated, references, self.places, most=CANDIDATES, mix=self.scored.mix
-        )
+        references, base = self._usual[usual], self._usual_logits[usual]
+        found = attribute(self.scored.score, encoded, references, base, self.places, mix=self.scored.mix)
         return found, usual, ranks
 
     def _references(self, ranks: Matrix) -> Index:
-        """The numbers (N, REFERENCES) of the rows that each row, as ranks (N, F), is compared with."""
+        """The numbers (N, R) of the rows that each row, as ranks (N, F), is compared with."""
         similar = self._likeness.nearest(ranks, self._usual_ranks, SIMILAR)
-        return np.concatenate([similar, np.tile(self._spread, (len(similar), 1))], axis=1)
+        return np.concatenate([similar, np.tile(self._representative, (len(similar), 1))], axis=1)
 
-    @staticmethod
-    def _averaged(found: Attribution) -> tuple[Floats, Floats, Floats]:
-        values = found.values.reshape(-1, REFERENCES, found.values.shape[1]).mean(axis=1)
-        return values, found.base.reshape(-1, REFERENCES).mean(axis=1), found.logits[::REFERENCES]
-
-    def _counterfactuals(
-        self, encoded: Matrix, usual: Matrix, found: Attribution, values: Floats, logits: Floats
-    ) -> list[Reset | None]:
-        """For each alarm what to reset, so that there is none."""
+    def _counterfactuals(self, encoded: Matrix, usual: Matrix, found: Attribution) -> list[Reset | None]:
+        """For each alarm what to reset to values of a similar row (N, CLOSE, F), so that there is none."""
         size = found.game.candidates.shape[1]
-        after = found.game.with_candidates_reset().reshape(-1, REFERENCES, 2**size)
+        after = found.game.with_candidates_reset().reshape(-1, CLOSE, 2**size)
         counts = np.array([combination.bit_count() for combination in range(2**size)])
         resets: list[Reset | None] = [None] * len(encoded)
         harder = []
-        for place in np.flatnonzero(logits > self.scored.threshold).tolist():
+        for place in np.flatnonzero(found.logits > self.scored.threshold).tolist():
             quiet = np.argwhere(after[place] <= self.scored.threshold)  # (reference, combination)
             if not len(quiet):
                 harder.append(place)
@@ -157,13 +146,13 @@ class TableExplainer:
             left = after[place][*quiet.T]
             best = np.lexsort((left, counts[quiet[:, 1]]))[0]
             reference, combination = quiet[best]
-            pair = place * REFERENCES + reference
             bits = combination >> np.arange(size) & 1 > 0
-            resets[place] = found.game.candidates[pair][bits], usual[pair], float(left[best])
+            columns = found.game.candidates[place * CLOSE][bits]
+            resets[place] = columns, usual[place, reference], float(left[best])
         step = max(1, AT_ONCE // (encoded.shape[1] * len(self.names)))
         for start in range(0, len(harder), step):
             part = np.array(harder[start : start + step])
-            found_resets = self._greedy(encoded[part], usual[part * REFERENCES], values[part])
+            found_resets = self._greedy(encoded[part], usual[part, 0], found.values[part])
             for place, reset in zip(part, found_resets, strict=True):
                 resets[place] = reset
         return resets

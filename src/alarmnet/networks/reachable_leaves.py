@@ -19,9 +19,11 @@ class Leaves(NamedTuple):
 
     Shapes
     ------
-    `of_row` and `of_reference` (L, words) have a bit for each column, `values` is (L,).
+    `of_row` and `of_reference` (L, words) have a bit for each column, `values` is (L,). `always` is the sum of the
+    leaves that every mixture reaches.
     """
 
+    always: float
     of_row: Words
     of_reference: Words
     values: NDArray[np.float64]
@@ -33,11 +35,15 @@ class Leaves(NamedTuple):
             bits = chosen[:, word * BITS : (word + 1) * BITS]
             mask = (bits << np.arange(bits.shape[1], dtype=np.uint64)).sum(axis=1, dtype=np.uint64)
             reached &= mask[:, None] & (of_row | of_reference) == of_row
-        return np.asarray(reached @ self.values)
+        return np.asarray(reached @ self.values + self.always)
 
 
 def reachable_leaves(
-    forest: Forest, rows: NDArray[np.float32], references: NDArray[np.float32], columns: Index
+    forest: Forest,
+    rows: NDArray[np.float32],
+    references: NDArray[np.float32],
+    pairs: tuple[Index, Index],
+    columns: Index,
 ) -> list[Leaves]:
     """Find those of every pair.
 
@@ -46,34 +52,45 @@ def reachable_leaves(
     forest
         On the processor.
     rows, references
-        (P, F); pair by pair.
+        (N, F) and (R, F).
+    pairs
+        The numbers of each pair's row and reference, (P,) each.
     columns
         The column of each number of a pair, (P, F), counted from 0; only where both rows differ is it read.
     """
     asked, cuts = forest.columns.numpy(), forest.cuts.numpy()
     left, right = forest.left.numpy(), forest.right.numpy()
-    row_says_yes, reference_says_yes = rows[:, asked] <= cuts, references[:, asked] <= cuts
-    trees = len(forest.roots)
-    pair, node = np.repeat(np.arange(len(rows)), trees), np.tile(forest.roots.numpy(), len(rows))
+    of_pair, other_of_pair = pairs
+    trees, n_pairs, nodes = len(forest.roots), len(of_pair), len(asked)
+    row_next, usual_next = (
+        np.where(batch[:, asked] <= cuts, left, right).ravel() for batch in (rows, references)
+    )
+    pair, node = np.repeat(np.arange(n_pairs), trees), np.tile(forest.roots.numpy(), n_pairs)
     words = max(1, -(-(int(columns.max(initial=0)) + 1) // BITS))
     of_row, of_reference = np.zeros((2, len(pair), words), dtype=np.uint64)
     for _ in range(forest.depth):
-        yes, no = left[node], right[node]
-        mine, usual = row_says_yes[pair, node], reference_says_yes[pair, node]
-        split = np.flatnonzero((mine != usual) & (yes != no))
-        column = columns[pair[split], asked[node[split]]]
-        bit = np.zeros((len(split), words), dtype=np.uint64)
-        bit[np.arange(len(split)), column // BITS] = np.uint64(1) << (column % BITS).astype(np.uint64)
-        by_reference, other_bits = of_row[split], of_reference[split] | bit
-        of_row[split] |= bit
-        pair = np.concatenate([pair, pair[split]])
-        node = np.concatenate([np.where(mine, yes, no), np.where(usual, yes, no)[split]])
-        of_row = np.concatenate([of_row, by_reference])
-        of_reference = np.concatenate([of_reference, other_bits])
-        possible = ~(of_row & of_reference).any(axis=1)
-        pair, node = pair[possible], node[possible]
-        of_row, of_reference = of_row[possible], of_reference[possible]
-    order = np.argsort(pair, kind="stable")
+        mine, usual = row_next[of_pair[pair] * nodes + node], usual_next[other_of_pair[pair] * nodes + node]
+        split = np.flatnonzero(mine != usual)
+        word, bit = np.divmod(columns[pair[split], asked[node[split]]], BITS)
+        bit = np.uint64(1) << bit.astype(np.uint64)
+        # a column that was asked for before is the row's or the reference's already
+        taken, other = (of[split, word] & bit > 0 for of in (of_row, of_reference))
+        node = mine
+        node[split[other]] = usual[split[other]]
+        free = ~taken & ~other
+        split, word, bit = split[free], word[free], bit[free]
+        pair, node = np.concatenate([pair, pair[split]]), np.concatenate([node, usual[split]])
+        by_reference = np.arange(len(of_row), len(pair))
+        of_row = np.concatenate([of_row, of_row[split]])
+        of_reference = np.concatenate([of_reference, of_reference[split]])
+        of_row[split, word] |= bit
+        of_reference[by_reference, word] |= bit
     values = forest.values.numpy().astype(np.float64)[node]
-    parts = np.split(order, np.searchsorted(pair[order], np.arange(1, len(rows))))
-    return [Leaves(of_row[part], of_reference[part], values[part]) for part in parts]
+    some = (of_row | of_reference).any(axis=1)
+    always = np.bincount(pair[~some], values[~some], minlength=n_pairs)
+    order = np.flatnonzero(some)[np.argsort(pair[some], kind="stable")]
+    parts = np.split(order, np.searchsorted(pair[order], np.arange(1, n_pairs)))
+    return [
+        Leaves(float(said), of_row[part], of_reference[part], values[part])
+        for said, part in zip(always, parts, strict=True)
+    ]
