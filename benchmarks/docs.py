@@ -18,7 +18,7 @@ from benchmarks import (
     choose_conv_defaults,
     choose_defaults,
     conv_layouts,
-    explanations,
+    explanation_tables,
     few_labels,
     interruption,
     label_budgets,
@@ -83,8 +83,8 @@ def tables() -> dict[str, tuple[str, Iterable[str]]]:
         "parts of A3": ("research/defaults.md", few_labels.table(RESULTS / "few_labels_validation.jsonl")),
         **{part: ("research/speed.md", speed.table(RESULTS / "speed.json", part)) for part in speed.PARTS},
         **{
-            name: ("guides/explanations.md", explanations.lines(RESULTS / "explanations.json", name))
-            for name in explanations.COLUMNS
+            name: ("guides/explanations.md", explanation_tables.lines(RESULTS / "explanations.json", name))
+            for name in explanation_tables.COLUMNS
         },
         "triage": ("guides/triage.md", triage.summary(RESULTS / "triage.json")),
         "interruption": ("reference/command-line.md", interruption.summary(RESULTS / "interruption.json")),

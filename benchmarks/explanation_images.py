@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,12 +14,12 @@ from alarmnet.datasets import load_cifar10, load_fashion_mnist, load_mnist
 Result = dict[str, Any]
 IMAGES = {"MNIST": load_mnist, "Fashion-MNIST": load_fashion_mnist, "CIFAR-10": load_cifar10}
 SEED = 0
-TRAINED_IMAGES, KNOWN_IMAGES, HELD_OUT_IMAGES, MOST_IMAGES, SIDE = 2500, 25, 60, 20, 6
+DRAWN_IMAGES, KNOWN_IMAGES, HELD_OUT_IMAGES, MOST_IMAGES, SIDE = 2725, 25, 300, 20, 6
 
 
-def images_part(half: str) -> Iterator[Result]:
+def images_part(data: Sequence[str], half: str) -> Iterator[Result]:
     """Heat maps of patches; the development half are the training images, the test half the test images."""
-    for name, load in IMAGES.items():
+    for name, load in ((name, load) for name, load in IMAGES.items() if name in data):
         for make in (A3Detector, ConvA3Detector):
             for patch in ("bright", "checkered"):
                 yield patched(name, load, patch, make, SEED, half)
@@ -36,7 +36,7 @@ def patched(
     generator = np.random.default_rng(seed)
     loaded = load()
     images = loaded.train_images if half == "development" else loaded.test_images
-    images = images[generator.choice(len(images), TRAINED_IMAGES, replace=False)]
+    images = images[generator.choice(len(images), DRAWN_IMAGES, replace=False)]
     images = images[:, None] if images.ndim == 3 else images.transpose(0, 3, 1, 2)
     images = np.ascontiguousarray(images)
     planted = KNOWN_IMAGES + HELD_OUT_IMAGES

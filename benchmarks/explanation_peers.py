@@ -21,6 +21,18 @@ QUIETEST = 0.5
 """The share of normal rows, those that score lowest, among which similar ones are found."""
 
 
+METHODS = (
+    "alarmnet",
+    "z-scores",
+    "random",
+    "integrated gradients",
+    "KernelSHAP",
+    "KernelSHAP, our references",
+)
+SLOW = METHODS[-2:]
+Method = Callable[[Any, Encoded], Floats]
+
+
 class Peers:
     """Methods by name, of one fitted detector; each takes a table and its encoded rows."""
 
@@ -32,9 +44,9 @@ class Peers:
         self._usual, _ = references(self.scored, self.scored.normal, share=QUIETEST)
         self.likeness = Likeness(self.scored.normal, self.places)
 
-    def methods(self) -> dict[str, Callable[[Any, Encoded], Floats]]:
+    def methods(self) -> dict[str, Method]:
         """Those that are installed; the slow ones last."""
-        found: dict[str, Callable[[Any, Encoded], Floats]] = {
+        found: dict[str, Method] = {
             "alarmnet": lambda table, encoded: self.explainer.values(encoded)[0],
             "z-scores": lambda table, encoded: self.detector.column_deviations(table),
             "random": self._random,

@@ -21,8 +21,8 @@ import json
 import os
 import time
 import warnings
-from collections.abc import Callable, Iterator
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -41,8 +41,9 @@ from alarmnet.explain import Explainer
 from alarmnet.explain.mixtures import ScoreMixtures, mixtures_of
 from alarmnet.explain.tables import TableExplainer
 from alarmnet.preprocessing.row_store import TensorRows
-from benchmarks.explanation_images import Result, images_part
-from benchmarks.explanation_peers import Encoded, Floats, Peers
+from benchmarks.explanation_images import IMAGES, Result, images_part
+from benchmarks.explanation_peers import METHODS, SLOW, Encoded, Floats, Method, Peers
+from benchmarks.explanation_tables import COLUMNS, lines
 from benchmarks.few_label_tables import TABLES
 
 TABLES_EXPLAINED = ("thyroid", "bank", "census", "credit card", "nsl-kdd", "ids 2018")
@@ -53,7 +54,6 @@ COMPARED, DELETED = 5, 8
 BATCH = 100
 USUAL_BACKGROUND = 100
 """Rows of a background that KernelSHAP's documentation recommends; times are compared with these."""
-SLOW = ("KernelSHAP", "KernelSHAP, our references")
 SHIFT = 2.5
 REPLACED_BY, HELD_OUT_NORMAL = 5, 200
 """Normal rows whose values replace deleted columns: some at random, or those most like the row of held-out ones."""
@@ -69,17 +69,30 @@ def normal_rows(name: str, half: str, generator: np.random.Generator) -> pd.Data
     return found
 
 
-def each_table(measure: Callable[[str, int, str], Iterator[Result]], half: str) -> Iterator[Result]:
+@dataclass(frozen=True)
+class Only:
+    """What is measured: tables or image data by name, methods by name, and the half."""
+
+    data: Sequence[str]
+    methods: Sequence[str]
+    half: str
+
+    def of(self, methods: Mapping[str, Method]) -> dict[str, Method]:
+        """The methods that are measured."""
+        return {name: method for name, method in methods.items() if name in self.methods}
+
+
+def each_table(measure: Callable[[str, int, Only], Iterator[Result]], only: Only) -> Iterator[Result]:
     """Measure on every table with every seed."""
     for name in TABLES_EXPLAINED:
-        for seed in SEEDS:
-            yield from measure(name, seed, half)
+        for seed in SEEDS if name in only.data else ():
+            yield from measure(name, seed, only)
 
 
-def planted(name: str, seed: int, half: str) -> Iterator[Result]:
+def planted(name: str, seed: int, only: Only) -> Iterator[Result]:
     """Every method on planted causes; alarmnet on all alarms, and all methods on the same few of them."""
     generator = np.random.default_rng(seed)
-    clean = normal_rows(name, half, generator)
+    clean = normal_rows(name, only.half, generator)
     numeric = [c for c in clean if pd.api.types.is_numeric_dtype(clean[c]) and clean[c].nunique() > 10]
     chosen = [str(column) for column in generator.choice(np.array(numeric), 6, replace=False)]
     causes = [chosen[:1], chosen[1:3], chosen[3:]]
@@ -100,7 +113,7 @@ def planted(name: str, seed: int, half: str) -> Iterator[Result]:
     about = {"table": name, "seed": seed, "alarms": len(alarms), "alarm_share": len(alarms) / HELD_OUT}
     few = alarms[np.unique(np.linspace(0, len(alarms) - 1, COMPARED).astype(int))]
     peers = Peers(detector, seed=seed)
-    for method, contributions in peers.methods().items():
+    for method, contributions in only.of(peers.methods()).items():
         for what, rows in (("all", alarms), ("compared", few)):
             if what == "all" and method in SLOW:
                 continue
@@ -119,11 +132,9 @@ def planted(name: str, seed: int, half: str) -> Iterator[Result]:
                 "gone": gone(peers, values, encoded, original),
                 "gone_normal": gone(peers, values, encoded, peers.similar(encoded, 1)[:, 0]),
             }
-    yield about | {
-        "method": "alarmnet",
-        "rows": "words",
-        **told(detector, table, alarms, cause, causes, trained),
-    }
+    if "alarmnet" in only.methods:
+        words = told(detector, table, alarms, cause, causes, trained)
+        yield about | {"method": "alarmnet", "rows": "words", **words}
 
 
 def found_causes(values: Floats, truth: list[set[int]]) -> Result:
@@ -190,9 +201,9 @@ def on_real_rows(
     return detector, halves.frame, held_out, anomalous[KNOWN : KNOWN + HELD_OUT]
 
 
-def deletion(name: str, seed: int, half: str) -> Iterator[Result]:
+def deletion(name: str, seed: int, only: Only) -> Iterator[Result]:
     """Every method on real alarms."""
-    detector, frame, replacing, unseen = on_real_rows(name, seed, half)
+    detector, frame, replacing, unseen = on_real_rows(name, seed, only.half)
     alarms = unseen[detector.predict(frame.take(unseen)) == 1][:DELETED]
     if not len(alarms):
         return
@@ -201,7 +212,7 @@ def deletion(name: str, seed: int, half: str) -> Iterator[Result]:
     peers = Peers(detector, seed=seed)
     ranks = peers.likeness.ranks
     similar = usual[peers.likeness.nearest(ranks(encoded), ranks(usual), REPLACED_BY)]
-    for method, contributions in peers.methods().items():
+    for method, contributions in only.of(peers.methods()).items():
         found = contributions(table, encoded)
         areas = [
             [curve_area(peers, values, row, other) for other in (usual[:REPLACED_BY], like)]
@@ -279,91 +290,19 @@ def networks_alone(detector: A3Detector, batch: pa.Table) -> Callable[[], object
     return lambda: by_block(scorer, lambda part: torch.stack(scorer.from_networks(part), dim=1), rows)
 
 
-PARTS: dict[str, Callable[[str], Iterator[Result]]] = {
+PARTS: dict[str, Callable[[Only], Iterator[Result]]] = {
     "planted": partial(each_table, planted),
     "deletion": partial(each_table, deletion),
-    "speed": lambda half: (speed(name, half) for name in TABLES_EXPLAINED),
-    "images": images_part,
+    "speed": lambda only: (speed(name, only.half) for name in TABLES_EXPLAINED if name in only.data),
+    "images": lambda only: images_part(only.data, only.half),
 }
-COLUMNS: dict[str, tuple[str, tuple[str, ...], tuple[str, ...]]] = {
-    "causes": (
-        "planted",
-        ("rows", "method"),
-        ("explained", "hit_at_1", "recall_at_n", "gone", "gone_normal"),
-    ),
-    "causes by table": (
-        "planted",
-        ("table",),
-        ("explained", "alarm_share", "hit_at_1", "recall_at_n", "gone", "gone_normal"),
-    ),
-    "told": (
-        "planted",
-        ("table",),
-        (
-            "explained",
-            "known_of_same_cause",
-            "columns_changed",
-            "changed_columns_that_are_causes",
-            "largest_gap",
-        ),
-    ),
-    "deletion": ("deletion", ("method",), ("explained", "area", "area_similar")),
-    "deletion by table": ("deletion", ("table", "method"), ("explained", "area", "area_similar")),
-    "milliseconds": (
-        "speed",
-        ("table", "columns"),
-        (
-            "ms_a_row",
-            "with_what_is_done_once",
-            "networks_alone",
-            "ratio_to_networks",
-            "KernelSHAP, ms",
-            "KernelSHAP, ratio",
-            "KernelSHAP, our references, ratio",
-        ),
-    ),
-    "patches": (
-        "images",
-        ("detector", "data", "patch"),
-        (
-            "explained",
-            "alarm_share",
-            "inside_of_top_5_percent",
-            "possible",
-            "inside_of_36_hottest",
-        ),
-    ),
-}
-"""By the docs' name of a table: the part it is of, what its lines are of, and its columns."""
-SHOWN: dict[str, Callable[[pd.DataFrame], pd.Series[bool]]] = {
-    "causes": lambda frame: frame["rows"] != "words",
-    "causes by table": lambda frame: (frame["rows"] == "all") & (frame["method"] == "alarmnet"),
-    "told": lambda frame: frame["rows"] == "words",
-}
+IDENTITY = ("table", "data", "detector", "patch", "seed", "method", "rows")
+"""What says of two lines of a part that they are the same measurement."""
 
 
-def lines(path: Path, name: str) -> Iterator[str]:
-    """A table of means over tables and seeds as Markdown; `explained` is summed, the largest gap the largest."""
-    part, keys, measures = COLUMNS[name]
-    frame = pd.DataFrame(json.loads(path.read_text())[part]["results"])
-    frame = frame[SHOWN[name](frame)] if name in SHOWN else frame
-    how = dict.fromkeys(measures, "mean") | {"explained": "sum", "largest_gap": "max"}
-    found = frame.groupby([*keys], sort=False)[[*measures]].agg({name: how[name] for name in measures})
-    found = found.reset_index()
-    yield "| " + " | ".join(str(column).replace("_", " ") for column in found) + " |"
-    yield "|---" * found.shape[1] + "|"
-    for row in found.itertuples(index=False):
-        yield "| " + " | ".join(map(_shown, row)) + " |"
-
-
-def _shown(value: Any) -> str:
-    if not isinstance(value, float):
-        return str(value)
-    if value != value:
-        return "no alarm"
-    if 0 < abs(value) < 0.0005:
-        return f"{value:.0e}"
-    return f"{value:.3f}" if abs(value) < 10 else f"{value:,.0f}"
+def identity(found: Result) -> tuple[Any, ...]:
+    """Which measurement a line is of."""
+    return tuple(found.get(name) for name in IDENTITY)
 
 
 def main() -> None:
@@ -373,15 +312,23 @@ def main() -> None:
     )
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS))
+    data = (*TABLES_EXPLAINED, *IMAGES)
+    parser.add_argument("--data", nargs="+", choices=data, default=data)
+    parser.add_argument("--methods", nargs="+", choices=METHODS, default=METHODS)
     parser.add_argument("--half", choices=["development", "test"], default="test")
     arguments = parser.parse_args()
     warnings.simplefilter("ignore", AlarmnetWarning)
     result = json.loads(arguments.out.read_text()) if arguments.out.exists() else {}
+    only = Only(arguments.data, arguments.methods, arguments.half)
     for part in arguments.parts:
-        result[part] = {"half": arguments.half, "load": os.getloadavg()[0], **provenance(), "results": []}
-        for found in PARTS[part](arguments.half):
-            result[part]["results"].append(found)
+        # what is not measured anew stays, and each line says from which commit it is
+        lines_of = {identity(line): line for line in result.get(part, {}).get("results", [])}
+        for found in PARTS[part](only):
+            about = provenance()
+            of_line = {"commit": about["commit"], "date": about["date"], "load": os.getloadavg()[0]}
+            lines_of[identity(found)] = found | of_line
             print(json.dumps(found), flush=True)
+            result[part] = {"half": only.half, **about, "results": [*lines_of.values()]}
             arguments.out.write_text(json.dumps(result, indent=1) + "\n")
     for name, (part, *_) in COLUMNS.items():
         if part in arguments.parts:

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet
 import pytest
 import torch
-from benchmarks import explanations, few_label_tables, few_labels, size, speed
+from benchmarks import explanation_tables, explanations, few_label_tables, few_labels, size, speed
 from benchmarks.products import Products
 from torch import nn
 
@@ -107,7 +107,7 @@ def test_found_causes_are_counted() -> None:
 def test_results_of_explanations_become_a_table(tmp_path: Path) -> None:
     result = {"table": "a", "method": "alarmnet", "explained": 3, "area": 0.25, "area_similar": 1e-5}
     (tmp_path / "found.json").write_text(json.dumps({"deletion": {"results": [result, result]}}))
-    heading, rule, line = explanations.lines(tmp_path / "found.json", "deletion")
+    heading, rule, line = explanation_tables.lines(tmp_path / "found.json", "deletion")
     assert heading == "| method | explained | area | area similar |"
     assert rule == "|---|---|---|---|"
     assert line == "| alarmnet | 6 | 0.250 | 1e-05 |"
