@@ -71,7 +71,7 @@ class Scoring(Calibrated):
     def explain(self, X: Any, rows: Sequence[int] | None = None, columns: int = 10) -> Explanation:
         """Say why rows scored as they did: by column of a table, by pixel of images.
 
-        Contributions are in logits and count from the normal rows that are most like each row; see
+        Contributions are in logits and count from similar and from representative normal rows; see
         docs/guides/explanations.md.
 
         Parameters

@@ -122,8 +122,8 @@ class Explanation:
     values
         Contributions in logits: (N, C), or heat maps of images (N, H, W). They add up to `logits` - `base_value`.
     base_value
-        The reference's logit (N,): the mean of the three calibration rows most like the row, of the half of them
-        that scores lower; none of these raises an alarm.
+        The references' mean logit (N,). The references of a row of a table are the four calibration rows most
+        similar to it and six that represent all calibration rows; none of these raises an alarm.
     logits
         The rows' logits (N,).
     threshold
