@@ -18,7 +18,10 @@ DRAWN_IMAGES, KNOWN_IMAGES, HELD_OUT_IMAGES, MOST_IMAGES, SIDE = 2725, 25, 300, 
 
 
 def images_part(data: Sequence[str], half: str) -> Iterator[Result]:
-    """Heat maps of patches; the development half are the training images, the test half the test images."""
+    """Heat maps of patches; the development half are the training images, the test half the test images.
+
+    Images are explained that raise an alarm with the patch and none without.
+    """
     for name, load in ((name, load) for name, load in IMAGES.items() if name in data):
         for make in (A3Detector, ConvA3Detector):
             for patch in ("bright", "checkered"):
@@ -40,6 +43,7 @@ def patched(
     images = images[:, None] if images.ndim == 3 else images.transpose(0, 3, 1, 2)
     images = np.ascontiguousarray(images)
     planted = KNOWN_IMAGES + HELD_OUT_IMAGES
+    original = images[:planted].copy()
     corners = generator.integers(0, np.array(images.shape[2:]) - SIDE + 1, size=(planted, 2))
     pixels = 255 if patch == "bright" else 255 * (np.indices((SIDE, SIDE)).sum(axis=0) % 2)
     for image, (top, left) in zip(images, corners, strict=False):
@@ -48,30 +52,35 @@ def patched(
     detector = make(random_state=seed).fit(images[trained], (trained < KNOWN_IMAGES).astype(float))
     held_out = np.arange(KNOWN_IMAGES, planted)
     alarms = held_out[detector.predict(images[held_out]) == 1]
+    caused = alarms[detector.predict(original[alarms]) == 0][:MOST_IMAGES] if len(alarms) else alarms
     about = {
         "data": name,
         "patch": patch,
         "detector": make.__name__,
         "seed": seed,
         "alarm_share": len(alarms) / HELD_OUT_IMAGES,
-        "explained": len(alarms[:MOST_IMAGES]),
+        "explained": len(caused),
     }
-    if not len(alarms):
+    if not len(caused):
         return about
     began = time.process_time()
-    heat = detector.explain(images[alarms[:MOST_IMAGES]]).values
+    found = detector.explain(images[caused])
+    heat = found.values
     seconds = time.process_time() - began
     inside = []
-    for warm, (top, left) in zip(heat, corners[alarms[:MOST_IMAGES]], strict=True):
+    for warm, (top, left) in zip(heat, corners[caused], strict=True):
         patched = np.zeros(warm.shape, dtype=bool)
         patched[top : top + SIDE, left : left + SIDE] = True
         order = np.argsort(-warm, axis=None, kind="stable")
         counts = (round(0.05 * warm.size), SIDE**2)
         inside.append([patched.ravel()[order[:count]].mean() for count in counts])
     top_5, as_many = np.mean(inside, axis=0)
+    possible = min(1.0, SIDE**2 / round(0.05 * heat[0].size))
     return about | {
+        "patch_adds": float((found.logits - detector.logits(original[caused])).mean()),
         "inside_of_top_5_percent": float(top_5),
-        "possible": min(1.0, SIDE**2 / round(0.05 * heat[0].size)),
+        "possible": possible,
+        "share_of_possible": float(top_5) / possible,
         "inside_of_36_hottest": float(as_many),
         "ms_an_image": 1e3 * seconds / len(heat),
     }

@@ -52,8 +52,10 @@ COLUMNS: dict[str, tuple[str, tuple[str, ...], tuple[str, ...]]] = {
         (
             "explained",
             "alarm_share",
+            "patch_adds",
             "inside_of_top_5_percent",
             "possible",
+            "share_of_possible",
             "inside_of_36_hottest",
         ),
     ),

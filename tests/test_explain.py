@@ -33,7 +33,7 @@ def game(weights: NDArray[Any], pairs: NDArray[Any]) -> Any:
     return score
 
 
-def apart(score: Any, rows: Any, references: Any, places: Any = None, **settings: int) -> Attribution:
+def apart(score: Any, rows: Any, references: Any, places: Any = None, **settings: Any) -> Attribution:
     """Take logits apart; references (N, R, F), or (N, F) where each row has one."""
     references = references if references.ndim == 3 else references[:, None]
     base = score(references.reshape(-1, rows.shape[1])).reshape(references.shape[:2])
