@@ -14,7 +14,7 @@ from alarmnet.datasets import load_cifar10, load_fashion_mnist, load_mnist
 Result = dict[str, Any]
 IMAGES = {"MNIST": load_mnist, "Fashion-MNIST": load_fashion_mnist, "CIFAR-10": load_cifar10}
 SEED = 0
-DRAWN_IMAGES, KNOWN_IMAGES, HELD_OUT_IMAGES, MOST_IMAGES, SIDE = 2725, 25, 300, 20, 6
+DRAWN_IMAGES, KNOWN_IMAGES, HELD_OUT_IMAGES, MOST_IMAGES, SIDE = 2950, 250, 300, 20, 6
 
 
 def images_part(data: Sequence[str], half: str) -> Iterator[Result]:
