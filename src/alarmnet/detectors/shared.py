@@ -100,5 +100,5 @@ def signature_of(own: Callable[..., Any], shared: Callable[..., Any]) -> inspect
     if rest.kind is not rest.VAR_KEYWORD:
         return inspect.signature(own)
     taken = inspect.signature(shared).parameters
-    others = [taken[name] for name in SharedParameters.__annotations__ if name not in {p.name for p in first}]
+    others = [parameter for name, parameter in taken.items() if name not in {p.name for p in first}]
     return inspect.Signature([*first, *others], return_annotation=None)
