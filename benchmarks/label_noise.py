@@ -3,8 +3,8 @@
     python -m benchmarks.label_noise --out benchmarks/results/label_noise.jsonl
     python -m benchmarks.label_noise --out benchmarks/results/label_noise.jsonl --table
 
-Draws are those of `few_labels` on test halves with 100 known anomalies, the other anomalies removed. Five of the known
-anomalies are then labelled normal, and five normal rows anomalous. What is there is not run again.
+Draws are those of `few_labels` on test halves with 100 known anomalies, the other anomalies removed. Five of the
+known anomalies are then labelled normal, and five normal rows anomalous. What is there is not run again.
 """
 
 import argparse
@@ -52,8 +52,8 @@ def table(path: Path) -> Iterator[str]:
     common = sorted(set.intersection(*whole))
     tables, seeds = ({cell[place] for cell in common} for place in (0, 1))
     yield (
-        f"| {len(tables)} tables, {len(seeds)} seeds | mean AP, right labels | 5 % wrong | loss | largest loss of a "
-        "table |"
+        f"| {len(tables)} tables, {len(seeds)} seeds | mean AP, right labels | 5 % wrong | loss "
+        "| largest loss of a table |"
     )
     yield "|---" * 5 + "|"
     for method, cells in found.items():

@@ -45,7 +45,7 @@ REPORTED = ("nsl-kdd", "credit card", "bank", "census")
 SHARES = (0.0, 0.01, 0.02, 0.05)
 KNOWN = (0, 25)
 RATES = (0.005, 0.01, 0.05)
-SHORT = {
+SHORT: dict[str, Any] = {
     "target_schedule": Schedule(steps=80, batch_size=128, learning_rate=3e-3, decay=True),
     "alarm_schedule": Schedule(steps=200, learning_rate=3e-3),
     "reads": "normality",
@@ -97,7 +97,7 @@ def collect(folder: Path, cells: list[Cell], *, part: str) -> None:
             halves = {cell[0]: TABLES[cell[0]]()}
         start = time.process_time()
         scores = fitted_scores(halves[cell[0]], cell, part=part)
-        np.savez_compressed(path, **scores)
+        np.savez_compressed(path, **scores)  # type: ignore[arg-type]
         print(path.name, f"{time.process_time() - start:.1f} s", flush=True)
 
 
@@ -146,8 +146,9 @@ def judged(scores: Found) -> dict[str, Any]:
         rules[name] = {}
         for rate in RATES:
             level = conformal_threshold(scores["calibration"], rate, weigh(scores, rate)).value
-            shares = ((scores[kind] > level).mean() for kind in ("fresh", "anomalies"))
-            rules[name][str(rate)] = [round(float(share), 5) for share in shares]
+            rules[name][str(rate)] = [
+                round(float((scores[kind] > level).mean()), 5) for kind in ("fresh", "anomalies")
+            ]
     shares = {
         name: hidden_share(scores["calibration"], scores["known"], answers)
         for name, answers in (("estimated", unanswered(scores)), ("30 looks", looked_at(scores, 0.01)))

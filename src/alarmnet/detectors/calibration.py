@@ -12,6 +12,7 @@ from alarmnet._shared.validation import check_real, check_whole
 from alarmnet.detectors.calibration_rows import CalibrationRows
 from alarmnet.detectors.cleanness import (
     ANOMALY,
+    FEWEST_KNOWN,
     UNANSWERED,
     Answers,
     hidden_share,
@@ -43,6 +44,7 @@ class Calibrated:
     calibration_scores_: Scores
     calibration_weights_: Scores
     calibration_is_labelled_: bool
+    label_counts_: dict[str, int]
     decision_scores_: Scores
     _calibrating: CalibrationRows | None
 
@@ -98,7 +100,10 @@ class Calibrated:
     @property
     def allows_for_unclean_(self) -> bool:
         """Whether the threshold allows for anomalies among unlabelled calibration rows."""
-        return bool((self.calibration_weights_ < 1).any() or (self._sorted_answers() != UNANSWERED).any())
+        if self.calibration_is_labelled_ or self._calibrating is None:
+            return False
+        known, answered = self.label_counts_["anomaly"], (self._sorted_answers() != UNANSWERED).any()
+        return bool(known >= FEWEST_KNOWN or answered)
 
     @property
     def calibration_rows_(self) -> NDArray[np.int64]:
@@ -107,10 +112,11 @@ class Calibrated:
         return rows.numbers[rows.order]
 
     def unclean_share(self) -> Estimate | None:
-        """Estimate the share of anomalies among unlabelled calibration rows, with a 90 % interval; else None.
+        """Estimate the share of anomalies among unlabelled calibration rows, with an interval; else None.
 
         It counts rows that score like anomalies. Anomalies that score like normal rows are not counted, and do not
-        move the threshold. The interval tells how much the estimate varies with the rows that were drawn.
+        move the threshold. The interval tells how much the estimate varies with the rows that were drawn, and with
+        the assumption on where anomalies score: like known ones, or anywhere among the highest rows.
         """
         check_is_fitted(self)
         if self.calibration_is_labelled_:

@@ -35,8 +35,8 @@ PRIOR_ROWS = 5.0
 STEEPNESS, STEEPNESS_DEVIATION = 1.5, 0.7
 """Of the logarithm of how fast the odds of an anomaly fall with the logarithm of the rank."""
 
-DRAWS = 50
-"""Of calibration rows, for the interval of an estimate."""
+DRAWS = 30
+"""Of calibration rows, for an interval."""
 
 
 def weights_by_scores(scores: Scores, known: Scores) -> Scores:
@@ -120,24 +120,35 @@ def worth_a_look(weights: Scores, answers: Answers, *, rate: float, count: int) 
     waiting = np.arange(len(weights) - 1, len(weights) - deep - 1, -1)
     waiting = waiting[answers[waiting] == UNANSWERED]
     if len(waiting) <= count:
-        return waiting
+        return np.asarray(waiting)
     doubt = np.cumsum(np.sqrt(weights[waiting] * (1 - weights[waiting])) + 0.1)
-    return waiting[np.unique(np.searchsorted(doubt, (np.arange(count) + 0.5) / count * doubt[-1]))]
+    chosen = np.unique(np.searchsorted(doubt, (np.arange(count) + 0.5) / count * doubt[-1]))
+    return np.asarray(waiting[chosen])
 
 
 def hidden_share(scores: Scores, known: Scores, answers: Answers) -> Estimate:
-    """Estimate the share of calibration rows that are anomalies, with the interval of 90 % of draws of the rows."""
+    """Estimate the share of calibration rows that are anomalies, and an interval.
 
-    def share(drawn: NDArray[np.intp]) -> float:
+    It goes from the lower to the higher end of 90 % of draws of the rows, under two assumptions: anomalies score
+    like known ones, and they score anywhere in the tail. With too few known anomalies and no answer it starts at 0.
+    """
+
+    def share(drawn: NDArray[np.intp], known: Scores) -> float:
         weights = weights_after_answers(weights_by_scores(scores[drawn], known), answers[drawn])
         return float(1 - weights.mean())
 
     generator = numpy_generator(0, "share of hidden anomalies")
     rows = len(scores)
-    draws = [share(np.sort(generator.integers(rows, size=rows))) for _ in range(DRAWS)]
-    low, high = np.quantile(draws, [0.05, 0.95])
-    value = share(np.arange(rows))
-    return Estimate(value, min(float(low), value), max(float(high), value))
+    draws = [np.sort(generator.integers(rows, size=rows)) for _ in range(DRAWS)]
+    ends = [
+        np.quantile([share(drawn, assumed) for drawn in draws], [0.05, 0.95])
+        for assumed in (known, known[:0])
+    ]
+    value = share(np.arange(rows), known)
+    guessed = len(known) < FEWEST_KNOWN and not (answers != UNANSWERED).any()
+    return Estimate(
+        value, 0.0 if guessed else min(float(np.min(ends)), value), max(float(np.max(ends)), value)
+    )
 
 
 def weights_of(scores: Scores, known: Scores, answers: Answers) -> Scores:

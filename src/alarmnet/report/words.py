@@ -48,8 +48,8 @@ def said_of_calibration(facts: Mapping[str, Any]) -> str:
             f"at most {held} of normal rows raise an alarm, held by {rows} rows set aside, labelled normal."
         )
     return (
-        f"{'about' if facts['allows_for_unclean'] else 'at most'} {held} of normal rows raise an alarm, by {rows} "
-        f"unlabelled rows set aside. {said_of_share(facts)}"
+        f"{'about' if facts['allows_for_unclean'] else 'at most'} {held} of normal rows raise an alarm, going by "
+        f"{rows} unlabelled rows set aside. {said_of_share(facts)}"
     )
 
 
