@@ -34,7 +34,7 @@ def _lines(facts: dict[str, Any]) -> dict[str, str]:
         "versions": versions,
         "seed": str(facts["seed"]),
         "labels": _said_of_labels(facts),
-        "alarm rate": f"{facts['alarm_rate']:g} asked: {said_of_calibration(facts)}",
+        "alarm rate": f"{facts['alarm_rate']:g} asked, {said_of_calibration(facts)}",
         "threshold": f"{facts['threshold']:.4f} (logit)",
     }
     if facts["image_shape"]:
