@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.chart import chart
 from benchmarks.few_label_tables import TABLES
 from benchmarks.few_labels import OTHERS, finished
 
@@ -55,36 +56,28 @@ def table() -> Iterator[str]:
 
 def figure(path: Path) -> None:
     """Draw the picture."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
     places = {known: place for place, known in enumerate(KNOWN)}
-    canvas, axes = pyplot.subplots(figsize=(8, 4.2), layout="constrained")
     colours = {
         "alarmnet": "#c2410c",
         "CatBoost": "#1d4ed8",
         "5th neighbour": "#4b5563",
         "isolation forest": "#9ca3af",
     }
-    for method, values in means().items():
-        colour = colours.get(method, "#9ca3af")
-        if method in FIXED:
-            axes.axhline(values["0"], color=colour, linestyle="--", linewidth=1.5)
-            at, below = (places["100"], values["0"]), method == "5th neighbour"
-        else:
-            axes.plot([places[known] for known in values], list(values.values()), "o-", color=colour)
-            at, below = (places["5"], values["5"]), method == "CatBoost"
-        offset = (0, -16 if below else 8)
-        axes.annotate(method, at, offset, textcoords="offset points", ha="center", color=colour)
-    axes.set_xticks(list(places.values()), list(KNOWN.values()))
-    axes.set_xlabel("known anomalies, of at most 200 among 2,200 rows")
-    axes.set_ylim(0.3, 0.9)
-    axes.set_ylabel("mean average precision, ten tables")
-    axes.grid(axis="y", alpha=0.3)
-    axes.spines[["top", "right"]].set_visible(False)
-    canvas.savefig(path, dpi=160)
+    with chart(path) as axes:
+        for method, values in means().items():
+            colour = colours.get(method, "#9ca3af")
+            if method in FIXED:
+                axes.axhline(values["0"], color=colour, linestyle="--", linewidth=1.5)
+                at, below = (places["100"], values["0"]), method == "5th neighbour"
+            else:
+                axes.plot([places[known] for known in values], list(values.values()), "o-", color=colour)
+                at, below = (places["5"], values["5"]), method == "CatBoost"
+            offset = (0, -16 if below else 8)
+            axes.annotate(method, at, offset, textcoords="offset points", ha="center", color=colour)
+        axes.set_xticks(list(places.values()), list(KNOWN.values()))
+        axes.set_xlabel("known anomalies, of at most 200 among 2,200 rows")
+        axes.set_ylim(0.3, 0.9)
+        axes.set_ylabel("mean average precision, ten tables")
 
 
 def main() -> None:

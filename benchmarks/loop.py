@@ -38,6 +38,7 @@ from sklearn.ensemble import IsolationForest, RandomForestClassifier
 from alarmnet import AlarmnetWarning, TableEncoder
 from alarmnet.datasets import Images, load_fashion_mnist, load_mnist
 from alarmnet.loop import Queue
+from benchmarks.chart import chart
 from benchmarks.few_label_tables import TABLES
 from benchmarks.few_labels import NORMAL_ROWS
 
@@ -320,26 +321,20 @@ def table(path: Path, data: str = "tables", wrong: float = 0.0) -> Iterator[str]
 
 def figure(path: Path, out: Path) -> None:
     """Draw the mean of what is found against looks."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
     methods, pools, found, _ = _chosen(path, "tables", 0.0)
-    canvas, axes = pyplot.subplots(figsize=(8, 4.2), layout="constrained")
-    for name, counts in zip(methods, found.mean(axis=1), strict=True):
-        ours = name == "alarmnet"
-        colour = "#c2410c" if ours else "#1d4ed8" if name == "AADForest" else "#6b7280"
-        style = "--" if name == "isolation forest" else "-"
-        axes.plot([0, *COUNTED], [0, *counts], style, marker="o", color=colour, linewidth=3 if ours else 1.5)
-        axes.annotate(name, (COUNTED[-1], counts[-1]), (8, -4), textcoords="offset points", color=colour)
-    axes.set_xlim(0, 1.22 * COUNTED[-1])
-    axes.set_xticks([0, *COUNTED])
-    axes.set_xlabel("rows looked at")
-    axes.set_ylabel(f"anomalies found, mean of {len(pools)} tables")
-    axes.grid(axis="y", alpha=0.3)
-    axes.spines[["top", "right"]].set_visible(False)
-    canvas.savefig(out, dpi=160)
+    with chart(out) as axes:
+        for name, counts in zip(methods, found.mean(axis=1), strict=True):
+            ours = name == "alarmnet"
+            colour = "#c2410c" if ours else "#1d4ed8" if name == "AADForest" else "#6b7280"
+            style = "--" if name == "isolation forest" else "-"
+            axes.plot(
+                [0, *COUNTED], [0, *counts], style, marker="o", color=colour, linewidth=3 if ours else 1.5
+            )
+            axes.annotate(name, (COUNTED[-1], counts[-1]), (8, -4), textcoords="offset points", color=colour)
+        axes.set_xlim(0, 1.22 * COUNTED[-1])
+        axes.set_xticks([0, *COUNTED])
+        axes.set_xlabel("rows looked at")
+        axes.set_ylabel(f"anomalies found, mean of {len(pools)} tables")
 
 
 def main() -> None:

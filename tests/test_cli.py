@@ -437,11 +437,15 @@ def test_two_columns_of_labels_are_told(tmp_path: Path, monkeypatch: pytest.Monk
 def test_demo_runs_the_commands_it_shows(tmp_path: Path) -> None:
     result = run("demo", "--out", tmp_path / "demo")
     shown = [line.split()[2] for line in result.stdout.splitlines() if line.startswith("$ alarmnet")]
-    assert shown == ["fit", "score", "evaluate", "report"]
-    for words in ("isolation forest", "logistic regression", "2.0% asked for", "report.html"):
+    assert shown == [
+        *("fit", "recalibrate", "recalibrate", "score", "evaluate", "report"),
+        *("fit", "score"),  # without labels
+    ]
+    for words in ("isolation forest", "logistic regression", "alarmnet, without labels", "report.html"):
         assert words in result.stdout
     train = pd.read_csv(tmp_path / "demo" / "train.csv")
-    assert (train["digit"] == 8).sum() == 10
+    assert (train["digit"] == 8).sum() == train["digit"].notna().sum() == 10
+    assert "5% of normal rows may raise an alarm" in result.stdout
     assert (tmp_path / "demo" / "report.html").exists()
 
 

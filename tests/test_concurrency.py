@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from alarmnet import ExternalTarget, OutlierDetector, Schedule, load
-from alarmnet.baselines import BASELINES, Baseline
+from alarmnet.baselines import BASELINES, AutoencoderBaseline, Baseline
 from alarmnet.data_files.picture import decoded
 from alarmnet.errors import InputError
 
@@ -261,7 +261,7 @@ def test_reading_moves_no_network(learned: tuple[Any, Arrays], freeze: Callable[
 
 
 def test_scoring_with_a_rival_moves_no_network(rows: Arrays, freeze: Callable[[], None]) -> None:
-    model = BASELINES["autoencoder"](schedule=SHORT, random_state=0).fit(rows)
+    model = AutoencoderBaseline(schedule=SHORT, random_state=0).fit(rows)
     model.decision_function(rows)
     freeze()
     model.decision_function(rows)

@@ -47,6 +47,14 @@ def test_known_anomalies_teach_and_unlike_ones_are_found_too(ring: Floats) -> No
         assert average_precision_score(np.arange(120) >= 100, detector.logits(judged)) > 0.98
 
 
+def test_a_row_that_is_only_new_does_not_outrank_the_known_ones_like(ring: Floats) -> None:
+    generator = np.random.default_rng(3)
+    known, alike = generator.normal(0, 0.1, (8, 2)), generator.normal(0, 0.1, (20, 2))
+    y = np.repeat([0.0, 1.0], [500, 8])
+    detector = A3Detector(alarm_rate=0.05, random_state=0).fit(np.concatenate([ring[:500], known]), y)
+    assert detector.logits(np.full((1, 2), 3.0)).max() < np.median(detector.logits(alike))
+
+
 def test_conditions_that_meet_are_learned(ring: Floats) -> None:
     """Anomalous where two columns agree in sign: no column says anything alone."""
     rows = np.random.default_rng(4).normal(size=(1200, 2))
@@ -69,7 +77,8 @@ def test_a_file_scores_the_same(ring: Floats, known: int, tmp_path: Path) -> Non
     again = alarmnet.load(tmp_path / "some.alarmnet")
     assert isinstance(again._scorer, NormalityScorer)
     assert len(again._scorer.alarms) == (2 if known else 0)
-    assert bool(again._scorer.forest.adds) == (known == 20)
+    assert [bool(forest.adds) for forest in again._scorer.forests] == ([False, True] if known else [False])
+    assert (again._scorer.spread is None) == bool(known)
     assert np.array_equal(again.logits(ring), detector.logits(ring))
 
 

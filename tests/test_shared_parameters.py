@@ -6,6 +6,9 @@ from typing import get_type_hints
 
 import pytest
 
+from alarmnet.baselines import BASELINES, Baseline
+from alarmnet.baselines.base import BaselineParameters
+from alarmnet.baselines.neural import NeuralBaseline, NeuralParameters
 from alarmnet.detectors import DETECTORS, BaseDetector, a3, conv_a3
 from alarmnet.detectors.shared import ATTRIBUTES, CONTRACT, PARAMETERS, SharedParameters, described
 
@@ -57,3 +60,21 @@ def test_a_detector_without_parameters_of_its_own_is_described_too() -> None:
     text = described("Some detector.")
     assert text.startswith(f"Some detector.\n\n{CONTRACT}\n\nParameters\n----------\nencoder\n")
     assert text.endswith(f"{ATTRIBUTES}\n")
+
+
+@pytest.mark.parametrize("kind", BASELINES.values(), ids=BASELINES)
+def test_a_baselines_signature_and_help_have_the_shared_parameters(kind: type[Baseline]) -> None:
+    base = NeuralBaseline if issubclass(kind, NeuralBaseline) else Baseline
+    shown, shared = (inspect.signature(one).parameters for one in (kind, base))
+    assert {name: shown[name] for name in shared} == dict(shared)
+    assert all(parameter.kind is parameter.KEYWORD_ONLY for parameter in shown.values())
+    listed = str(inspect.getdoc(kind)).split("Parameters\n----------\n")[1].split("\n\n")[0]
+    names = re.findall(r"^(\w[\w, ]*)$", listed, re.M)
+    assert sorted(name for line in names for name in line.split(", ")) == sorted(shown)
+
+
+@pytest.mark.parametrize(
+    ("base", "parameters"), [(Baseline, BaselineParameters), (NeuralBaseline, NeuralParameters)]
+)
+def test_the_baselines_shared_parameters_are_the_bases(base: type[Baseline], parameters: type) -> None:
+    assert set(get_type_hints(parameters)) == set(inspect.signature(base).parameters)

@@ -1,5 +1,7 @@
 """The store of answers, in SQLite and in PostgreSQL."""
 
+import subprocess
+import sys
 from collections.abc import Callable
 
 import pytest
@@ -114,3 +116,28 @@ def test_an_answer_that_no_store_can_hold_is_refused(
         store.append([make(**(values | change))])
     assert caught.value.code == code
     assert store.since(0) == []
+
+
+@pytest.mark.parametrize(
+    ("module", "statement", "message"),
+    [
+        ("sqlalchemy", "import alarmnet.loop.store", "alarmnet.loop.store needs SQLAlchemy: "),
+        ("sqlalchemy", "main(['triage', 'rows.csv'])", "Error: alarmnet.loop.store needs SQLAlchemy: "),
+        ("starlette", "main(['triage', 'rows.csv'])", "Error: triage needs starlette"),
+    ],
+)
+def test_without_the_extra_it_is_named(module: str, statement: str, message: str) -> None:
+    script = f"""
+import sys
+sys.modules["{module}"] = None
+from alarmnet import MissingExtraError
+from alarmnet.cli import main
+import alarmnet.loop  # the queue needs no extra
+try:
+    {statement}
+except MissingExtraError as error:
+    print(error, file=sys.stderr)
+"""
+    said = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True).stderr
+    assert said.startswith(message)
+    assert said.endswith("pip install 'alarmnet[serve]'\n")

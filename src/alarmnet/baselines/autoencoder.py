@@ -1,14 +1,13 @@
 """The reconstruction error of an autoencoder, the A3 paper's first baseline (section 4.2)."""
 
-from typing import ClassVar, cast
+from typing import ClassVar, Unpack, cast
 
 import torch
 from torch import Tensor
 
 from alarmnet._shared.labels import Labels
 from alarmnet._shared.validation import check_type
-from alarmnet.baselines.base import RandomState
-from alarmnet.baselines.neural import NeuralBaseline, normal_rows
+from alarmnet.baselines.neural import NeuralBaseline, NeuralParameters, normal_rows
 from alarmnet.detectors.a3 import target_schedule
 from alarmnet.networks.targets import (
     TARGETS,
@@ -17,8 +16,7 @@ from alarmnet.networks.targets import (
     DenseAutoencoder,
     TargetNetwork,
 )
-from alarmnet.networks.training import ProgressFunction, Schedule, chosen_schedule
-from alarmnet.preprocessing import TableEncoder
+from alarmnet.networks.training import chosen_schedule
 from alarmnet.preprocessing.row_store import rows_at
 
 
@@ -53,18 +51,10 @@ class AutoencoderBaseline(NeuralBaseline):
         self,
         *,
         target: AnyAutoencoder | None = None,
-        schedule: Schedule | None = None,
-        encoder: TableEncoder | None = None,
-        device: str = "auto",
-        random_state: RandomState = None,
-        verbose: bool | ProgressFunction = False,
+        **shared: Unpack[NeuralParameters],
     ) -> None:
+        super().__init__(**shared)
         self.target = target
-        self.schedule = schedule
-        self.encoder = encoder
-        self.device = device
-        self.random_state = random_state
-        self.verbose = verbose
 
     def _check_parameters(self) -> None:
         super()._check_parameters()

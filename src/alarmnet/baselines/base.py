@@ -2,7 +2,7 @@
 
 import copy
 from abc import ABC, abstractmethod
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 from alarmnet._shared.labels import Labels, read_labels
 from alarmnet._shared.random_streams import resolve_seed
 from alarmnet._shared.validation import check_random_state, check_type
+from alarmnet.detectors.shared import signature_of
 from alarmnet.errors import InputError, TrainingDivergedError
 from alarmnet.networks.nested_parameters import Parameters
 from alarmnet.preprocessing import ImageScaler, TableEncoder
@@ -20,16 +21,30 @@ Scores = NDArray[np.float64]
 RandomState = int | np.random.RandomState | np.random.Generator | None
 
 
-class Baseline(Parameters, ABC):
-    """A rival: `fit(X, y=None)` and `decision_function(X)`, where higher is more anomalous.
-
-    Rows and labels are those of alarmnet's detectors; unlabelled rows are taken as normal. To add one: keyword
-    parameters with `encoder` and `random_state` among them, the names and methods below, and its place in
-    `baselines/__init__.py`.
-    """
+class BaselineParameters(TypedDict, total=False):
+    """What `Baseline` takes: a baseline passes it on, `super().__init__(**shared)`."""
 
     encoder: TableEncoder | None
     random_state: RandomState
+
+
+class Baseline(Parameters, ABC):
+    """A rival: `fit(X, y=None)` and `decision_function(X)`, where higher is more anomalous.
+
+    Rows and labels are those of alarmnet's detectors. Unlabelled rows count as normal. To add a baseline: its own
+    keyword parameters, `**shared` for those below, the names and methods below, and its place in
+    `baselines/__init__.py`.
+    """
+
+    def __init__(self, *, encoder: TableEncoder | None = None, random_state: RandomState = None) -> None:
+        self.encoder = encoder
+        self.random_state = random_state
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        """Show shared parameters in the signature."""
+        super().__init_subclass__(**options)
+        if own := cls.__dict__.get("__init__"):
+            own.__signature__ = signature_of(own, super(cls, cls).__init__)
 
     name: ClassVar[str]
     """What tables and the command line call it."""

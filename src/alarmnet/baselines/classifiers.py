@@ -7,18 +7,13 @@ import numpy as np
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 
 from alarmnet._shared.labels import Labels
-from alarmnet.baselines.base import Baseline, Matrix, RandomState, Scores, flat
-from alarmnet.preprocessing import TableEncoder
+from alarmnet.baselines.base import Baseline, Matrix, Scores, flat
 
 
 class _Classifier(Baseline):
     """A scikit-learn classifier: known anomalies against all other rows."""
 
     learns_from_labels: ClassVar[bool] = True
-
-    def __init__(self, *, encoder: TableEncoder | None = None, random_state: RandomState = None) -> None:
-        self.encoder = encoder
-        self.random_state = random_state
 
     @abstractmethod
     def _classifier(self, anomalies: int) -> Any:

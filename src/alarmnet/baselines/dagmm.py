@@ -1,7 +1,7 @@
 """Deep autoencoding Gaussian mixture model, from the paper: Zong et al. (ICLR 2018)."""
 
 import itertools
-from typing import ClassVar
+from typing import ClassVar, Unpack
 
 import torch
 from sklearn.preprocessing import StandardScaler
@@ -11,12 +11,11 @@ from torch.nn import functional
 
 from alarmnet._shared.labels import Labels
 from alarmnet._shared.validation import check_real, check_sizes, check_whole
-from alarmnet.baselines.base import Matrix, RandomState, Scores, flat
-from alarmnet.baselines.neural import NeuralBaseline, normal_rows
+from alarmnet.baselines.base import Matrix, Scores, flat
+from alarmnet.baselines.neural import NeuralBaseline, NeuralParameters, normal_rows
 from alarmnet.errors import TrainingDivergedError
 from alarmnet.networks.layers import SeededDropout
-from alarmnet.networks.training import ProgressFunction, Schedule, chosen_schedule
-from alarmnet.preprocessing import TableEncoder
+from alarmnet.networks.training import Schedule, chosen_schedule
 
 SMALLEST = 1e-6
 """Added to what is divided by, and to the variances of a mixture."""
@@ -116,22 +115,14 @@ class DAGMM(NeuralBaseline):
         mixtures: int = 4,
         energy_weight: float = 0.1,
         variance_weight: float = 0.005,
-        schedule: Schedule | None = None,
-        encoder: TableEncoder | None = None,
-        device: str = "auto",
-        random_state: RandomState = None,
-        verbose: bool | ProgressFunction = False,
+        **shared: Unpack[NeuralParameters],
     ) -> None:
+        super().__init__(**shared)
         self.hidden = hidden
         self.estimation = estimation
         self.mixtures = mixtures
         self.energy_weight = energy_weight
         self.variance_weight = variance_weight
-        self.schedule = schedule
-        self.encoder = encoder
-        self.device = device
-        self.random_state = random_state
-        self.verbose = verbose
 
     def _check_parameters(self) -> None:
         super()._check_parameters()

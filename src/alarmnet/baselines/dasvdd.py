@@ -1,6 +1,6 @@
 """Deep autoencoding support vector data descriptor, from the paper: Hojjati, Armanfard (2021)."""
 
-from typing import ClassVar
+from typing import ClassVar, Unpack
 
 import torch
 from torch import Tensor, nn
@@ -8,13 +8,11 @@ from torch import Tensor, nn
 from alarmnet._shared.labels import Labels
 from alarmnet._shared.random_streams import torch_generator
 from alarmnet._shared.validation import check_real, check_sizes
-from alarmnet.baselines.base import RandomState
 from alarmnet.baselines.encoder_and_decoder import encoder_and_decoder
-from alarmnet.baselines.neural import NeuralBaseline, normal_rows
+from alarmnet.baselines.neural import NeuralBaseline, NeuralParameters, normal_rows
 from alarmnet.networks.layers import materialise
 from alarmnet.networks.optimiser import AdamW
-from alarmnet.networks.training import ProgressFunction, Schedule, chosen_schedule
-from alarmnet.preprocessing import TableEncoder
+from alarmnet.networks.training import Schedule, chosen_schedule
 
 NETWORK_SHARE = 0.9
 """Of each step's rows, those that the autoencoder learns from; the centre learns from the others."""
@@ -86,19 +84,11 @@ class DASVDD(NeuralBaseline):
         *,
         hidden: tuple[int, ...] | None = None,
         distance_weight: float | None = None,
-        schedule: Schedule | None = None,
-        encoder: TableEncoder | None = None,
-        device: str = "auto",
-        random_state: RandomState = None,
-        verbose: bool | ProgressFunction = False,
+        **shared: Unpack[NeuralParameters],
     ) -> None:
+        super().__init__(**shared)
         self.hidden = hidden
         self.distance_weight = distance_weight
-        self.schedule = schedule
-        self.encoder = encoder
-        self.device = device
-        self.random_state = random_state
-        self.verbose = verbose
 
     def _check_parameters(self) -> None:
         super()._check_parameters()

@@ -1,6 +1,6 @@
 """Deep support vector data description, one-class, from the paper: Ruff et al. (ICML 2018)."""
 
-from typing import ClassVar
+from typing import ClassVar, Unpack
 
 import torch
 from torch import Tensor, nn
@@ -8,11 +8,9 @@ from torch.nn import functional
 
 from alarmnet._shared.labels import Labels
 from alarmnet._shared.validation import check_real, check_sizes
-from alarmnet.baselines.base import RandomState
 from alarmnet.baselines.encoder_and_decoder import encoder_and_decoder
-from alarmnet.baselines.neural import NeuralBaseline, normal_rows
-from alarmnet.networks.training import ProgressFunction, Schedule, check_schedule, chosen_schedule
-from alarmnet.preprocessing import TableEncoder
+from alarmnet.baselines.neural import NeuralBaseline, NeuralParameters, normal_rows
+from alarmnet.networks.training import Schedule, check_schedule, chosen_schedule
 
 NEAREST = 0.1
 """No coordinate of the centre is nearer to 0, which weights of zero would reach."""
@@ -69,20 +67,12 @@ class DeepSVDD(NeuralBaseline):
         hidden: tuple[int, ...] | None = None,
         weight_penalty: float = 1e-6,
         pretraining_schedule: Schedule | None = None,
-        schedule: Schedule | None = None,
-        encoder: TableEncoder | None = None,
-        device: str = "auto",
-        random_state: RandomState = None,
-        verbose: bool | ProgressFunction = False,
+        **shared: Unpack[NeuralParameters],
     ) -> None:
+        super().__init__(**shared)
         self.hidden = hidden
         self.weight_penalty = weight_penalty
         self.pretraining_schedule = pretraining_schedule
-        self.schedule = schedule
-        self.encoder = encoder
-        self.device = device
-        self.random_state = random_state
-        self.verbose = verbose
 
     def _check_parameters(self) -> None:
         super()._check_parameters()

@@ -1,6 +1,6 @@
 """Deviation networks, from the paper alone: Pang, Shen, van den Hengel (KDD 2019)."""
 
-from typing import ClassVar
+from typing import ClassVar, Unpack
 
 import torch
 from torch import Tensor
@@ -8,11 +8,9 @@ from torch import Tensor
 from alarmnet._shared.labels import Labels
 from alarmnet._shared.random_streams import torch_generator
 from alarmnet._shared.validation import check_real, check_sizes
-from alarmnet.baselines.base import RandomState
-from alarmnet.baselines.neural import NeuralBaseline, normal_rows
+from alarmnet.baselines.neural import NeuralBaseline, NeuralParameters, normal_rows
 from alarmnet.networks.alarms import DenseAlarmNetwork
-from alarmnet.networks.training import ProgressFunction, Schedule, chosen_schedule
-from alarmnet.preprocessing import TableEncoder
+from alarmnet.networks.training import Schedule, chosen_schedule
 
 REFERENCES = 5_000
 """Scores drawn from N(0, 1) for each step, of which the rows' scores are to deviate or not."""
@@ -75,20 +73,12 @@ class DevNet(NeuralBaseline):
         hidden: tuple[int, ...] = (20,),
         margin: float = 5.0,
         weight_penalty: float = 0.01,
-        schedule: Schedule | None = None,
-        encoder: TableEncoder | None = None,
-        device: str = "auto",
-        random_state: RandomState = None,
-        verbose: bool | ProgressFunction = False,
+        **shared: Unpack[NeuralParameters],
     ) -> None:
+        super().__init__(**shared)
         self.hidden = hidden
         self.margin = margin
         self.weight_penalty = weight_penalty
-        self.schedule = schedule
-        self.encoder = encoder
-        self.device = device
-        self.random_state = random_state
-        self.verbose = verbose
 
     def _check_parameters(self) -> None:
         super()._check_parameters()

@@ -6,8 +6,7 @@ import numpy as np
 from sklearn.ensemble import IsolationForest
 
 from alarmnet._shared.labels import Labels
-from alarmnet.baselines.base import Baseline, Matrix, RandomState, Scores, flat
-from alarmnet.preprocessing import TableEncoder
+from alarmnet.baselines.base import Baseline, Matrix, Scores, flat
 
 
 class IsolationForestBaseline(Baseline):
@@ -29,10 +28,6 @@ class IsolationForestBaseline(Baseline):
 
     name: ClassVar[str] = "isolation-forest"
     learns_from_labels: ClassVar[bool] = False
-
-    def __init__(self, *, encoder: TableEncoder | None = None, random_state: RandomState = None) -> None:
-        self.encoder = encoder
-        self.random_state = random_state
 
     def _learn(self, rows: Matrix, labels: Labels) -> None:
         forest = IsolationForest(random_state=self.seed_)

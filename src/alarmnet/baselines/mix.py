@@ -1,7 +1,7 @@
 """Numbers and categories scored in turns, after MIX: Xu, Wang, Wang, Wu (ICDM 2019)."""
 
 import itertools
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Unpack
 
 import numpy as np
 import torch
@@ -10,12 +10,11 @@ from torch import Tensor, nn
 
 from alarmnet._shared.labels import Labels
 from alarmnet._shared.validation import check_real, check_sizes, check_whole
-from alarmnet.baselines.base import Matrix, RandomState, Scores, flat
-from alarmnet.baselines.neural import NeuralBaseline, normal_rows
+from alarmnet.baselines.base import Matrix, Scores, flat
+from alarmnet.baselines.neural import NeuralBaseline, NeuralParameters, normal_rows
 from alarmnet.detectors.a3 import target_schedule
 from alarmnet.networks.targets.dense import suggested_hidden
-from alarmnet.networks.training import ProgressFunction, Schedule, chosen_schedule
-from alarmnet.preprocessing import TableEncoder
+from alarmnet.networks.training import chosen_schedule
 
 UNSEEN = 0.5
 """Rows that a value counts for that no row has."""
@@ -102,21 +101,13 @@ class MIX(NeuralBaseline):
         tolerance: float = 0.01,
         turns: int = 10,
         hidden: tuple[int, ...] | None = None,
-        schedule: Schedule | None = None,
-        encoder: TableEncoder | None = None,
-        device: str = "auto",
-        random_state: RandomState = None,
-        verbose: bool | ProgressFunction = False,
+        **shared: Unpack[NeuralParameters],
     ) -> None:
+        super().__init__(**shared)
         self.left_out = left_out
         self.tolerance = tolerance
         self.turns = turns
         self.hidden = hidden
-        self.schedule = schedule
-        self.encoder = encoder
-        self.device = device
-        self.random_state = random_state
-        self.verbose = verbose
 
     def _check_parameters(self) -> None:
         super()._check_parameters()

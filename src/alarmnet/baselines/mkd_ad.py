@@ -1,7 +1,7 @@
 """Multiresolution knowledge distillation, from the paper: Salehi et al. (CVPR 2021)."""
 
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Unpack
 
 import torch
 from safetensors import SafetensorError
@@ -12,12 +12,10 @@ from torch.nn import functional
 from alarmnet._shared.labels import Labels
 from alarmnet._shared.random_streams import torch_generator
 from alarmnet._shared.validation import check_real, check_type
-from alarmnet.baselines.base import RandomState
-from alarmnet.baselines.neural import NeuralBaseline, normal_rows
+from alarmnet.baselines.neural import NeuralBaseline, NeuralParameters, normal_rows
 from alarmnet.errors import InputError
 from alarmnet.networks.layers import load_weights
-from alarmnet.networks.training import ProgressFunction, Schedule, check_schedule, chosen_schedule
-from alarmnet.preprocessing import TableEncoder
+from alarmnet.networks.training import Schedule, check_schedule, chosen_schedule
 
 Widths = tuple[tuple[int, ...], ...]
 
@@ -180,20 +178,12 @@ class MKDAD(NeuralBaseline):
         teacher: str | Path | None = None,
         direction_weight: float | None = None,
         pretraining_schedule: Schedule | None = None,
-        schedule: Schedule | None = None,
-        encoder: TableEncoder | None = None,
-        device: str = "auto",
-        random_state: RandomState = None,
-        verbose: bool | ProgressFunction = False,
+        **shared: Unpack[NeuralParameters],
     ) -> None:
+        super().__init__(**shared)
         self.teacher = teacher
         self.direction_weight = direction_weight
         self.pretraining_schedule = pretraining_schedule
-        self.schedule = schedule
-        self.encoder = encoder
-        self.device = device
-        self.random_state = random_state
-        self.verbose = verbose
 
     def _check_parameters(self) -> None:
         super()._check_parameters()

@@ -3,7 +3,7 @@
 import math
 from abc import abstractmethod
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 import torch
@@ -14,7 +14,7 @@ from alarmnet._shared.devices import chosen_device
 from alarmnet._shared.labels import Labels
 from alarmnet._shared.random_streams import numpy_generator, torch_generator
 from alarmnet._shared.threads import operations, threads_for
-from alarmnet.baselines.base import Baseline, Matrix, Scores
+from alarmnet.baselines.base import Baseline, BaselineParameters, Matrix, Scores
 from alarmnet.networks.channels_last import place
 from alarmnet.networks.layers import materialise
 from alarmnet.networks.progress import progress_for
@@ -29,13 +29,31 @@ from alarmnet.networks.training import (
 from alarmnet.preprocessing.rows import Index, draw
 
 
-class NeuralBaseline(Baseline):
-    """A baseline that trains a network; `schedule`, `device` and `verbose` are as in `A3Detector`."""
+class NeuralParameters(BaselineParameters, total=False):
+    """What `NeuralBaseline` takes: a baseline passes it on, `super().__init__(**shared)`."""
 
     schedule: Schedule | None
     device: str
     verbose: bool | ProgressFunction
+
+
+class NeuralBaseline(Baseline):
+    """A baseline that trains a network; `schedule`, `device` and `verbose` are as in `A3Detector`."""
+
     _network: nn.Module
+
+    def __init__(
+        self,
+        *,
+        schedule: Schedule | None = None,
+        device: str = "auto",
+        verbose: bool | ProgressFunction = False,
+        **shared: Unpack[BaselineParameters],
+    ) -> None:
+        super().__init__(**shared)
+        self.schedule = schedule
+        self.device = device
+        self.verbose = verbose
 
     @abstractmethod
     def _fit_network(self, rows: Tensor, labels: Labels) -> None:

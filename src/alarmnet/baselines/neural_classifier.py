@@ -1,7 +1,7 @@
 """A plain neural classifier, the "NN classifier" of E2E-ConvA3's Table 2, which says no more of it."""
 
 import math
-from typing import ClassVar
+from typing import ClassVar, Unpack
 
 import torch
 from torch import Tensor
@@ -9,11 +9,9 @@ from torch.nn import functional
 
 from alarmnet._shared.labels import Labels
 from alarmnet._shared.validation import check_real, check_sizes
-from alarmnet.baselines.base import RandomState
-from alarmnet.baselines.neural import NeuralBaseline, normal_rows
+from alarmnet.baselines.neural import NeuralBaseline, NeuralParameters, normal_rows
 from alarmnet.networks.alarms import DenseAlarmNetwork
-from alarmnet.networks.training import ProgressFunction, Schedule, chosen_schedule
-from alarmnet.preprocessing import TableEncoder
+from alarmnet.networks.training import Schedule, chosen_schedule
 
 
 def classifier_schedule(rows: int) -> Schedule:
@@ -60,19 +58,11 @@ class NeuralClassifier(NeuralBaseline):
         *,
         hidden: tuple[int, ...] = (400, 100),
         dropout: float = 0.1,
-        schedule: Schedule | None = None,
-        encoder: TableEncoder | None = None,
-        device: str = "auto",
-        random_state: RandomState = None,
-        verbose: bool | ProgressFunction = False,
+        **shared: Unpack[NeuralParameters],
     ) -> None:
+        super().__init__(**shared)
         self.hidden = hidden
         self.dropout = dropout
-        self.schedule = schedule
-        self.encoder = encoder
-        self.device = device
-        self.random_state = random_state
-        self.verbose = verbose
 
     def _check_parameters(self) -> None:
         super()._check_parameters()

@@ -3,15 +3,14 @@
 import sys
 from importlib import import_module
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Unpack
 
 import numpy as np
 from sklearn.base import OutlierMixin
 
 from alarmnet._shared.labels import Labels
-from alarmnet.baselines.base import Baseline, Matrix, RandomState, Scores, flat
+from alarmnet.baselines.base import Baseline, BaselineParameters, Matrix, Scores, flat
 from alarmnet.errors import InputError
-from alarmnet.preprocessing import TableEncoder
 
 
 class OwnMethod(Baseline):
@@ -40,12 +39,9 @@ class OwnMethod(Baseline):
     name: ClassVar[str] = "own"
     learns_from_labels: ClassVar[bool] = False
 
-    def __init__(
-        self, *, own: str = "", encoder: TableEncoder | None = None, random_state: RandomState = None
-    ) -> None:
+    def __init__(self, *, own: str = "", **shared: Unpack[BaselineParameters]) -> None:
+        super().__init__(**shared)
         self.own = own
-        self.encoder = encoder
-        self.random_state = random_state
 
     def _learn(self, rows: Matrix, labels: Labels) -> None:
         model = imported(self.own)()

@@ -24,7 +24,12 @@ from alarmnet.errors import InputError
 ANOMALY = 8
 MARKED = 10
 TRAINING_SHARE = 0.6
-ALARM_RATE = 0.02
+LOOKS = 20
+ALARM_RATE = 0.05
+FILES = (
+    *("train.csv", "test.csv", "digits.model", "looks.csv", "scores.csv", "report.html"),
+    *("without-labels.model", "scores-without-labels.csv"),
+)
 
 Rows = NDArray[np.intp]
 Floats = NDArray[np.float64]
@@ -37,28 +42,47 @@ def _digits() -> pa.Table:
 
 
 def _split(digits: NDArray[np.int64]) -> tuple[Rows, Rows]:
-    """Row numbers to train on, with few anomalies among them, and the unseen others."""
+    """Row numbers to train on, and the unseen others."""
     order = numpy_generator(0, "demo split").permutation(len(digits))
     cut = round(TRAINING_SHARE * len(digits))
-    train, test = order[:cut], order[cut:]
-    marked = train[digits[train] == ANOMALY][:MARKED]
-    return np.concatenate([train[digits[train] != ANOMALY], marked]), test
+    return order[:cut], order[cut:]
 
 
-def _features_and_anomalies(table: pa.Table) -> tuple[Floats, NDArray[np.bool_]]:
-    features = np.column_stack([column.to_numpy() for column in table.drop_columns("digit").columns])
-    return features.astype(np.float64), table["digit"].to_numpy() == ANOMALY
+def _partly_labelled(train: pa.Table) -> pa.Table:
+    """Training rows of which some anomalies are labelled, and nobody has looked at the others."""
+    anomalous = train["digit"].to_numpy() == ANOMALY
+    known = anomalous & (np.cumsum(anomalous) <= MARKED)
+    labels = pa.array(np.where(known, str(ANOMALY), ""))
+    return train.set_column(train.column_names.index("digit"), "digit", labels)
+
+
+def _features(table: pa.Table) -> Floats:
+    return np.column_stack([column.to_numpy() for column in table.drop_columns("digit").columns]).astype(
+        float
+    )
 
 
 def _baselines(train: pa.Table, test: pa.Table) -> dict[str, Floats]:
     """Scores of the test rows by methods that everybody knows; high is anomalous."""
-    (known, anomalous), (unseen, _) = _features_and_anomalies(train), _features_and_anomalies(test)
-    forest = IsolationForest(random_state=0).fit(known)
-    regression = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000)).fit(known, anomalous)
+    rows, unseen = _features(train), _features(test)
+    known = np.array(train["digit"].to_pylist()) == str(ANOMALY)
+    forest = IsolationForest(random_state=0).fit(rows)
+    regression = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000)).fit(rows, known)
     return {
-        "isolation forest (reads no labels)": -forest.score_samples(unseen),
         "logistic regression": regression.decision_function(unseen),
+        "isolation forest, without labels": -forest.score_samples(unseen),
     }
+
+
+def _look(looks: Path, digits: NDArray[np.int64]) -> None:
+    """Answer what a model asks, as somebody who looks at the digits would."""
+    asked = TableFiles(looks, kinds={"anomaly": "text"}).read()
+    anomalous = digits[asked["row"].to_numpy().astype(int)] == ANOMALY
+    place = asked.column_names.index("anomaly")
+    write_table(looks, [asked.set_column(place, "anomaly", pa.array(anomalous.astype(int)))])
+    click.echo(
+        f"\nSomebody looks at these {len(asked)} digits and fills in the table: {anomalous.sum()} are {ANOMALY}s."
+    )
 
 
 def _run(context: click.Context, *arguments: str | Path) -> None:
@@ -92,9 +116,9 @@ def _compare(scores: dict[str, Floats], anomalous: NDArray[np.bool_]) -> None:
 def demo(context: click.Context, folder: Path) -> None:
     """See it at work within a minute.
 
-    Without a download, it writes handwritten digits as tables, in which 10 eights are the known anomalies
-    among other digits, then runs fit, score, evaluate and report on them as you would, and compares with an
-    isolation forest and a logistic regression on the same rows.
+    Without a download, it writes handwritten digits as tables, in which 10 eights are the known anomalies and
+    others hide among the unlabelled digits. Then it runs fit, recalibrate, score, evaluate and report on them as
+    you would, does the same without labels, and compares with an isolation forest and a logistic regression.
 
     \b
     Example:
@@ -104,29 +128,51 @@ def demo(context: click.Context, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"{folder} cannot be made a folder: {error.strerror}", code="unwritable") from error
-    train_file, test_file, model, scores_file, page = (
-        folder / name for name in ("train.csv", "test.csv", "digits.model", "scores.csv", "report.html")
+    train_file, test_file, model, looks, scores_file, page, blind, blind_file = (
+        folder / name for name in FILES
     )
     digits = _digits()
     train, test = (digits.take(rows) for rows in _split(digits["digit"].to_numpy()))
-    write_table(train_file, [train])
+    labelled = _partly_labelled(train)
+    write_table(train_file, [labelled])
     write_table(test_file, [test])
+    hidden = int((train["digit"].to_numpy() == ANOMALY).sum()) - MARKED
     click.echo(
-        f"{train_file}: {len(train):,} handwritten digits, {MARKED} of them {ANOMALY}s: the anomalies to "
-        "learn.\n"
+        f"{train_file}: {len(train):,} handwritten digits. {MARKED} of them are labelled {ANOMALY}, the anomalies "
+        f"to find. Nobody has looked at the others, among which {hidden} more {ANOMALY}s hide.\n"
         f"{test_file}: {len(test):,} digits that training never sees."
     )
     labels = ("--label", "digit", "--anomaly", str(ANOMALY))
     _run(context, "fit", train_file, *labels, "--alarm-rate", str(ALARM_RATE), "--out", model)
+    _run(context, "recalibrate", model, "--ask", looks, "--count", str(LOOKS))
+    _look(looks, train["digit"].to_numpy())
+    _run(context, "recalibrate", model, "--answers", looks)
     _run(context, "score", model, test_file, "--out", scores_file)
     _run(context, "evaluate", model, test_file)
     _run(context, "report", model, test_file, "--out", page)
-    scored = TableFiles(scores_file, kinds={"alarm": "text", "status": "text"}).read()
+    click.echo("\nThe same rows without any label:")
+    _run(context, "fit", train_file, "--ignore", "digit", "--alarm-rate", str(ALARM_RATE), "--out", blind)
+    _run(context, "score", blind, test_file, "--ignore", "digit", "--out", blind_file)
     anomalous = test["digit"].to_numpy() == ANOMALY
-    click.echo("\nOn the same rows:")
-    _compare({"alarmnet": scored["score"].to_numpy(), **_baselines(train, test)}, anomalous)
-    alarms = scored["alarm"].to_numpy()[~anomalous] == "true"
+    ours, blind_scores = (
+        TableFiles(file, kinds={"alarm": "text", "status": "text"}).read()
+        for file in (scores_file, blind_file)
+    )
     click.echo(
-        f"Alarms on normal rows: {ALARM_RATE:.1%} asked for, {alarms.mean():.1%} observed.\n"
+        f"\nOn the {len(test):,} digits that training never saw, of which {anomalous.sum()} are {ANOMALY}s:"
+    )
+    _compare(
+        {
+            f"alarmnet, {MARKED} labels": ours["score"].to_numpy(),
+            "alarmnet, without labels": blind_scores["score"].to_numpy(),
+            **_baselines(labelled, test),
+        },
+        anomalous,
+    )
+    alarms = ours["alarm"].to_numpy() == "true"
+    click.echo(
+        f"With {MARKED} labels and {LOOKS} looks: {ALARM_RATE:.0%} of normal rows may raise an alarm, "
+        f"{alarms[~anomalous].mean():.1%} do; {alarms[anomalous].mean():.0%} of the {ANOMALY}s are found.\n"
+        f"Without labels, nothing says that an {ANOMALY} is unlike other digits: unusual digits are found.\n"
         f"The report: {page.resolve()}"
     )

@@ -81,7 +81,7 @@ def triage(
     try:
         from alarmnet.loop.page.server import listen, serve
         from alarmnet.loop.page.starting import LOCAL, Wanted, guarded, made_ready
-    except ImportError as error:
+    except ModuleNotFoundError as error:
         raise MissingExtraError(
             f"triage needs {error.name}, which is not installed; pip install 'alarmnet[serve]'"
         ) from error

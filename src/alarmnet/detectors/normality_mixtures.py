@@ -35,45 +35,43 @@ class NormalityMixtures:
         self._scorer, self._rows, self._references, self._places = scorer, rows, references, places
         differs = differing(rows, references, places)
         self._columns = [np.flatnonzero(row) for row in differs]
+        columns = (differs.cumsum(axis=1) - 1)[:, places]
         (own, of_pair), (usual, other_of_pair) = different(rows), different(references)
-        self._leaves = reachable_leaves(
-            scorer.forest,
-            rows[own],
-            references[usual],
-            (of_pair, other_of_pair),
-            (differs.cumsum(axis=1) - 1)[:, places],
-        )
+        self._leaves = [
+            reachable_leaves(forest, rows[own], references[usual], (of_pair, other_of_pair), columns)
+            for forest in scorer.forests
+        ]
         self._distances = _Distances(scorer.nearness, rows, references, places)
 
     def __call__(self, numbers: Index, masks: Bools) -> Floats:
         """Score mixtures of pairs (V,), ascending, that have the row's columns where masks (V, C) say so."""
         starts = np.searchsorted(numbers, np.arange(len(self._rows) + 1))
-        distances, votes = np.empty((len(numbers), 2)), np.empty(len(numbers))
+        distances, said = np.empty((len(numbers), 2)), np.empty((len(self._leaves), len(numbers)))
         for place in range(len(self._rows)):
             own = slice(starts[place], starts[place + 1])
             if own.start < own.stop:
                 chosen = masks[own][:, self._columns[place]]
                 distances[own] = self._distances.of(place, chosen)
-                votes[own] = self._leaves[place].said(chosen)
-        losses, heard = self._networks(numbers, masks)
+                said[:, own] = [leaves[place].said(chosen) for leaves in self._leaves]
+        read = torch.from_numpy(self._read(numbers, masks))
         scorer = self._scorer
         with torch.inference_mode():
-            far = scorer.nearness.measured(torch.from_numpy(distances), losses).sum(1)
-            found: Tensor = scorer.combined(far, scorer.forest.log_odds(torch.from_numpy(votes)), heard)
+            near = scorer.nearness.measured(torch.from_numpy(distances), read[:, 0])
+            odds = [
+                forest.log_odds(of) for forest, of in zip(scorer.forests, torch.from_numpy(said), strict=True)
+            ]
+            found: Tensor = scorer.combined(near, torch.stack(odds).mean(0), read[:, 1:])
             return found.logsumexp(1).numpy()
 
-    def _networks(self, numbers: Index, masks: Bools) -> tuple[Tensor, Tensor]:
-        """Reconstruction losses and what alarms on inputs say, (V,); each different row is computed once."""
+    def _read(self, numbers: Index, masks: Bools) -> Floats:
+        """What the scorer's `read` says, (V, n); each different row is computed once."""
         mixtures = mixtures_of(self._rows, self._references, self._places, numbers, masks)
 
-        def compute(batch: Tensor) -> Tensor:
-            return torch.stack(self._scorer.from_networks(batch), dim=1)
+        def read(rows: Matrix) -> Floats:
+            stored = TensorRows(torch.from_numpy(rows))
+            return by_block(self._scorer, self._scorer.read, stored).astype(np.float64)
 
-        def by_networks(rows: Matrix) -> Floats:
-            return by_block(self._scorer, compute, TensorRows(torch.from_numpy(rows))).astype(np.float64)
-
-        losses, heard = torch.from_numpy(once(by_networks, mixtures)).T
-        return losses, heard
+        return once(read, mixtures)
 
 
 class _Distances:

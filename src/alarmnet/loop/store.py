@@ -8,13 +8,17 @@ from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Any, Self, get_args
 
-import sqlalchemy as sa
-
-from alarmnet.errors import InputError
+from alarmnet.errors import InputError, MissingExtraError
 from alarmnet.loop.answers import Answer, Event, Said, check_answer
+from alarmnet.loop.queue import Verdict
+
+try:
+    import sqlalchemy as sa
+except ImportError as error:
+    raise MissingExtraError("alarmnet.loop.store needs SQLAlchemy: pip install 'alarmnet[serve]'") from error
+
 from alarmnet.loop.databases import check_whole, errors_in_words, open_database
 from alarmnet.loop.migrations import ANSWERS, LEASES, prepare
-from alarmnet.loop.queue import Verdict
 
 AT_ONCE = 500
 """Rows that one statement asks for."""

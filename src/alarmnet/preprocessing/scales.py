@@ -35,6 +35,11 @@ def _usable(*scales: float) -> float:
     return next((float(scale) for scale in scales if scale >= SMALLEST_SCALE), 1.0)
 
 
+def linearly(values: Floats, shift: Floats | float, scale: Floats | float) -> Floats:
+    """(value - shift) / scale, held within a million; arrays must broadcast."""
+    return np.clip((values - shift) / scale, -LARGEST_OUTPUT, LARGEST_OUTPUT)
+
+
 @dataclass(frozen=True)
 class LinearScale:
     """(value - shift) / scale, held within a million so that float32 stays finite."""
@@ -52,7 +57,7 @@ class LinearScale:
 
     def __call__(self, values: Floats) -> Floats:
         """Scale (N,) finite numbers."""
-        return np.clip((values - self.shift) / self.scale, -LARGEST_OUTPUT, LARGEST_OUTPUT)
+        return linearly(values, self.shift, self.scale)
 
     def of_tensor(self, values: Tensor) -> Tensor:
         """Scale finite doubles of any shape, in place, to the same bits."""

@@ -1,5 +1,6 @@
 """A mixed table as a float32 matrix."""
 
+import itertools
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal, Self, get_args
@@ -22,6 +23,7 @@ from alarmnet.preprocessing.feature_names import refuse_other_names
 from alarmnet.preprocessing.frames import Frame, check_rows, read_frame
 from alarmnet.preprocessing.learning import learn_column
 from alarmnet.preprocessing.left_out import REASONS, Reason, names_index, said_of_left_out
+from alarmnet.preprocessing.number_block import FEW, NumberBlock
 from alarmnet.preprocessing.row_store import TensorRows
 from alarmnet.preprocessing.scales import Scaling
 from alarmnet.preprocessing.summary import EncodingSummary, summary_of
@@ -172,13 +174,14 @@ class TableEncoder(BaseEstimator):  # type: ignore[misc]
         """
         frame = self._aligned(X)
         output = np.zeros((frame.rows, len(self.output_names_)), dtype=np.float32)
-        inexact, start = [], 0
+        done = self._numbers.write(frame, output) if frame.rows <= FEW else ()
+        inexact = []
         for index, label, learned in self._encoded_columns():
+            if index in done:
+                continue
             column = frame.column(index)
             inexact += [label] * (learned.kind != "datetime" and has_inexact_integers(column))
-            stop = start + len(learned.output_names(label))
-            learned.write(_good_cells(column, learned, label), output[:, start:stop])
-            start = stop
+            learned.write(_good_cells(column, learned, label), output[:, self._outputs[label]])
         if inexact:
             warn_of_inexact_integers(quoted(inexact))
         return output
@@ -325,6 +328,13 @@ class TableEncoder(BaseEstimator):  # type: ignore[misc]
         self._left_out = dict(left_out)
         self._labels, self._known, self._plan = list(labels), frozenset(labels), dict(plan)
         outputs = {label: column.output_names(label) for label, column in plan.items()}
+        stops = itertools.accumulate(map(len, outputs.values()))
+        self._outputs = {
+            label: slice(stop - len(outputs[label]), stop) for label, stop in zip(plan, stops, strict=True)
+        }
+        self._numbers = NumberBlock(
+            (index, column, self._outputs[label].start) for index, label, column in self._encoded_columns()
+        )
         self.columns_ = names
         self.n_features_in_ = len(labels)
         self.kinds_: dict[str, Kind] = {label: column.kind for label, column in plan.items()}
