@@ -253,7 +253,7 @@ def speed(name: str, half: str) -> Result:
         "networks_alone": floor,
         "ratio_to_networks": ours / floor,
     }
-    methods, few = Peers(detector, seed=0, background=USUAL_BACKGROUND).methods(), batch.slice(0, 3)
+    methods, few = Peers(detector, seed=0, background=USUAL_BACKGROUND).methods(), batch.slice(0, 1)
     encoded = detector.encoder_.transform(few)
     for method in SLOW:
         if method in methods:
