@@ -58,6 +58,7 @@ def patched(
         "patch": patch,
         "detector": make.__name__,
         "seed": seed,
+        "known": KNOWN_IMAGES,
         "alarm_share": len(alarms) / HELD_OUT_IMAGES,
         "explained": len(caused),
     }

@@ -35,7 +35,7 @@ COLUMNS: dict[str, tuple[str, tuple[str, ...], tuple[str, ...]]] = {
     "deletion by table": ("deletion", ("table", "method"), ("explained", "area", "area_similar")),
     "milliseconds": (
         "speed",
-        ("table", "columns"),
+        ("table", "columns", "commit"),
         (
             "ms_a_row",
             "with_what_is_done_once",
@@ -48,7 +48,7 @@ COLUMNS: dict[str, tuple[str, tuple[str, ...], tuple[str, ...]]] = {
     ),
     "patches": (
         "images",
-        ("detector", "data", "patch"),
+        ("data", "detector", "patch", "known"),
         (
             "explained",
             "alarm_share",
@@ -86,7 +86,7 @@ def _shown(value: Any) -> str:
     if not isinstance(value, float):
         return str(value)
     if value != value:
-        return "no alarm"
+        return "none"
     if 0 < abs(value) < 0.0005:
         return f"{value:.0e}"
     return f"{value:.3f}" if abs(value) < 10 else f"{value:,.0f}"

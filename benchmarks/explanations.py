@@ -297,7 +297,7 @@ PARTS: dict[str, Callable[[Only], Iterator[Result]]] = {
     "speed": lambda only: (speed(name, only.half) for name in TABLES_EXPLAINED if name in only.data),
     "images": lambda only: images_part(only.data, only.half),
 }
-IDENTITY = ("table", "data", "detector", "patch", "seed", "method", "rows")
+IDENTITY = ("table", "data", "detector", "patch", "known", "seed", "method", "rows")
 """What says of two lines of a part that they are the same measurement."""
 
 
