@@ -122,6 +122,38 @@ def test_undo_takes_back_one_after_the_other_and_shows_the_row(fresh: App) -> No
     assert desk.worker.answers[keys[0]].verdict == "anomaly"
 
 
+def test_undo_of_a_changed_answer_gives_the_earlier_one_back(fresh: App) -> None:
+    client, desk = Client(fresh), desk_of(fresh)
+    key = client.shown()
+    client.answer("normal", note="first thought")
+    assert client.post("/change", {"key": key, "verdict": "anomaly"}).status_code == 200
+    assert desk.worker.answers[key].verdict == "anomaly"
+    row = client.post("/undo", {}).json()["row"]
+    assert Client.key_in(row) == key
+    assert 'data-verdict="normal"' in row
+    assert "first thought" in row
+    assert desk.store.current()[key].verdict == desk.worker._learner._queue.verdicts[key] == "normal"
+    client.post("/undo", {})
+    assert key not in desk.worker.answers
+    assert key not in desk.worker._learner._queue.verdicts
+
+
+def test_a_restart_knows_which_looks_were_at_random(fresh: App, opened: Open) -> None:
+    client, desk = Client(fresh), desk_of(fresh)
+    while len(desk.worker.answers) < 25:
+        client.answer(truth(client.shown()))
+    drawn = [key for key in desk.worker.answers if desk.store.current()[key].at_random]
+    assert len(drawn) >= 2
+    changed = drawn[0]
+    client.post("/change", {"key": changed, "verdict": "unsure"})
+    assert desk.store.current()[changed].at_random
+    queue = desk.worker._learner._queue
+    desk.worker.close()
+    with opened(desk.store.place) as again:
+        assert desk_of(again).worker._learner._queue._shown == queue._shown
+        assert desk_of(again).worker.is_drawn(changed)
+
+
 def test_alike_rows_get_one_answer_and_are_undone_as_one(fresh: App) -> None:
     client, desk = Client(fresh), desk_of(fresh)
     client.http.get("/?row=r-0")

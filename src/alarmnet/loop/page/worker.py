@@ -15,7 +15,7 @@ from alarmnet.detectors import BaseDetector
 from alarmnet.errors import InputError
 from alarmnet.loop.answers import Event
 from alarmnet.loop.page.cards import Card, Deck, Nearest
-from alarmnet.loop.page.ledger import Ledger
+from alarmnet.loop.page.ledger import Ledger, verdict_of
 from alarmnet.loop.page.progress import Change, change_of
 from alarmnet.loop.pool import Pool
 from alarmnet.loop.process import Ahead, Learned, LearningError, QueueProcess
@@ -90,7 +90,11 @@ class Worker:
         self.places = {key: place for place, key in enumerate(pool.keys)}
         self._ledger, self._catching_up, self._estimated_at = Ledger(store), threading.Lock(), -1
         self._ledger.catch_up()
-        known = {key: verdict for key, verdict in self._ledger.verdicts().items() if key in self.places}
+        known = {
+            key: (verdict, self._ledger.seen(key))
+            for key, verdict in self._ledger.verdicts().items()
+            if key in self.places
+        }
         self._learner = start(pool.X, detector, pool.keys, answers=known, seed=seed)
         self.first_scores = self.scores = self._learner.scores
         self._learned_answers, self._refit_wanted, self._train_wanted = 0, False, False
@@ -170,7 +174,7 @@ class Worker:
 
     def is_drawn(self, key: str) -> bool:
         """Whether a row is shown because it was drawn at random."""
-        return key in self._drawn
+        return key in self._drawn or key in self._ledger.drawn
 
     def refit(self) -> None:
         """Learn as soon as possible."""
@@ -228,7 +232,7 @@ class Worker:
         self._asked = self._waking(self._learner.ahead(AHEAD, skip=[] if anew else self._left()))
 
     def _take_order(self, ahead: Ahead) -> None:
-        self._drawn |= ahead.drawn
+        self._drawn = self._drawn.difference(ahead.keys) | ahead.drawn
         self._order = [*self._left(), *ahead.keys]
 
     def _left(self) -> list[str]:
@@ -294,13 +298,13 @@ class Worker:
 
     def _read_store(self) -> None:
         with self._catching_up:
-            for key, verdict in self._ledger.catch_up().items():
+            for key, event in self._ledger.catch_up().items():
                 if key not in self.places:
                     continue
-                if verdict is None:
+                if event is None:
                     self._learner.withdraw(key)
                 else:
-                    self._learner.answer(key, verdict)
+                    self._learner.answer(key, verdict_of(event), self._ledger.seen(key))
 
     def _rank(self, learned: Learned) -> None:
         """Take new scores over, and ask for the order and the detector that go with them."""
