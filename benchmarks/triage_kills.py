@@ -139,7 +139,7 @@ def _compared(place: str | Path, told: Told) -> dict[str, int]:
         else:
             groups.setdefault(str(event.group), []).append((event.row, event.verdict))
     undone = Counter((groups[group][0][0], len(rows)) for group, rows in withdrawn.items())
-    together = [*groups.values(), *withdrawn.values()]
+    together: list[list[Any]] = [*groups.values(), *withdrawn.values()]
     return {
         "acknowledged": len(told.acknowledged),
         "undone": told.undone.total(),

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import socket
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -36,13 +37,21 @@ def run(monkeypatch: pytest.MonkeyPatch, small: Any) -> Run:
     monkeypatch.setattr(starting, "A3Detector", lambda **_: small())
 
     def run_command(*words: str, look: Callable[[App], None] = lambda app: None, **options: Any) -> Result:
+        made_ready, guarded = starting.made_ready, starting.guarded
         seen: list[App] = []
-        made_ready = starting.made_ready
+
+        def guarded_and_seen(app: App, *rest: Any) -> Any:
+            seen.append(app)
+            return guarded(app, *rest)
+
+        def instead(_: object, taken: socket.socket) -> None:
+            taken.close()
+            look(seen[0])
+
         with monkeypatch.context() as patch:
             patch.setattr(starting, "made_ready", lambda *given: made_ready(*given, start=QueueHere))
-            guarded = starting.guarded
-            patch.setattr(starting, "guarded", lambda app, *rest: (seen.append(app), guarded(app, *rest))[1])
-            patch.setattr(server, "serve", lambda guard, taken: (taken.close(), look(seen[0])))
+            patch.setattr(starting, "guarded", guarded_and_seen)
+            patch.setattr(server, "serve", instead)
             return CliRunner().invoke(main, ["triage", *words, "--id", "id"], **options)
 
     return run_command
@@ -87,7 +96,8 @@ def test_it_reads_what_fit_and_score_read(form: str, run: Run, tmp_path: Path) -
     def look(app: App) -> None:
         assert len(app._desk.pool) == 240
         assert app._desk.pool.X["c1"].null_count == 20
-        assert app._desk.worker.detector.encoder_.kinds_["port"] == "category"
+        encoder: Any = app._desk.worker.detector.encoder_
+        assert encoder.kinds_["port"] == "category"
         client = Client(app)
         for key in ("r-0", "r-100"):
             client.http.get(f"/?row={key}")

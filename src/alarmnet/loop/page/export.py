@@ -130,8 +130,9 @@ class Exports:
         """The files as they are, with a column of labels."""
         said = self._said()
         numbers = np.array(sorted(said), dtype=np.int64)
-        kinds = dict.fromkeys(self._columns, "text")
-        files = TableFiles(self._source.paths, kinds=kinds, reading=self._reading)
+        files = TableFiles(
+            self._source.paths, kinds=dict.fromkeys(self._columns, "text"), reading=self._reading
+        )
         for batch in files.batches():
             first, count = batch.first_row, len(batch.table)
             labels: list[str | None] = [None] * count
