@@ -17,6 +17,7 @@ from tests.triage import ANOMALIES, ROWS, Client
 
 from alarmnet.cli import main
 from alarmnet.data_files import TableFiles
+from alarmnet.loop.page import cards
 from alarmnet.loop.page.app import App
 from alarmnet.loop.page.cards import cell_words
 from alarmnet.loop.page.progress import change_of, expected_by_rank, ranks_of
@@ -234,6 +235,24 @@ def test_the_history_has_every_answer_and_changes_them(fresh: App) -> None:
     assert key not in client.http.get("/history?text=nothing+like+it").text
     assert "looks fine" in client.http.get("/history?text=LOOKS&reviewer=ann").text
     assert "2 entries" in page
+
+
+def test_a_row_of_a_wide_table_is_shown_before_it_is_explained(
+    fresh: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cards, "WIDE", 1)
+    client = Client(fresh)
+    row = client.http.get("/?row=r-150").text
+    assert "data-unexplained" in row
+    assert "The explanation follows" in row
+    assert row.count('class="name"') == 6
+    deadline = time.monotonic() + 20
+    while "data-unexplained" in row and time.monotonic() < deadline:
+        time.sleep(0.05)
+        row = client.http.get("/state?row=1").json()["row"]
+    assert Client.key_in(row) == "r-150"
+    assert "data-unexplained" not in row
+    assert row.count("<li") > 6
 
 
 def test_cells_cannot_do_anything(app: App) -> None:

@@ -104,6 +104,7 @@ class Worker:
         self.change: Change | None = None
         self.disagreements, self.trouble = 0, ""
         self._drawn: set[str] = set()
+        self._looked_at: str | None = None
         self._asked: Future[Ahead] | None = None
         self._anew = False
         self._estimating: Future[Remaining] | None = None
@@ -152,12 +153,18 @@ class Worker:
         return float(self.scores[self.place(key)])
 
     def card(self, key: str) -> Card:
-        """Give a row's card, made at once where it is not ready."""
+        """Give a row's card, made at once where it is not ready; its explanation may follow."""
         deck, cards = self._ready
         place = self.place(key)
-        if key not in cards:
-            cards[key] = deck.cards([place])[0]
-        return cards[key]
+        if key in cards:
+            return cards[key]
+        card = deck.at_once(place)
+        if card.why:
+            cards[key] = card
+        else:
+            self._looked_at = key
+            self._wake.set()
+        return card
 
     def nearest(self, card: Card) -> Nearest | None:
         """Give the found anomaly that is most like a row."""
@@ -270,7 +277,9 @@ class Worker:
             self.remaining = estimate.result()
         self._begin()
         deck, cards = self._ready
-        if self._explain(self.waiting(FEWEST, skip=()), deck, cards):
+        looked_at, self._looked_at = self._looked_at, None
+        wanted = [looked_at] if looked_at and looked_at not in cards else self.waiting(FEWEST, skip=())
+        if self._explain(wanted, deck, cards):
             while len(cards) > KEPT:
                 cards.pop(next(iter(cards)))
             return True
