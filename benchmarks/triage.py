@@ -256,8 +256,8 @@ def lines(found: dict[str, Any]) -> Iterator[str]:
     for name, counts in found["kills"]["stores"].items():
         yield (
             f"| `kill -9` in {counts['kills']} sessions, {name} | {counts['acknowledged']:,} acknowledged "
-            f"answers and {counts['undone']:,} undos, {counts['lost']} lost, {counts['twice']} stored twice, "
-            f"{counts['in_part']} stored in part |"
+            f"answers and {counts.get('undone', 0):,} undos, {counts['lost']} lost, {counts['twice']} stored "
+            f"twice, {counts['in_part']} stored in part |"
         )
     part = found["million"]
     memory = part["memory"]

@@ -19,6 +19,7 @@ from alarmnet.loop.pool import Pool
 from alarmnet.preprocessing.cells import value_of
 from alarmnet.preprocessing.frames import read_frame
 from alarmnet.preprocessing.rows import take
+from alarmnet.thresholds import conformal_p_values
 
 Matrix = NDArray[np.float32]
 Index = NDArray[np.intp]
@@ -161,11 +162,12 @@ class Deck:
         if len(self._columns) < WIDE:
             return self.cards([place])[0]
         row = take(self.pool.X, np.array([place], dtype=np.intp))
+        logits = self.detector.logits(row)
         return self._of_table(
             place,
-            float(self.detector.p_value(row)[0]),
+            float(conformal_p_values(self.detector.calibration_scores_, logits)[0]),
             self.detector.column_deviations(row)[0],
-            score=float(self.detector.decision_function(row)[0]),
+            score=float(logits[0] - self.detector.threshold_),
             why={},
             weights=np.ones(len(self._numbers)),
         )
