@@ -4,12 +4,16 @@
 
 Parts (`--parts`):
 
+- `learning`: queues of 2,200 and of 20,000 rows of 40 columns, in this process, on as many threads as it has: how
+  long a new one takes, how long learning from 60 answers, and how long training the detector for them.
 - `latency`: 20,000 rows of 40 columns. How long it takes from sending an answer until the next row is there, with
   and without a refit in the background; a reviewer looks at each row for half a second.
-- `kills`: `kill -9` at random moments of sessions, over SQLite and, where `--postgres` names an empty database,
-  PostgreSQL. Every acknowledged answer has to be in the store once, and the next start goes on.
+- `kills`: `kill -9` at random moments of sessions of answers, group answers and undos, over SQLite and, where
+  `--postgres` names an empty database, PostgreSQL. What was acknowledged has to be in the store once, and the next
+  start goes on.
 - `million`: a file of 1,000,000 rows, and the memory of both processes.
-- `wide`: 500 columns, and some cells of a megabyte; a reviewer looks at each row for two seconds.
+- `wide`: 500 columns, and some cells of a megabyte; a reviewer looks at each row for two seconds, then for
+  half a second.
 """
 
 import argparse
@@ -28,7 +32,8 @@ import pyarrow as pa
 from experiments.provenance import provenance
 
 from alarmnet import A3Detector
-from alarmnet.data_files import write_table
+from alarmnet.data_files import Reading, write_table
+from alarmnet.loop import Queue, Verdict
 from alarmnet.loop.page.starting import Wanted
 from benchmarks.triage_client import Client, shown
 from benchmarks.triage_kills import killed_sessions
@@ -88,7 +93,7 @@ def rows_of(rows: int, columns: int, *, first: int = 0, seed: int = 0) -> pa.Tab
     return pa.table({"id": [f"r-{first + row}" for row in range(rows)], **names})
 
 
-def truth(key: str) -> str:
+def truth(key: str) -> Verdict:
     """What a perfect reviewer says."""
     return "anomaly" if int(key.partition("-")[2]) < ANOMALIES else "normal"
 
@@ -109,6 +114,31 @@ def _milliseconds(seconds: Sequence[float]) -> dict[str, float]:
     """Percentiles of times."""
     found = np.quantile(seconds, [0.5, 0.95, 1.0]) * 1e3
     return {"answers": len(seconds), **dict(zip(("median", "p95", "max"), found.tolist(), strict=True))}
+
+
+def _timed(act: Callable[[], object]) -> float:
+    began = time.perf_counter()
+    act()
+    return time.perf_counter() - began
+
+
+def _learning(rows: int) -> dict[str, float]:
+    """Seconds of a queue."""
+    table = rows_of(rows, COLUMNS)
+    ids = table["id"].to_pylist()
+    began = time.perf_counter()
+    queue = Queue(table.drop_columns(["id"]), ids=ids, random_state=0)
+    started = time.perf_counter() - began
+    for _ in range(6):
+        for key in queue.next(10):
+            queue.answer(key, truth(str(key)))
+        refit = _timed(queue.refit)
+    return {"started": started, "refit": refit, "trained": _timed(queue.refit_detector)}
+
+
+def learning(_: Path, __: Any) -> dict[str, Any]:
+    """A queue without a page."""
+    return {"rows": {str(rows): _learning(rows) for rows in (2_200, ROWS)}}
 
 
 def latency(folder: Path, _: Any) -> dict[str, Any]:
@@ -142,6 +172,8 @@ def kills(folder: Path, postgres: str | None) -> dict[str, Any]:
         data=[path],
         model=model,
         labels="",
+        reading=Reading(),
+        categories=(),
         identifier="id",
         ignored=(),
         reviewer="ann",
@@ -187,11 +219,13 @@ def wide(folder: Path, _: Any) -> dict[str, Any]:
             "columns": 501,
             "page_bytes": len(page.encode()),
             "answer": _milliseconds([seconds for seconds, _ in answered(server, 30, LONG_PAUSE)]),
+            "hurried": _milliseconds([seconds for seconds, _ in answered(server, 30, PAUSE)]),
             "memory": server.memory(),
         }
 
 
 PARTS: dict[str, Callable[[Path, str | None], dict[str, Any]]] = {
+    "learning": learning,
     "latency": latency,
     "kills": kills,
     "million": million,
@@ -212,10 +246,18 @@ def lines(found: dict[str, Any]) -> Iterator[str]:
             f"({times['answers']} answers) |"
         )
     yield f"| learning from the answers, same rows | {part['refit_seconds']:.1f} s |"
+    part = found["learning"]
+    for rows, seconds in part["rows"].items():
+        times = [f"{seconds[name]:.1f} s" for name in ("started", "refit", "trained")]
+        yield (
+            f"| `Queue` of {int(rows):,} rows of {COLUMNS} columns, {part['threads']} threads | new {times[0]}, "
+            f"`refit` {times[1]}, `refit_detector` {times[2]} |"
+        )
     for name, counts in found["kills"]["stores"].items():
         yield (
-            f"| `kill -9` in {counts['kills']} sessions, {name} | {counts['acknowledged']:,} acknowledged answers, "
-            f"{counts['lost']} lost, {counts['twice']} stored twice, {counts['in_part']} groups stored in part |"
+            f"| `kill -9` in {counts['kills']} sessions, {name} | {counts['acknowledged']:,} acknowledged "
+            f"answers and {counts.get('undone', 0):,} undos, {counts['lost']} lost, {counts['twice']} stored "
+            f"twice, {counts['in_part']} stored in part |"
         )
     part = found["million"]
     memory = part["memory"]
@@ -225,9 +267,14 @@ def lines(found: dict[str, Any]) -> Iterator[str]:
         f"{memory['learning']:.0f} MiB in the one that learns |"
     )
     part = found["wide"]
+    usual, hurried = part["answer"], part["hurried"]
     yield (
-        f"| {part['columns']} columns, some cells of 1 MB | next row: p95 {part['answer']['p95']:.0f} ms; a page "
-        f"has {part['page_bytes'] / 1e3:.0f} kB |"
+        f"| {part['columns']} columns, some cells of 1 MB, an answer every {LONG_PAUSE:.0f} s | next row: median "
+        f"{usual['median']:.0f} ms, p95 {usual['p95']:.0f} ms; a page has {part['page_bytes'] / 1e3:.0f} kB |"
+    )
+    yield (
+        f"| the same, an answer every {PAUSE} s | next row: median {hurried['median']:.0f} ms, p95 "
+        f"{hurried['p95']:.0f} ms |"
     )
 
 

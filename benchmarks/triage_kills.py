@@ -11,6 +11,8 @@ import random
 import re
 import threading
 import uuid
+from collections import Counter
+from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from multiprocessing.connection import Connection
@@ -20,14 +22,13 @@ from typing import Any
 
 from alarmnet.loop.page.server import listen, serve
 from alarmnet.loop.page.starting import Wanted, guarded, made_ready
-from alarmnet.loop.process import LearningError, QueueProcess, QueueReplies
-from alarmnet.loop.queue import Queue
+from alarmnet.loop.process import LearningError, QueueProcess, QueueReplies, queue_of
 from alarmnet.loop.store import AnswerStore
 from benchmarks.triage_client import Client, shown
 
 VERDICTS = ("anomaly", "normal", "unsure")
-LONGEST = 1.5
-"""Seconds until a session is killed, at most."""
+MOST, LATEST = 16, 0.1
+"""Requests of a session before the one that it is killed at, at most, and seconds from then, at most."""
 
 
 class QueueHere(QueueProcess):
@@ -36,9 +37,7 @@ class QueueHere(QueueProcess):
     alive = True
 
     def __init__(self, X: Any, detector: Any, keys: Any, *, answers: Any, seed: int) -> None:
-        self._queue = Queue(X, detector=detector, ids=keys, random_state=seed)
-        for key, verdict in answers.items():
-            self._queue.answer(key, verdict)
+        self._queue = queue_of(X, detector, keys, answers=answers, seed=seed)
         self.scores = self._queue.scores
         self._other = QueueReplies(None, self._queue)  # type: ignore[arg-type]
 
@@ -77,17 +76,30 @@ def started(wanted: Wanted) -> tuple[BaseProcess, str]:
 
 @dataclass
 class Told:
-    """What was sent: how many rows each request is for, and which requests were acknowledged."""
+    """What was sent: how many rows each request is for, and which requests were acknowledged.
+
+    `undone` counts acknowledged undos by the row that came back and how many answers were taken back.
+    """
 
     sent: dict[str, int] = field(default_factory=dict)
     acknowledged: dict[str, tuple[str, str]] = field(default_factory=dict)
+    undone: Counter[tuple[str, int]] = field(default_factory=Counter)
 
 
-def session(client: Client, told: Told, choice: random.Random) -> None:
-    """Answer until the server is gone: single rows, and now and then all that are alike."""
-    key = shown(client.get("/"))
+def session(client: Client, told: Told, choice: random.Random, kill: Callable[[], None]) -> None:
+    """Answer until the server is gone: single rows, now and then all that are alike; and take answers back."""
+    left, key = choice.randrange(MOST), shown(client.get("/"))
     while key:
+        if left == 0:
+            threading.Timer(choice.uniform(0, LATEST), kill).start()
+        left -= 1
         request, verdict, rows = uuid.uuid4().hex, choice.choice(VERDICTS), 1
+        if choice.random() < 0.2:
+            reply = client.post("/undo", {}, request)
+            key = shown(reply["row"])
+            for count in re.findall(r"Taken back: (\d+)", reply["said"]):
+                told.undone[key, int(count)] += 1
+            continue
         group = choice.random() < 0.2
         if group:
             alike = client.post("/alike", {"key": key})["html"]
@@ -106,29 +118,35 @@ def killed_sessions(wanted: Wanted, place: str, kills: int) -> dict[str, int]:
         before = len(told.acknowledged)
         choice = random.Random(number)
         process, address = started(replace(wanted, labels=place))
-        timer = threading.Timer(choice.uniform(0, LONGEST), process.kill)
-        timer.start()
         gone = contextlib.suppress(OSError, http.client.HTTPException, ValueError)
         with gone, contextlib.closing(Client(address)) as client:
-            session(client, told, choice)
+            session(client, told, choice, process.kill)
         process.kill()
         process.join()
-        timer.cancel()
         went_on += len(told.acknowledged) > before
     return {"kills": kills, "sessions_with_answers": went_on, **_compared(place, told)}
 
 
 def _compared(place: str | Path, told: Told) -> dict[str, int]:
-    """Count what is wrong: acknowledged answers that are lost, answers stored twice, groups stored in part."""
+    """Count what is wrong: acknowledged answers or undos that are lost, stored twice, or stored in part."""
     with AnswerStore.open(place) as store:
         events = store.since(0)
     groups: dict[str, list[tuple[str, str]]] = {}
+    withdrawn: dict[str, list[str]] = {}
     for event in events:
-        groups.setdefault(str(event.group), []).append((event.row, event.verdict))
+        if event.verdict == "withdrawn":
+            withdrawn.setdefault(str(event.group), []).append(event.row)
+        else:
+            groups.setdefault(str(event.group), []).append((event.row, event.verdict))
+    undone = Counter((groups[group][0][0], len(rows)) for group, rows in withdrawn.items())
+    together: list[list[Any]] = [*groups.values(), *withdrawn.values()]
     return {
         "acknowledged": len(told.acknowledged),
+        "undone": told.undone.total(),
         "events": len(events),
-        "lost": sum(said not in groups.get(key, ()) for key, said in told.acknowledged.items()),
-        "twice": sum(len(rows) != len(set(rows)) for rows in groups.values()),
-        "in_part": sum(len(rows) != told.sent[group] for group, rows in groups.items()),
+        "lost": sum(said not in groups.get(key, ()) for key, said in told.acknowledged.items())
+        + (told.undone - undone).total(),
+        "twice": sum(len(rows) != len(set(rows)) for rows in together),
+        "in_part": sum(len(rows) != told.sent[group] for group, rows in groups.items())
+        + sum(len(rows) != told.sent[group] for group, rows in withdrawn.items()),
     }

@@ -195,7 +195,7 @@ def test_07_a_file_column_is_numbers_only_if_all_of_it_is(desk: Desk) -> None:
     desk.write(table(amount=[f" {number % 9}" for number in range(ROWS)]))
     assert desk.facts("fit")["columns"]["amount"] == "number"
     said = desk.write(table(amount=["~", *[str(row // 2) for row in range(1, ROWS)]]))("fit")
-    assert "Warning: Column 'amount' is read as text, since it holds '~' beside numbers." in said
+    assert "Warning: Column 'amount' is read as text, since it holds '~' among numbers." in said
     assert alarmnet.load(desk.out["fit"]).encoder_.to_dict()["columns"][0]["kind"] == "category"
 
 

@@ -1,4 +1,4 @@
-"""Methods beside each other: folds, what each method finds in them, its process, and the command."""
+"""Methods compared: folds, what each method finds in them, its process, and the command."""
 
 import io
 import json

@@ -8,6 +8,7 @@ import pytest
 
 from alarmnet.errors import InputError
 from alarmnet.loop.answers import Answer, Said
+from alarmnet.loop.page.ledger import Ledger
 from alarmnet.loop.store import AnswerStore
 
 
@@ -25,6 +26,7 @@ def test_an_answer_comes_back_as_it_was(store: AnswerStore, place: str) -> None:
         note="<b>ü</b>\n",
         model="m",
         score=-1.5,
+        at_random=True,
     )
     assert store.append([answer]) == [1]
     with AnswerStore.open(place) as again:
@@ -65,6 +67,22 @@ def test_a_group_is_withdrawn_as_one(store: AnswerStore) -> None:
     assert len(store.withdraw_group("g", "ann")) == 1199
     assert store.withdraw_group("g", "ann") == []
     assert set(store.current()) == {"7"}
+
+
+def test_an_answer_that_is_withdrawn_gives_the_one_before_back(store: AnswerStore) -> None:
+    store.append([said("a", "1", "normal", group="first"), said("b", "1", "anomaly", group="second")])
+    store.append([said("c", "1", "unsure", "bob", group="other")])
+    ledger = Ledger(store)
+    for group, reviewer, left in (
+        ("other", "bob", "anomaly"),
+        ("second", "ann", "normal"),
+        ("first", "ann", None),
+    ):
+        assert len(store.withdraw_group(group, reviewer)) == 1
+        ledger.catch_up()
+        for answers in (store.current(), ledger.answers):
+            assert (answers["1"].verdict if "1" in answers else None) == left
+    assert store.lease(["1"], "bob") == ["1"]
 
 
 def test_history_is_filtered_and_paged(store: AnswerStore) -> None:

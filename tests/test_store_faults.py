@@ -28,18 +28,73 @@ def add_a_column(connection: sa.Connection) -> None:
     connection.execute(sa.text("ALTER TABLE alarmnet_answers ADD COLUMN colour TEXT"))
 
 
+VERSION_1 = """
+CREATE TABLE alarmnet_answers (
+    sequence {number}, key TEXT NOT NULL UNIQUE, "row" TEXT NOT NULL, verdict TEXT NOT NULL,
+    reviewer TEXT NOT NULL, reason TEXT NOT NULL, note TEXT NOT NULL, model TEXT NOT NULL, score {score},
+    "group" TEXT, time {time} NOT NULL
+);
+CREATE INDEX "ix_alarmnet_answers_group" ON alarmnet_answers ("group");
+CREATE INDEX ix_alarmnet_answers_row ON alarmnet_answers ("row", reviewer, sequence);
+CREATE TABLE alarmnet_leases ("row" TEXT PRIMARY KEY, reviewer TEXT NOT NULL, expires {time} NOT NULL);
+CREATE TABLE alarmnet_schema (version INTEGER NOT NULL);
+INSERT INTO alarmnet_schema VALUES (1);
+INSERT INTO alarmnet_answers (key, "row", verdict, reviewer, reason, note, model, score, "group", time)
+VALUES ('a', '1', 'normal', 'ann', '', 'an early one', 'm', 0.5, 'g', '2026-11-01 12:00:00.000000');
+"""
+SQLITE = {"number": "INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT", "score": "DOUBLE", "time": "DATETIME"}
+POSTGRESQL = {
+    "number": "BIGSERIAL PRIMARY KEY",
+    "score": "DOUBLE PRECISION",
+    "time": "TIMESTAMP WITH TIME ZONE",
+}
+
+
+def test_a_store_of_version_1_is_read_and_says_from_then_on_what_was_drawn(place: str) -> None:
+    _, engine = databases.open_database(place)
+    with engine.execution_options(writes=True).begin() as connection:
+        for statement in VERSION_1.format_map(SQLITE if engine.name == "sqlite" else POSTGRESQL).split(";"):
+            if statement.strip():
+                connection.exec_driver_sql(statement)
+    engine.dispose()
+    drawn = Answer(key="b", row="2", verdict="anomaly", reviewer="ann", at_random=True)
+    for _ in range(2):
+        with AnswerStore.open(place) as store:
+            store.append([drawn])
+            events = store.since(0)
+            assert [(event.key, event.at_random) for event in events] == [("a", False), ("b", True)]
+            assert (events[0].note, events[0].score, events[0].sequence) == ("an early one", 0.5, 1)
+    with AnswerStore.open(place) as store:
+        assert len(store.withdraw_group("g", "ann")) == 1
+        assert set(store.current()) == {"2"}
+
+
+def test_a_store_brought_up_to_date_has_the_tables_of_a_new_one(tmp_path: Path) -> None:
+    columns = []
+    for name in ("new", "old"):
+        _, engine = databases.open_database(tmp_path / name)
+        with engine.begin() as connection:
+            for statement in VERSION_1.format_map(SQLITE).split(";") if name == "old" else ():
+                connection.exec_driver_sql(statement)
+        AnswerStore.open(tmp_path / name).close()
+        described = sa.inspect(engine).get_columns("alarmnet_answers")
+        columns.append({(one["name"], str(one["type"]), one["nullable"]) for one in described})
+        engine.dispose()
+    assert columns[0] == columns[1]
+
+
 def test_a_newer_store_is_refused(place: str, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as later:
-        later.setattr(migrations, "STEPS", (add_a_column,))
+        later.setattr(migrations, "STEPS", (*migrations.STEPS, add_a_column))
         AnswerStore.open(place).close()
     message = refused("store_newer", lambda: AnswerStore.open(place))
-    assert "has version 2, but this alarmnet knows versions up to 1; update alarmnet" in message
+    assert "has version 3, but this alarmnet knows versions up to 2; update alarmnet" in message
 
 
 def test_an_older_store_is_brought_up_to_date_once(place: str, monkeypatch: pytest.MonkeyPatch) -> None:
     with AnswerStore.open(place) as store:
         store.append([ANSWER])
-    monkeypatch.setattr(migrations, "STEPS", (add_a_column,))
+    monkeypatch.setattr(migrations, "STEPS", (*migrations.STEPS, add_a_column))
     for _ in range(2):
         with AnswerStore.open(place) as store:
             assert store.current()["1"].key == "a"
@@ -54,10 +109,10 @@ def test_a_step_that_fails_leaves_the_older_store_as_it_was(
     with AnswerStore.open(place) as store:
         store.append([ANSWER])
     with monkeypatch.context() as later:
-        later.setattr(migrations, "STEPS", (add_a_column, stop))
+        later.setattr(migrations, "STEPS", (*migrations.STEPS, add_a_column, stop))
         with pytest.raises(KeyboardInterrupt):
             AnswerStore.open(place)
-    monkeypatch.setattr(migrations, "STEPS", (add_a_column,))
+    monkeypatch.setattr(migrations, "STEPS", (*migrations.STEPS, add_a_column))
     with AnswerStore.open(place) as store:
         assert store.append([ANSWER]) == [1]
 

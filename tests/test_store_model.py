@@ -18,6 +18,7 @@ ANSWERS = st.builds(
     verdict=st.sampled_from(SAID),
     reviewer=st.sampled_from(("ann", "bob")),
     group=st.sampled_from((None, "g", "h")),
+    at_random=st.booleans(),
     note=st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=3),
     score=st.none() | st.floats(allow_nan=False, allow_infinity=False),
 )
@@ -48,12 +49,15 @@ class Model:
         return places
 
     def standing(self) -> list[tuple[int, Answer]]:
-        latest = {(answer.row, answer.reviewer): place for place, answer in enumerate(self.answers)}
-        return [
-            (place, self.answers[place])
-            for place in sorted(latest.values())
-            if self.answers[place].verdict != "withdrawn"
-        ]
+        given: dict[tuple[str, str], list[int]] = {}
+        for place, answer in enumerate(self.answers):
+            places = given.setdefault((answer.row, answer.reviewer), [])
+            if answer.verdict == "withdrawn":
+                kept = (one for one in places if answer.group not in (None, self.answers[one].group))
+                places[:] = [*kept]
+            else:
+                places.append(place)
+        return [(place, self.answers[place]) for place in sorted(one[-1] for one in given.values() if one)]
 
     def withdraw_group(self, group: str, reviewer: str) -> list[str]:
         rows = [one.row for _, one in self.standing() if (one.group, one.reviewer) == (group, reviewer)]

@@ -14,7 +14,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from click.testing import CliRunner
 from playwright.sync_api import Browser, Page, Request, sync_playwright
-from tests.triage import ANOMALIES
+from tests.triage import ALIKE, ANOMALIES
 
 from alarmnet.cli import main
 from alarmnet.loop.page.app import App
@@ -131,18 +131,22 @@ def test_a_session_by_keys(
         assert key_of(page) == noted
         assert noted not in desk.worker.answers
         seen.append(answer(page))
-        # a row whose like are still waiting
-        page.goto(f"{page.url.partition('?')[0]}?row=r-0")
-        desk.undo(desk.seat("other"))
-        press(page, "g", changes=False)
-        page.wait_for_selector("#alike[open]")
-        alike = page.locator("#alike tbody tr").count()
-        if alike:
-            press(page, "a")
-            assert desk.worker.answers["r-0"].verdict == "anomaly"
-        else:
-            page.keyboard.press("Escape")
-            press(page, "ArrowRight")
+        # a usual row: those like it are still waiting
+        page.goto(f"{page.url.partition('?')[0]}?row=r-{ALIKE}")
+        for again in (True, False):
+            before = set(desk.worker.answers)
+            press(page, "g", changes=False)
+            page.wait_for_selector("#alike[open]")
+            alike = page.locator("#alike tbody tr").count()
+            assert alike >= 3
+            press(page, "n")
+            together = set(desk.worker.answers) - before
+            assert len(together) == alike + 1
+            assert {desk.worker.answers[key].verdict for key in together} == {"normal"}
+            if again:
+                press(page, "z")
+                assert key_of(page) == f"r-{ALIKE}"
+                assert set(desk.worker.answers) == before
         press(page, "ArrowRight")
         passed = key_of(page)
         press(page, "ArrowLeft")

@@ -15,7 +15,7 @@ from tests.triage import Client
 
 from alarmnet import ConvAutoencoder
 from alarmnet.cli import main
-from alarmnet.data_files import TableFiles
+from alarmnet.data_files import Reading, TableFiles
 from alarmnet.loop.page.starting import Wanted, made_ready
 
 COUNT, ANOMALIES = 120, 6
@@ -53,6 +53,8 @@ def test_images_are_answered_and_exported(
         data=[data],
         model=tmp_path / "shots.model",
         labels=str(tmp_path / "answers.sqlite"),
+        reading=Reading(),
+        categories=(),
         identifier=None,
         ignored=(),
         reviewer="ann",

@@ -12,3 +12,4 @@ def test_no_acknowledged_answer_is_lost_or_stored_twice(triage_data: Wanted, pla
     assert (found["lost"], found["twice"], found["in_part"]) == (0, 0, 0)
     assert found["sessions_with_answers"] >= 2
     assert found["acknowledged"] >= 10
+    assert found["undone"] >= 1

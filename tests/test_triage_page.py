@@ -17,6 +17,7 @@ from tests.triage import ANOMALIES, ROWS, Client
 
 from alarmnet.cli import main
 from alarmnet.data_files import TableFiles
+from alarmnet.loop.page import cards
 from alarmnet.loop.page.app import App
 from alarmnet.loop.page.cards import cell_words
 from alarmnet.loop.page.progress import change_of, expected_by_rank, ranks_of
@@ -122,6 +123,38 @@ def test_undo_takes_back_one_after_the_other_and_shows_the_row(fresh: App) -> No
     assert desk.worker.answers[keys[0]].verdict == "anomaly"
 
 
+def test_undo_of_a_changed_answer_gives_the_earlier_one_back(fresh: App) -> None:
+    client, desk = Client(fresh), desk_of(fresh)
+    key = client.shown()
+    client.answer("normal", note="first thought")
+    assert client.post("/change", {"key": key, "verdict": "anomaly"}).status_code == 200
+    assert desk.worker.answers[key].verdict == "anomaly"
+    row = client.post("/undo", {}).json()["row"]
+    assert Client.key_in(row) == key
+    assert 'data-verdict="normal"' in row
+    assert "first thought" in row
+    assert desk.store.current()[key].verdict == desk.worker._learner._queue.verdicts[key] == "normal"
+    client.post("/undo", {})
+    assert key not in desk.worker.answers
+    assert key not in desk.worker._learner._queue.verdicts
+
+
+def test_a_restart_knows_which_looks_were_at_random(fresh: App, opened: Open) -> None:
+    client, desk = Client(fresh), desk_of(fresh)
+    while len(desk.worker.answers) < 25:
+        client.answer(truth(client.shown()))
+    drawn = [key for key in desk.worker.answers if desk.store.current()[key].at_random]
+    assert len(drawn) >= 2
+    changed = drawn[0]
+    client.post("/change", {"key": changed, "verdict": "unsure"})
+    assert desk.store.current()[changed].at_random
+    queue = desk.worker._learner._queue
+    desk.worker.close()
+    with opened(desk.store.place) as again:
+        assert desk_of(again).worker._learner._queue._shown == queue._shown
+        assert desk_of(again).worker.is_drawn(changed)
+
+
 def test_alike_rows_get_one_answer_and_are_undone_as_one(fresh: App) -> None:
     client, desk = Client(fresh), desk_of(fresh)
     client.http.get("/?row=r-0")
@@ -202,6 +235,24 @@ def test_the_history_has_every_answer_and_changes_them(fresh: App) -> None:
     assert key not in client.http.get("/history?text=nothing+like+it").text
     assert "looks fine" in client.http.get("/history?text=LOOKS&reviewer=ann").text
     assert "2 entries" in page
+
+
+def test_a_row_of_a_wide_table_is_shown_before_it_is_explained(
+    fresh: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cards, "WIDE", 1)
+    client = Client(fresh)
+    row = client.http.get("/?row=r-150").text
+    assert "data-unexplained" in row
+    assert "The explanation follows" in row
+    assert row.count('class="name"') == 6
+    deadline = time.monotonic() + 20
+    while "data-unexplained" in row and time.monotonic() < deadline:
+        time.sleep(0.05)
+        row = client.http.get("/state?row=1").json()["row"]
+    assert Client.key_in(row) == "r-150"
+    assert "data-unexplained" not in row
+    assert row.count("<li") > 6
 
 
 def test_cells_cannot_do_anything(app: App) -> None:

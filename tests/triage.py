@@ -12,21 +12,26 @@ import pytest
 from benchmarks.triage_kills import QueueHere
 from starlette.testclient import TestClient
 
-from alarmnet.data_files import write_table
+from alarmnet.data_files import Reading, write_table
 from alarmnet.loop.page.app import App
 from alarmnet.loop.page.starting import Wanted, made_ready
 
 HOSTILE = "<img src=x onerror=alert(1)>\n</bdi><script>document.title='owned'</script>\u202e\u05d0\u0000"
-ROWS, ANOMALIES = 240, 12
+ROWS, ANOMALIES, ALIKE = 240, 12, 200
 
 
 def table(rows: int = ROWS) -> pa.Table:
-    """Rows of which the first are anomalies, five of them all but equal; text and one hostile cell among them."""
+    """Rows of which the first are anomalies, five of them all but equal; text and one hostile cell among them.
+
+    Eight normal rows from `ALIKE` on are all but equal, too, and as usual as rows can be.
+    """
     values = np.random.default_rng(0).normal(size=(rows, 5))
     values[:ANOMALIES] += 6
     values[:5] = values[0] + 0.001 * np.arange(5)[:, None]
+    values[ALIKE : ALIKE + 8] = 0.001 * np.arange(8)[:, None]
     columns: dict[str, Any] = {f"c{number}": values[:, number] for number in range(5)}
     words = np.array(["http", "dns"] * (rows // 2), dtype=object)
+    words[ALIKE : ALIKE + 8] = "http"
     words[:5], words[11] = "http", HOSTILE.replace("\0", "")
     return pa.table({"id": [f"r-{row}" for row in range(rows)], **columns, "service": words})
 
@@ -74,6 +79,8 @@ def triage_data(tmp_path_factory: pytest.TempPathFactory, small: Callable[..., A
         data=[folder / "flows.csv"],
         model=folder / "flows.model",
         labels="",
+        reading=Reading(),
+        categories=(),
         identifier="id",
         ignored=(),
         reviewer="ann",

@@ -21,7 +21,7 @@ MOST_LEVELS = 2000
 
 @dataclass(frozen=True)
 class Estimate:
-    """A number and the interval it lies in.
+    """A number and its interval.
 
     Examples
     --------
@@ -46,11 +46,13 @@ class Evaluation:
     normal, anomalies, unlabelled
         Numbers of rows. Unlabelled rows were left out of every metric.
     average_precision, roc_auc
-        How well the scores order the rows: 1 is perfect. By chance they are the share of anomalies and 0.5.
+        How well the scores order the rows; 1 is perfect. Random scores have an average precision of about the
+        share of anomalies, and a ROC AUC of 0.5.
     budget
         The number of highest-scored rows that somebody looks at.
     recall_at_budget, precision_at_budget
-        The share of the anomalies found among these rows, and the share of these rows that are anomalies.
+        Of the rows in the budget: the share of all anomalies that are among them, and the share of them that are
+        anomalies.
     alarm_rate, recall
         The shares of normal rows and of anomalies above the threshold; None where no threshold was given.
     confidence
@@ -90,7 +92,7 @@ class Evaluation:
 
 
 def proportion(count: int, total: int, *, confidence: float = 0.95) -> Estimate:
-    """Give a share with its exact (Clopper-Pearson) interval, honest even where no row or every row counts.
+    """Give a share with its exact (Clopper-Pearson) interval, which also holds for shares of 0 and 1.
 
     Examples
     --------
@@ -158,7 +160,7 @@ def _levels(labels: NDArray[np.float64], scores: NDArray[np.float64]) -> NDArray
 
 
 def _coarse(levels: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Put the same rows in about `MOST_LEVELS` levels of about equally many anomalies each."""
+    """Put the same rows in about `MOST_LEVELS` levels with about equally many anomalies in each."""
     anomalies = levels[:, 1]
     if np.count_nonzero(anomalies) <= MOST_LEVELS:
         return levels
@@ -218,32 +220,33 @@ def evaluate(
 ) -> Evaluation:
     """Measure how well scores tell known anomalies from normal rows.
 
-    Intervals come from a bootstrap that draws normal rows and anomalies apart; those at the threshold are
-    exact binomial ones.
+    A bootstrap gives the intervals; it draws normal rows and anomalies separately. The intervals of the alarm rate
+    and of the recall at the threshold are exact binomial intervals.
 
     Parameters
     ----------
     y
-        Labels, shape (N,): 1 or True anomaly, 0 or False normal, NaN, None or pd.NA not looked at (left out).
+        Labels, shape (N,): 1 or True for anomalies, 0 or False for normal rows. NaN, None or pd.NA marks unlabelled
+        rows, which are left out.
     scores
-        Shape (N,), higher is more anomalous, such as `decision_function` gives.
+        Scores, shape (N,), such as those of `decision_function`. Higher is more anomalous.
     anomaly_label
-        The label, or a list of the labels, that mark anomalies, where these are not 1 or True.
+        The label of anomalies, or a list of such labels, if it is not 1 or True.
     budget
-        How many of the highest-scored rows somebody looks at; the number of anomalies if not given.
+        How many of the highest-scored rows somebody looks at. None: as many rows as there are anomalies.
     threshold
-        Scores above it are alarms; 0 for `decision_function`. Not given: no alarm rate and no recall.
+        Scores above the threshold are alarms; for `decision_function` it is 0. None: no alarm rate and no recall.
     confidence
-        Of the intervals, between 0 and 1.
+        The confidence of the intervals, between 0 and 1.
     resamples
-        Of the bootstrap.
+        How many times the bootstrap draws rows.
     seed
-        Of the bootstrap; the same seed gives the same intervals.
+        The bootstrap's seed. The same seed gives the same intervals.
 
     Raises
     ------
     InputError
-        For labels or scores that cannot be used, or where only one class is labelled.
+        Labels or scores cannot be used, or only one class is labelled.
 
     Examples
     --------

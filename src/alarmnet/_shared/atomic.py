@@ -100,7 +100,7 @@ def _lock_of(draft: Path) -> Path:
 
 
 def remove_strays(path: str | os.PathLike[str]) -> None:
-    """Remove what writers of ``path`` that were killed left beside it; a draft in use is locked, and stays."""
+    """Remove drafts that killed writers of ``path`` left next to it; a draft in use is locked, and stays."""
     target = target_of(Path(path))
     found = target.parent.glob(f"{_drafts_of(target)}*.tmp*")
     for draft in {file.with_name(file.name.removesuffix(".lock")) for file in found}:
@@ -128,7 +128,7 @@ def _locked(draft: Path) -> Iterator[None]:
 
 @contextmanager
 def _new_draft(target: Path) -> Iterator[Path]:
-    """Make a new empty file beside ``target``, and remove it at the end where it was not renamed."""
+    """Make a new empty file next to ``target``, and remove it at the end unless it was renamed."""
     draft = target.with_name(f"{_drafts_of(target)}{secrets.token_hex(8)}.tmp")
     with _locked(draft):
         draft.touch(exist_ok=False)
@@ -140,7 +140,7 @@ def _new_draft(target: Path) -> Iterator[Path]:
 
 @contextmanager
 def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """Give a new empty file beside ``path`` to write to, and rename it to ``path`` when the block ends well.
+    """Give a new empty file next to ``path`` to write to, and rename it to ``path`` when the block ends well.
 
     When the block fails, by whatever error or interruption, the new file is removed and what stood at
     ``path`` stays as it was; where the process is killed, the next one that writes ``path`` removes it. A link

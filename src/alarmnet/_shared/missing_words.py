@@ -29,7 +29,7 @@ _BESIDE_NUMBERS = (
     "#div/0! #ref! #value! #num! #name? #null! #getting_data \\n"
 )
 NUMBER_WORDS = (*_BESIDE_NUMBERS.split(), "not available", *(word.casefold() for word in MISSING_WORDS))
-"""What is missing beside numbers, dates and times, in any case and with spaces around."""
+"""What means missing in a column of numbers, dates or times, in any case and with spaces around."""
 _FOLDED = frozenset(NUMBER_WORDS)
 
 

@@ -1,4 +1,4 @@
-"""The papers' rivals, and today's simple ones: estimators of one contract, higher scores more anomalous."""
+"""The methods that the papers compare with, and simple ones of today. Higher scores are more anomalous."""
 
 from alarmnet.baselines.autoencoder import AutoencoderBaseline
 from alarmnet.baselines.base import Baseline
@@ -29,7 +29,7 @@ BASELINES: dict[str, type[Baseline]] = {
         RandomForest,
     )
 }
-"""Baselines by the name that tables and the command line use."""
+"""Baselines by the names that tables and the command line use."""
 
 __all__ = [
     "BASELINES",

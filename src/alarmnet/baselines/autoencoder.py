@@ -21,16 +21,17 @@ from alarmnet.preprocessing.row_store import rows_at
 
 
 class AutoencoderBaseline(NeuralBaseline):
-    """Squared reconstruction error of an autoencoder that learned the rows that are no known anomaly.
+    """The squared reconstruction error of an autoencoder that learned all rows but the known anomalies.
 
-    Use it to see what the alarm of A3 adds to its own target network. It needs no label.
+    Use it to see what A3's alarm adds to A3's target network. The autoencoder needs no label.
 
     Parameters
     ----------
     target
         An autoencoder, as in `A3Detector`. None: dense for tables, convolutional for images.
     schedule
-        How long it trains. None: as `A3Detector` trains it. The paper's: `Schedule(epochs=30)`.
+        How long the autoencoder trains. None: as long as `A3Detector` trains its target. `Schedule(epochs=30)` is
+        the paper's.
     encoder, device, random_state, verbose
         As in `A3Detector`.
 

@@ -28,9 +28,9 @@ class _Classifier(Baseline):
 
 
 class GradientBoosting(_Classifier):
-    """scikit-learn's `HistGradientBoostingClassifier` with its defaults, unlabelled rows taken as normal.
+    """scikit-learn's `HistGradientBoostingClassifier` with its defaults. Unlabelled rows count as normal.
 
-    Use it wherever many rows of a table are labelled: it is hard to beat there.
+    Use it where many rows of a table are labelled; few methods are more accurate there.
 
     Parameters
     ----------
@@ -48,13 +48,13 @@ class GradientBoosting(_Classifier):
     name: ClassVar[str] = "gradient-boosting"
 
     def _classifier(self, anomalies: int) -> Any:
-        # Its early stopping sets rows of each class aside, and cannot from a single one.
+        # Early stopping holds out rows of each class, which a single anomaly does not allow.
         stopping = "auto" if anomalies > 1 else False
         return HistGradientBoostingClassifier(random_state=self.seed_, early_stopping=stopping)
 
 
 class RandomForest(_Classifier):
-    """scikit-learn's `RandomForestClassifier` with its defaults, unlabelled rows taken as normal.
+    """scikit-learn's `RandomForestClassifier` with its defaults. Unlabelled rows count as normal.
 
     Parameters
     ----------

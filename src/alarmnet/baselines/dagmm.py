@@ -76,17 +76,17 @@ class _Network(nn.Module):
 class DAGMM(NeuralBaseline):
     """The energy of a row's code in a Gaussian mixture, learned together with the codes.
 
-    It learns the rows that are no known anomaly, standardised column by column; it needs no label.
-    Images are read as rows of pixels. The defaults are those that the A3 paper compared with.
+    It learns all rows but the known anomalies and needs no label. Columns are standardised. An image is read as a
+    row of pixels. The defaults are the settings of the A3 paper's comparison.
 
     Parameters
     ----------
     hidden
-        Sizes of the compression network's layers down to the code; the way back mirrors them.
+        Sizes of the compression network's layers down to the code. The decoder mirrors these sizes.
     estimation
-        Size of the hidden layer of the network that estimates memberships.
+        The size of the hidden layer in the network that estimates memberships.
     mixtures
-        How many parts the mixture has.
+        The number of parts of the mixture.
     energy_weight, variance_weight
         The weights of the mean energy and of the penalty for small variances (lambda 1 and 2).
     schedule

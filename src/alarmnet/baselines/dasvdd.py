@@ -58,11 +58,11 @@ class DASVDD(NeuralBaseline):
     hidden
         As in `DeepSVDD`, whose networks these are.
     distance_weight
-        Times the squared distance of the code, in the loss and in the score (gamma). None: what makes both terms
-        alike before training, the mean over ten random initialisations.
+        The paper's gamma: the weight of the code's squared distance in the loss and in the score. None: the weight
+        that makes both terms equal before training, as a mean over ten random initialisations.
     schedule
-        How long it trains. None: 50 epochs of 128 rows a step at a learning rate of 1e-3. The centre is moved
-        by AdaGrad at a rate of 1.
+        How long the networks train. None: 50 epochs of 128 rows a step, with a learning rate of 1e-3. AdaGrad moves
+        the centre, with a learning rate of 1.
     encoder, device, random_state, verbose
         As in `A3Detector`.
 

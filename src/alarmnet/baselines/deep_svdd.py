@@ -30,10 +30,11 @@ def centre_of(codes: Tensor) -> Tensor:
 
 
 class DeepSVDD(NeuralBaseline):
-    """The squared distance of a row's code from a centre that the codes of normal rows were drawn to.
+    """The squared distance of a row's code from a centre. Training moves codes of normal rows towards the centre.
 
-    It learns the rows that are no known anomaly and needs no label: an autoencoder first, whose codes' mean is the
-    centre; then its encoder alone. No layer has a bias, so that no constant code is learned.
+    It learns all rows but the known anomalies and needs no label. First an autoencoder is trained; the mean of its
+    codes becomes the centre. Then its encoder is trained alone. Layers have no bias, so that the encoder cannot
+    learn a constant code.
 
     Parameters
     ----------
@@ -42,10 +43,10 @@ class DeepSVDD(NeuralBaseline):
         the code. None: by the number of columns; (8, 4, 32) for grey images and (32, 64, 128, 128) for colour, as
         in the paper.
     weight_penalty
-        Half of it times the squared weights, in the loss (lambda).
+        The paper's lambda: the loss adds half of it times the sum of the squared weights.
     pretraining_schedule, schedule
-        How long the autoencoder and then the encoder train, 200 rows a step. None: 100 and 150 epochs from a
-        learning rate of 1e-4 down, where the paper goes on at a tenth of it.
+        How long the autoencoder and then the encoder train, with 200 rows a step. None: 100 and 150 epochs. The
+        learning rate falls from 1e-4 along a cosine; in the paper it falls to a tenth in one step.
     encoder, device, random_state, verbose
         As in `A3Detector`.
 

@@ -36,22 +36,22 @@ def deviation_loss(scores: Tensor, anomalous: Tensor, references: Tensor, *, mar
 
 
 class DevNet(NeuralBaseline):
-    """A deviation network: scores of normal rows near those of N(0, 1), those of anomalies `margin` above.
+    """A deviation network: normal rows score like draws from N(0, 1), anomalies score `margin` above.
 
-    A step takes as many known anomalies, drawn with replacement, as other rows; RMSprop. Images are read as rows
-    of pixels.
+    Each step takes as many known anomalies as other rows; the anomalies are drawn with replacement. RMSprop trains
+    the network. An image is read as a row of pixels.
 
     Parameters
     ----------
     hidden
-        Sizes of the hidden layers; the authors' default is one of 20.
+        Sizes of the hidden layers. The authors' default is one layer of 20.
     margin
         How many standard deviations anomalies should score above the references.
     weight_penalty
-        Times the squared weights of the hidden layers, in the loss.
+        The weight of the hidden layers' squared weights in the loss.
     schedule
-        How long it trains; `batch_size` are the other rows. None: 50 epochs of 20 steps of 512 rows, as in the
-        paper.
+        How long the network trains. `batch_size` counts the other rows of a step. None: 50 epochs of 20 steps of
+        512 rows, as in the paper.
     encoder, device, random_state, verbose
         As in `A3Detector`.
 

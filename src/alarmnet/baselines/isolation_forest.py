@@ -10,7 +10,7 @@ from alarmnet.baselines.base import Baseline, Matrix, Scores, flat
 
 
 class IsolationForestBaseline(Baseline):
-    """scikit-learn's `IsolationForest` with its defaults, on the rows that are no known anomaly.
+    """scikit-learn's `IsolationForest` with its defaults, fitted on all rows but the known anomalies.
 
     Use it as the first thing to beat: it needs no label and no setting. Both papers compare with it.
 

@@ -57,24 +57,25 @@ def _as_one_scale(scores: Scores, learned: Scores) -> Scores:
 
 
 class MIX(NeuralBaseline):
-    """How far a row is from what is normal among numbers, and among categories, each learned with the other's help.
+    """How unusual the numbers and the categories of a row are; each model learns with the help of the other.
 
-    Use it on tables of mixed type without labels. Numbers are scored by the error of an autoencoder, categories by
-    how much rarer they are than the most frequent one of their column. In turns, each learns what is normal from
-    the rows that the other finds least anomalous, until the scores settle. The score is the sum of both, in
-    standard deviations. It learns from the rows that are no known anomaly; images are numbers alone.
+    Use it on tables of mixed type without labels. An autoencoder's error scores the numbers. A category scores by
+    how much rarer it is than the most frequent category of its column. Both models take turns: each learns from the
+    rows that the other finds least anomalous, until the scores settle. The row's score is the sum of both scores,
+    in standard deviations. MIX learns all rows but the known anomalies. Images have numbers only.
 
-    The paper's text was not at hand: this is what its abstract and its authors' recommended parameters say, and
-    the models of both kinds of columns are ours.
+    The paper's text was not available. This class follows the paper's abstract and the parameters that its authors
+    recommend. The models of both kinds of columns are our own.
 
     Parameters
     ----------
     left_out
-        Share of rows, the other kind's most anomalous, that each turn learns nothing from (k).
+        The paper's k: the share of rows that each turn leaves out, the most anomalous by the other model.
     tolerance
-        Turns end where the ranks of the training rows change by no more than this share on average (epsilon).
+        The paper's epsilon: turns end when the ranks of the training rows change by no more than this share, on
+        average.
     turns
-        The most turns there are.
+        The largest number of turns.
     hidden
         Sizes of the autoencoder's layers down to the code. None: by the number of columns.
     schedule

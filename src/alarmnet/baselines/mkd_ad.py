@@ -138,24 +138,24 @@ class MKDAD(NeuralBaseline):
     teacher
         A safetensors file with the weights of VGG-16, named as torchvision names them (the paper's is trained on
         ImageNet). None: a small network of the same kind, **trained here** to tell by how many quarter turns the
-        same normal images were turned. It knows nothing of other images, so expect less of it than of the
-        paper's teacher.
+        same normal images were turned. This network has seen no other images, so it is a weaker teacher than the
+        paper's.
     direction_weight
-        Times the difference in direction, in the loss and in the score (lambda). None: what makes both terms
-        alike before training.
+        The paper's lambda: the weight of the difference in direction in the loss and in the score. None: the weight
+        that makes both terms equal before training.
     pretraining_schedule
-        How long a teacher that is trained here trains. None: 400 steps of 128 images.
+        How long the small network trains if no teacher is given. None: 400 steps of 128 images.
     schedule
         How long the cloner trains. None: 50 epochs of 128 images a step at a learning rate of 1e-3.
     encoder
-        Not used, since images are read alone.
+        Not used, since this method reads only images.
     device, random_state, verbose
         As in `A3Detector`.
 
     Raises
     ------
     InputError
-        Rows of a table, or a file that is no VGG-16.
+        The rows are of a table, or the file holds no VGG-16.
 
     Examples
     --------

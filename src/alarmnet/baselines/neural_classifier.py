@@ -24,20 +24,20 @@ def classifier_schedule(rows: int) -> Schedule:
 
 
 class NeuralClassifier(NeuralBaseline):
-    """A dense network that tells known anomalies from all other rows, each row counting the same.
+    """A dense network that tells known anomalies from all other rows. Each row counts the same.
 
-    Use it to see what a network finds without activations and without generated anomalies. It reads the pixels
-    of images as a row.
+    Use it to see what a network finds without activations and without synthetic anomalies. An image is read as a
+    row of pixels.
 
     Parameters
     ----------
     hidden
         Sizes of the hidden layers.
     dropout
-        Share dropped before the last layer.
+        The share of numbers dropped before the last layer.
     schedule
-        How long it trains. None: at most 100 epochs of 256 rows a step (1,000 steps where these are more), until
-        ten epochs bring no lower loss on a tenth of the rows, as E2E-ConvA3 stops.
+        How long the network trains. None: at most 100 epochs of 256 rows a step, or 1,000 steps if these are more.
+        Training ends after ten epochs without a lower loss on held-out rows (a tenth), as in E2E-ConvA3.
     encoder, device, random_state, verbose
         As in `A3Detector`.
 

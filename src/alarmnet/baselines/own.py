@@ -16,17 +16,17 @@ from alarmnet.errors import InputError
 class OwnMethod(Baseline):
     """A class with `fit` and with `decision_function` or `predict_proba`, made without arguments.
 
-    Use it to compare a method of your own, or one of another library, with those here. It gets encoded rows
-    (N, F), images as rows of pixels, and labels (N,), 1 for known anomalies and 0 for all other rows; its higher
-    scores are more anomalous. An outlier detector of scikit-learn gets only the rows that are no known anomalies,
-    and its scores are turned round, since lower ones are anomalous there.
+    Use it to compare your own method, or one of another library, with alarmnet's methods. The class gets encoded
+    rows (N, F) and labels (N,): 1 for known anomalies, 0 for all other rows. An image is a row of pixels. Higher
+    scores must be more anomalous. An outlier detector of scikit-learn gets no known anomalies, and its scores are
+    negated, since low scores are anomalous there.
 
     Parameters
     ----------
     own
-        The class as ``"module:Class"``; the module may lie in the current folder.
+        The class as ``"module:Class"``. The module may be in the current folder.
     encoder, random_state
-        As in `A3Detector`; the class gets the seed if it has a parameter `random_state`.
+        As in `A3Detector`. The class gets the seed if it has a parameter `random_state`.
 
     Examples
     --------

@@ -155,7 +155,7 @@ labels_option = click.option(
     "labels_file",
     type=a_file,
     metavar="FILE",
-    help="For images: the table with the label column, beside a column `file` (an image's path in its folder) or, "
+    help="For images: the table with the label column and a column `file` (an image's path in its folder) or, "
     "for arrays, `row` (its number, counted from 0 over all files). Images not listed mean 'not looked at'.",
 )
 
@@ -211,7 +211,7 @@ def row_progress(total: int | None, *, quiet: bool) -> Iterator[Callable[[int], 
 def check_output(path: Path, *, inputs: Sequence[Path] = ()) -> None:
     """Refuse, before any work, a file that could not be written or that would replace an input.
 
-    What a killed command left beside it is removed.
+    What a killed command left next to it is removed.
 
     Raises
     ------

@@ -1,12 +1,16 @@
 """`alarmnet triage`: a page on which people look at rows, and the ranking learns from what they say."""
 
 import getpass
+import glob
 from pathlib import Path
 
 import click
 
-from alarmnet.cli.terminal import a_file, data_argument, device_option, id_option, ignore_option
-from alarmnet.errors import MissingExtraError
+from alarmnet._shared.standard_streams import STANDARD
+from alarmnet.cli.table_data import category_option, reads_data
+from alarmnet.cli.terminal import a_file, device_option, id_option, ignore_option
+from alarmnet.data_files import Reading
+from alarmnet.errors import InputError, MissingExtraError
 
 
 def _user() -> str:
@@ -16,8 +20,20 @@ def _user() -> str:
         return "reviewer"
 
 
+def _store_beside(place: str | Path) -> str:
+    """Where answers are kept by default: next to the data."""
+    named = str(place)
+    nowhere = named == STANDARD or "://" in named or (glob.has_magic(named) and not Path(named).exists())
+    if nowhere:
+        raise InputError(
+            f"there is no place next to {named!r} for a store of answers; name one with --labels STORE",
+            code="options",
+        )
+    return f"{named}.answers.sqlite"
+
+
 @click.command()
-@data_argument
+@reads_data
 @click.option(
     "--model", type=a_file, metavar="MODEL", help="A model; without it one is fitted without labels."
 )
@@ -25,10 +41,11 @@ def _user() -> str:
     "--labels",
     metavar="STORE",
     help="Where answers are kept: an SQLite file, or postgresql://… for a team; by default a file next to "
-    "the data, DATA.answers.sqlite.",
+    "the data, DATA.answers.sqlite. Standard input, patterns and addresses need it.",
 )
 @id_option("that names the rows, so that answers find them again")
 @ignore_option
+@category_option
 @click.option(
     "--reviewer", metavar="NAME", help="Who answers; your user name by default. The page can change it."
 )
@@ -55,10 +72,12 @@ def _user() -> str:
 )
 def triage(
     data: tuple[Path, ...],
+    reading: Reading,
     model: Path | None,
     labels: str | None,
     identifier: str | None,
     ignored: tuple[str, ...],
+    categories: tuple[str, ...],
     reviewer: str | None,
     reasons: tuple[str, ...],
     seed: int,
@@ -77,6 +96,7 @@ def triage(
       alarmnet triage new.csv
       alarmnet triage new.csv --model fraud.model --id payment --reason chargeback --reason mule
       alarmnet triage photos/ --labels postgresql://triage@db/photos --reviewer Ann
+      zcat flows.csv.gz | alarmnet triage - --labels flows.sqlite --missing -999 --category port
     """  # noqa: D301 - click reads \b
     try:
         from alarmnet.loop.page.server import listen, serve
@@ -85,11 +105,19 @@ def triage(
         raise MissingExtraError(
             f"triage needs {error.name}, which is not installed; pip install 'alarmnet[serve]'"
         ) from error
+    if model and categories:
+        raise InputError(
+            "--category says how a model is fitted, and --model gives one that is; leave one of them out",
+            code="options",
+        )
+    store = labels or _store_beside(click.get_current_context().params["data"][0])
     taken = listen(host, port)
     wanted = Wanted(
         data=data,
+        reading=reading,
+        categories=categories,
         model=model,
-        labels=labels or f"{data[0]}.answers.sqlite",
+        labels=store,
         identifier=identifier,
         ignored=ignored,
         reviewer=reviewer or _user(),

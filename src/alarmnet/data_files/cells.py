@@ -66,7 +66,7 @@ def _trimmed(cells: pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 def _without_words(cells: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Leave out what means missing beside numbers too, in any case."""
+    """Leave out the words that mean missing in a column of numbers too, in any case."""
     trimmed = pc.ascii_trim_whitespace(cells)
     return pc.if_else(pc.is_in(pc.utf8_lower(trimmed), pa.array(NUMBER_WORDS)), None, trimmed)
 

@@ -194,7 +194,7 @@ class ImageArrays:
                 yield images, bad
 
     def columns(self) -> tuple[str, ...]:
-        """Name the arrays that every file has beside the images; .npy files have none."""
+        """Name the arrays that every file has in addition to the images; .npy files have none."""
         first, *others = [array.headers if isinstance(array, _Archive) else {} for array in self._arrays]
         return tuple(name for name in first if all(name in headers for headers in others))
 

@@ -79,14 +79,19 @@ class A3Detector(BaseDetector):
         The alarm networks' shape. None: two hidden layers for the alarm on activations; of the two alarms on
         inputs, one is linear and one has a hidden layer.
     reads
-        What alarms read. `"normality"`, for tables: how far the target finds a row from normal, by distances to the
-        nearest normal rows and by the reconstruction error, and the inputs, by a forest and two networks. Without
-        known anomalies the forest tells normal rows from random points.
-        `"activations"`: the hidden ones, as in the paper. `"everything"` adds what the target reads, and could not
-        reconstruct. `"inputs"`: what the target reads, by two alarms. `"both"`: one alarm on activations and two on
-        inputs, whose odds are summed, the first's bounded; without known anomalies the first alone. None:
-        `"normality"` for tables, unless `target`, `alarm`, `alarms`, `generator`, `generated_weight` or
-        `shift_weight` are given, which only the others heed; else `"both"`.
+        What alarms read.
+
+        - `"normality"`, for tables: how far a row is from normal, and the inputs. The first comes from distances to
+          the nearest normal rows and from the reconstruction error. A forest and two networks read the inputs.
+          Without known anomalies, the forest tells normal rows from random points.
+        - `"activations"`: the target's hidden activations, as in the paper.
+        - `"everything"`: the activations, the target's inputs, and what the target could not reconstruct.
+        - `"inputs"`: the target's inputs, by two alarms.
+        - `"both"`: the activations by one alarm, and the inputs by two. The score sums the odds of all three; the
+          odds of the first alarm are bounded. Without known anomalies, only the first alarm is trained.
+
+        None: `"both"` for images. For tables `"normality"`, or `"both"` if you give `target`, `alarm`, `alarms`,
+        `generator`, `generated_weight` or `shift_weight`, which `"normality"` does not use.
     alarms
         The alarms to train, `AlarmSpec`s; None: those that `reads` names.
     generated_weight
@@ -96,16 +101,17 @@ class A3Detector(BaseDetector):
         The weight of the known anomalies' mean loss relative to the normal rows' mean loss, however few anomalies
         are known. None: each row counts the same, as in the paper.
     blend
-        The largest share of a normal row that is blended into a known anomaly in training; the share is drawn
-        anew each time, from 0 upwards. 0 shows known anomalies unchanged, as the paper does. Blending keeps the
-        alarm from learning a handful of anomalies by heart. It needs a number as `known_weight`, and does not
-        concern the alarm on inputs with a hidden layer, which looks for conditions that only hold together.
+        The largest share of a normal row that is blended into a known anomaly in training. Each share is drawn
+        between 0 and this number. 0 shows known anomalies unchanged, as the paper does. Blending keeps the alarm
+        from learning a handful of anomalies by heart. It needs a number as `known_weight`. The alarm on inputs
+        with a hidden layer gets no blended anomalies, since it looks for combinations of conditions.
     shift_weight
         The weight of the mean of 1 - score over the rows, which favours alarms (section 6); 0 in the paper's runs.
     target_schedule, alarm_schedule
-        How long and how fast the networks train. None: the target by the number of rows, an alarm on activations
-        600 steps, those on inputs 800, with weights driven to zero; with more than 25 known anomalies the one
-        with a hidden layer up to four times as long, and driven to zero less, the more there are.
+        How long and how fast the networks train. None: the number of rows decides for the target. An alarm on
+        activations trains for 600 steps, an alarm on inputs for 800 steps, with a penalty that drives weights to
+        zero. With more than 25 known anomalies, the alarm on inputs with a hidden layer trains up to four times as
+        long, with a smaller penalty.
 
     Examples
     --------

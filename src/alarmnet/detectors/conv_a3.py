@@ -86,8 +86,9 @@ class ConvA3Detector(BaseDetector):
         Whose activations the alarm reads: the `"encoder"`'s, as the paper's runs did, or those of `"both"`
         encoder and decoder.
     scored_by
-        What a row's logit is: the `"alarm"`'s; the `"reconstruction"` error's logarithm in standard deviations
-        above that of normal rows, alone; or `"combined"`, their sum. `set_score` changes it later.
+        What a row's logit is. `"alarm"`: the logit of the alarm. `"reconstruction"`: the logarithm of the
+        reconstruction error, in standard deviations above normal rows. `"combined"`: the sum of both. `set_score`
+        changes it later.
     alarm_weight
         The paper's gamma: the weight of the alarm's loss relative to the reconstruction loss.
     generator
@@ -107,9 +108,9 @@ class ConvA3Detector(BaseDetector):
         added; those of the alarm on activations are bounded. The paper has no alarms on inputs. `AlarmSpec`s of
         your own replace them.
     blend
-        The largest share of a normal row that is blended into a known anomaly in training; the share is drawn
-        anew each time, from 0 upwards. 0 shows known anomalies unchanged. It needs a number as `known_weight`,
-        and concerns the alarm on activations.
+        The largest share of a normal row that is blended into a known anomaly in training. Each share is drawn
+        between 0 and this number. 0 shows known anomalies unchanged. It needs a number as `known_weight`. Only the
+        alarm on activations gets blended anomalies.
     schedule
         How long and how fast target and alarm train. None: by the number of rows.
 

@@ -1,4 +1,4 @@
-"""How E2E-ConvA3 scores: an alarm reads stacked maps, beside the reconstruction error and alarms on inputs."""
+"""How E2E-ConvA3 scores: an alarm on stacked maps, the reconstruction error, and alarms on inputs."""
 
 import math
 from typing import Literal, get_args

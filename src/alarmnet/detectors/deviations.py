@@ -1,4 +1,4 @@
-"""How unusual each column of a row is, beside normal rows: what a report shows next to a score."""
+"""How unusual each column of a row is, compared with normal rows: a report shows it next to a score."""
 
 from collections.abc import Sequence
 

@@ -39,7 +39,7 @@ class Lesson:
     known_at_once, blend
         Known anomalies a step, and how far each is blended with a normal row.
     weights
-        Known anomalies with a weight come beside the rows of each batch.
+        Known anomalies with a weight are added to the rows of each batch.
     generator
         Makes the synthetic anomalies; None: there are none.
     seed, context

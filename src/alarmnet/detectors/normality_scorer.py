@@ -16,8 +16,8 @@ from alarmnet.networks.spread import Spread
 from alarmnet.networks.targets.piecewise import PiecewiseTarget
 
 ALARM, FAR = 0.15, 0.15
-"""What the logit of each alarm on inputs, and each number of nearness, counts where trees count 1: networks go on
-where trees stop at an edge."""
+"""The weights of each alarm's logit on inputs and of each number of nearness; that of the trees' log odds is 1.
+Networks go on where trees stop at an edge."""
 
 EARLIER_ALARM, EARLIER_FAR = 0.3, 0.1
 """The same in model files with one forest."""

@@ -109,7 +109,7 @@ class Scoring(Calibrated):
         return None
 
     def column_deviations(self, X: Any) -> Scores:
-        """How unusual each input column of each row is (N, columns), beside held-out normal rows: high is odd.
+        """How unusual each input column of a row is, compared with held-out normal rows (N, columns): high is odd.
 
         Columns are named by `input_names_`. It describes the row; it does not take the score apart.
         """
@@ -117,7 +117,7 @@ class Scoring(Calibrated):
         return self._profile().deviations(self.encoder_.transform(X))
 
     def reconstructions(self, X: Any) -> Matrix:
-        """What the target network makes of rows, (N, F) or (N, C, H, W), beside what `encoder_.transform` gives.
+        """What the target network makes of rows, (N, F) or (N, C, H, W), to compare with `encoder_.transform`.
 
         Raises
         ------

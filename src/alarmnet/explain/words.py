@@ -22,6 +22,8 @@ FEW = 0.2
 HOUR = 1 / 24
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 LONGEST = 60
+MOST_READ = 2_000
+"""Letters of a cell that are read, at most: cells may have millions."""
 MISSING = "missing"
 
 
@@ -56,10 +58,12 @@ def cell_text(cell: Any) -> str:
         return f"{value:,}"
     if value is None or str(value) in {"NaT", "<NA>", "nan"}:
         return MISSING
-    text = " ".join(str(value).split()) or "(empty)"
-    if not text.isprintable():
-        text = "".join(letter if letter.isprintable() else "\ufffd" for letter in text)
-    return text if len(text) <= LONGEST else text[: LONGEST - 1] + "\u2026"
+    text = str(value)
+    head = text[:MOST_READ]
+    shown = " ".join(head.split()) or "(empty)"
+    if len(shown) > LONGEST or len(head) < len(text):
+        shown = shown[: LONGEST - 1] + "\u2026"
+    return "".join(letter if letter.isprintable() else "\ufffd" for letter in shown)
 
 
 @dataclass(frozen=True)

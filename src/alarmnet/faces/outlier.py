@@ -13,19 +13,20 @@ from alarmnet.thresholds import Scores
 
 
 class OutlierDetector(OutlierMixin, Parameters):  # type: ignore[misc]
-    """Use it where code expects an `IsolationForest`: unlabelled rows, `predict` gives -1 for outliers.
+    """A detector with scikit-learn's interface for outliers: it learns from unlabelled rows.
 
-    Mind the direction: here, unlike in `A3Detector`, *low* scores are anomalous. With labels at hand use the
-    detector itself, which learns from them.
+    Use it where code expects an estimator such as `IsolationForest`. *Low* scores are anomalous here, unlike in
+    `A3Detector`, and `predict` gives -1 for outliers. If you have labels, use the detector itself, which learns
+    from them.
 
     Parameters
     ----------
     detector
-        The detector to fit; None is `A3Detector()`. It is cloned, never changed.
+        The detector to fit. None: `A3Detector()`. A copy is fitted; this object stays unchanged.
     alarm_rate
-        The share of normal rows that may be called outliers.
+        The share of normal rows that may be called outliers, in (0, 1).
     random_state
-        Seeds the detector where it has no seed of its own.
+        The detector's seed, if the detector has no seed of its own.
 
     Attributes
     ----------
@@ -57,7 +58,7 @@ class OutlierDetector(OutlierMixin, Parameters):  # type: ignore[misc]
         self.random_state = random_state
 
     def fit(self, X: Any, y: object = None) -> Self:
-        """Learn what is normal; `y` is ignored, as scikit-learn's outlier detectors do."""
+        """Learn what is normal. `y` is ignored, as in scikit-learn's outlier detectors."""
         detector = A3Detector() if self.detector is None else clone(self.detector)
         detector.set_params(alarm_rate=self.alarm_rate)
         if detector.random_state is None:
@@ -73,12 +74,12 @@ class OutlierDetector(OutlierMixin, Parameters):  # type: ignore[misc]
         return A3Detector() if name == "detector" else None
 
     def score_samples(self, X: Any) -> Scores:
-        """The logits with their sign turned (N,): low is anomalous."""
+        """The negated logits (N,): low is anomalous."""
         check_is_fitted(self)
         return -self.detector_.logits(X)
 
     def decision_function(self, X: Any) -> Scores:
-        """How far below the alarm threshold each row lies (N,): below 0 is an outlier."""
+        """How far below the alarm threshold each row scores (N,): a row below 0 is an outlier."""
         check_is_fitted(self)
         return -self.detector_.decision_function(X)
 

@@ -17,15 +17,15 @@ except ImportError as error:
 
 
 class PyODDetector(BaseDetector):  # type: ignore[misc]
-    """Use it where code expects a PyOD model: `decision_scores_`, `labels_`, `threshold_`, `contamination`.
+    """A detector with PyOD's interface: `decision_scores_`, `labels_`, `threshold_`, `contamination`.
 
-    High scores are anomalous, as in `A3Detector`. The threshold is PyOD's: the share `contamination` of the
-    training rows lies above it.
+    Use it where code expects a PyOD model. High scores are anomalous, as in `A3Detector`. PyOD sets the threshold:
+    the share `contamination` of the training rows scores above the threshold.
 
     Parameters
     ----------
     detector
-        The detector to fit; None is `A3Detector()`. It is cloned, never changed.
+        The detector to fit. None: `A3Detector()`. A copy is fitted; this object stays unchanged.
     contamination
         The share of the training rows that PyOD labels 1.
 
@@ -34,7 +34,7 @@ class PyODDetector(BaseDetector):  # type: ignore[misc]
     detector_
         The fitted detector.
     decision_scores_, threshold_, labels_
-        Logits of the training rows (N,), PyOD's threshold on them, and 1 above it.
+        Logits of the training rows (N,), PyOD's threshold for logits, and labels: 1 for rows above the threshold.
 
     Examples
     --------
@@ -52,7 +52,7 @@ class PyODDetector(BaseDetector):  # type: ignore[misc]
         self.detector = detector
 
     def fit(self, X: Any, y: Any = None) -> Self:
-        """Learn what is normal and, where y has 1 for known anomalies, what is not."""
+        """Learn normal rows and, if `y` is given, known anomalies (1 in `y`)."""
         self._set_n_classes(None)
         detector = A3Detector() if self.detector is None else clone(self.detector)
         detector.set_params(alarm_rate=self.contamination)

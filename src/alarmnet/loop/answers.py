@@ -6,10 +6,10 @@ from datetime import datetime
 from typing import Literal, get_args
 
 from alarmnet.errors import InputError
-from alarmnet.loop.queue import Verdict
+from alarmnet.loop.queue import Seen, Verdict
 
 Said = Verdict | Literal["withdrawn"]
-"""What an event says of a row. "withdrawn" takes the reviewer's earlier answer back: the row waits again."""
+"""What an event says of a row. "withdrawn" takes answers of the reviewer back: those of its group, else all."""
 
 SAID: tuple[str, ...] = (*get_args(Verdict), "withdrawn")
 
@@ -42,6 +42,8 @@ class Answer:
         The row's score then; higher is more anomalous.
     group
         A UUID that answers share which were given together, and which are undone together.
+    at_random
+        Whether the row was drawn at random; such looks tell how many anomalies remain.
 
     Examples
     --------
@@ -58,6 +60,7 @@ class Answer:
     model: str = ""
     score: float | None = None
     group: str | None = None
+    at_random: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,6 +77,11 @@ class Event(Answer):
 
     sequence: int
     time: datetime
+
+    @property
+    def seen(self) -> Seen:
+        """What was so when the row was looked at."""
+        return Seen(self.at_random, self.score)
 
 
 def check_answer(answer: Answer) -> None:

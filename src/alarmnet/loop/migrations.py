@@ -41,6 +41,7 @@ ANSWERS = sa.Table(
     sa.Column("model", sa.Text, nullable=False),
     sa.Column("score", sa.Double),
     sa.Column("group", sa.Text, index=True),
+    sa.Column("at_random", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Column("time", UtcTime, nullable=False),
     sqlite_autoincrement=True,  # numbers are never given twice
 )
@@ -58,7 +59,15 @@ _SCHEMA = sa.Table("alarmnet_schema", _METADATA, sa.Column("version", sa.Integer
 
 Step = Callable[[sa.Connection], None]
 
-STEPS: Sequence[Step] = ()
+
+def _say_what_was_drawn(connection: sa.Connection) -> None:
+    """Version 2 says which rows were drawn at random; of earlier answers that is not known."""
+    connection.execute(
+        sa.text("ALTER TABLE alarmnet_answers ADD COLUMN at_random BOOLEAN NOT NULL DEFAULT FALSE")
+    )
+
+
+STEPS: Sequence[Step] = (_say_what_was_drawn,)
 """Changes a store of version 1 into one of version 2, then that into version 3, ..."""
 
 

@@ -17,7 +17,7 @@ import torch
 from numpy.typing import NDArray
 
 from alarmnet.detectors import BaseDetector
-from alarmnet.loop.queue import Queue, Verdict
+from alarmnet.loop.queue import Queue, Seen, Verdict
 from alarmnet.loop.remaining import Remaining
 from alarmnet.loop.strategies import AtRandom
 
@@ -44,6 +44,10 @@ class Ahead:
     drawn: frozenset[str]
 
 
+Answered = Mapping[str, tuple[Verdict, Seen]]
+"""What was said of rows, and what was so when they were looked at, in the order of the looks."""
+
+
 class LearningError(Exception):
     """The queue's process failed or is gone; it says why."""
 
@@ -68,6 +72,9 @@ class QueueReplies:
 
     def reply(self, method: str, *arguments: Any) -> Any:
         """Do what is asked for."""
+        if method == "answer":
+            key, verdict, seen = arguments
+            return self._queue.answer(key, verdict, seen=seen)
         if method == "refit":
             return self._refit()
         if method == "train":
@@ -104,21 +111,27 @@ class QueueReplies:
         return self._queue.detector_
 
 
+def queue_of(X: Any, detector: BaseDetector, keys: Sequence[str], *, answers: Answered, seed: int) -> Queue:
+    """Make a queue that knows what was answered before."""
+    queue = Queue(X, detector=detector, ids=keys, random_state=seed)
+    for key, (verdict, seen) in answers.items():
+        queue.answer(key, verdict, seen=seen)
+    return queue
+
+
 def _serve(
     connection: Connection,
     X: Any,
     detector: BaseDetector,
     keys: Sequence[str],
-    answers: Mapping[str, Verdict],
+    answers: Answered,
     seed: int,
 ) -> None:
-    psutil.Process().nice(
-        getattr(psutil, "BELOW_NORMAL_PRIORITY_CLASS", NICE)
-    )  # Windows has classes, no numbers
+    own = psutil.Process()
+    # Windows has classes of priority, no numbers
+    own.nice(getattr(psutil, "BELOW_NORMAL_PRIORITY_CLASS", None) or min(own.nice() + NICE, 19))
     torch.set_num_threads(max(1, (os.cpu_count() or 2) - 1))  # one core is for whoever looks
-    queue = Queue(X, detector=detector, ids=keys, random_state=seed)
-    for key, verdict in answers.items():
-        queue.answer(key, verdict)
+    queue = queue_of(X, detector, keys, answers=answers, seed=seed)
     connection.send((0, queue.scores, None))
     QueueReplies(connection, queue).serve()
 
@@ -152,7 +165,7 @@ class QueueProcess:
         detector: BaseDetector,
         keys: Sequence[str],
         *,
-        answers: Mapping[str, Verdict],
+        answers: Answered,
         seed: int,
     ) -> None:
         context = multiprocessing.get_context("spawn")
@@ -168,9 +181,9 @@ class QueueProcess:
         self._receiver.start()
         self.scores: NDArray[np.float64] = self._asked[0].result()
 
-    def answer(self, key: str, verdict: Verdict) -> None:
+    def answer(self, key: str, verdict: Verdict, seen: Seen) -> None:
         """Tell an answer; does not wait."""
-        self._ask("answer", key, verdict)
+        self._ask("answer", key, verdict, seen)
 
     def withdraw(self, key: str) -> None:
         """Take an answer back; does not wait."""

@@ -37,6 +37,14 @@ class Curve:
 
 
 @dataclass(frozen=True)
+class Seen:
+    """What was so when a row was looked at: whether it was drawn at random, and its score, None if unknown."""
+
+    at_random: bool
+    score: float | None
+
+
+@dataclass(frozen=True)
 class _Shown:
     """What was so when a row was answered first."""
 
@@ -119,14 +127,18 @@ class Queue:
         if detector is None:
             rate = ALARM_RATE * max(1, FEWEST_ROWS / rows)
             detector = A3Detector(alarm_rate=min(rate, 0.5), random_state=seed)
-        self.detector_ = detector if hasattr(detector, "encoder_") else clone(detector).fit(X)
+        if hasattr(detector, "encoder_"):
+            self.detector_, detected = detector, detector.decision_function(X)
+        else:
+            self.detector_ = clone(detector).fit(X)
+            detected = self.detector_.decision_scores_
         encoded = self.detector_.encoder_.store(X, torch.device("cpu")).all()
         matrix = encoded.flatten(1).numpy()
         self._keys = row_keys(matrix)
         self._generator = numpy_generator(seed, "queue")
         views = Views(
             matrix,
-            self.detector_.decision_function(X),
+            detected,
             int(self._generator.integers(SEED_LIMIT)),
             pixels=encoded.ndim > 2,
         )
@@ -170,8 +182,18 @@ class Queue:
             self._drawn.update(chosen if strategy.honest else ())
         return chosen
 
-    def answer(self, id: Hashable, verdict: Verdict) -> None:  # noqa: A002
-        """Keep an answer; a second one for the same row replaces the first."""
+    def answer(self, id: Hashable, verdict: Verdict, *, seen: Seen | None = None) -> None:  # noqa: A002
+        """Keep an answer; a second one for the same row replaces the first.
+
+        Parameters
+        ----------
+        id
+            The row's id.
+        verdict
+            What it is.
+        seen
+            What was so when the row was looked at, for an answer from a store; None: it is as `next` gave it.
+        """
         place = self._place(id)
         if verdict not in get_args(Verdict):
             raise InputError(
@@ -180,7 +202,9 @@ class Queue:
         with self._lock:
             if id not in self.verdicts:
                 waiting = len(self.ids) - len(self.verdicts)
-                self._shown[id] = _Shown(id in self._drawn, waiting, float(self.scores[place]))
+                at_random = seen.at_random if seen else id in self._drawn
+                score = seen.score if seen and seen.score is not None else float(self.scores[place])
+                self._shown[id] = _Shown(at_random, waiting, score)
             self.verdicts[id] = verdict
 
     def withdraw(self, id: Hashable) -> None:  # noqa: A002

@@ -31,15 +31,23 @@ def _batches(values: Iterable[str]) -> Iterator[list[str]]:
 
 
 def _standing(rows: Sequence[str] | None = None) -> sa.Select[Any]:
-    """Select each reviewer's latest answer of each row, oldest first, without those withdrawn."""
-    latest = sa.select(sa.func.max(ANSWERS.c.sequence)).group_by(ANSWERS.c.row, ANSWERS.c.reviewer)
+    """Select each reviewer's latest answer of each row that was not withdrawn, oldest first."""
+    later = ANSWERS.alias("later")
+    withdrawal = sa.select(later.c.sequence).where(
+        later.c.row == ANSWERS.c.row,
+        later.c.reviewer == ANSWERS.c.reviewer,
+        later.c.sequence > ANSWERS.c.sequence,
+        later.c.verdict == "withdrawn",
+        later.c.group.is_(None) | (later.c.group == ANSWERS.c.group),
+    )
+    latest = (
+        sa.select(sa.func.max(ANSWERS.c.sequence))
+        .where(ANSWERS.c.verdict != "withdrawn", ~withdrawal.exists())
+        .group_by(ANSWERS.c.row, ANSWERS.c.reviewer)
+    )
     if rows is not None:
         latest = latest.where(ANSWERS.c.row.in_(rows))
-    return (
-        sa.select(ANSWERS)
-        .where(ANSWERS.c.sequence.in_(latest), ANSWERS.c.verdict != "withdrawn")
-        .order_by(ANSWERS.c.sequence)
-    )
+    return sa.select(ANSWERS).where(ANSWERS.c.sequence.in_(latest)).order_by(ANSWERS.c.sequence)
 
 
 def _current() -> sa.Select[Any]:
@@ -70,7 +78,7 @@ def _check_key(answer: Answer, first: Answer) -> None:
 class AnswerStore:
     """Answers of reviewers, appended as events and never overwritten; several processes may use one store at once.
 
-    Each reviewer has at most one standing answer for a row: the latest one, unless the reviewer withdrew it. Of
+    Each reviewer has at most one standing answer for a row: the latest one that the reviewer did not withdraw. Of
     several reviewers' standing answers, the latest one counts as the row's verdict.
 
     When `append` returns, the answers are on disk. An answer that is sent again with the same key is stored once.
@@ -154,7 +162,8 @@ class AnswerStore:
     def withdraw_group(self, group: str, reviewer: str) -> list[int]:
         """Withdraw the answers of a group that still stand, all or none; give the withdrawals' sequence numbers.
 
-        A row that the reviewer answered again since keeps that answer. Calling it again withdraws nothing more.
+        A row that the reviewer answered before gets that answer back. A row that the reviewer answered again since
+        keeps that answer. Calling it again withdraws nothing more.
         """
         with self._writing() as connection:
             wanted = (ANSWERS.c.group == group, ANSWERS.c.reviewer == reviewer)

@@ -81,7 +81,7 @@ class AdamW:
             )
 
     def kept(self) -> dict[str, Tensor]:
-        """All that a step changes beside the weights."""
+        """All that a step changes apart from the weights."""
         return {"steps": self.steps} | {
             f"{moment}.{name}": tensor
             for moment, tensors in self.moments.items()

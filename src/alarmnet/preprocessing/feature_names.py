@@ -1,4 +1,4 @@
-"""Columns to encode beside those of training, by name."""
+"""Columns to encode compared with those of training, by name."""
 
 from collections.abc import Collection, Iterable, Sequence
 

@@ -228,7 +228,7 @@ def as_array(X: Any) -> NDArray[Any]:
         X = _on_host(X)
     try:
         values = np.asarray(X)
-        # NumPy turns None and NaN beside text into the words "None" and "nan"
+        # NumPy turns None and NaN in a list with text into the words "None" and "nan"
         text_from_list = values.dtype.kind in "US" and not hasattr(X, "dtype")
         return np.array(X, dtype=object) if text_from_list else values
     except ValueError as error:

@@ -48,7 +48,7 @@ class _Undressed:
 
     @property
     def shows_what_commas_are(self) -> bool:
-        """1,234 may be 1.234; but beside 1,234,567 or 1,234.5 or 0.5 it is not."""
+        """1,234 may mean 1.234, but not in a column that also has 1,234,567 or 1,234.5 or 0.5."""
         return "." in self.plain or self.separators > 1
 
 

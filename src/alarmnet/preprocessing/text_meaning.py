@@ -149,7 +149,7 @@ def _warn_of_measurements(texts: Sequence[str], label: str) -> bool:
         return False
     example = next(match.string for match in found if mark in (match["unit"], match["sign"]))
     warnings.warn(
-        f"Column {label!r} is read as text, since it holds numbers with {mark!r} beside them, such as {example!r}. "
+        f"Column {label!r} is read as text, since it holds numbers with {mark!r}, such as {example!r}. "
         "Write the numbers alone to have them read as numbers.",
         AlarmnetWarning,
         stacklevel=5,
@@ -169,7 +169,7 @@ def _warn_of_numbers_or_times(texts: Sequence[str], label: str) -> None:
         if len(odd) > ODD_TEXTS * len(texts):
             continue
         found = (
-            f"it holds {quoted(odd, limit=5)} beside {what}" if odd else f"it writes {what} in several ways"
+            f"it holds {quoted(odd, limit=5)} among {what}" if odd else f"it writes {what} in several ways"
         )
         remedy = "Correct such cells, or leave them empty," if odd else "Write them in one way"
         warnings.warn(

@@ -69,7 +69,7 @@ class Tally:
 
 
 def _summary(encoder: TableEncoder | ImageScaler, X: Any) -> EncodingSummary:
-    """Count what stands out in some rows, beside those of training; of images, pixels beyond the range."""
+    """Count what stands out in some rows, compared with training rows; of images, pixels beyond the range."""
     if isinstance(encoder, TableEncoder):
         return encoder.summarize(X)
     beyond = int(((encoder.low_ > X) | (encoder.high_ < X)).sum())

@@ -213,7 +213,8 @@ class TableRows:
         beside = [self._identifier] if self._identifier and self._identifier not in self._features else []
         on_bad_cell: Literal["null", "refuse"] = "null" if flag else "refuse"
         for batch in self._files.batches(columns=[*self._features, *beside], on_bad_cell=on_bad_cell):
-            table, usable = batch.table.select(self._features), ~batch.bad_rows
+            table = _as_categories(batch.table.select(self._features), self._categories)
+            usable = ~batch.bad_rows
             if flag and len(table) and self._encoder:
                 usable &= ~self._encoder.invalid_rows(table)
             numbers = row_numbers(batch.first_row, len(table))

@@ -1,4 +1,4 @@
-"""Public image sets. A new one is a file beside this one, and its line in `IMAGES`."""
+"""Public image sets. To add one, add a file next to this one and a line to `IMAGES`."""
 
 from alarmnet.datasets.images.cifar10 import CIFAR10
 from alarmnet.datasets.images.digits_and_letters import DIGITS_AND_LETTERS

@@ -1,4 +1,4 @@
-"""Public tables. A new one is a file beside this one, and its line in `TABLES`.
+"""Public tables. To add one, add a file next to this one and a line to `TABLES`.
 
 Missing values are nulls. Rows keep the order of the original files, the official training part first.
 """

@@ -19,6 +19,7 @@ from alarmnet.loop.pool import Pool
 from alarmnet.preprocessing.cells import value_of
 from alarmnet.preprocessing.frames import read_frame
 from alarmnet.preprocessing.rows import take
+from alarmnet.thresholds import conformal_p_values
 
 Matrix = NDArray[np.float32]
 Index = NDArray[np.intp]
@@ -33,6 +34,8 @@ ALIKE_PIXELS = 0.02
 """The mean difference of pixels, on the scale of the encoder, up to which two images are alike."""
 LARGEST_IMAGE = 512
 """Pixels a side of an image that is shown, at most."""
+WIDE = 100
+"""Columns from which on explaining a row takes longer than a reviewer should wait."""
 LONGEST_CELL = 2_000
 """Letters of a cell that are shown when it is pointed at, at most."""
 
@@ -49,7 +52,10 @@ class Value:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Card:
-    """A row, ready to be shown; of images `values` is empty, of tables the pictures are."""
+    """A row, ready to be shown; of images `values` is empty, of tables the pictures are.
+
+    `why` is empty while the row is not explained yet.
+    """
 
     place: int
     key: str
@@ -147,9 +153,24 @@ class Deck:
             ]
         deviations = self.detector.column_deviations(rows)
         return [
-            self._of_table(found, at, int(place), float(p_values[at]), deviations[at])
+            self._explained(found, at, int(place), float(p_values[at]), deviations[at])
             for at, place in enumerate(chosen)
         ]
+
+    def at_once(self, place: int) -> Card:
+        """Make the card of a row that somebody waits for; wide tables take long to explain, so without that."""
+        if len(self._columns) < WIDE:
+            return self.cards([place])[0]
+        row = take(self.pool.X, np.array([place], dtype=np.intp))
+        logits = self.detector.logits(row)
+        return self._of_table(
+            place,
+            float(conformal_p_values(self.detector.calibration_scores_, logits)[0]),
+            self.detector.column_deviations(row)[0],
+            score=float(logits[0] - self.detector.threshold_),
+            why={},
+            weights=np.ones(len(self._numbers)),
+        )
 
     def nearest(self, card: Card, found: Sequence[int]) -> Nearest | None:
         """Find the anomaly among the places `found` that is most like a card's row; None where there is none."""
@@ -200,22 +221,41 @@ class Deck:
     def _text(self, column: str, place: int) -> str:
         return cell_words(self.pool.X[column][place])[0]
 
-    def _of_table(
+    def _explained(
         self, found: Explanation, at: int, place: int, p_value: float, deviations: NDArray[np.float64]
     ) -> Card:
         row = found.rows[at]
         raising = np.maximum(found.values[at], 0)
         longest = max((abs(reason.contribution) for reason in row.reasons), default=1.0)
+        return self._of_table(
+            place,
+            p_value,
+            deviations,
+            score=row.score,
+            why=row_facts(row, longest, bars=BARS),
+            weights=1 / len(raising) + raising / max(float(raising.sum()), 1e-12),
+        )
+
+    def _of_table(
+        self,
+        place: int,
+        p_value: float,
+        deviations: NDArray[np.float64],
+        *,
+        score: float,
+        why: dict[str, Any],
+        weights: NDArray[np.float64],
+    ) -> Card:
         return Card(
             place=place,
             key=self.pool.keys[place],
             number=int(self.pool.numbers[place]),
-            score=row.score,
+            score=score,
             p_value=p_value,
             values=self._values(place, deviations),
-            why=row_facts(row, longest, bars=BARS),
+            why=why,
             alike=self._alike_rows(place),
-            weights=1 / len(raising) + raising / max(float(raising.sum()), 1e-12),
+            weights=weights,
         )
 
     def _values(self, place: int, deviations: NDArray[np.float64]) -> tuple[Value, ...]:

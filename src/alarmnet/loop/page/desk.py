@@ -211,6 +211,7 @@ class Desk:
                 model=self.worker.digest,
                 score=self.worker.score(key),
                 group=request,
+                at_random=number == 0 and self.worker.is_drawn(key),
             )
             for number, key in enumerate(keys)
         ]

@@ -2,7 +2,7 @@
 
 import shlex
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any, get_args
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from starlette.background import BackgroundTask
 from starlette.responses import FileResponse, PlainTextResponse, Response
 
-from alarmnet.data_files import TableFiles, write_table
+from alarmnet.data_files import Reading, TableFiles, write_table
 from alarmnet.detectors import BaseDetector
 from alarmnet.loop.page.desk import Desk
 from alarmnet.loop.queue import Verdict
@@ -25,9 +25,10 @@ MODEL = "triage.alarmnet"
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
-    """Where the rows come from: files, columns that are no features, and the name of the data."""
+    """Where the rows come from: files, how they are read, columns that are no features, and the data's name."""
 
     paths: Sequence[Path]
+    reading: Reading
     identifier: str | None
     ignored: Sequence[str]
     images: bool
@@ -47,7 +48,8 @@ class Exports:
 
     def __init__(self, desk: Desk, source: Source) -> None:
         self._desk, self._source = desk, source
-        columns = () if source.images else TableFiles(source.paths).columns
+        self._reading = replace(source.reading, missing=())  # cells are exported as they are
+        columns = () if source.images else TableFiles(source.paths, reading=self._reading).columns
         self._label = LABEL
         while self._label in columns:
             self._label = f"{self._label}_"
@@ -128,7 +130,9 @@ class Exports:
         """The files as they are, with a column of labels."""
         said = self._said()
         numbers = np.array(sorted(said), dtype=np.int64)
-        files = TableFiles(self._source.paths, kinds=dict.fromkeys(self._columns, "text"))
+        files = TableFiles(
+            self._source.paths, kinds=dict.fromkeys(self._columns, "text"), reading=self._reading
+        )
         for batch in files.batches():
             first, count = batch.first_row, len(batch.table)
             labels: list[str | None] = [None] * count
@@ -149,7 +153,7 @@ class Exports:
     def _model(self, path: Path) -> None:
         detector: BaseDetector = self._desk.worker.detector
         notes = {"label": self._label, "anomaly": ["anomaly"], "normal": ["normal"]}
-        before, detector.notes_ = detector.notes_, {"ignored": self._ignored(), **notes}
+        before, detector.notes_ = detector.notes_, {**detector.notes_, "ignored": self._ignored(), **notes}
         try:
             detector.save(path)
         finally:
@@ -197,5 +201,6 @@ class Exports:
             name: pa.array([getattr(event, name) for event in events], pa.string()) for name in names
         }
         columns["time"] = pa.array([event.time.isoformat() for event in events], pa.string())
+        columns["at_random"] = pa.array([event.at_random for event in events], pa.bool_())
         columns["score"] = pa.array([event.score for event in events], pa.float64())
         write_table(path, [pa.table(columns)])

@@ -1,7 +1,7 @@
 """The answers that count, kept in step with the store."""
 
 from alarmnet.loop.answers import Event
-from alarmnet.loop.queue import Verdict
+from alarmnet.loop.queue import Seen, Verdict
 from alarmnet.loop.store import AnswerStore
 
 
@@ -14,34 +14,48 @@ class Ledger:
         The answers by row, in the order of the looks: a row whose answer is changed keeps its place.
     read
         The number of the last event that was read.
+    drawn
+        The rows that were answered after they had been drawn at random.
     """
 
     def __init__(self, store: AnswerStore) -> None:
         self.answers: dict[str, Event] = {}
         self.read = 0
         self._store = store
-        self._standing: dict[str, dict[str, Event]] = {}
+        self._given: dict[str, list[Event]] = {}
+        self.drawn: set[str] = set()
 
-    def catch_up(self) -> dict[str, Verdict | None]:
-        """Read what came into the store since; give the rows whose verdict changed, None where it was withdrawn."""
-        changed: dict[str, Verdict | None] = {}
+    def catch_up(self) -> dict[str, Event | None]:
+        """Read what came into the store since; give each changed row's answer that counts, None where none does."""
+        changed: dict[str, Event | None] = {}
         for event in self._store.since(self.read):
             self.read = event.sequence
-            standing = self._standing.setdefault(event.row, {})
-            standing.pop(event.reviewer, None)
-            if event.verdict != "withdrawn":
-                standing[event.reviewer] = event
-            latest = max(standing.values(), key=lambda one: one.sequence, default=None)
-            if latest is None:
-                self.answers.pop(event.row, None)
+            given = self._given.setdefault(event.row, [])
+            if event.verdict == "withdrawn":
+                given[:] = [one for one in given if not _withdraws(event, one)]
             else:
-                self.answers[event.row] = latest
-            changed[event.row] = verdict_of(latest) if latest else None
+                given.append(event)
+            if event.at_random:
+                self.drawn.add(event.row)
+            if given:
+                self.answers[event.row] = given[-1]
+            else:
+                self.answers.pop(event.row, None)
+            changed[event.row] = self.answers.get(event.row)
         return changed
+
+    def seen(self, row: str) -> Seen:
+        """Give what was so when a row with an answer was looked at: at its first answer that stands."""
+        return self._given[row][0].seen
 
     def verdicts(self) -> dict[str, Verdict]:
         """Give the verdicts by row, in the order of the looks."""
         return {row: verdict_of(event) for row, event in list(self.answers.items())}
+
+
+def _withdraws(withdrawal: Event, answer: Event) -> bool:
+    """Whether a later withdrawal of the same row takes an answer back."""
+    return withdrawal.reviewer == answer.reviewer and withdrawal.group in (None, answer.group)
 
 
 def verdict_of(event: Event) -> Verdict:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from starlette.types import ASGIApp
 
+from alarmnet.data_files import Reading, holds_images
 from alarmnet.detectors import A3Detector, BaseDetector
 from alarmnet.errors import InputError
 from alarmnet.loop.page.app import App
@@ -34,6 +35,8 @@ class Wanted:
     """What is asked for; see `alarmnet triage --help`."""
 
     data: Sequence[Path]
+    reading: Reading
+    categories: Sequence[str]
     model: Path | None
     labels: str
     identifier: str | None
@@ -45,11 +48,26 @@ class Wanted:
 
 
 def _first_detector(wanted: Wanted, say: Say) -> BaseDetector:
-    """The model, or a detector fitted without labels on rows drawn from the files."""
-    if wanted.model is not None:
-        return load_model(wanted.model, device=wanted.device)
+    """The model, or a detector fitted without labels; it remembers which words mean missing."""
+    detector = load_model(wanted.model, device=wanted.device) if wanted.model else _fitted(wanted, say)
+    missing = dict.fromkeys([*detector.notes_.get("missing", ()), *wanted.reading.missing])
+    if missing:
+        detector.notes_ = {**detector.notes_, "missing": [*missing]}
+    return detector
+
+
+def _fitted(wanted: Wanted, say: Say) -> BaseDetector:
+    """A detector fitted without labels on rows drawn from the files."""
     columns = [*wanted.ignored, *([wanted.identifier] if wanted.identifier else [])]
-    rows = open_to_train(wanted.data, None, labels_file=None, ignored=columns)
+    rows = open_to_train(
+        wanted.data,
+        None,
+        labels_file=None,
+        ignored=columns,
+        categories=wanted.categories,
+        reading=wanted.reading,
+        classes=not holds_images(wanted.data[0]),
+    )
     sample = sampled(rows, seed=wanted.seed)
     if sample is None or len(sample) < 2:
         raise InputError("there are fewer than 2 rows that can be used; give more data", code="too_few_rows")
@@ -61,7 +79,13 @@ def _first_detector(wanted: Wanted, say: Say) -> BaseDetector:
 
 def _pool(wanted: Wanted, detector: BaseDetector, store: AnswerStore, say: Say) -> Pool:
     say("Scoring all rows.")
-    rows = open_to_run(detector, wanted.data, identifier=wanted.identifier, ignored=wanted.ignored)
+    rows = open_to_run(
+        detector,
+        wanted.data,
+        identifier=wanted.identifier,
+        ignored=wanted.ignored,
+        reading=wanted.reading,
+    )
     return pool_from_files(detector, rows, answered=store.current().keys(), seed=wanted.seed)
 
 
@@ -80,10 +104,12 @@ def made_ready(
                 say(
                     f"{wanted.labels} has answers for {answers:,} {pool.noun}s; the queue goes on from there."
                 )
-            data_name = ", ".join(path.name for path in wanted.data)
+            first, others = wanted.data[0].name, len(wanted.data) - 1
+            data_name = f"{first} and {others:,} more" if others else first
             desk = Desk(pool, worker, store, reviewer=wanted.reviewer)
             source = Source(
                 paths=wanted.data,
+                reading=wanted.reading,
                 identifier=wanted.identifier,
                 ignored=wanted.ignored,
                 images=isinstance(detector.encoder_, ImageScaler),

@@ -15,7 +15,7 @@ from alarmnet.detectors import BaseDetector
 from alarmnet.errors import InputError
 from alarmnet.loop.answers import Event
 from alarmnet.loop.page.cards import Card, Deck, Nearest
-from alarmnet.loop.page.ledger import Ledger
+from alarmnet.loop.page.ledger import Ledger, verdict_of
 from alarmnet.loop.page.progress import Change, change_of
 from alarmnet.loop.pool import Pool
 from alarmnet.loop.process import Ahead, Learned, LearningError, QueueProcess
@@ -90,7 +90,11 @@ class Worker:
         self.places = {key: place for place, key in enumerate(pool.keys)}
         self._ledger, self._catching_up, self._estimated_at = Ledger(store), threading.Lock(), -1
         self._ledger.catch_up()
-        known = {key: verdict for key, verdict in self._ledger.verdicts().items() if key in self.places}
+        known = {
+            key: (verdict, self._ledger.seen(key))
+            for key, verdict in self._ledger.verdicts().items()
+            if key in self.places
+        }
         self._learner = start(pool.X, detector, pool.keys, answers=known, seed=seed)
         self.first_scores = self.scores = self._learner.scores
         self._learned_answers, self._refit_wanted, self._train_wanted = 0, False, False
@@ -100,6 +104,7 @@ class Worker:
         self.change: Change | None = None
         self.disagreements, self.trouble = 0, ""
         self._drawn: set[str] = set()
+        self._looked_at: str | None = None
         self._asked: Future[Ahead] | None = None
         self._anew = False
         self._estimating: Future[Remaining] | None = None
@@ -148,12 +153,18 @@ class Worker:
         return float(self.scores[self.place(key)])
 
     def card(self, key: str) -> Card:
-        """Give a row's card, made at once where it is not ready."""
+        """Give a row's card, made at once where it is not ready; its explanation may follow."""
         deck, cards = self._ready
         place = self.place(key)
-        if key not in cards:
-            cards[key] = deck.cards([place])[0]
-        return cards[key]
+        if key in cards:
+            return cards[key]
+        card = deck.at_once(place)
+        if card.why:
+            cards[key] = card
+        else:
+            self._looked_at = key
+            self._wake.set()
+        return card
 
     def nearest(self, card: Card) -> Nearest | None:
         """Give the found anomaly that is most like a row."""
@@ -170,7 +181,7 @@ class Worker:
 
     def is_drawn(self, key: str) -> bool:
         """Whether a row is shown because it was drawn at random."""
-        return key in self._drawn
+        return key in self._drawn or key in self._ledger.drawn
 
     def refit(self) -> None:
         """Learn as soon as possible."""
@@ -228,7 +239,7 @@ class Worker:
         self._asked = self._waking(self._learner.ahead(AHEAD, skip=[] if anew else self._left()))
 
     def _take_order(self, ahead: Ahead) -> None:
-        self._drawn |= ahead.drawn
+        self._drawn = self._drawn.difference(ahead.keys) | ahead.drawn
         self._order = [*self._left(), *ahead.keys]
 
     def _left(self) -> list[str]:
@@ -266,7 +277,9 @@ class Worker:
             self.remaining = estimate.result()
         self._begin()
         deck, cards = self._ready
-        if self._explain(self.waiting(FEWEST, skip=()), deck, cards):
+        looked_at, self._looked_at = self._looked_at, None
+        wanted = [looked_at] if looked_at and looked_at not in cards else self.waiting(FEWEST, skip=())
+        if self._explain(wanted, deck, cards):
             while len(cards) > KEPT:
                 cards.pop(next(iter(cards)))
             return True
@@ -294,13 +307,13 @@ class Worker:
 
     def _read_store(self) -> None:
         with self._catching_up:
-            for key, verdict in self._ledger.catch_up().items():
+            for key, event in self._ledger.catch_up().items():
                 if key not in self.places:
                     continue
-                if verdict is None:
+                if event is None:
                     self._learner.withdraw(key)
                 else:
-                    self._learner.answer(key, verdict)
+                    self._learner.answer(key, verdict_of(event), self._ledger.seen(key))
 
     def _rank(self, learned: Learned) -> None:
         """Take new scores over, and ask for the order and the detector that go with them."""

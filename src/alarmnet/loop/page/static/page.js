@@ -148,11 +148,17 @@
     const poll = async () => {
       try {
         if (!busy && !document.hidden) {
-          const reply = await fetch(article().dataset.key ? "/state" : "/state?row=1");
-          if (reply.ok && !busy) show(await reply.json());
+          const { key, unexplained } = article().dataset;
+          const reply = await fetch(key && unexplained === undefined ? "/state" : "/state?row=1");
+          const fresh = reply.ok ? await reply.json() : null;
+          if (fresh && !busy && key && fresh.row !== undefined) {
+            row.innerHTML = fresh.row;
+            if (article().dataset.key === key) delete fresh.row; // the note that is being written stays
+          }
+          if (!busy) show(fresh);
         }
       } catch { /* the next answer says so */ }
-      setTimeout(poll, 1500);
+      setTimeout(poll, article().dataset.unexplained === undefined ? 1500 : 300);
     };
     setTimeout(poll, 1000);
   }

@@ -1,0 +1,147 @@
+"""`alarmnet triage` as a command: what it reads, and where it keeps answers."""
+
+import gzip
+import json
+import socket
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from benchmarks.triage_kills import QueueHere
+from click.testing import CliRunner, Result
+from tests.triage import ANOMALIES, Client, table
+
+from alarmnet.cli import main
+from alarmnet.data_files import TableFiles, write_table
+from alarmnet.loop.page import server, starting
+from alarmnet.loop.page.app import App
+
+Run = Callable[..., Result]
+
+
+def rows() -> pa.Table:
+    """Numbers with -999 for a missing one, and a port."""
+    data = table().select(["id", "c0", "c1"])
+    values = data["c1"].to_numpy().copy()
+    values[20:40] = -999
+    ports = pa.array([str(80 + number % 3) for number in range(len(data))])
+    return data.set_column(2, "c1", pa.array(values)).append_column("port", ports)
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, small: Any) -> Run:
+    """Runs the command with a detector that trains in a moment; `look` takes the place of serving."""
+    monkeypatch.setattr(starting, "A3Detector", lambda **_: small())
+
+    def run_command(*words: str, look: Callable[[App], None] = lambda app: None, **options: Any) -> Result:
+        made_ready, guarded = starting.made_ready, starting.guarded
+        seen: list[App] = []
+
+        def guarded_and_seen(app: App, *rest: Any) -> Any:
+            seen.append(app)
+            return guarded(app, *rest)
+
+        def instead(_: object, taken: socket.socket) -> None:
+            taken.close()
+            look(seen[0])
+
+        with monkeypatch.context() as patch:
+            patch.setattr(starting, "made_ready", lambda *given: made_ready(*given, start=QueueHere))
+            patch.setattr(starting, "guarded", guarded_and_seen)
+            patch.setattr(server, "serve", instead)
+            return CliRunner().invoke(main, ["triage", *words, "--id", "id"], **options)
+
+    return run_command
+
+
+def text(data: pa.Table, mark: str = ",") -> str:
+    lines = [data.column_names, *map(list, zip(*data.to_pydict().values(), strict=True))]
+    return "\n".join(mark.join(map(str, line)) for line in lines)
+
+
+def forms(folder: Path) -> dict[str, list[str]]:
+    """The same rows in several forms: what comes after the command."""
+    data = rows()
+    (folder / "flows.csv").write_text(text(data))
+    (folder / "flows.txt").write_text(text(data, "|"))
+    (folder / "flows.jsonl").write_text("\n".join(map(json.dumps, data.to_pylist())))
+    (folder / "flows.csv.gz").write_bytes(gzip.compress(text(data).encode()))
+    with zipfile.ZipFile(folder / "flows.zip", "w") as archive:
+        archive.writestr("flows.csv", text(data))
+    (folder / "parts").mkdir()
+    for part in range(2):
+        write_table(folder / "parts" / f"{part}.parquet", [data.slice(part * 120, 120)])
+    store = ["--labels", str(folder / "answers.sqlite")]
+    return {
+        "csv": [str(folder / "flows.csv")],
+        "pipes": [str(folder / "flows.txt"), "--delimiter", "|"],
+        "json": [str(folder / "flows.jsonl")],
+        "gzip": [str(folder / "flows.csv.gz")],
+        "zip": [str(folder / "flows.zip")],
+        "folder": [str(folder / "parts")],
+        "pattern": [str(folder / "parts" / "*.parquet"), *store],
+        "stdin": ["-", *store],
+    }
+
+
+@pytest.mark.parametrize("form", ["csv", "pipes", "json", "gzip", "zip", "folder", "pattern", "stdin"])
+def test_it_reads_what_fit_and_score_read(form: str, run: Run, tmp_path: Path) -> None:
+    words = [*forms(tmp_path)[form], "--missing", "-999", "--category", "port"]
+    out = tmp_path / "out"
+    out.mkdir()
+
+    def look(app: App) -> None:
+        assert len(app._desk.pool) == 240
+        assert app._desk.pool.X["c1"].null_count == 20
+        encoder: Any = app._desk.worker.detector.encoder_
+        assert encoder.kinds_["port"] == "category"
+        client = Client(app)
+        for key in ("r-0", "r-100"):
+            client.http.get(f"/?row={key}")
+            client.answer("anomaly" if int(key[2:]) < ANOMALIES else "normal")
+        app._exports.write(out)
+
+    result = run(*words, look=look, input=text(rows()) if form == "stdin" else None)
+    assert result.exit_code == 0, result.output
+    labelled = TableFiles(out / "labelled.csv", kinds={"c1": "text", "verdict": "text"}).read()
+    said = dict(zip(labelled["id"].to_pylist(), labelled["verdict"].to_pylist(), strict=True))
+    assert {key: verdict for key, verdict in said.items() if verdict} == {"r-0": "anomaly", "r-100": "normal"}
+    assert [float(cell) for cell in labelled["c1"].to_pylist()].count(-999) == 20, "cells are as they were"
+    refit = CliRunner().invoke(
+        main, ["refit", str(out / "triage.alarmnet"), str(out / "labelled.csv"), "--json"]
+    )
+    assert refit.exit_code == 0, refit.output
+    assert json.loads(refit.stdout)["labels"]["anomaly"] == 1
+    store = tmp_path / "answers.sqlite"
+    if "--labels" not in words:
+        store = Path(f"{words[0]}.answers.sqlite")
+    assert store.exists()
+
+
+def test_a_model_reads_missing_words_too_and_the_export_remembers_them(
+    run: Run, tmp_path: Path, small: Any
+) -> None:
+    (tmp_path / "flows.csv").write_text(text(rows()))
+    small().fit(table().select(["c0", "c1"])).save(tmp_path / "flows.model")
+
+    def look(app: App) -> None:
+        assert app._desk.pool.X["c1"].null_count == 20
+        assert app._desk.worker.detector.notes_["missing"] == ["-999"]
+
+    words = [str(tmp_path / "flows.csv"), "--model", str(tmp_path / "flows.model"), "--ignore", "port"]
+    result = run(*words, "--missing", "-999", look=look)
+    assert result.exit_code == 0, result.output
+    refused = run(*words, "--category", "port")
+    assert refused.exit_code == 2
+    assert "--category says how a model is fitted" in refused.output
+
+
+@pytest.mark.parametrize("data", ["-", "{}/*.csv"])
+def test_data_without_a_place_of_its_own_needs_a_store(data: str, run: Run, tmp_path: Path) -> None:
+    (tmp_path / "flows.csv").write_text(text(rows()))
+    result = run(data.format(tmp_path), input=text(rows()))
+    assert result.exit_code == 2
+    assert "name one with --labels STORE" in result.output
