@@ -73,6 +73,7 @@ def lines(path: Path, name: str) -> Iterator[str]:
     part, keys, measures = COLUMNS[name]
     frame = pd.DataFrame(json.loads(path.read_text())[part]["results"])
     frame = frame[SHOWN[name](frame)] if name in SHOWN else frame
+    frame = frame.reindex(columns=[*keys, *measures])  # older lines have fewer
     how = dict.fromkeys(measures, "mean") | {"explained": "sum", "largest_gap": "max"}
     found = frame.groupby([*keys], sort=False)[[*measures]].agg({name: how[name] for name in measures})
     found = found.reset_index()
