@@ -27,6 +27,7 @@ from benchmarks import (
     model_files,
     nsl_kdd_defaults,
     reference,
+    remaining,
     size,
     speed,
     triage,
@@ -68,6 +69,7 @@ def tables() -> dict[str, tuple[str, Iterable[str]]]:
         "many tables": ("research/few-labels.md", many_tables.table(RESULTS / "many_tables.jsonl")),
         "loop": ("research/loop.md", loop.table(RESULTS / "loop.jsonl")),
         "loop, wrong answers": ("research/loop.md", loop.table(RESULTS / "loop.jsonl", wrong=0.05)),
+        "loop, what remains": ("research/loop.md", remaining.table(RESULTS / "remaining.jsonl")),
         "loop, images": ("research/loop.md", loop.table(RESULTS / "loop.jsonl", "images")),
         "many labels": ("research/few-labels.md", few_labels.table(RESULTS / "many_labels.jsonl")),
         "many labels, validation": (

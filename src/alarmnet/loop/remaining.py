@@ -12,7 +12,7 @@ Vector = NDArray[np.float64]
 SURE = 0.95
 """The probability that an interval is to hold the number that remains."""
 
-DOUBT = 1.0
+DOUBT = 1.5
 """Standard deviations of the logarithm of what the scores foretell."""
 
 LAST = 20
