@@ -11,7 +11,7 @@ from scipy.special import expit
 
 from alarmnet._shared.random_streams import numpy_generator
 from alarmnet.metrics import Estimate
-from alarmnet.thresholds import Scores
+from alarmnet.thresholds import ROUNDING, Scores
 
 Answers = NDArray[np.int8]
 
@@ -51,17 +51,18 @@ def weights_by_scores(scores: Scores, known: Scores) -> Scores:
     """
     weights = np.ones(len(scores))
     start = len(scores) - round(TAIL * len(scores))
-    if start < 1 or scores[-1] <= scores[start - 1]:
+    if start < 1 or scores[-1] - scores[start - 1] < ROUNDING:
         return weights
     beyond = scores[start:] - scores[start - 1]
+    smallest = ROUNDING * float(beyond[-1])
     anomalies = _density_of_anomalies(beyond, known - scores[start - 1])
-    scale, share = max(float(np.median(beyond)), 1e-9) / np.log(2), 0.02
+    scale, share = max(float(np.median(beyond)), smallest) / np.log(2), 0.02
     odd = np.zeros(len(beyond))
     for _ in range(STEPS):
         normal = (1 - share) * np.exp(-beyond / scale) / scale
         odd = share * anomalies / (share * anomalies + normal + 1e-300)
         share = float(odd.mean())
-        scale = float(((1 - odd) @ beyond) / max((1 - odd).sum(), 1e-9)) or 1e-9
+        scale = max(float(((1 - odd) @ beyond) / max((1 - odd).sum(), ROUNDING)), smallest)
     weights[start:] = 1 - odd
     return weights
 
