@@ -17,7 +17,8 @@ test-lowest:
 	.venv-lowest/bin/python -m pip install -c constraints-lowest.txt '.[images,report,pyod,postgres]' \
 		httpx httpx2 hypothesis pandas polars pytest pytest-timeout
 	.venv-lowest/bin/python -m pytest -q -W default \
-		tests/test_golden_files.py tests/test_third_detector.py tests/test_files.py
+		tests/test_golden_files.py tests/test_third_detector.py tests/test_files.py tests/test_batches_writer.py \
+		tests/test_cli.py
 
 check: lint docs test
 

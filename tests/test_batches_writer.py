@@ -54,3 +54,9 @@ def test_results_that_cannot_be_written_are_refused(tmp_path: Path) -> None:
         assert str(caught.value).startswith(str(tmp_path / name))
         assert sentence in str(caught.value)
         assert list(tmp_path.iterdir()) == []
+
+
+def test_a_table_with_an_empty_chunk_has_one_header(tmp_path: Path) -> None:
+    table = pa.table({"score": pa.chunked_array([[], [0.5]], pa.float64())})
+    write_table(tmp_path / "scores.csv", [table, table[:0]])
+    assert (tmp_path / "scores.csv").read_text() == '"score"\n0.5\n'

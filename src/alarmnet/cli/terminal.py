@@ -200,10 +200,11 @@ def shows_progress(*, quiet: bool) -> bool:
 @contextmanager
 def row_progress(total: int | None, *, quiet: bool) -> Iterator[Callable[[int], None]]:
     """Give a function to call with the number of rows that were done since."""
+    if not shows_progress(quiet=quiet):
+        yield lambda rows: None  # before rich 15, a bar that is not shown still ends with an empty line
+        return
     columns = (BarColumn(), TextColumn("{task.completed:,} rows"), TimeElapsedColumn())
-    with Progress(
-        *columns, console=Console(stderr=True), disable=not shows_progress(quiet=quiet)
-    ) as progress:
+    with Progress(*columns, console=Console(stderr=True)) as progress:
         task = progress.add_task("rows", total=total)
         yield lambda rows: progress.advance(task, rows)
 

@@ -42,7 +42,9 @@ def _write(writer: Any, final: Path, schema: pa.Schema, tables: Iterable[pa.Tabl
             raise InputError(
                 f"{final}: a table to write has other columns or types than the first", code="columns_differ"
             )
-        writer.write_table(table)
+        # before pyarrow 24, an empty chunk writes the header of a CSV file once more
+        filled = [batch for batch in table.to_batches() if len(batch)]
+        writer.write_table(pa.Table.from_batches(filled, schema))
 
 
 def write_table(
