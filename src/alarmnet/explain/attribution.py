@@ -20,14 +20,14 @@ from alarmnet.explain.mixtures import (
 CANDIDATES = 3
 """Columns that are combined in every way, to find groups and what stops an alarm."""
 CLOSE = 2
-"""References, the first ones of each row, beside which columns are combined, and both reset and set."""
+"""The first references of each row: columns are combined, reset and set only in comparison with these."""
 AT_ONCE = 2**24
 """Numbers in the rows that are made at once, which bounds the memory."""
 
 
 @dataclass(frozen=True)
 class Game:
-    """What every combination of a row's leading columns scores, beside one reference row a row.
+    """What every combination of a row's leading columns scores, compared with one reference row for each row.
 
     Shapes
     ------
@@ -74,8 +74,8 @@ def attribute(
     """Take logits apart by column.
 
     A column's share is the mean, over references, of what resetting it alone takes from the row and what setting it
-    alone adds to the reference; shares are then scaled to add up. Both are computed beside close references; beside
-    the others one of both in turn, so that many references can be afforded.
+    alone adds to the reference; shares are then scaled to add up. Both are computed for close references. For
+    the other references, one of both is computed in turn, which makes many references affordable.
 
     Parameters
     ----------

@@ -17,9 +17,9 @@ NEEDED = 0.2
 
 
 def groups_of(found: Attribution, names: tuple[str, ...]) -> list[tuple[Group, ...]]:
-    """Find the groups of each row (N): those that show beside all of its close references.
+    """Find the groups of each row (N): those that show for all of its close references.
 
-    A group acts together where each column brings, beside the others, at least twice what it does alone in the
+    A group acts together if each column brings at least twice as much with the others as alone in the
     reference. Either is enough where resetting each takes at least twice as much after the others were reset.
     """
     votes: list[Counter[tuple[frozenset[int], Acts]]] = [Counter() for _ in found.values]
