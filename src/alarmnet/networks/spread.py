@@ -67,7 +67,8 @@ class Spread(nn.Module):
         return (self._logarithms(self._white(rows), leave_out_itself=False) - self.mean) / self.deviation
 
     def _white(self, rows: Tensor) -> Tensor:
-        return (rows - self.centre) @ self.whitening
+        """Rows in the units of the distribution; float64 within, so that no batch size shows in their bits."""
+        return ((rows - self.centre).double() @ self.whitening.double()).to(rows.dtype)
 
     def _logarithms(self, white: Tensor, *, leave_out_itself: bool) -> Tensor:
         places = [min(NEIGHBOUR, len(self.stored) - (leave_out_itself and len(self.stored) > 1)) - 1]
