@@ -528,7 +528,7 @@ def test_49_too_few_calibration_rows_warn(desk: Desk) -> None:
         "Warning: 11 calibration rows cannot hold an alarm rate of 0.001: the smallest they can hold is"
         in said
     )
-    assert "at most 0.0833 of normal rows raise an alarm" in said
+    assert "at most 8.33% of normal rows raise an alarm" in said
 
 
 @pytest.mark.parametrize(

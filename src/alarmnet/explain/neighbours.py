@@ -51,7 +51,7 @@ def representative(ranks: Matrix, count: int) -> Index:
     herding (Welling, 2009). Few rows repeat.
 
     >>> representative(np.arange(5, dtype=np.float32)[:, None], 3)
-    array([2, 0, 4])
+    array([2, 1, 4])
     """
     rows = torch.from_numpy(ranks)
     apart = torch.cdist(rows, rows, p=1.0).numpy().astype(np.float64)
