@@ -82,8 +82,9 @@ class A3Detector(BaseDetector):
         What alarms read.
 
         - `"normality"`, for tables: how far a row is from normal, and the inputs. The first comes from distances to
-          the nearest normal rows and from the reconstruction error. A forest and two networks read the inputs.
-          Without known anomalies, the forest tells normal rows from random points.
+          the nearest normal rows and from the reconstruction error. Two forests and two networks read the inputs.
+          Without known anomalies, one forest tells normal rows from random points, and the first comes from the
+          spread of the normal rows too.
         - `"activations"`: the target's hidden activations, as in the paper.
         - `"everything"`: the activations, the target's inputs, and what the target could not reconstruct.
         - `"inputs"`: the target's inputs, by two alarms.

@@ -173,20 +173,18 @@ class Calibrated:
         given = read_labels(
             labels, rows=len(numbers), anomaly_label=self.anomaly_label, to_learn=False
         ).values
-        places = np.flatnonzero(np.isin(self.calibration_rows_, numbers))
+        calibrating = self.calibration_rows_
+        places = np.flatnonzero(np.isin(calibrating, numbers))
         by_number = dict(zip(numbers.tolist(), given.tolist(), strict=True))
-        if strangers := [
-            number for number in by_number if number not in set(self.calibration_rows_.tolist())
-        ]:
+        own = set(calibrating.tolist())
+        if strangers := [number for number in by_number if number not in own]:
             raise InputError(
                 f"row {strangers[0]!r} does not calibrate this detector: pass row numbers from "
                 "calibration_queries",
                 code="not_calibrating",
                 rows=[number for number in strangers if isinstance(number, int)],
             )
-        values = np.array(
-            [by_number[number] for number in self.calibration_rows_[places].tolist()], dtype=float
-        )
+        values = np.array([by_number[number] for number in calibrating[places].tolist()], dtype=float)
         answers = np.where(np.isnan(values), UNANSWERED, values).astype(np.int8)
         answered = known.answered(places, answers)
         if (answered.answers == ANOMALY).all():
