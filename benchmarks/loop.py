@@ -45,6 +45,8 @@ from benchmarks.few_labels import NORMAL_ROWS
 BATCH, LOOKS = 10, 200
 COUNTED = (20, 50, 100, 200)
 IMAGES, STRANGE_IMAGES = 1_900, 100
+BETWEEN_NAMES = 6
+"""Anomalies between the names at the lines' ends of the picture, at least."""
 
 
 @dataclass(frozen=True)
@@ -322,15 +324,18 @@ def table(path: Path, data: str = "tables", wrong: float = 0.0) -> Iterator[str]
 def figure(path: Path, out: Path) -> None:
     """Draw the mean of what is found against looks."""
     methods, pools, found, _ = _chosen(path, "tables", 0.0)
+    lines = sorted(zip(methods, found.mean(axis=1), strict=True), key=lambda line: line[1][-1])
+    height = 0.0
     with chart(out) as axes:
-        for name, counts in zip(methods, found.mean(axis=1), strict=True):
+        for name, counts in lines:
+            height = max(counts[-1], height + BETWEEN_NAMES)
             ours = name == "alarmnet"
             colour = "#c2410c" if ours else "#1d4ed8" if name == "AADForest" else "#6b7280"
             style = "--" if name == "isolation forest" else "-"
             axes.plot(
                 [0, *COUNTED], [0, *counts], style, marker="o", color=colour, linewidth=3 if ours else 1.5
             )
-            axes.annotate(name, (COUNTED[-1], counts[-1]), (8, -4), textcoords="offset points", color=colour)
+            axes.annotate(name, (COUNTED[-1], height), (8, -4), textcoords="offset points", color=colour)
         axes.set_xlim(0, 1.22 * COUNTED[-1])
         axes.set_xticks([0, *COUNTED])
         axes.set_xlabel("rows looked at")
