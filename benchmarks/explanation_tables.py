@@ -38,7 +38,7 @@ COLUMNS: dict[str, tuple[str, tuple[str, ...], tuple[str, ...]]] = {
         ("table", "columns", "commit"),
         (
             "ms_a_row",
-            "with_what_is_done_once",
+            "with_preparation",
             "networks_alone",
             "ratio_to_networks",
             "KernelSHAP, ms",

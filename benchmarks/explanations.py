@@ -249,7 +249,7 @@ def speed(name: str, half: str) -> Result:
         "table": name,
         "columns": frame.num_columns,
         "ms_a_row": ours,
-        "with_what_is_done_once": alone,
+        "with_preparation": alone,
         "networks_alone": floor,
         "ratio_to_networks": ours / floor,
     }

@@ -1,14 +1,14 @@
-"""Alarm rates where unlabelled rows calibrate and some of them are anomalies.
+"""False-alarm rates when the calibration set is unlabelled and has some anomalies.
 
     python -m benchmarks.unclean_calibration --scores FOLDER --out benchmarks/results/unclean_calibration.jsonl
     python -m benchmarks.unclean_calibration --scores FOLDER --out FILE --part development --tables ...
     python -m benchmarks.unclean_calibration --out benchmarks/results/unclean_calibration.jsonl --table
 
 A seed draws 3,000 unlabelled rows of a table's test half, of which a share is hidden anomalies, and 0 or 25 known
-anomalies. 2,000 of the unlabelled rows calibrate. 5,000 other normal rows count false alarms, up to 500 other
-anomalies count what is found. Each table, share, number of known anomalies and seed is fitted once, with short
-schedules; its scores go to FOLDER, and every rule for the threshold is tried on them. What is there is not run
-again.
+anomalies. The calibration set has 2,000 of the unlabelled rows. False alarms are counted on 5,000 other normal
+rows, found anomalies on up to 500 other anomalies. Each table, share, number of known anomalies and seed is fitted
+once, with short schedules; its scores go to FOLDER, and every rule for the threshold is tried on them. Finished
+runs are not repeated.
 The rules were chosen on development halves of bank, census, celeba, kdd http and nsl-kdd, seeds 0 to 2.
 """
 
@@ -136,11 +136,18 @@ RULES: dict[str, Callable[[Found, float], np.ndarray]] = {
     "30 highest looked at (label-trim)": trimmed,
     "anomalies removed": lambda scores, _rate: 1.0 - scores["hidden"],
 }
-"""Weights of calibration rows by rule; the last knows the truth."""
+"""Weights of calibration rows by rule; the last rule knows the truth."""
+SHOWN = {
+    "every row counts, as before": "no correction",
+    "estimated": "estimate",
+    "30 looks": "30 rows reviewed",
+    "30 highest looked at (label-trim)": "30 highest rows reviewed (label-trim)",
+}
+"""What the docs call a rule, where that is not the name in the results."""
 
 
 def judged(scores: Found) -> dict[str, Any]:
-    """What each rule comes to at each rate: the shares of fresh normal rows and of anomalies in alarm."""
+    """The shares of fresh normal rows and of anomalies that raise an alarm, by rule and rate."""
     rules: dict[str, dict[str, list[float]]] = {}
     for name, weigh in RULES.items():
         rules[name] = {}
@@ -181,7 +188,7 @@ def runs(path: Path) -> list[dict[str, Any]]:
 
 
 def table(path: Path) -> Iterator[str]:
-    """Mean over tables of the observed rate through the rate asked for, with the lowest and the highest table."""
+    """Mean over tables of observed rate / requested rate, with the lowest and the highest table."""
     ratios: dict[tuple[int, float, str, float], dict[str, list[float]]] = defaultdict(
         lambda: defaultdict(list)
     )
@@ -207,14 +214,16 @@ def table(path: Path) -> Iterator[str]:
                 means = [float(np.mean(values)) for values in ratios[known, share, rule, rate].values()]
                 cells.append(f"{np.mean(means):.2f} ({min(means):.2f} to {max(means):.2f})")
             yield (
-                f"| {rule} | {share:.0%} | {' | '.join(cells)} | {np.mean(found[known, share, rule]):.0%} |"
+                f"| {SHOWN.get(rule, rule)} | {share:.0%} | {' | '.join(cells)} | "
+                f"{np.mean(found[known, share, rule]):.0%} |"
             )
         yield ""
 
 
 def estimates(path: Path) -> Iterator[str]:
-    """How far the estimated share is from the truth, and how often its interval has it."""
-    yield "| known | hidden | estimated, mean | interval has the truth | after 30 looks, mean | ... |"
+    """How far the estimated share is from the truth, and how often its interval covers the truth."""
+    covered = "interval covers the truth"
+    yield f"| known | hidden | mean estimate | {covered} | mean after 30 rows reviewed | {covered} |"
     yield "|---" * 6 + "|"
     for known, share in itertools.product(KNOWN, SHARES):
         chosen = [run for run in runs(path) if run["cell"][1:3] == [share, known]]
@@ -228,9 +237,9 @@ def estimates(path: Path) -> Iterator[str]:
 
 
 def within(path: Path) -> Iterator[str]:
-    """How many means over seeds lie in the ranges aimed at, of tables, shares and rates."""
+    """How many cases (a table, share and rate; means over seeds) lie in the target range."""
     aims = {"estimated": (0.5, 1.2), "30 looks": (0.8, 1.1)}
-    yield "| rule | known | range | as before | with the rule | anomalies removed | noise of one seed |"
+    yield "| rule | known | aim | no correction | with the rule | anomalies removed | noise of one seed |"
     yield "|---" * 7 + "|"
     for (rule, (low, high)), known in itertools.product(aims.items(), KNOWN):
         chosen = [run for run in runs(path) if run["cell"][2] == known]
@@ -243,8 +252,8 @@ def within(path: Path) -> Iterator[str]:
             counts.append(f"{((means >= low) & (means <= high)).sum()} of {len(means)}")
             deviations = [np.std(values) for (_, _, rate), values in ratios.items() if rate == RATES[0]]
         yield (
-            f"| {rule} | {known} | {low:g} to {high:g} | {' | '.join(counts)} | ±{np.mean(deviations):.2f} at "
-            f"{RATES[0]:g} |"
+            f"| {SHOWN[rule]} | {known} | {low:g} to {high:g} | {' | '.join(counts)} | "
+            f"±{np.mean(deviations):.2f} at {RATES[0]:g} |"
         )
 
 
