@@ -1,5 +1,7 @@
 """Forests: what they vote, how they are stored, and what a damaged file cannot do."""
 
+import copy
+import pickle
 from typing import Any
 
 import numpy as np
@@ -54,6 +56,34 @@ def test_votes_are_those_of_the_trees_one_by_one(forest: Forest, rows: NDArray[n
         assert found.item() == pytest.approx(expected, abs=1e-5)
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_compiled_trees_say_the_bits_that_tensors_say(
+    forest: Forest, rows: NDArray[np.float32], monkeypatch: pytest.MonkeyPatch, seed: int
+) -> None:
+    generator = np.random.default_rng(seed)
+    size = int(generator.integers(1, 300))
+    scale = float(generator.choice([1, 6, -1e30]))
+    batch = scale * torch.from_numpy(rows[generator.integers(300, size=size)])
+    edges = generator.integers(len(forest.cuts), size=size)
+    batch[torch.arange(size), forest.columns[edges]] = forest.cuts[edges]  # where a wrong comparison shows
+    found = forest(batch), forest.said(batch.T.contiguous().T)
+    monkeypatch.setattr("alarmnet.networks.forests.AVAILABLE", False)
+    assert torch.equal(found[0], forest(batch))
+    assert torch.equal(found[1], forest.said(batch))
+
+
+def test_a_copy_compiles_its_own_trees(forest: Forest, rows: NDArray[np.float32]) -> None:
+    expected = forest(torch.from_numpy(rows))
+    for again in (copy.deepcopy(forest), pickle.loads(pickle.dumps(forest))):
+        assert "_compiled" not in again.__dict__
+        assert torch.equal(again(torch.from_numpy(rows)), expected)
+
+
+def test_rows_that_are_too_short_are_refused(forest: Forest, rows: NDArray[np.float32]) -> None:
+    with pytest.raises(IndexError, match="number 4 of rows of 3"):
+        forest(torch.from_numpy(rows[:, :3]))
+
+
 def test_boosted_log_odds_are_the_mean_of_scikit_learns(rows: NDArray[np.float32]) -> None:
     models = []
 
@@ -103,7 +133,13 @@ def test_stored_trees_are_the_same(forest: Forest, arrays: Arrays, rows: NDArray
     [
         ("left", lambda nodes: np.zeros_like(nodes), "lead downwards"),
         ("right", lambda nodes: nodes + len(nodes), "lead downwards"),
+        ("left", lambda nodes: np.append(len(nodes) - 1, nodes[1:]), "in their tree"),
+        ("right", lambda nodes: np.append(len(nodes) - 1, nodes[1:]), "in their tree"),
         ("columns", lambda nodes: nodes + 4, "not there"),
+        ("columns", lambda nodes: nodes - 1, "not there"),
+        ("roots", lambda roots: roots[::-1].copy(), "not there"),
+        ("roots", lambda roots: roots[1:], "not there"),
+        ("roots", lambda roots: roots * 2, "not there"),
         ("roots", lambda roots: roots - 1, "not there"),
         ("roots", lambda roots: roots[:0], "one list"),
         ("cuts", lambda cuts: cuts[:-1], "one list"),

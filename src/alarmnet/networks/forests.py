@@ -1,5 +1,6 @@
 """An alarm of trees: each sees few anomalies against a draw of normal rows."""
 
+import functools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, Self
 
@@ -9,6 +10,8 @@ from numpy.typing import NDArray
 from sklearn.ensemble import GradientBoostingClassifier
 from sklearn.tree import ExtraTreeClassifier
 from torch import Tensor, nn
+
+from alarmnet.networks.compiled_trees import AVAILABLE, CompiledTrees
 
 Matrix = NDArray[np.float32]
 Draw = Callable[[np.random.Generator], Matrix]
@@ -32,7 +35,7 @@ DEEPEST = 64
 """Levels of a tree, at most: a damaged file cannot make scoring endless."""
 
 AT_ONCE = 2**15
-"""Places in trees that are held at once while scoring, so that these stay in the processor's cache."""
+"""Places in trees that tensors hold at once while scoring, so that these stay in the cache."""
 
 MOST_DRAWN = 1_000
 """Anomalies that a tree sees, at most: with thousands, trees would be as large as the table."""
@@ -79,7 +82,7 @@ class Forest(nn.Module):
         super().__init__()
         for name, values in arrays.items():
             self.register_buffer(name, values)
-        self.depth = _depth(self.left.numpy(force=True), self.right.numpy(force=True))
+        self.depth = _depth(*(self._array(name) for name in ("left", "right", "roots")))
 
     @classmethod
     def of(cls, trees: Sequence[Any], values: NDArray[np.float64], *, adds: bool) -> Self:
@@ -114,19 +117,28 @@ class Forest(nn.Module):
         if not lists or len(nodes) != 1 or roots.ndim != 1 or not len(roots) or given["adds"].shape:
             raise ValueError("trees are not one list of nodes and one of roots")
         known = (given["columns"] >= 0) & (given["columns"] < width)
-        if not known.all() or not ((roots >= 0) & (roots < nodes[0])).all():
+        ends = np.append(roots[1:], nodes[0])
+        if not known.all() or roots[0] != 0 or not (roots < ends).all():
             raise ValueError("trees ask about columns, or begin at nodes, that are not there")
-        own = np.arange(nodes[0])
+        own, end = np.arange(nodes[0]), np.repeat(ends, ends - roots)
         leaf = (left == own) & (right == own)
-        if not (leaf | ((left > own) & (right > own) & (left < nodes[0]) & (right < nodes[0]))).all():
-            raise ValueError("nodes of trees do not lead downwards")
+        if not (leaf | ((left > own) & (right > own) & (left < end) & (right < end))).all():
+            raise ValueError("nodes of trees do not lead downwards in their tree")
         return cls(**{name: torch.from_numpy(array.copy()) for name, array in given.items()})
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in self.__dict__.items() if name != "_compiled"}
 
     def forward(self, batch: Tensor) -> Tensor:
         """Score a batch."""
+        return self.log_odds(self.said(batch).sum(1))
+
+    def said(self, batch: Tensor) -> Tensor:
+        """What each tree says of a batch: (B, trees); its bits are the same on every device."""
+        if AVAILABLE and batch.device.type == "cpu":
+            return torch.from_numpy(self._compiled.said(batch.numpy(force=True)))
         trees = max(1, AT_ONCE // max(1, len(batch)))
-        said = torch.cat([self._said(batch, roots) for roots in torch.split(self.roots, trees)], dim=1)
-        return self.log_odds(said.sum(1))
+        return torch.cat([self._said(batch, roots) for roots in torch.split(self.roots, trees)], dim=1)
 
     def log_odds(self, said: Tensor) -> Tensor:
         """What all trees say together (B,), as log odds."""
@@ -140,16 +152,25 @@ class Forest(nn.Module):
             node = torch.where(yes, self.left[node], self.right[node])
         return self.values[node]
 
+    @functools.cached_property
+    def _compiled(self) -> CompiledTrees:
+        """Made when rows are first scored; a copy makes its own."""
+        return CompiledTrees({name: self._array(name) for name in TYPES})
 
-def _depth(left: NDArray[Any], right: NDArray[Any]) -> int:
+    def _array(self, name: str) -> NDArray[Any]:
+        """A tensor of the forest as numpy has it."""
+        return np.asarray(self.get_buffer(name).numpy(force=True))
+
+
+def _depth(left: NDArray[Any], right: NDArray[Any], roots: NDArray[Any]) -> int:
     """The most questions on a way from a root to a leaf; raises ValueError past `DEEPEST`."""
-    depth = np.zeros(len(left), dtype=int)
-    for node in range(len(left) - 1, -1, -1):
-        if left[node] != node:
-            depth[node] = 1 + max(depth[left[node]], depth[right[node]])
-    if len(depth) and depth.max() > DEEPEST:
-        raise ValueError(f"trees are deeper than {DEEPEST} levels")
-    return int(depth.max(initial=0))
+    nodes = roots
+    for depth in range(DEEPEST + 1):
+        nodes = nodes[left[nodes] != nodes]
+        if not len(nodes):
+            return depth
+        nodes = np.unique([left[nodes], right[nodes]])
+    raise ValueError(f"trees are deeper than {DEEPEST} levels")
 
 
 def grown(
