@@ -1,4 +1,4 @@
-"""How mixtures of a row and a normal row score by distances and a forest: what mixtures share is computed once."""
+"""How mixtures of a row and a normal row score: what their distances to stored rows share is computed once."""
 
 import numpy as np
 import torch
@@ -8,7 +8,6 @@ from alarmnet.detectors.normality_scorer import NormalityScorer
 from alarmnet.detectors.scorer import by_block
 from alarmnet.explain.mixtures import Bools, Floats, Index, Matrix, different, differing, mixtures_of, once
 from alarmnet.networks.nearness import Nearness
-from alarmnet.networks.reachable_leaves import reachable_leaves
 from alarmnet.preprocessing.row_store import TensorRows
 
 BLOCK = 64
@@ -19,7 +18,7 @@ class NormalityMixtures:
     """Scores mixtures of rows and references, as the scorer scores them but for rounding.
 
     A mixture's squared distances to the stored rows are its reference's and a change for each column that is the
-    row's. Of trees, only leaves are summed that a mixture of both can reach. The networks see every mixture.
+    row's. Trees and networks see every mixture.
 
     Parameters
     ----------
@@ -35,43 +34,36 @@ class NormalityMixtures:
         self._scorer, self._rows, self._references, self._places = scorer, rows, references, places
         differs = differing(rows, references, places)
         self._columns = [np.flatnonzero(row) for row in differs]
-        columns = (differs.cumsum(axis=1) - 1)[:, places]
-        (own, of_pair), (usual, other_of_pair) = different(rows), different(references)
-        self._leaves = [
-            reachable_leaves(forest, rows[own], references[usual], (of_pair, other_of_pair), columns)
-            for forest in scorer.forests
-        ]
         self._distances = _Distances(scorer.nearness, rows, references, places)
 
     def __call__(self, numbers: Index, masks: Bools) -> Floats:
         """Score mixtures of pairs (V,), ascending, that have the row's columns where masks (V, C) say so."""
         starts = np.searchsorted(numbers, np.arange(len(self._rows) + 1))
-        distances, said = np.empty((len(numbers), 2)), np.empty((len(self._leaves), len(numbers)))
+        distances = np.empty((len(numbers), 2))
         for place in range(len(self._rows)):
             own = slice(starts[place], starts[place + 1])
             if own.start < own.stop:
                 chosen = masks[own][:, self._columns[place]]
                 distances[own] = self._distances.of(place, chosen)
-                said[:, own] = [leaves[place].said(chosen) for leaves in self._leaves]
-        read = torch.from_numpy(self._read(numbers, masks))
+        seen = torch.from_numpy(self._seen(numbers, masks))
         scorer = self._scorer
         with torch.inference_mode():
-            near = scorer.nearness.measured(torch.from_numpy(distances), read[:, 0])
-            odds = [
-                forest.log_odds(of) for forest, of in zip(scorer.forests, torch.from_numpy(said), strict=True)
-            ]
-            found: Tensor = scorer.combined(near, torch.stack(odds).mean(0), read[:, 1:])
+            near = scorer.nearness.measured(torch.from_numpy(distances), seen[:, 1])
+            found: Tensor = scorer.combined(near, seen[:, 0], seen[:, 2:])
             return found.logsumexp(1).numpy()
 
-    def _read(self, numbers: Index, masks: Bools) -> Floats:
-        """What the scorer's `read` says, (V, n); each different row is computed once."""
+    def _seen(self, numbers: Index, masks: Bools) -> Floats:
+        """What the forests say, and what the scorer's `read` does, (V, 1 + n); each different row once."""
         mixtures = mixtures_of(self._rows, self._references, self._places, numbers, masks)
+        scorer = self._scorer
 
-        def read(rows: Matrix) -> Floats:
-            stored = TensorRows(torch.from_numpy(rows))
-            return by_block(self._scorer, self._scorer.read, stored).astype(np.float64)
+        def see(block: Tensor) -> Tensor:
+            return torch.cat([scorer.votes(block)[:, None], scorer.read(block)], dim=1)
 
-        return once(read, mixtures)
+        def all_seen(rows: Matrix) -> Floats:
+            return by_block(scorer, see, TensorRows(torch.from_numpy(rows))).astype(np.float64)
+
+        return once(all_seen, mixtures)
 
 
 class _Distances:
