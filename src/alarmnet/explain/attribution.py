@@ -20,7 +20,7 @@ from alarmnet.explain.mixtures import (
 CANDIDATES = 3
 """Columns that are combined in every way, to find groups and what stops an alarm."""
 CLOSE = 2
-"""The first references of each row: columns are combined, reset and set only in comparison with these."""
+"""The first references of each row: columns are combined only in comparison with these."""
 AT_ONCE = 2**24
 """Numbers in the rows that are made at once, which bounds the memory."""
 
@@ -73,9 +73,9 @@ def attribute(
 ) -> Attribution:
     """Take logits apart by column.
 
-    A column's share is the mean, over references, of what resetting it alone takes from the row and what setting it
-    alone adds to the reference; shares are then scaled to add up. Both are computed for close references. For
-    the other references, one of both is computed in turn, which makes many references affordable.
+    A column's share is the mean, over references, of what resetting it alone takes from the row or what setting it
+    alone adds to the reference: of one reference the one, of the next the other, which makes many references
+    affordable. Shares are then scaled to add up.
 
     Parameters
     ----------
@@ -95,7 +95,7 @@ def attribute(
         Scores mixtures of a row and its reference as `score` does, but faster; None: by `score`.
     """
     mix = mix or mixed_by(score)
-    mixtures = (references.shape[1] + close) * (int(places.max()) + 1) + close * 2 ** (most + 1)  # of a row
+    mixtures = references.shape[1] * (int(places.max()) + 1) + close * 2 ** (most + 1)  # of a row
     step = max(1, AT_ONCE // (rows.shape[1] * mixtures))
     spans = [slice(start, start + step) for start in range(0, len(rows), step)]
     parts = [
@@ -131,7 +131,7 @@ def _attribute(
     mixed = mix(pairs, usual, places)
     turn = np.tile(np.arange(n_references), n_rows)
     near = turn < close
-    single = _single_changes(mixed, differs, ends, np.stack([near | (turn % 2 == 1), near | (turn % 2 == 0)]))
+    single = _single_changes(mixed, differs, ends, np.stack([turn % 2 == 1, turn % 2 == 0]))
     effects = np.nanmean([single[0] - ends[0][:, None], ends[1][:, None] - single[1]], axis=0)
     by_row = (n_rows, n_references, -1)
     alone, ever = effects.reshape(by_row).mean(axis=1), differs.reshape(by_row).mean(axis=1)  # (N, C)
