@@ -75,7 +75,7 @@ def wrong_type(fault: str, label: str) -> InputTypeError:
 
 def _taken(raw: Any, rows: Rows) -> Any:
     try:
-        return raw[rows]
+        return raw.take(pa.array(rows)) if isinstance(raw, pa.Array | pa.ChunkedArray) else raw[rows]
     except pa.ArrowNotImplementedError:  # runs cannot be picked from before they are undone
         return _canonical(raw).take(pa.array(rows))
 

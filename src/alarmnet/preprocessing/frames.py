@@ -135,14 +135,18 @@ def _from_dataframe(X: Any) -> Frame:
     names = _string_names(list(native_names))
     frame = nw.from_native(X, eager_only=True)
     if nw.dependencies.is_pandas_dataframe(X):
-        raw = [_numpy_or(frame.get_column, *named) for named in X.items()]
+        raw = [_pandas_column(frame.get_column, *named) for named in X.items()]
         return Frame(names=names, rows=len(X), raw=raw)
     return Frame(names=names, rows=frame.shape[0], raw=list(frame.iter_columns()))
 
 
-def _numpy_or(wrapped: Callable[[Any], Any], name: Any, series: Any) -> Any:
-    """A column of a NumPy type is given as it is: wrapping takes longer than reading a single row."""
-    return series.to_numpy() if isinstance(series.dtype, np.dtype) else wrapped(name)
+def _pandas_column(wrapped: Callable[[Any], Any], name: Any, series: Any) -> Any:
+    """A column that is NumPy's or Arrow's already is given as it is: wrapping takes longer than reading a row."""
+    kind = series.dtype
+    if isinstance(kind, np.dtype):
+        return series.to_numpy()
+    in_arrow = hasattr(kind, "pyarrow_dtype") or getattr(kind, "storage", None) == "pyarrow"
+    return pa.array(series.array) if in_arrow else wrapped(name)
 
 
 def _string_names(names: list[Any]) -> tuple[str, ...] | None:
