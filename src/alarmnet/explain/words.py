@@ -63,6 +63,8 @@ def cell_text(cell: Any) -> str:
     shown = " ".join(head.split()) or "(empty)"
     if len(shown) > LONGEST or len(head) < len(text):
         shown = shown[: LONGEST - 1] + "\u2026"
+    if shown.isprintable():
+        return shown
     return "".join(letter if letter.isprintable() else "\ufffd" for letter in shown)
 
 
