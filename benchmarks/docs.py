@@ -98,6 +98,10 @@ def tables() -> dict[str, tuple[str, Iterable[str]]]:
             name: ("guides/explanations.md", explanation_tables.lines(RESULTS / "explanations.json", name))
             for name in explanation_tables.COLUMNS
         },
+        "deletion differences": (
+            "guides/explanations.md",
+            explanation_tables.differences(RESULTS / "explanations.json"),
+        ),
         "triage": ("guides/triage.md", triage.summary(RESULTS / "triage.json")),
         "interruption": ("reference/command-line.md", interruption.summary(RESULTS / "interruption.json")),
         **reference.tables(),

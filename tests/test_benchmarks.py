@@ -122,6 +122,23 @@ def test_results_of_explanations_become_a_table(tmp_path: Path) -> None:
     assert line == "| alarmnet | 6 | 0.250 | 1e-05 |"
 
 
+def test_areas_are_compared_table_by_table_and_seed_by_seed(tmp_path: Path) -> None:
+    results = [
+        {
+            "table": table,
+            "seed": 0,
+            "method": method,
+            "area": area + 0.25 * (method == "other"),
+            "area_similar": area,
+        }
+        for table, area in (("a", 0.1), ("b", 0.9))
+        for method in ("alarmnet", "other")
+    ]
+    (tmp_path / "found.json").write_text(json.dumps({"deletion": {"results": results}}))
+    *_, line = explanation_tables.differences(tmp_path / "found.json")
+    assert line == "| other | +0.250 (+0.250 to +0.250) | +0.000 (+0.000 to +0.000) |"
+
+
 def test_unclean_calibration_tries_every_rule_on_stored_scores(tmp_path: Path) -> None:
     generator = np.random.default_rng(0)
     cells = [("bank", share, known, 0) for share in unclean_calibration.SHARES for known in (0, 25)]
