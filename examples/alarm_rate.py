@@ -1,4 +1,4 @@
-"""Choose how many normal rows may raise an alarm; change your mind without training."""
+"""Choose the share of normal rows that may raise an alarm, and change it without training."""
 
 import numpy as np
 from sklearn.datasets import load_digits
@@ -20,5 +20,5 @@ for rate in (0.05, 0.02, 0.10):
     raised = detector.predict(pixels[fresh]).mean()
     found = detector.predict(pixels[eights[10:]]).mean()
     print(
-        f"{rate:.0%} asked for: alarms on {raised:.1%} of {len(fresh)} new normal rows, {found:.0%} of the eights"
+        f"{rate:.0%} requested: alarms on {raised:.1%} of {len(fresh)} new normal rows, {found:.0%} of the eights"
     )

@@ -1,4 +1,4 @@
-"""No labels: look at rows in the order that the queue gives, answer, and let it learn."""
+"""Without labels: review rows in the queue's order, answer, and let the queue learn."""
 
 from sklearn.datasets import load_digits
 

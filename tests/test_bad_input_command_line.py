@@ -125,7 +125,7 @@ def test_01_missing_values_are_counted_and_new_ones_named(desk: Desk) -> None:
     said = desk.write(amounts("", "NA", "null"))("score")
     assert "6 rows" in said
     assert "Cells missing: 3 ('amount' 3)." in said
-    assert "In training no cell was missing of 'amount'." in said
+    assert "In training, no cell was missing in 'amount'." in said
     assert desk.facts("score")["newly_missing"] == ["amount"]
     assert np.isfinite(pd.read_csv(desk.out["score"])["score"]).all()
     gaps = table(amount=[None, *table()["amount"][1:]])
@@ -299,7 +299,8 @@ def test_13_and_14_new_categories_are_counted_and_near_matches_named(desk: Desk)
     said = desk.write(new)("score")
     assert "Cells of a category that training did not have: 3 ('service' 3)." in said
     assert (
-        "Unknown categories of 'service' that are nearly known: 'Web' (training had 'web'), 'web ' (" in said
+        "Unknown categories of 'service' that resemble known ones: 'Web' (training had 'web'), 'web ' ("
+        in said
     )
     found = desk.facts("score")
     assert (found["unseen"], found["near_matches"]) == (
@@ -480,9 +481,9 @@ def test_35_types_of_parquet_score_like_csv(desk: Desk) -> None:
 def test_38_without_labels_it_says_so(desk: Desk) -> None:
     desk.write(table().drop(columns="class"))
     said = run("fit", desk.data, "--alarm-rate", "0.2", "--out", desk.out["fit"])
-    assert "Labels: none (no --label was given). Training takes all 60 rows as normal, against gen" in said
-    assert "going by 12 unlabelled rows set aside. An estimated" in said
-    assert "The threshold does not allow for them: alarms may be fewer" in said
+    assert "Labels: none (no --label was given). Training treats all 60 rows as normal, and contrasts" in said
+    assert "calibrated on 12 held-out unlabelled rows. An estimated" in said
+    assert "The threshold does not allow for them, so there may be fewer" in said
     assert alarmnet.load(desk.out["fit"]).label_counts_["unlabelled"] == ROWS
     said = desk.write(table(**{"class": ""}))("fit")
     assert "Labels: none (column 'class' labels no row)." in said

@@ -343,7 +343,7 @@ def test_ctrl_c_says_what_is_kept_and_how_to_go_on(
     assert result.stderr == (
         f"Interrupted: the output was not written. {folder / 'kept'} keeps the training: target finished, second "
         "alarm at "
-        f"step 15 of 60. The same command goes on from there: {command} --checkpoint {folder / 'kept'}\n"
+        f"step 15 of 60. The same command continues from there: {command} --checkpoint {folder / 'kept'}\n"
     )
     assert not (folder / "my model").exists()
     interrupt(None)

@@ -259,7 +259,7 @@ def test_the_command_asks_and_takes_answers(unclean: Any, tmp_path: Path, doubte
     table.loc[0, "anomaly"] = None
     table.to_csv(looks, index=False)
     said = run("recalibrate", model, "--answers", looks, "--out", tmp_path / "new.model")
-    assert "Took 6 answers.\nThe alarm threshold: about" in said
+    assert "Read 6 answers.\nAlarm threshold: about" in said
     assert "score like anomalies; the threshold allows for them." in said
     known = load(tmp_path / "new.model")
     assert (known._sorted_answers() != UNANSWERED).sum() == 6

@@ -96,8 +96,8 @@ def test_fit_says_labels_and_memory_before_training_and_remembers_them(folder: P
         r"Table: 150 rows, 2 columns\. Training takes about \d+ MiB of memory, .+ are available\.", table_line
     )
     assert labels_line == (
-        "Labels in 'class': 9 anomalies, 136 normal, 5 not looked at. Values of 'class': 'fraud' 9 (anomaly), "
-        "'fine' 136 (normal), empty 5 (not looked at)."
+        "Labels in 'class': 9 anomalies, 136 normal, 5 unlabelled. Values of 'class': 'fraud' 9 (anomaly), "
+        "'fine' 136 (normal), empty 5 (unlabelled)."
     )
     detector = alarmnet.load(tmp_path / "m")
     assert detector.notes_ == {
@@ -189,8 +189,7 @@ def test_interrupted_training_exits_with_130_and_leaves_nothing(
     monkeypatch.setattr(A3Detector, "fit", interrupted)
     result = run("fit", folder / "train.csv", *LABELS, "--out", tmp_path / "m", code=130)
     assert result.stderr == (
-        "Interrupted: the output was not written. Nothing of the training is kept; --checkpoint FOLDER would keep "
-        "it.\n"
+        "Interrupted: the output was not written. The training is lost; --checkpoint FOLDER would keep it.\n"
     )
     assert not list(tmp_path.iterdir())
 
@@ -281,7 +280,7 @@ def test_the_most_frequent_values_of_many_are_shown(tmp_path: Path) -> None:
 def test_refit_unlearns_no_anomalies(folder: Path, tmp_path: Path) -> None:
     table()[20:].to_csv(tmp_path / "t.csv", index=False)
     result = run("refit", folder / "model", tmp_path / "t.csv", "--out", tmp_path / "m", code=2)
-    assert "column 'class' holds no 'fraud', which mark anomalies: refit would unlearn those" in result.stderr
+    assert "column 'class' has no 'fraud', which mark anomalies: refit would forget the" in result.stderr
     assert not (tmp_path / "m").exists()
 
 
@@ -371,7 +370,7 @@ def test_evaluate_finds_what_the_model_remembers(folder: Path) -> None:
     assert found["roc_auc"]["low"] <= found["roc_auc"]["value"] <= found["roc_auc"]["high"]
     shown = run("evaluate", folder / "model", folder / "test.csv.gz").stdout
     assert "136 normal rows, 9 anomalies, 5 left out (unlabelled)" in shown
-    assert "alarm rate on normal rows (asked: 0.05)" in shown
+    assert "alarm rate on normal rows (requested: 0.05)" in shown
     assert f"{found['roc_auc']['value']:.3f}" in shown
 
 
@@ -381,7 +380,7 @@ def test_evaluate_says_where_normal_rows_raise_more_alarms_than_asked_for(
     frame = table(seed=1)
     frame.loc[frame["class"] == "fine", "amount"] += 50
     frame.to_csv(tmp_path / "t.csv", index=False)
-    said = "this data may differ from the training data, or what counts as normal here is not"
+    said = "This data may differ from the training data, or include unlabelled anomalies."
     assert said in run("evaluate", folder / "model", tmp_path / "t.csv").stdout
     assert said not in run("evaluate", folder / "model", folder / "test.csv.gz").stdout
 
@@ -431,7 +430,7 @@ def test_two_columns_of_labels_are_told(tmp_path: Path, monkeypatch: pytest.Monk
     grouped = pa.table({"x": [1], "class": ["neptune"], "group": ["DoS"]})
     monkeypatch.setattr(datasets, "to_table", lambda *_, **__: grouped)
     shown = run("datasets", "get", "nsl-kdd", "--out", tmp_path / "t.csv").stdout
-    assert "with --label class, leave the other out with --ignore group." in shown
+    assert "with --label class, leave out the other with --ignore group." in shown
 
 
 def test_demo_runs_the_commands_it_shows(tmp_path: Path) -> None:

@@ -101,7 +101,7 @@ def test_fit_says_what_it_found_and_equals_the_library(made: Path, method: str, 
     first, second, *_ = run("fit", made / "train", *arguments, "--out", tmp_path / "m").stdout.splitlines()
     assert first.startswith("Images: 80 of 10 x 8 pixels, grey. Training takes about ")
     assert second == (
-        "Labels in 'state': 6 anomalies, 64 normal, 10 not looked at. Values of 'state': 'bright' 6 (anomaly), "
+        "Labels in 'state': 6 anomalies, 64 normal, 10 unlabelled. Values of 'state': 'bright' 6 (anomaly), "
         "'fine' 64 (normal)."
     )
     order = np.argsort(ids(), kind="stable")
@@ -429,8 +429,11 @@ def test_a_report_takes_folders_as_labels_only_where_one_has_a_known_name(
             ["--normal", "Fine"],
             "holds 'fine' as well as 'Fine', which marks normal rows: is it the same in another",
         ),
-        (["--resize", "64"], "'64' is no size: give width and height in pixels, 8 at least, such as 64x48"),
-        (["--resize", "4x64", "--no-classes"], "'4x64' is no size"),
+        (
+            ["--resize", "64"],
+            "'64' is not a size: give width and height in pixels, at least 8, such as 64x48",
+        ),
+        (["--resize", "4x64", "--no-classes"], "'4x64' is not a size"),
         (["--label", "state", "--anomaly", "x"], "or leave --label out where folders are classes"),
     ],
 )

@@ -195,7 +195,7 @@ def test_the_command_prints_and_writes_what_the_library_finds(table: Path, tmp_p
     assert found["roc_auc"]["folds"] == pytest.approx([fold.roc_auc for fold in expected], abs=1e-5)
     mean, std = np.mean(found["roc_auc"]["folds"]), np.std(found["roc_auc"]["folds"], ddof=1)
     assert f"{mean:.3f} ± {std:.3f}" in shown
-    assert "Labels in 'class': 9 anomalies, 105 normal, 6 not looked at." in shown
+    assert "Labels in 'class': 9 anomalies, 105 normal, 6 unlabelled." in shown
     assert facts["labels"] == {"normal": 105, "anomaly": 9, "unlabelled": 6}
     assert found["peak_bytes"] >= found["bytes_before"] > 50 << 20
 
@@ -267,7 +267,7 @@ def test_figures_as_a_table(tmp_path: Path) -> None:
 
 def test_what_the_command_refuses(table: Path, tmp_path: Path) -> None:
     unlabelled = run(table, code=2)
-    assert "methods are judged by labels: name their column with --label and --anomaly" in unlabelled.stderr
+    assert "comparing methods needs labels: name their column with --label and --anomaly" in unlabelled.stderr
     assert (
         "'guess' is none of a3, conv-a3, autoencoder"
         in run(table, *LABELS, "--methods", "guess", code=2).stderr

@@ -218,7 +218,7 @@ def test_advice_is_to_stop_after_many_looks_in_vain() -> None:
     looks = [Look(False, 500 - place, 0.0, False) for place in range(60)]
     found = remaining(looks, np.zeros(440))
     assert found.stop
-    assert "last 60 looks" in found.advice
+    assert "last 60 reviewed rows" in found.advice
     assert not remaining([*looks, Look(False, 440, 0.0, True)], np.zeros(439)).stop
 
 

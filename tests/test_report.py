@@ -200,7 +200,7 @@ def test_cells_unlike_the_training_data_are_counted() -> None:
     assert json.loads(report.to_json()) == report.facts
     page = Page(report.to_html())
     assert "never missing in training" in page.text
-    assert "(like dns)" in " ".join(page.text.split())
+    assert "(similar to dns)" in " ".join(page.text.split())
 
 
 def test_the_page_is_well_formed_and_asks_nothing_of_the_network() -> None:
@@ -250,14 +250,14 @@ def test_without_both_classes_there_is_no_evaluation(y: Any) -> None:
     facts = report_of(table(), y).facts
     assert facts["evaluation"] is None
     assert facts["observed"]["of"] == ("rows labelled normal" if y == [0] * 60 else "all rows")
-    assert "there is no measure here of how many anomalies are found" in facts["hints"][-1]
+    assert "the report cannot measure how many anomalies are found" in facts["hints"][-1]
 
 
 def test_a_page_without_labels_leaves_out_what_needs_them() -> None:
     html = report_of(table()).to_html()
     page = Page(html)
-    assert "there is no measure here" in page.text
-    for absent in ("Average precision", "ROC", "Against the known labels", "Loss of"):
+    assert "the report cannot measure" in page.text
+    for absent in ("Average precision", "ROC", "Comparison with known labels", "Loss of"):
         assert absent not in page.text
     for part in ("prefers-color-scheme: dark", "@media print", "max-width: 44rem", 'name="viewport"'):
         assert part in html
@@ -325,7 +325,8 @@ def test_the_hints_follow_the_facts() -> None:
         return " ".join(make_report(detector, table(), y).facts["hints"])
 
     assert "rate of 1%, expect about 100 false alarms per 10,000 normal rows" in hints()
-    assert "99 calibration rows are too few to hold 1%: 5% is the smallest" in hints(alarm_rate_held_=0.05)
+    few = hints(alarm_rate_held_=0.05)
+    assert "99 calibration rows are too few for a rate of 1%. The smallest possible rate is 5%." in few
     unlabelled = hints(calibration_is_labelled_=False)
     assert (
         "An estimated 2.1% of these rows (1.2% to 3.4%) score like anomalies. The threshold does"
@@ -334,8 +335,8 @@ def test_the_hints_follow_the_facts() -> None:
     assert "the threshold allows for them" in hints(calibration_is_labelled_=False, allows_for_unclean_=True)
     assert "score like anomalies" not in hints()
     few_normal = [0 if row < 59 else 1 for row in range(60)]
-    assert "this data may differ" in hints(few_normal, alarm_rate_held_=1e-6)
-    assert "this data may differ" not in hints(few_normal, alarm_rate_held_=0.9)
+    assert "This data may differ" in hints(few_normal, alarm_rate_held_=1e-6)
+    assert "This data may differ" not in hints(few_normal, alarm_rate_held_=0.9)
 
 
 def test_the_same_input_gives_the_same_bytes(tmp_path: Path) -> None:

@@ -136,7 +136,7 @@ def test_a_model_reads_missing_words_too_and_the_export_remembers_them(
     assert result.exit_code == 0, result.output
     refused = run(*words, "--category", "port")
     assert refused.exit_code == 2
-    assert "--category says how a model is fitted" in refused.output
+    assert "--category is for fitting a model" in refused.output
 
 
 @pytest.mark.parametrize("data", ["-", "{}/*.csv"])

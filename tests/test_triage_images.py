@@ -71,7 +71,7 @@ def test_images_are_answered_and_exported(
         first = next(key for key, place in by_key.items() if _number(key, place) == 0)
         client.http.get("/", params={"row": first})
         alike = client.post("/alike", {"key": first}).json()["html"]
-        assert "1 image alike" in alike
+        assert "1 similar image," in alike
         assert alike.count("<img") == 1
         reply = client.post("/answer", {"key": first, "verdict": "anomaly", "group": True}).json()
         assert reply["said"] == "2 images: anomaly"
@@ -82,7 +82,7 @@ def test_images_are_answered_and_exported(
         out.mkdir()
         app._exports.write(out)
         said = app._desk.worker.verdicts()
-    assert "What reviewers said" in (out / "report.html").read_text()
+    assert "Answers of reviewers" in (out / "report.html").read_text()
     named = "file" if data.is_dir() else "row"
     labels = TableFiles(out / "labels.csv", kinds={named: "text", "verdict": "text"}).read()
     assert dict(zip(labels[named].to_pylist(), labels["verdict"].to_pylist(), strict=True)) == {

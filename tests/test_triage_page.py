@@ -71,7 +71,7 @@ def test_a_session_from_the_first_look_to_a_refitted_model(
     original = TableFiles(triage_data.data).read()
     assert labels.drop_columns(["verdict"]).equals(original.select(labels.column_names[:-1]))
     report = (tmp_path / "out" / "report.html").read_text()
-    assert "What reviewers said" in report
+    assert "Answers of reviewers" in report
     answers = TableFiles(tmp_path / "out" / "answers.csv", kinds={"score": "number"}).read()
     assert answers["row"].to_pylist() == seen
     assert answers["note"].to_pylist() == [f"note on {key}" for key in seen]
@@ -162,12 +162,12 @@ def test_alike_rows_get_one_answer_and_are_undone_as_one(fresh: App) -> None:
     shown = client.post("/alike", {"key": "r-0"}).json()["html"]
     named = set(re.findall(r"r-\d+", shown))
     assert {"r-1", "r-2", "r-3", "r-4"} <= named
-    assert f"{len(named)} rows alike" in shown
+    assert f"{len(named)} similar rows" in shown
     reply = client.post("/answer", {"key": "r-0", "verdict": "anomaly", "group": True})
     assert reply.json()["said"] == f"{len(named) + 1} rows: anomaly"
     assert set(desk.worker.answers) == {"r-0", *named}
     assert desk.store.counts()["anomaly"] == len(named) + 1
-    assert client.post("/undo", {}).json()["said"] == f"Taken back: {len(named) + 1} answers"
+    assert client.post("/undo", {}).json()["said"] == f"Undone: {len(named) + 1} answers"
     assert not desk.worker.answers
     assert client.shown() == "r-0"
 
@@ -342,7 +342,7 @@ def test_every_row_can_be_answered(fresh: App) -> None:
     client = Client(fresh, "b")
     assert client.shown() == "r-7"
     reply = client.answer("anomaly").json()
-    assert "No row is left" in reply["row"]
+    assert "No rows are left" in reply["row"]
     assert f"{ROWS:,}" in reply["side"]
 
 

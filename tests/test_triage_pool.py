@@ -173,5 +173,5 @@ def test_rows_that_cannot_be_scored_are_counted(detector: Any, tmp_path: Path) -
 
 def test_no_row_is_refused(detector: Any, tmp_path: Path) -> None:
     write_table(tmp_path / "none.csv", [rows_of(0)])
-    with pytest.raises(InputError, match="no row that can be scored"):
+    with pytest.raises(InputError, match="no row can be scored"):
         pool_of(detector, tmp_path / "none.csv")

@@ -105,25 +105,25 @@ DRIFT_LEVEL = 0.01
 
 
 def drift_note(alarms: int, rows: int, *, calibration_rows: int, held: float) -> str:
-    """Say that normal rows raise more alarms than chance explains; otherwise return an empty text.
+    """Return a warning if normal rows raise more alarms than chance explains; otherwise an empty text.
 
-    The threshold is drawn too, with the calibration rows: where k of n of them lie above it, the number of alarms
-    among m fresh normal rows like them is beta-binomial with parameters m, k and n + 1 - k.
+    The threshold is random too, because the calibration rows are. If k of n calibration rows score above the
+    threshold, the number of alarms among m similar new rows is beta-binomial with parameters m, k and n + 1 - k.
 
     Examples
     --------
     >>> drift_note(80, 1000, calibration_rows=400, held=20 / 401)
     ''
     >>> drift_note(150, 1000, calibration_rows=400, held=20 / 401)[:48]
-    'Normal rows raise more alarms than the rate allo'
+    'Normal rows raise more alarms than chance explai'
     """
     above = round(held * (calibration_rows + 1))
     chance = betabinom.sf(alarms - 1, rows, above, calibration_rows + 1 - above)
     if chance >= DRIFT_LEVEL:
         return ""
     return (
-        f"Normal rows raise more alarms than the rate allows ({alarms / rows:.2%}, and {held:.2%} are held): this "
-        "data may differ from the training data, or what counts as normal here is not."
+        f"Normal rows raise more alarms than chance explains: {alarms / rows:.2%}, at a calibrated rate of "
+        f"{held:.2%}. This data may differ from the training data, or include unlabelled anomalies."
     )
 
 

@@ -48,7 +48,7 @@ def _chosen(_context: click.Context, _option: click.Parameter, text: str | None)
         return []
     names = [name.strip() for name in text.split(",")]
     if unknown := [name for name in names if name not in METHODS]:
-        raise click.BadParameter(f"{unknown[0]!r} is none of {', '.join(METHODS)}.")
+        raise click.BadParameter(f"{unknown[0]!r} is not one of {', '.join(METHODS)}.")
     return list(dict.fromkeys(names))
 
 
@@ -93,9 +93,9 @@ def print_comparison(facts: dict[str, Any], console: Console) -> None:
         before = max(before, found["bytes_before"])
     console.print(table)
     console.print(
-        f"Mean ± standard deviation over {facts['folds']} folds, each judged by rows that were not learned from. "
-        "Seconds: to fit and score one of them. Memory: the most that the method's own process held, of which "
-        f"about {shown_bytes(before)} are Python, its libraries and the data.",
+        f"Mean ± standard deviation over {facts['folds']} folds; each method is measured on rows that it did not "
+        "train on. Seconds: to fit and score one fold. Memory: the peak of the method's process, of which about "
+        f"{shown_bytes(before)} are Python, its libraries and the data.",
         soft_wrap=True,
     )
 
@@ -138,7 +138,7 @@ def _check_out(out: Path, *, inputs: Sequence[Path]) -> None:
     "--methods",
     callback=_chosen,
     metavar="NAME,...",
-    help=f"Which methods, of {', '.join(METHODS)}; by default all that read the data.",
+    help=f"The methods to compare, from {', '.join(METHODS)}; by default all that can read the data.",
 )
 @click.option(
     "--with",
@@ -146,18 +146,18 @@ def _check_out(out: Path, *, inputs: Sequence[Path]) -> None:
     callback=_importable,
     metavar="MODULE:CLASS",
     multiple=True,
-    help="Compare a class of your own too, which has fit(X, y) and decision_function(X) or predict_proba(X), made "
-    "without arguments; may be repeated. It gets encoded rows; the module may lie in the current folder.",
+    help="Also compare a class of your own with fit(X, y) and decision_function(X) or predict_proba(X), created "
+    "without arguments; may be repeated. It receives encoded rows. The module may be in the current folder.",
 )
 @click.option(
     "--folds",
     type=click.IntRange(min=2),
     default=5,
     show_default=True,
-    help="How often to learn from all but a part of the labelled rows, and be judged by that part.",
+    help="The number of folds of the cross-validation.",
 )
 @click.option(
-    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of all that is random."
+    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="The seed of all random choices."
 )
 @device_option
 @click.option("--out", type=a_file, metavar="FILE", help="Also write the figures; ends in .json or .csv.")
@@ -183,9 +183,9 @@ def compare(
 ) -> None:
     """Compare all methods on your own rows, cross-validated.
 
-    A3, ConvA3, their papers' rivals and gradient boosting learn from the same rows with the same labels, and are
-    judged by average precision and ROC AUC on labelled rows that they did not see. Rows not looked at are learned
-    from and judge nothing. Each method runs in a process of its own, whose memory is measured.
+    A3, ConvA3, the methods that their papers compare with, and gradient boosting train on the same rows with the
+    same labels. compare measures average precision and ROC AUC on labelled rows that they have not seen. Unlabelled
+    rows are used for training only. Each method runs in its own process, whose memory is measured.
 
     \b
     Examples:
@@ -195,7 +195,9 @@ def compare(
     """  # noqa: D301 - click reads \b
     labelling = Labelling.chosen(label, anomaly, normal, data=data, labels_file=labels_file)
     if labelling is None:
-        raise click.UsageError("methods are judged by labels: name their column with --label and --anomaly.")
+        raise click.UsageError(
+            "comparing methods needs labels: name their column with --label and --anomaly."
+        )
     if out is not None:
         _check_out(out, inputs=[*data, *([labels_file] if labels_file else [])])
     chosen_device(device, parameter="--device")

@@ -56,9 +56,10 @@ def datasets(context: click.Context, as_json: bool) -> None:
 def get(name: str, part: Part, out: Path, as_json: bool) -> None:
     """Write a data set as a table, with its classes in the column `class`.
 
-    Where classes fall into groups, the column `group` has these: learn from one of the two, and ignore the other.
+    If the data set has groups of classes, they are in the column `group`: use one of the two columns as labels, and
+    ignore the other.
 
-    The data set is looked for in the folder named by ALARMNET_DATA and in the cache, else downloaded.
+    get looks for the data set in the folder that ALARMNET_DATA names, then in the cache, and then downloads it.
 
     \b
     Example:
@@ -73,6 +74,6 @@ def get(name: str, part: Part, out: Path, as_json: bool) -> None:
         click.echo(f"Wrote {out}: {table.num_rows:,} rows, {table.num_columns} columns.")
         if "group" in table.column_names:
             click.echo(
-                "Its columns class and group both are labels: with --label class, leave the other out with "
+                "The columns class and group are both labels: with --label class, leave out the other with "
                 "--ignore group."
             )

@@ -1,4 +1,4 @@
-"""`alarmnet demo`: the whole way on data that comes with scikit-learn."""
+"""`alarmnet demo`: all steps on data that comes with scikit-learn."""
 
 import shlex
 from pathlib import Path
@@ -49,7 +49,7 @@ def _split(digits: NDArray[np.int64]) -> tuple[Rows, Rows]:
 
 
 def _partly_labelled(train: pa.Table) -> pa.Table:
-    """Training rows of which some anomalies are labelled, and nobody has looked at the others."""
+    """Training rows with some labelled anomalies; all other rows are unlabelled."""
     anomalous = train["digit"].to_numpy() == ANOMALY
     known = anomalous & (np.cumsum(anomalous) <= MARKED)
     labels = pa.array(np.where(known, str(ANOMALY), ""))
@@ -63,7 +63,7 @@ def _features(table: pa.Table) -> Floats:
 
 
 def _baselines(train: pa.Table, test: pa.Table) -> dict[str, Floats]:
-    """Scores of the test rows by methods that everybody knows; high is anomalous."""
+    """Scores of the test rows by well-known methods; high is anomalous."""
     rows, unseen = _features(train), _features(test)
     known = np.array(train["digit"].to_pylist()) == str(ANOMALY)
     forest = IsolationForest(random_state=0).fit(rows)
@@ -75,13 +75,13 @@ def _baselines(train: pa.Table, test: pa.Table) -> dict[str, Floats]:
 
 
 def _look(looks: Path, digits: NDArray[np.int64]) -> None:
-    """Answer what a model asks, as somebody who looks at the digits would."""
+    """Answer the model's questions as a reviewer of the digits would."""
     asked = TableFiles(looks, kinds={"anomaly": "text"}).read()
     anomalous = digits[asked["row"].to_numpy().astype(int)] == ANOMALY
     place = asked.column_names.index("anomaly")
     write_table(looks, [asked.set_column(place, "anomaly", pa.array(anomalous.astype(int)))])
     click.echo(
-        f"\nSomebody looks at these {len(asked)} digits and fills in the table: {anomalous.sum()} are {ANOMALY}s."
+        f"\nA reviewer looks at these {len(asked)} digits and fills in the table: {anomalous.sum()} are {ANOMALY}s."
     )
 
 
@@ -114,11 +114,11 @@ def _compare(scores: dict[str, Floats], anomalous: NDArray[np.bool_]) -> None:
 )
 @click.pass_context
 def demo(context: click.Context, folder: Path) -> None:
-    """See it at work within a minute.
+    """See all steps on example data, within a minute.
 
-    Without a download, it writes handwritten digits as tables, in which 10 eights are the known anomalies and
-    others hide among the unlabelled digits. Then it runs fit, recalibrate, score, evaluate and report on them as
-    you would, does the same without labels, and compares with an isolation forest and a logistic regression.
+    demo writes handwritten digits as tables, without a download. 10 eights are known anomalies; other eights are
+    hidden among the unlabelled digits. demo then runs fit, recalibrate, score, evaluate and report on these tables,
+    repeats fit and score without labels, and compares with an isolation forest and a logistic regression.
 
     \b
     Example:
@@ -127,7 +127,9 @@ def demo(context: click.Context, folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise InputError(f"{folder} cannot be made a folder: {error.strerror}", code="unwritable") from error
+        raise InputError(
+            f"the folder {folder} cannot be created: {error.strerror}", code="unwritable"
+        ) from error
     train_file, test_file, model, looks, scores_file, page, blind, blind_file = (
         folder / name for name in FILES
     )
@@ -138,8 +140,8 @@ def demo(context: click.Context, folder: Path) -> None:
     write_table(test_file, [test])
     hidden = int((train["digit"].to_numpy() == ANOMALY).sum()) - MARKED
     click.echo(
-        f"{train_file}: {len(train):,} handwritten digits. {MARKED} of them are labelled {ANOMALY}, the anomalies "
-        f"to find. Nobody has looked at the others, among which {hidden} more {ANOMALY}s hide.\n"
+        f"{train_file}: {len(train):,} handwritten digits. {MARKED} are labelled {ANOMALY}: these are known "
+        f"anomalies. The others are unlabelled; {hidden} more {ANOMALY}s are hidden among them.\n"
         f"{test_file}: {len(test):,} digits that training never sees."
     )
     labels = ("--label", "digit", "--anomaly", str(ANOMALY))
@@ -171,8 +173,8 @@ def demo(context: click.Context, folder: Path) -> None:
     )
     alarms = ours["alarm"].to_numpy() == "true"
     click.echo(
-        f"With {MARKED} labels and {LOOKS} looks: {ALARM_RATE:.0%} of normal rows may raise an alarm, "
+        f"With {MARKED} labels and {LOOKS} reviewed rows: {ALARM_RATE:.0%} of normal rows may raise an alarm, "
         f"{alarms[~anomalous].mean():.1%} do; {alarms[anomalous].mean():.0%} of the {ANOMALY}s are found.\n"
-        f"Without labels, nothing says that an {ANOMALY} is unlike other digits: unusual digits are found.\n"
+        f"Without labels, alarmnet cannot know that {ANOMALY}s are the anomalies: it finds unusual digits.\n"
         f"The report: {page.resolve()}"
     )

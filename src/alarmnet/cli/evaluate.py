@@ -42,7 +42,7 @@ def _print(found: metrics.Evaluation, detector: BaseDetector) -> None:
         "ROC AUC": found.roc_auc,
         f"recall, top {found.budget:,} rows": found.recall_at_budget,
         f"precision, top {found.budget:,} rows": found.precision_at_budget,
-        f"alarm rate on normal rows (asked: {detector.alarm_rate_:g})": found.alarm_rate,
+        f"alarm rate on normal rows (requested: {detector.alarm_rate_:g})": found.alarm_rate,
         "recall at the alarm threshold": found.recall,
     }
     for name, estimate in measures.items():
@@ -50,11 +50,11 @@ def _print(found: metrics.Evaluation, detector: BaseDetector) -> None:
             table.add_row(name, f"{estimate.value:.3f}", f"{estimate.low:.3f} to {estimate.high:.3f}")
     click.echo(
         f"{found.normal:,} normal rows, {found.anomalies:,} anomalies, "
-        f"{found.unlabelled:,} left out (unlabelled)"
+        f"{found.unlabelled:,} unlabelled rows left out"
     )
     Console().print(table)
     if not detector.calibration_is_labelled_:
-        click.echo(f"The alarm threshold: {said_of_calibration(calibration_facts(detector))}")
+        click.echo(f"Alarm threshold: {said_of_calibration(calibration_facts(detector))}")
     if found.alarm_rate is not None and (
         note := drift_note(
             round(found.alarm_rate.value * found.normal),
@@ -63,7 +63,7 @@ def _print(found: metrics.Evaluation, detector: BaseDetector) -> None:
             held=detector.alarm_rate_held_,
         )
     ):
-        click.echo(f"{note} --normal says which values are normal.")
+        click.echo(f"{note} Use --normal to name the values that are normal.")
 
 
 @click.command()
@@ -75,7 +75,8 @@ def _print(found: metrics.Evaluation, detector: BaseDetector) -> None:
     "--budget",
     type=click.IntRange(min=1),
     metavar="N",
-    help="How many of the highest-scored rows somebody looks at; by default the number of anomalies.",
+    help="The number of highest-scored rows to measure recall and precision on; by default the number of "
+    "anomalies.",
 )
 @device_option
 @output_options
@@ -95,9 +96,9 @@ def evaluate(
 ) -> None:
     """Measure how well a model finds anomalies.
 
-    Give tables or images with labels that training has not seen. It prints average precision and ROC AUC,
-    recall and precision among the highest-scored rows, and the false-alarm rate compared with the alarm rate
-    that was asked for, each with its interval.
+    Give labelled tables or images that training has not seen. evaluate prints average precision and ROC AUC,
+    recall and precision among the highest-scored rows, and the false-alarm rate compared with the requested rate,
+    each with an interval.
 
     \b
     Example:
@@ -150,10 +151,10 @@ def report(
     out: Path,
     as_json: bool,
 ) -> None:
-    """Write a page about tables or images and their alarms.
+    """Write a report on tables or images and their alarms.
 
-    It shows the highest-scored rows, what stands out in them, and the alarm rate; of images, how the model
-    reconstructs them. With labels it also says how many anomalies are found. The data has to fit in memory.
+    The report shows the alarm rate and the highest-scored rows with the reasons for their scores, or images with
+    their reconstructions. With labels it also shows how many anomalies are found. The data must fit in memory.
 
     \b
     Example:

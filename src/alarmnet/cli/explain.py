@@ -1,4 +1,4 @@
-"""`alarmnet explain`: why single rows scored as they did."""
+"""`alarmnet explain`: the reasons for the scores of single rows."""
 
 from pathlib import Path
 from typing import Any
@@ -32,10 +32,10 @@ from alarmnet.sources.opened import load_model, open_to_run
     required=True,
     help="The row to explain, by its value in the --id column or its number; may be repeated.",
 )
-@id_option("that --row names rows by")
+@id_option("whose values --row names")
 @ignore_option
 @click.option(
-    "--columns", type=click.IntRange(min=1), default=10, show_default=True, help="Columns to name, at most."
+    "--columns", type=click.IntRange(min=1), default=10, show_default=True, help="The most columns to name."
 )
 @device_option
 @json_option
@@ -50,10 +50,10 @@ def explain(
     device: str,
     as_json: bool,
 ) -> None:
-    """Say why single rows or images scored as they did.
+    """Explain the scores of single rows or images.
 
-    It takes a score apart by column, compared with normal rows, and says what would stop the alarm. Of
-    images it names the region that raises the score most.
+    explain splits a score into contributions of the columns, compared with normal rows, and names a change that
+    would stop the alarm. For images it names the region that raises the score most.
 
     \b
     Examples:

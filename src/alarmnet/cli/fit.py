@@ -44,25 +44,25 @@ from alarmnet.sources.opened import Rows, load_model, open_to_run, open_to_train
 
 
 def say_labels(found: FoundLabels | None, counts: dict[str, int], *, aside: bool) -> None:
-    """Print how many rows are labelled what; to standard error where standard output is for programs."""
+    """Print the number of rows with each label; on standard error if standard output is for programs."""
     label = found.labelling.label if found else None
     if found is None or not counts["anomaly"] + counts["normal"]:
         reason = f"column {label!r} labels no row" if found else "no --label was given"
         click.echo(
-            f"Labels: none ({reason}). Training takes all {counts['unlabelled']:,} rows as normal, against "
-            "generated anomalies.",
+            f"Labels: none ({reason}). Training treats all {counts['unlabelled']:,} rows as normal, and contrasts "
+            "them with synthetic anomalies.",
             err=aside,
         )
         return
     click.echo(
         f"Labels in {label!r}: {counts['anomaly']:,} anomalies, {counts['normal']:,} normal, "
-        f"{counts['unlabelled']:,} not looked at. {found.described()}",
+        f"{counts['unlabelled']:,} unlabelled. {found.described()}",
         err=aside,
     )
 
 
 def check_size(rows: Rows, *, aside: bool) -> None:
-    """Print how much there is and the memory that training takes, and refuse what does not fit."""
+    """Print the size of the data and the memory that training takes; refuse data that does not fit."""
     said, needed = rows.size()
     available = available_bytes()
     there = f"{shown_bytes(available)} are available"
@@ -95,7 +95,8 @@ def _say_model(facts: dict[str, Any]) -> None:
     click.echo(f"Alarm threshold: {said_of_calibration(facts)}")
     if not facts["calibration_is_labelled"]:
         click.echo(
-            f"Rows to look at, for a surer rate: alarmnet recalibrate {facts['model']} --ask looks.csv"
+            f"To make the rate more reliable, review some rows: alarmnet recalibrate {facts['model']} --ask "
+            "looks.csv"
         )
     click.echo(f"Wrote {facts['model']} in {facts['seconds']:.1f} s.")
 
@@ -118,7 +119,7 @@ def _size(_context: click.Context, _option: click.Parameter, text: str | None) -
     found = re.fullmatch(r"([0-9]{1,5})[xX]([0-9]{1,5})", text.strip())
     if not found or min(size := (int(found[1]), int(found[2]))) < SMALLEST_IMAGE:
         raise click.BadParameter(
-            f"{text!r} is no size: give width and height in pixels, {SMALLEST_IMAGE} at least, such as 64x48."
+            f"{text!r} is not a size: give width and height in pixels, at least {SMALLEST_IMAGE}, such as 64x48."
         )
     return size
 
@@ -130,12 +131,10 @@ def _saying_what_is_kept(checkpoint: Path | None) -> Iterator[None]:
         yield
     except KeyboardInterrupt:
         if checkpoint is None:
-            raise KeyboardInterrupt(
-                "Nothing of the training is kept; --checkpoint FOLDER would keep it."
-            ) from None
+            raise KeyboardInterrupt("The training is lost; --checkpoint FOLDER would keep it.") from None
         raise KeyboardInterrupt(
-            f"{checkpoint} keeps the training: {kept_steps(checkpoint) or 'nothing yet'}. The same command goes on "
-            f"from there: {shlex.join(['alarmnet', *sys.argv[1:]])}"
+            f"{checkpoint} keeps the training: {kept_steps(checkpoint) or 'nothing yet'}. The same command "
+            f"continues from there: {shlex.join(['alarmnet', *sys.argv[1:]])}"
         ) from None
 
 
@@ -157,32 +156,32 @@ def _saying_what_is_kept(checkpoint: Path | None) -> Iterator[None]:
     type=click.Choice(["reject", "drop"]),
     default="reject",
     show_default=True,
-    help="What to do with rows that hold infinity or numbers beyond float32, and images that cannot be decoded.",
+    help="What to do with rows that have infinity or numbers beyond float32, and images that cannot be decoded.",
 )
 @click.option(
     "--method", default="a3", show_default=True, help=f"The kind of detector: {' or '.join(DETECTORS)}."
 )
 @click.option(
-    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of all that is random."
+    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="The seed of all random choices."
 )
 @click.option(
     "--resize",
     callback=_size,
     metavar="WIDTHxHEIGHT",
-    help="For folders of images: stretch images of other sizes to this one, now and whenever the model is used.",
+    help="For folders of images: stretch all images to this size, now and whenever the model is used.",
 )
 @click.option(
     "--no-classes",
     is_flag=True,
-    help="For folders of images: sub-folders are no classes, and all images are unlabelled.",
+    help="For folders of images: do not read sub-folders as classes; all images are unlabelled.",
 )
 @device_option
 @click.option(
     "--checkpoint",
     type=a_file,
     metavar="FOLDER",
-    help="Keep the training in this folder as it goes: interrupted, the same command goes on from there. It is "
-    "emptied once the model is written.",
+    help="Save the progress of the training in this folder. After an interruption, the same command continues from "
+    "there. The folder is emptied once the model is written.",
 )
 @click.option("--out", type=a_file, required=True, metavar="MODEL", help="The model file to write.")
 @output_options
@@ -210,10 +209,10 @@ def fit(
 ) -> None:
     """Learn what is normal in tables or images, and write a model.
 
-    A handful of labelled anomalies is enough; without --label it learns from the rows alone. It says how many
-    rows are labelled what, and how much memory training will take, before it begins. Images of one size may
-    take the place of tables: folders of PNG, JPEG, BMP, TIFF and WebP files, or .npy and .npz arrays. Where each
-    class of images has a folder, name those of normal images with --normal, or those of anomalies with --anomaly.
+    A handful of labelled anomalies is enough. Without --label, fit learns from unlabelled rows alone. Before it
+    begins, it prints the number of rows with each label and the memory that training takes. Instead of tables, it
+    reads images of one size: folders of PNG, JPEG, BMP, TIFF and WebP files, or .npy and .npz arrays. If each class
+    of images has a folder, name the folders of normal images with --normal, or those of anomalies with --anomaly.
 
     \b
     Examples:
@@ -278,14 +277,14 @@ def _refit_labels(labelling: Labelling, rows: Rows, given: tuple[str, ...]) -> F
     found = rows.labels(labelling, given=given)
     if np.isnan(found.values).all():
         raise InputError(
-            f"column {labelling.label!r} labels no row: refit learns from labels, and there is nothing new",
+            f"column {labelling.label!r} labels no row; refit learns from labels, so label some rows first",
             code="no_labels",
             column=labelling.label,
         )
     if not (found.values == 1).any():
         named = f"{quoted(labelling.anomaly)}, which mark anomalies" if labelling.anomaly else "anomalies"
         raise InputError(
-            f"column {labelling.label!r} holds no {named}: refit would unlearn those that the model knows",
+            f"column {labelling.label!r} has no {named}: refit would forget the anomalies that the model knows",
             code="absent_label",
             column=labelling.label,
         )
@@ -314,10 +313,10 @@ def refit(
     as_json: bool,
     quiet: bool,
 ) -> None:
-    """Train a model's alarm anew for new labels, in seconds.
+    """Train a model's alarm again with new labels, in seconds.
 
-    What the model learned of normal rows stays as it is. Give the training data again, with the labels that
-    came in since, and add new data if there is any.
+    What the model learned about normal rows does not change. Give the training data again, with all labels that
+    you have now, and add new data if there is any.
 
     \b
     Example:

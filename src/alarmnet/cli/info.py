@@ -1,4 +1,4 @@
-"""`alarmnet info`: what a model file holds."""
+"""`alarmnet info`: what a model file contains."""
 
 from pathlib import Path
 from typing import Any
@@ -34,7 +34,7 @@ def _lines(facts: dict[str, Any]) -> dict[str, str]:
         "versions": versions,
         "seed": str(facts["seed"]),
         "labels": _said_of_labels(facts),
-        "alarm rate": f"{facts['alarm_rate']:g} asked, {said_of_calibration(facts)}",
+        "alarm rate": f"{facts['alarm_rate']:g} requested, {said_of_calibration(facts)}",
         "threshold": f"{facts['threshold']:.4f} (logit)",
     }
     if facts["image_shape"]:
@@ -63,10 +63,10 @@ def _column_table(columns: list[dict[str, Any]]) -> Table:
 @model_argument
 @json_option
 def info(model: Path, as_json: bool) -> None:
-    """Say what a model file holds: columns, labels, rate, versions.
+    """Show what a model file contains: columns, labels, rate, versions.
 
-    That is its columns with their kinds, how many rows were labelled what, the alarm rate, the versions of the
-    libraries that trained it, and its size.
+    info prints the columns with their kinds, the number of rows with each label, the alarm rate, the versions of
+    the libraries that trained the model, and its size.
 
     \b
     Example:

@@ -1,4 +1,4 @@
-"""`alarmnet recalibrate`: look at a few calibration rows, and set the threshold anew."""
+"""`alarmnet recalibrate`: review a few calibration rows, and set the threshold again."""
 
 from pathlib import Path
 
@@ -17,7 +17,7 @@ ROW, ANSWER = "row", "anomaly"
 
 
 def _answered(detector: BaseDetector, answers: Path) -> int:
-    """Take the answers of a file; how many there are."""
+    """Take the answers of a file, and return their number."""
     table = TableFiles(answers, kinds={ANSWER: "text"}).read()
     if absent := [name for name in (ROW, ANSWER) if name not in table.column_names]:
         raise InputError(
@@ -38,22 +38,22 @@ def _answered(detector: BaseDetector, answers: Path) -> int:
 
 @click.command()
 @model_argument
-@click.option("--ask", type=a_file, metavar="FILE", help="Write rows to look at to this table.")
+@click.option("--ask", type=a_file, metavar="FILE", help="Write the rows to review to this table.")
 @click.option(
-    "--count", type=click.IntRange(min=1), default=10, show_default=True, help="How many rows to ask about."
+    "--count", type=click.IntRange(min=1), default=10, show_default=True, help="The number of rows to review."
 )
-@click.option("--answers", type=a_file, metavar="FILE", help="Take answers from this table.")
+@click.option("--answers", type=a_file, metavar="FILE", help="Read the answers from this table.")
 @click.option("--out", type=a_file, metavar="MODEL", help="The model file to write; by default MODEL itself.")
 @json_option
 def recalibrate(
     model: Path, ask: Path | None, count: int, answers: Path | None, out: Path | None, as_json: bool
 ) -> None:
-    """Look at a few calibration rows, and set the threshold anew.
+    """Review a few calibration rows, and set the threshold again.
 
-    Where unlabelled rows calibrate, anomalies among them raise the threshold. --ask writes the rows that tell most
-    about it: their row numbers in the training data, counted from 0, and their scores. Look at them, write 1
-    (anomaly) or 0 (normal) into the column `anomaly`, and give the file back with --answers. Nothing is trained.
-    Three rounds of ten rows are usually enough.
+    If the threshold was calibrated on unlabelled rows, anomalies among them raise it. --ask writes the most
+    informative rows to a file: their row numbers in the training data, counted from 0, and their scores. Review
+    these rows, write 1 (anomaly) or 0 (normal) into the column `anomaly`, and pass the file to --answers. Nothing
+    is trained. Three rounds of ten rows are usually enough.
 
     \b
     Examples:
@@ -69,14 +69,12 @@ def recalibrate(
         rows, logits = detector.calibration_queries(count)
         blank = pa.nulls(len(rows), pa.string())
         write_table(ask, [pa.table({ROW: rows, "logit": np.round(logits, 4), ANSWER: blank})])
-        said = (
-            f"Wrote {ask}: {len(rows)} rows of the training data to look at. Fill in the column {ANSWER!r}."
-        )
+        said = f"Wrote {ask}: {len(rows)} rows of the training data to review. Fill in the column {ANSWER!r}."
     elif answers:
         count = _answered(detector, answers)
         detector.save(written)
         threshold = said_of_calibration(calibration_facts(detector))
-        said = f"Took {count} answers.\nThe alarm threshold: {threshold}\nWrote {written}."
+        said = f"Read {count} answers.\nAlarm threshold: {threshold}\nWrote {written}."
     if as_json:
         show_facts(
             {"model": str(model), "rows": count, "written": str(written), **calibration_facts(detector)}

@@ -53,10 +53,10 @@ def _sentences(facts: dict[str, Any]) -> Iterator[str]:
             more = f" and {len(counts) - 5} more columns" if len(counts) > 5 else ""
             yield f"Cells {what}: {sum(counts.values()):,} ({columns}{more})."
     if facts["newly_missing"]:
-        yield f"In training no cell was missing of {quoted(facts['newly_missing'])}."
+        yield f"In training, no cell was missing in {quoted(facts['newly_missing'])}."
     for name, matches in facts["near_matches"].items():
         said = ", ".join(f"{text!r} (training had {known!r})" for text, known in matches.items())
-        yield f"Unknown categories of {name!r} that are nearly known: {said}."
+        yield f"Unknown categories of {name!r} that resemble known ones: {said}."
 
 
 def _database(out: str | Path, table: str | None) -> Database | None:
@@ -65,7 +65,7 @@ def _database(out: str | Path, table: str | None) -> Database | None:
         return None
     database = database_at(out)
     if not table or database is None:
-        what = "--out is a database" if database else f"{out} is no database, and --table needs one"
+        what = "--out is a database" if database else f"{out} is not a database, and --table needs one"
         raise InputError(f"{what}; give both --out ADDRESS and --table NAME", code="options")
     refuse_existing(database, table)
     return database
@@ -85,15 +85,16 @@ def _database(out: str | Path, table: str | None) -> Database | None:
     "--budget",
     type=click.IntRange(min=1),
     metavar="N",
-    help="Alarm for the N highest-scored rows of all files instead; the earlier one of nearly equal scores first. "
-    "Scores and ids are then held in memory, rows are not.",
+    help="Instead of a rate: raise an alarm for the N highest-scored rows of all files. Of nearly equal scores, "
+    "the "
+    "earlier row counts first. Scores and ids are then held in memory, rows are not.",
 )
 @click.option(
     "--on-bad-row",
     type=click.Choice(["reject", "flag"]),
     default="reject",
     show_default=True,
-    help="What to do with rows that hold infinity, numbers beyond float32 or text in a number column, and with "
+    help="What to do with rows that have infinity, numbers beyond float32 or text in a number column, and with "
     "images that cannot be decoded or have another shape. flag: keep them with status 'invalid' and no score, and "
     "exit with code 3.",
 )
@@ -102,7 +103,7 @@ def _database(out: str | Path, table: str | None) -> Database | None:
     "reasons",
     type=click.IntRange(min=1, max=100),
     metavar="N",
-    help="Say why each alarm scored, by N columns at most. Takes milliseconds an alarm.",
+    help="Explain each alarm by at most N columns. This takes milliseconds for each alarm.",
 )
 @device_option
 @click.option(
@@ -120,7 +121,7 @@ def _database(out: str | Path, table: str | None) -> Database | None:
     type=click.Choice(["csv", "arrow"]),
     default="csv",
     show_default=True,
-    help="What standard output gets with --out -: CSV, or an Arrow IPC stream.",
+    help="The format of standard output with --out -: CSV, or an Arrow IPC stream.",
 )
 @output_options
 @click.pass_context
@@ -144,22 +145,22 @@ def score(
 ) -> None:
     """Score tables or images of any size, row by row.
 
-    They are read in batches, so they may be larger than memory.
+    The data is read in batches, so it may be larger than memory.
 
     \b
     The result has, in the order of the rows:
       id or row   the --id column, the path of an image, or the row number counted from 0 over all files
-      score       in [0, 1], high is anomalous
-      p_value     the share of normal rows that would score as high, low is anomalous
+      score       in [0, 1], higher is more anomalous
+      p_value     the share of normal rows that would score at least as high, lower is more anomalous
       alarm       true or false
       status      ok or invalid (then score, p_value and alarm are empty)
 
     
     With --explain N, for alarms:
-      reason_1 .. the columns that raised the score most, with their values and what normal rows have
+      reason_1 .. the columns that raised the score most, with their values and those of normal rows
       explanation all of it as JSON, with similar rows and what would stop the alarm
 
-    Columns that the model was told to leave out, and its label column, may be there or not.
+    The data may have the label column and the columns that training left out, or lack them.
 
     \b
     Examples:
@@ -172,7 +173,7 @@ def score(
         raise click.UsageError("--budget and --alarm-rate exclude each other: give one of them.")
     if budget and reasons:
         raise click.UsageError(
-            "--budget and --explain exclude each other: with a budget, alarms are known after the last row is read."
+            "--budget and --explain exclude each other: with a budget, alarms are known only after the last row."
         )
     database = _database(out, table)
     if isinstance(out, Path) and not database:

@@ -14,23 +14,23 @@ _data_options = decorated(
     click.option(
         "--delimiter",
         metavar="MARK",
-        help="What separates the cells of CSV files, or `tab`; found out by default.",
+        help="The character between the cells of CSV files, or `tab`; detected by default.",
     ),
     click.option(
         "--decimal",
         type=click.Choice([".", ","]),
-        help="The decimal sign of CSV files; found out by default.",
+        help="The decimal sign of CSV files; detected by default.",
     ),
     click.option(
         "--missing",
         metavar="VALUE",
         multiple=True,
-        help="A further word or number that means missing, such as -999; may be repeated. The model remembers it.",
+        help="Another word or number that means missing, such as -999; may be repeated. The model remembers it.",
     ),
     click.option(
         "--query",
         metavar="SQL",
-        help="What to read where DATA is a database: a postgresql:// address, or an SQLite or DuckDB file.",
+        help="The query to read if DATA is a database: a postgresql:// address, or an SQLite or DuckDB file.",
     ),
 )
 

@@ -123,14 +123,14 @@ keep_option = click.option(
     "kept",
     metavar="COLUMN",
     multiple=True,
-    help="A column to learn from although it looks like a clock, a counter or an identity; may be repeated.",
+    help="A column to keep although it looks like a clock, a counter or an identifier; may be repeated.",
 )
 device_option = click.option(
     "--device",
     type=click.Choice(["auto", "cpu", "cuda"]),
     default="auto",
     show_default=True,
-    help="Where to compute; auto takes a GPU where there is one.",
+    help="Where to compute; auto uses a GPU if there is one.",
 )
 json_option = click.option(
     "--json", "as_json", is_flag=True, help="Print one JSON object on standard output."
@@ -141,12 +141,12 @@ output_options = decorated(
 
 
 def id_option(use: str) -> Callable[[Command], Command]:
-    """Make the option that names the column by which rows are known."""
+    """Make the option that names the column that identifies rows."""
     return click.option(
         "--id",
         "identifier",
         metavar="COLUMN",
-        help=f"The column {use}; without it, row numbers, counted from 0 over all files.",
+        help=f"The column {use}; by default, row numbers, counted from 0 over all files.",
     )
 
 
@@ -156,13 +156,13 @@ labels_option = click.option(
     type=a_file,
     metavar="FILE",
     help="For images: the table with the label column and a column `file` (an image's path in its folder) or, "
-    "for arrays, `row` (its number, counted from 0 over all files). Images not listed mean 'not looked at'.",
+    "for arrays, `row` (its number, counted from 0 over all files). Images that are not listed are unlabelled.",
 )
 
 
 def label_options(*, remembered: bool = False) -> Callable[[Command], Command]:
-    """Make the options that say where labels are and which values mean what; a model may remember them."""
-    default = "; by default what `fit` was given" if remembered else ""
+    """Make the options for the place of labels and the meaning of their values; a model may remember them."""
+    default = "; by default as in training" if remembered else ""
     return decorated(
         labels_option,
         click.option(
@@ -180,9 +180,9 @@ def label_options(*, remembered: bool = False) -> Callable[[Command], Command]:
             "--normal",
             metavar="VALUE",
             multiple=True,
-            help="A value that marks a normal row; may be repeated. Cells that are empty or hold neither "
-            "value mean 'not looked at'. Without --normal every other cell is normal, unless it is empty (or "
-            f"NaN, NA, N/A, null, None){default}.",
+            help="A value that marks a normal row; may be repeated. All cells with neither value are then "
+            "unlabelled. Without --normal, every other cell is normal, unless it is empty (or NaN, NA, N/A, null, "
+            f"None){default}.",
         ),
     )
 

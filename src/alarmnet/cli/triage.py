@@ -1,4 +1,4 @@
-"""`alarmnet triage`: a page on which people look at rows, and the ranking learns from what they say."""
+"""`alarmnet triage`: a page on which people review rows, and the ranking learns from their answers."""
 
 import getpass
 import glob
@@ -26,7 +26,7 @@ def _store_beside(place: str | Path) -> str:
     nowhere = named == STANDARD or "://" in named or (glob.has_magic(named) and not Path(named).exists())
     if nowhere:
         raise InputError(
-            f"there is no place next to {named!r} for a store of answers; name one with --labels STORE",
+            f"no store of answers can be put next to {named!r}; name one with --labels STORE",
             code="options",
         )
     return f"{named}.answers.sqlite"
@@ -35,33 +35,36 @@ def _store_beside(place: str | Path) -> str:
 @click.command()
 @reads_data
 @click.option(
-    "--model", type=a_file, metavar="MODEL", help="A model; without it one is fitted without labels."
+    "--model", type=a_file, metavar="MODEL", help="A model; by default one is fitted without labels."
 )
 @click.option(
     "--labels",
     metavar="STORE",
-    help="Where answers are kept: an SQLite file, or postgresql://… for a team; by default a file next to "
-    "the data, DATA.answers.sqlite. Standard input, patterns and addresses need it.",
+    help="The store of the answers: an SQLite file, or postgresql://… for a team; by default DATA.answers.sqlite, "
+    "next to the data. Required for standard input, file patterns and database addresses.",
 )
 @id_option("that names the rows, so that answers find them again")
 @ignore_option
 @category_option
 @click.option(
-    "--reviewer", metavar="NAME", help="Who answers; your user name by default. The page can change it."
+    "--reviewer",
+    metavar="NAME",
+    help="Your name as reviewer; by default your user name. The page can change it.",
 )
 @click.option(
     "--reason", "reasons", metavar="CODE", multiple=True, help="A reason to choose from; may be repeated."
 )
 @click.option(
-    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of all that is random."
+    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="The seed of all random choices."
 )
 @device_option
 @click.option(
     "--host",
     default="127.0.0.1",
     show_default=True,
-    help="The address to listen at. With any other than the default, others can reach the page, and what they send "
-    "is not encrypted.",
+    help="The address to listen at. With any other address than the default, other machines can reach the page, "
+    "over "
+    "a connection that is not encrypted.",
 )
 @click.option(
     "--port",
@@ -85,11 +88,11 @@ def triage(
     host: str,
     port: int,
 ) -> None:
-    """Look at rows or images in a browser, and teach the ranking.
+    """Review rows or images in a browser, and teach the ranking.
 
-    It prints an address to open in a browser. There you see one row at a time and why it scored, and answer by a
-    key: a anomaly, n normal, u unsure. After every few answers the ranking learns. It starts without any label.
-    Answers are kept in a store as you give them; the same command goes on from there.
+    triage prints an address to open in a browser. The page shows one row at a time, with the reasons for its score.
+    Answer with a key: a for anomaly, n for normal, u for unsure. The ranking learns after every ten answers. No
+    labels are needed to start. Each answer is stored at once; the same command later continues from there.
 
     \b
     Examples:
@@ -107,7 +110,8 @@ def triage(
         ) from error
     if model and categories:
         raise InputError(
-            "--category says how a model is fitted, and --model gives one that is; leave one of them out",
+            "--category is for fitting a model, and --model names one that is already fitted; leave one of them "
+            "out",
             code="options",
         )
     store = labels or _store_beside(click.get_current_context().params["data"][0])
@@ -128,6 +132,6 @@ def triage(
     with made_ready(wanted, lambda words: click.echo(words, err=True)) as app:
         guard, address = guarded(app, host, taken)
         if host not in LOCAL:
-            click.echo("Others can reach this page, and nothing that is sent is encrypted.", err=True)
+            click.echo("Other machines can reach this page, and the connection is not encrypted.", err=True)
         click.echo(f"Open this address, and end with Ctrl-C:\n  {address}")
         serve(guard, taken)

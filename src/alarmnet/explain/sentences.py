@@ -10,9 +10,9 @@ NAMED = 3
 NEGLIGIBLE = 0.1
 """The share of the whole difference below which a sentence leaves a column out."""
 SMALLEST = 0.05
-"""Logits below which nothing is worth a word."""
+"""Contributions below this number of logits are not mentioned."""
 ALIKE = 0.9
-"""From here on a known anomaly is named as similar."""
+"""The similarity from which a known anomaly is named as similar."""
 
 
 def points(value: float) -> str:
@@ -43,7 +43,7 @@ def sentence(
     counterfactual: Counterfactual | None,
     known: Sequence[Similar] | None,
 ) -> str:
-    """Say why a row scored as it did."""
+    """Explain a row's score in a few sentences."""
     difference = score - reference
     above = f"{points(abs(score))} {'above' if score > 0 else 'below'} the threshold"
     said = [f"{'Alarm' if score > 0 else 'No alarm'}, {above}."]
@@ -53,21 +53,21 @@ def sentence(
         of = f"{points(difference)} more than normal rows"
         said.append(f"It scores {of}: {spoken([reason_text(reason) for reason in named])}.")
     else:
-        said.append("It scores like normal rows.")
+        said.append("Its score is like that of normal rows.")
     said += [_group_text(group) for group in groups]
     if counterfactual:
         said.append(_counterfactual_text(counterfactual))
     likest = next((other for other in known or () if other.alike >= ALIKE), None)
     if likest and score > 0:
-        said.append(f"It is like known anomaly row {likest.row}.")
+        said.append(f"It is similar to known anomaly row {likest.row}.")
     return " ".join(said)
 
 
 def _group_text(group: Group) -> str:
     names = spoken([cell_text(column) for column in group.columns])
     if group.acts == "together":
-        return f"{names} act together: each alone does little."
-    return f"Any one of {names} is enough for much of the score: it falls when all of them are reset."
+        return f"{names} act together: each alone has little effect."
+    return f"Any one of {names} is enough to raise the score; it falls only if all of them become normal."
 
 
 def _counterfactual_text(counterfactual: Counterfactual) -> str:

@@ -18,7 +18,7 @@ Matrix = NDArray[np.float32]
 TAIL = 0.01
 """The share of normal rows on either side that a normal range leaves out."""
 FEW = 0.2
-"""The share of normal rows up to which it is said how few go as far as a number."""
+"""Below this share, the words give the share of normal rows that are at least as extreme as a number."""
 HOUR = 1 / 24
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 LONGEST = 60
@@ -76,7 +76,7 @@ class ColumnWords:
     normal: Matrix
 
     def of(self, encoded: Matrix) -> str:
-        """What encoded numbers (parts,) say."""
+        """The cell that encoded numbers (parts,) stand for, in words."""
         kind, learned = self.learned["kind"], self.learned
         if kind == "category":
             return self._category(int(np.argmax(encoded))) if encoded.any() else "a new category"
@@ -85,7 +85,7 @@ class ColumnWords:
         return self._time(encoded) if kind == "datetime" else self._number(self._unscaled(float(encoded[0])))
 
     def usual(self, encoded: Matrix) -> str:
-        """What normal rows have here, to put behind a value's encoded numbers (parts,)."""
+        """The values of normal rows in this column, in words, to follow a value's encoded numbers (parts,)."""
         learned = self.learned
         if learned["kind"] == "category":
             if not encoded.any():
@@ -99,17 +99,17 @@ class ColumnWords:
 
     @functools.cached_property
     def range(self) -> str:
-        """Between which numbers normal rows lie, but for the last in a hundred on either side."""
+        """The range of normal rows in this column, without the lowest and the highest 1 %."""
         low, high = np.quantile(self.normal[:, 0], [TAIL, 1 - TAIL], method="nearest")
         ends = [self._number(self._unscaled(float(end))) for end in (low, high)]
         return ends[0] if ends[0] == ends[1] else f"{ends[0]} to {ends[1]}"
 
     def _tail(self, encoded: float) -> str:
-        """How few normal rows go as far as a number that is inside their range, where these are few."""
+        """The share of normal rows that are at least as extreme as a number, if that share is small."""
         usual = self.normal[:, 0]
         above, below = float((usual >= encoded).mean()), float((usual <= encoded).mean())
         share, side = min((above, "high"), (below, "low"))
-        return f", {share_text(share)} as {side}" if 0 < share < FEW else ""
+        return f", {share_text(share)} as {side} or {side}er" if 0 < share < FEW else ""
 
     @staticmethod
     def _of_normal_rows(has_it: NDArray[np.bool_], where: str = "") -> str:

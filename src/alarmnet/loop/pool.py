@@ -204,7 +204,7 @@ def pool_from_files(
         kept = kept.take(np.concatenate([high, drawn]))
         drawn = np.arange(len(high), len(high) + len(drawn))
     if kept is None or not scored:
-        raise InputError("there is no row that can be scored; give data with rows", code="too_few_rows")
+        raise InputError("no row can be scored; give data with rows", code="too_few_rows")
     order = np.argsort(kept.numbers, kind="stable")
     kept = kept.take(order)
     return Pool(

@@ -117,12 +117,12 @@ def _advice(looks: Sequence[Look], high: float) -> tuple[bool, str]:
     """Whether to stop, and why."""
     last = next((number for number, look in enumerate(reversed(looks)) if look.found), len(looks))
     random = sum(look.at_random for look in looks)
-    said = f"The last {last} looks found no anomaly. " if last else ""
+    said = f"The last {last} reviewed rows had no anomaly. " if last else ""
     if last >= FRUITLESS or high == 0:
-        return True, f"{said}You may stop: further looks are likely to find few anomalies."
+        return True, f"{said}You may stop: further rows are unlikely to have many anomalies."
     if random < FEW_RANDOM:
         return (
             False,
-            f"{said}Go on. {FEW_RANDOM} looks at random rows make the estimate sure; there are {random}.",
+            f"{said}Continue. The estimate needs {FEW_RANDOM} random rows; {random} are reviewed so far.",
         )
-    return False, f"{said}Go on: anomalies are still to be found."
+    return False, f"{said}Continue: more anomalies are likely."

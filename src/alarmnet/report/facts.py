@@ -1,4 +1,4 @@
-"""What a report says of data, ready for JSON."""
+"""The facts of a report, ready for JSON."""
 
 import math
 from collections import Counter
@@ -21,7 +21,7 @@ COLUMNS_PER_ROW = 4
 
 
 def json_value(value: Any) -> bool | int | float | str | None:
-    """Give a cell as JSON holds it: NaN, NaT and pandas' NA become None, dates and the like their text."""
+    """Give a cell as a JSON value: NaN, NaT and pandas' NA become None, dates and other types their text."""
     if isinstance(value, np.bool_ | np.number):
         value = value.item()
     elif isinstance(value, pa.Scalar):
@@ -45,14 +45,14 @@ def alarm_share(scores: Floats, *, of: str) -> dict[str, Any]:
 
 
 def observed_facts(scores: Floats, labels: Floats | None) -> dict[str, Any]:
-    """Give the share of rows in alarm: of rows labelled normal, or of all rows where none is."""
+    """Give the share of rows in alarm: of rows labelled normal, or of all rows if none is labelled normal."""
     if labels is None or not (labels == 0).any():
         return alarm_share(scores, of="all rows")
     return alarm_share(scores[labels == 0], of="rows labelled normal")
 
 
 def evaluation_facts(scores: Floats, labels: Floats | None) -> dict[str, Any] | None:
-    """Give how well the scores tell anomalies from normal rows, where both are labelled."""
+    """Measure how well the scores separate anomalies from normal rows, if both are labelled."""
     if labels is None or not ((labels == 0).any() and (labels == 1).any()):
         return None
     return asdict(evaluate(labels, scores, threshold=0.0))
@@ -88,7 +88,7 @@ def _unusual(detector: FittedDetector, table: Any) -> list[list[dict[str, Any]]]
 def highest_facts(
     detector: FittedDetector, rows: Any, chosen: Index, scores: Floats, labels: Floats | None, *, ids: Any
 ) -> list[dict[str, Any]]:
-    """Describe the `chosen` rows, which are `rows` themselves, in this order."""
+    """Describe the rows numbered `chosen`, whose data are `rows`, in this order."""
     p_values = detector.p_value(rows)
     unusual = [[] for _ in chosen] if are_images(rows) else _unusual(detector, rows)
     meanings = {0.0: "normal", 1.0: "anomaly"}

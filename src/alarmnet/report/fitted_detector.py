@@ -1,4 +1,4 @@
-"""What a report asks of a detector."""
+"""The interface of a detector that a report uses."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
@@ -13,10 +13,10 @@ Floats = NDArray[np.float64]
 
 
 class FittedDetector(Protocol):
-    """What a report asks of a fitted detector.
+    """The interface of a fitted detector that a report uses.
 
-    `input_names_` and `column_deviations` are asked of table detectors only, `reconstructions` of image detectors.
-    Where it has `explain`, the report says why rows scored; else it lists their most unusual values.
+    Only table detectors need `input_names_` and `column_deviations`, only image detectors `reconstructions`. If the
+    detector has `explain`, the report shows reasons; otherwise it lists each row's most unusual values.
     """
 
     threshold_: float
@@ -35,19 +35,19 @@ class FittedDetector(Protocol):
         """The input columns of `column_deviations`, in order."""
 
     def unclean_share(self) -> Estimate | None:
-        """Estimate the share of anomalies among unlabelled calibration rows; None where these are labelled."""
+        """Estimate the share of anomalies among unlabelled calibration rows; None if these rows are labelled."""
 
     def decision_function(self, X: Any) -> Floats:
-        """Give one score a row, shape (N,): above 0 is an alarm."""
+        """Return one score a row, shape (N,): above 0 is an alarm."""
 
     def p_value(self, X: Any) -> Floats:
-        """Give one conformal p-value a row, shape (N,): low is anomalous."""
+        """Return one conformal p-value a row, shape (N,): low is anomalous."""
 
     def column_deviations(self, X: Any) -> Floats:
-        """Give how unusual each cell is, shape (N, columns): 1 is 1 normal row in 10, 2 is 1 in 100."""
+        """Return how rare each cell is, shape (N, columns): 1 is 1 normal row in 10, 2 is 1 in 100."""
 
     def reconstructions(self, X: Any) -> Float32s:
-        """Give encoded images as the target network reconstructs them, (N, C, H, W).
+        """Return encoded images as the target network reconstructs them, (N, C, H, W).
 
-        Raises InputError with the code ``"no_reconstruction"`` where it is no autoencoder.
+        Raises InputError with the code ``"no_reconstruction"`` if the target is no autoencoder.
         """

@@ -1,4 +1,4 @@
-"""A detector and data, put into a report."""
+"""Makes a report from a detector and data."""
 
 import datetime
 import platform
@@ -34,7 +34,7 @@ PACKAGES = ("alarmnet", "torch", "scikit-learn", "numpy")
 
 
 def _pairs(detector: FittedDetector, images: Any) -> tuple[Float32s, Float32s | None]:
-    """Give a few images on the scale of the encoder, and their reconstructions where the target makes them."""
+    """Give a few images on the scale of the encoder, and their reconstructions if the target makes any."""
     encoded: Float32s = detector.encoder_.transform(images)
     try:
         return encoded, detector.reconstructions(images)
@@ -47,7 +47,7 @@ def _pairs(detector: FittedDetector, images: Any) -> tuple[Float32s, Float32s | 
 def _explained(
     detector: FittedDetector, X: Any, scores: Floats, labels: Floats | None, *, ids: Any, top: int
 ) -> tuple[list[dict[str, Any]], Floats | None]:
-    """Why rows of a table scored, in patterns; the heat maps of the `top` highest images (top, H, W)."""
+    """Reasons for the scores of a table's rows, in patterns; or heat maps of the `top` images (top, H, W)."""
     explain = getattr(detector, "explain", None)
     if explain is None:
         return [], None
@@ -74,7 +74,7 @@ def make_report(
     date: datetime.date | None = None,
     looked: Mapping[str, Any] | None = None,
 ) -> Report:
-    """Score data with a fitted detector and put what was found into a report.
+    """Score data with a fitted detector and report the alarms, their reasons and the measured quality.
 
     Parameters
     ----------
@@ -85,17 +85,17 @@ def make_report(
     y
         Labels, shape (N,): 1 or True anomaly, 0 or False normal, NaN, None or pd.NA not looked at.
     anomaly_label
-        The label, or a list of the labels, that mark anomalies, where these are not 1 or True.
+        The label, or a list of labels, of anomalies, if this is not 1 or True.
     ids
-        What to call each row, shape (N,); row numbers, counted from 0, if not given.
+        The name of each row, shape (N,). By default, rows have numbers, counted from 0.
     title, data_name
-        Words for the head of the page.
+        The title of the page, and the name of the data below it.
     top
-        How many of the highest-scored rows to list.
+        The number of highest-scored rows to list.
     date
-        Printed once; today if not given. The same input and date give the same bytes.
+        The date on the page; by default today. The same input and date give the same bytes.
     looked
-        What `alarmnet triage` says of reviewers' answers, ready for JSON; the page then has a section on them.
+        The facts of `alarmnet triage` about reviewers' answers, ready for JSON. They add a section to the page.
 
     Raises
     ------

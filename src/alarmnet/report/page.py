@@ -15,36 +15,36 @@ from alarmnet.report.fitted_detector import Floats
 from alarmnet.report.rendering import templates
 
 CAPTIONS = {
-    "scores": "How many rows have which score",
-    "scores_narrow": "How many rows have which score",
+    "scores": "Number of rows by score",
+    "scores_narrow": "Number of rows by score",
     "roc": "ROC curve",
     "precision_recall": "Precision-recall curve",
     "target": "Loss of the target network, which learns what is normal",
-    "alarm": "Loss of the alarm network, which reads it",
-    "second_alarm": "Loss of the second alarm network, linear, which reads what the target reads",
-    "third_alarm": "Loss of the third alarm network, which reads the same with a hidden layer",
-    "looked": "Anomalies found, look by look",
-    "joint": "Loss of the target and alarm networks, which learn together",
+    "alarm": "Loss of the alarm network, which reads the target network's activations",
+    "second_alarm": "Loss of the second alarm network, which is linear and reads the encoded rows",
+    "third_alarm": "Loss of the third alarm network, which reads the encoded rows with a hidden layer",
+    "looked": "Anomalies found by number of rows reviewed",
+    "joint": "Loss of the target and alarm networks, which are trained together",
 }
 
 
 @dataclass(frozen=True, eq=False)
 class Report:
-    """What `make_report` found: `facts` for programs, `to_html` and `save` for people.
+    """The result of `make_report`: `facts` for programs, `to_html` and `save` for people.
 
     Attributes
     ----------
     facts
-        Everything the page says, ready for JSON; no NaN, what is missing is None.
+        Everything that the page shows, ready for JSON. Missing values are None, never NaN.
     scores
-        Shape (N,), what `decision_function` gave: above 0 is an alarm.
+        Shape (N,), the output of `decision_function`: above 0 is an alarm.
     labels
-        Shape (N,), 1 anomaly, 0 normal, NaN not looked at; None where none were given.
+        Shape (N,), 1 anomaly, 0 normal, NaN not looked at; None if no labels were given.
     images, reconstructions
-        The highest-scored images and what the target network makes of them, shape (top, C, H, W), in about
-        [0, 1]; None for tables, and where the target is no autoencoder.
+        The highest-scored images and the target network's reconstructions, shape (top, C, H, W), in about [0, 1].
+        Both are None for tables; reconstructions are None if the target is no autoencoder.
     heat
-        What each pixel of these images adds to the score, in logits, shape (top, H, W); None for tables.
+        The contribution of each pixel of these images to the score, in logits, shape (top, H, W); None for tables.
     """
 
     facts: dict[str, Any]
@@ -55,7 +55,7 @@ class Report:
     heat: Floats | None = None
 
     def to_html(self) -> str:
-        """Give one self-contained page: no script, nothing from the network, light and dark, phone and paper.
+        """Make one self-contained page, for screens, phones and paper, which loads nothing and runs no script.
 
         Raises
         ------
@@ -69,18 +69,18 @@ class Report:
         return page.render(self.facts, top=top, **made) + "\n"
 
     def to_json(self) -> str:
-        """Give the facts as JSON text."""
+        """Return the facts as JSON text."""
         return json.dumps(self.facts, indent=2, allow_nan=False) + "\n"
 
     def save(self, path: str | Path) -> None:
-        """Write the page (a path that ends in .html) or the facts (.json), all of the file or nothing.
+        """Write the page (if the path ends in .html) or the facts (.json). A failed write leaves no partial file.
 
         Raises
         ------
         InputError
             For another ending, or a path that cannot be written.
         MissingExtraError
-            If the page is asked for and Jinja2 or Matplotlib is not installed.
+            For a page, if Jinja2 or Matplotlib is not installed.
         """
         path = Path(path)
         writers = {".html": self.to_html, ".json": self.to_json}
@@ -94,7 +94,7 @@ class Report:
             draft.write_bytes(content)
 
     def _gallery(self) -> list[dict[str, Any]]:
-        """The highest-scored images, each a data URI, with what is said of it."""
+        """The highest-scored images, each as a data URI with its facts."""
         if self.images is None:
             return []
         none = [None] * len(self.images)
@@ -112,7 +112,7 @@ class Report:
         ]
 
     def _pictures(self) -> dict[str, str]:
-        """SVG by name; a picture that would say nothing is left out."""
+        """SVG by name; pictures without content are left out."""
         wide, half = (10.0, 3.6), (4.6, 3.3)
         scores = partial(plots.plot_scores, scores=self.scores, y=self.labels)
         drawn = {"scores": (scores, wide), "scores_narrow": (scores, half)}

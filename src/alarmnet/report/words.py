@@ -41,26 +41,24 @@ def shortened(text: str) -> str:
 
 
 def said_of_calibration(facts: Mapping[str, Any]) -> str:
-    """Say what the alarm rate rests on, from the facts about it."""
+    """Say which rows the false-alarm rate was calibrated on, from the facts about it."""
     rows, held = as_count(facts["calibration_rows"]), as_percent(facts["alarm_rate_held"])
     if facts["calibration_is_labelled"]:
-        return (
-            f"at most {held} of normal rows raise an alarm, held by {rows} rows set aside, labelled normal."
-        )
+        return f"at most {held} of normal rows raise an alarm, calibrated on {rows} held-out rows labelled normal."
     return (
-        f"{'about' if facts['allows_for_unclean'] else 'at most'} {held} of normal rows raise an alarm, going by "
-        f"{rows} unlabelled rows set aside. {said_of_share(facts)}"
+        f"{'about' if facts['allows_for_unclean'] else 'at most'} {held} of normal rows raise an alarm, "
+        f"calibrated on {rows} held-out unlabelled rows. {said_of_share(facts)}"
     )
 
 
 def said_of_share(facts: Mapping[str, Any], row: str = "row") -> str:
-    """Say how clean unlabelled calibration rows seem, and whether the threshold allows for it."""
+    """Say how many unlabelled calibration rows score like anomalies, and whether the threshold allows for them."""
     share = facts["unclean_share"]
     value, low, high = (as_percent(share[name]) for name in ("value", "low", "high"))
     estimate = f"An estimated {value} of these {row}s ({low} to {high}) score like anomalies"
     if facts["allows_for_unclean"]:
         return f"{estimate}; the threshold allows for them."
     return (
-        f"{estimate}. The threshold does not allow for them: alarms may be fewer than asked for. A look at some "
-        f"{row}s corrects it."
+        f"{estimate}. The threshold does not allow for them, so there may be fewer alarms than requested. "
+        f"Reviewing some {row}s corrects this."
     )

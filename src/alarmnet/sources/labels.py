@@ -177,7 +177,7 @@ class FoundLabels:
 
     def facts(self) -> list[dict[str, Any]]:
         """Each value with its number of rows and what it counts as, anomalies first, then by number."""
-        meanings = {cell: MEANINGS.get(self.labelling.meaning(cell), "not looked at") for cell in self.counts}
+        meanings = {cell: MEANINGS.get(self.labelling.meaning(cell), "unlabelled") for cell in self.counts}
         order = sorted(
             (cell for cell, rows in self.counts.items() if rows),
             key=lambda cell: (meanings[cell] != "anomaly", -self.counts[cell], str(cell)),

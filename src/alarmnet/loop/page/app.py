@@ -44,7 +44,7 @@ async def _body(request: Request) -> dict[str, Any]:
     try:
         body = json.loads(await request.body())
     except (ValueError, RecursionError, ClientDisconnect) as error:
-        raise HTTPException(400, "The request is no JSON object.") from error
+        raise HTTPException(400, "The request is not a JSON object.") from error
     if not isinstance(body, dict):
         raise HTTPException(400, "A JSON object is expected.")
     return body
@@ -53,7 +53,7 @@ async def _body(request: Request) -> dict[str, Any]:
 def _text(body: dict[str, Any], name: str, *, longest: int = 2_000) -> str:
     value = body.get(name, "")
     if not isinstance(value, str) or len(value) > longest:
-        raise HTTPException(400, f"{name} has to be a text of at most {longest:,} letters.")
+        raise HTTPException(400, f"{name} must be a text of at most {longest:,} characters.")
     return value
 
 
@@ -165,7 +165,7 @@ class App:
 
         def act(seat: Seat) -> str:
             count = self._desk.undo(seat)
-            return f"Taken back: {count:,} answer{'s' if count > 1 else ''}" if count else "Nothing to undo"
+            return f"Undone: {count:,} answer{'s' if count > 1 else ''}" if count else "Nothing to undo"
 
         return await self._acted(request, act)
 

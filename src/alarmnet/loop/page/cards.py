@@ -94,7 +94,7 @@ def cell_words(cell: Any) -> tuple[str, str]:
         text = cell_text(value)
         return text, " ".join(value.split()) if isinstance(value, str) else text
     head = value[:LONGEST_CELL]
-    return cell_text(head), f"{' '.join(head.split())}\u2026 ({len(value):,} letters in all)"
+    return cell_text(head), f"{' '.join(head.split())}\u2026 ({len(value):,} characters in total)"
 
 
 def rarity(deviation: float, normal_rows: int) -> str:

@@ -220,7 +220,7 @@ class Desk:
     def _alike_to(self, seat: Seat, key: str) -> Sequence[str]:
         shown_for, keys = seat.alike
         if shown_for != key:
-            raise InputError("the rows that are alike have to be shown first", code="options")
+            raise InputError("the similar rows must be shown first", code="options")
         return [one for one in keys if one not in self.worker.answers]
 
     def _last_group(self, reviewer: str) -> str | None:

@@ -100,6 +100,6 @@ def drawn_curve(found: Floats, expected: Floats) -> dict[str, Any]:
         "found": points(found),
         "static": points(expected),
         "expected": float(expected[-1]),
-        "label": f"{found[-1]:.0f} anomalies found after {len(found):,} looks; the first ranking would have found "
-        f"about {expected[-1]:.1f}",
+        "label": f"{found[-1]:.0f} anomalies found in {len(found):,} reviewed rows; the first ranking would have "
+        f"found about {expected[-1]:.1f}",
     }

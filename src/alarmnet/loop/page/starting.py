@@ -70,7 +70,7 @@ def _fitted(wanted: Wanted, say: Say) -> BaseDetector:
     )
     sample = sampled(rows, seed=wanted.seed)
     if sample is None or len(sample) < 2:
-        raise InputError("there are fewer than 2 rows that can be used; give more data", code="too_few_rows")
+        raise InputError("fewer than 2 rows can be used; give more data", code="too_few_rows")
     say(f"Learning what is normal from {len(sample):,} rows, without labels.")
     detector = A3Detector(random_state=wanted.seed, device=wanted.device).fit(sample)
     detector.notes_ = {"ignored": columns}
@@ -102,7 +102,7 @@ def made_ready(
         try:
             if answers := len(worker.answers):
                 say(
-                    f"{wanted.labels} has answers for {answers:,} {pool.noun}s; the queue goes on from there."
+                    f"{wanted.labels} has answers for {answers:,} {pool.noun}s; the queue continues from there."
                 )
             first, others = wanted.data[0].name, len(wanted.data) - 1
             data_name = f"{first} and {others:,} more" if others else first

@@ -30,7 +30,7 @@
         if (reply.ok) return await reply.json();
         const words = await reply.text();
         if (reply.status !== 503 || tried === TRIES) {
-          say(reply.status === 401 ? "The server was started anew: open the address that it printed." : words, true);
+          say(reply.status === 401 ? "The server was restarted: open the address that it printed." : words, true);
           return null;
         }
       } catch {
