@@ -325,7 +325,7 @@ PARTS: dict[str, Callable[[], Iterator[dict[str, Any]]]] = {
 HEADINGS = {
     "products": "| case | what | threads | ms | bare products, ms | ratio | ratio, caches warm |",
     "methods": "| method | fit, s | score, s | A3Detector's fit / its | A3Detector's score / its |",
-    "neighbour": "| case | threads | alone, s | beside a busy neighbour, s | ratio |",
+    "neighbour": "| case | threads | alone, s | next to a busy process, s | ratio |",
     "one row": "| columns | row | first call, ms | median, ms | least, ms |",
 }
 COLUMNS = {
