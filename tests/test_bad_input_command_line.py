@@ -544,7 +544,7 @@ def test_49_too_few_calibration_rows_warn(desk: Desk) -> None:
             "'alarm_rate' parameter of A3Detector must be a number in (0, 1). Got nan",
         ),
         ("fit", ("--seed", "-1"), "'--seed': -1 is not in the range x>=0."),
-        ("fit", ("--method", "b3"), "'b3' is none of a3"),
+        ("fit", ("--method", "b3"), "'b3' is not one of a3"),
         ("score", ("--alarm-rate", "nan"), "must be a number in (0, 1). Got nan instead."),
         ("score", ("--budget", "0"), "'--budget': 0 is not in the range x>=1."),
     ],

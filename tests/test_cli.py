@@ -154,7 +154,7 @@ def test_normal_values_leave_the_others_unlabelled(folder: Path, tmp_path: Path)
         ([*LABELS, "--normal", "fraud"], "'fraud' is given as --anomaly and as --normal"),
         (["--label", "klass", "--anomaly", "x"], "has no column 'klass'; it has payment, amount"),
         (["--ignore", "x"], "--ignore 'x': there is no such column; there are 'payment', 'amount'"),
-        (["--method", "b3"], "'b3' is none of a3"),
+        (["--method", "b3"], "'b3' is not one of a3"),
         (["--alarm-rate", "1"], "1.0 is not in the range 0<x<1."),
         (["--ignore", "payment", "--ignore", "amount", "--ignore", "service", *LABELS], "no column is left"),
     ],
@@ -369,7 +369,7 @@ def test_evaluate_finds_what_the_model_remembers(folder: Path) -> None:
     assert found["recall"]["value"] == alarms[frame["class"] == "fraud"].mean()
     assert found["roc_auc"]["low"] <= found["roc_auc"]["value"] <= found["roc_auc"]["high"]
     shown = run("evaluate", folder / "model", folder / "test.csv.gz").stdout
-    assert "136 normal rows, 9 anomalies, 5 left out (unlabelled)" in shown
+    assert "136 normal rows, 9 anomalies, 5 unlabelled rows left out" in shown
     assert "alarm rate on normal rows (requested: 0.05)" in shown
     assert f"{found['roc_auc']['value']:.3f}" in shown
 
@@ -450,7 +450,7 @@ def test_demo_runs_the_commands_it_shows(tmp_path: Path) -> None:
 
 def test_demo_refuses_a_folder_that_is_a_file(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    assert "cannot be made a folder" in run("demo", "--out", tmp_path / "file", code=2).stderr
+    assert "cannot be created" in run("demo", "--out", tmp_path / "file", code=2).stderr
 
 
 def commands(command: click.Command, path: str) -> Iterator[tuple[str, click.Command]]:

@@ -269,7 +269,7 @@ def test_what_the_command_refuses(table: Path, tmp_path: Path) -> None:
     unlabelled = run(table, code=2)
     assert "comparing methods needs labels: name their column with --label and --anomaly" in unlabelled.stderr
     assert (
-        "'guess' is none of a3, conv-a3, autoencoder"
+        "'guess' is not one of a3, conv-a3, autoencoder"
         in run(table, *LABELS, "--methods", "guess", code=2).stderr
     )
     many = run(table, *LABELS, "--folds", "10", "--out", tmp_path / "found.json", code=2)

@@ -222,7 +222,7 @@ def fit(
       alarmnet fit photos/ --normal good --resize 64x64 --out photos.model
     """  # noqa: D301 - click reads \b
     if method not in DETECTORS:
-        raise click.BadParameter(f"{method!r} is none of {', '.join(DETECTORS)}.", param_hint="--method")
+        raise click.BadParameter(f"{method!r} is not one of {', '.join(DETECTORS)}.", param_hint="--method")
     check_output(out, inputs=[*data, *([labels_file] if labels_file else [])])
     chosen_device(device, parameter="--device")
     began = time.perf_counter()
