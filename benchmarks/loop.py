@@ -5,10 +5,11 @@
     python -m benchmarks.loop --out benchmarks/results/loop.jsonl --data images
     python -m benchmarks.loop --out benchmarks/results/loop.jsonl --table
     python -m benchmarks.loop --out benchmarks/results/loop.jsonl --figure docs/pictures/loop.png
-    python -m benchmarks.loop --part development --out FILE
+    python -m benchmarks.loop --part development --out FILE [--data "development images"]
 
 Of each half of a table (`few_label_tables`) a seed draws at most 2,000 normal rows and a tenth as many anomalies.
-Of image sets it takes 1,900 images of one class and 100 of the others. Nothing is labelled. Each method shows ten
+Of image sets it takes 1,900 images of one class and 100 of the others; the first 30,000 training images are for
+development, with other normal classes. Nothing is labelled. Each method shows ten
 rows, gets their labels as answers, learns from them and ranks anew, 20 times; ``--wrong`` flips a share of the
 answers. The methods that learn from answers alone show the isolation forest's first rows until both answers have
 come. After 200 looks the last ranking is followed to the end. Settings were chosen by the development halves alone.
@@ -44,7 +45,7 @@ from benchmarks.few_labels import NORMAL_ROWS
 
 BATCH, LOOKS = 10, 200
 COUNTED = (20, 50, 100, 200)
-IMAGES, STRANGE_IMAGES = 1_900, 100
+IMAGES, STRANGE_IMAGES, DEVELOPMENT_IMAGES = 1_900, 100, 30_000
 BETWEEN_NAMES = 6
 """Anomalies between the names at the lines' ends of the picture, at least."""
 
@@ -74,14 +75,13 @@ def table_pool(name: str, part: str, seed: int) -> Pool:
 def image_pool(load: Callable[[], Images], normal: int, part: str, seed: int) -> Pool:
     """Draw images: those of one class are normal."""
     images = load()
-    pixels, classes = images.train_images, images.train_labels
-    if part == "test":
-        pixels, classes = images.test_images, images.test_labels
+    pixels = np.concatenate([images.train_images, images.test_images])
+    classes = np.concatenate([images.train_labels, images.test_labels])
+    kept = slice(DEVELOPMENT_IMAGES, None) if part == "test" else slice(DEVELOPMENT_IMAGES)
+    pixels, classes = pixels[kept], classes[kept]
     generator = np.random.default_rng(seed)
     usual = generator.permutation(np.flatnonzero(classes == normal))[:IMAGES]
-    strange = generator.permutation(np.flatnonzero(classes != normal))[
-        : len(usual) * STRANGE_IMAGES // IMAGES
-    ]
+    strange = generator.permutation(np.flatnonzero(classes != normal))[:STRANGE_IMAGES]
     chosen = generator.permutation(np.concatenate([usual, strange]))
     drawn = pixels[chosen]
     return Pool(drawn, drawn.reshape(len(drawn), -1).astype(np.float32) / 255, classes[chosen] != normal)
@@ -89,10 +89,13 @@ def image_pool(load: Callable[[], Images], normal: int, part: str, seed: int) ->
 
 POOLS: dict[str, dict[str, Callable[[str, int], Pool]]] = {
     "tables": {name: partial(table_pool, name) for name in TABLES},
-    "images": {
-        f"{title} {normal}": partial(image_pool, load, normal)
-        for title, load in (("MNIST", load_mnist), ("Fashion-MNIST", load_fashion_mnist))
-        for normal in (0, 3, 8)
+    **{
+        data: {
+            f"{title} {normal}": partial(image_pool, load, normal)
+            for title, load in (("MNIST", load_mnist), ("Fashion-MNIST", load_fashion_mnist))
+            for normal in classes
+        }
+        for data, classes in {"images": (0, 3, 8), "development images": (2, 5, 7)}.items()
     },
 }
 

@@ -6,10 +6,12 @@ from collections.abc import Hashable
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from numpy.typing import NDArray
 
 from alarmnet import A3Detector, InputError, Schedule
 from alarmnet.loop import AtRandom, HighestCalibration, MostAnomalous, Queue, Varied
+from alarmnet.loop.gradients import gradient_histograms
 from alarmnet.loop.remaining import Look, remaining
 
 QUICK = A3Detector(alarm_rate=0.05)
@@ -144,6 +146,18 @@ def test_images_are_looked_at_too() -> None:
     queue = Queue(images, detector=short, random_state=0)
     kinds = np.repeat(["anomaly", "usual"], [10, 110])
     assert (kinds[looked(queue, kinds, rounds=4)] == "anomaly").sum() == 10
+
+
+def test_images_are_read_by_the_directions_of_their_edges() -> None:
+    images = torch.zeros(4, 1, 28, 28)
+    images[0, 0, 4:24, 12:15] = 1.0
+    images[1] = images[0].roll(2, dims=2)
+    images[2] = images[0].mT
+    images[3] = images[0] / 2
+    read = gradient_histograms(images)
+    apart = np.linalg.norm(read - read[0], axis=1)
+    assert apart[3] < 1e-3, "contrast counts for nothing"
+    assert apart[1] < 0.5 * apart[2], "a moved line is nearer than a turned one"
 
 
 def test_next_and_answer_do_not_wait_for_a_refit() -> None:

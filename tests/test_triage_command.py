@@ -3,6 +3,7 @@
 import gzip
 import json
 import socket
+import sqlite3
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +13,8 @@ import pyarrow as pa
 import pytest
 from benchmarks.triage_kills import QueueHere
 from click.testing import CliRunner, Result
+from psycopg import connect
+from tests.stores import PASSWORD, place, postgres_url  # noqa: F401 - fixtures
 from tests.triage import ANOMALIES, Client, table
 
 from alarmnet.cli import main
@@ -75,6 +78,8 @@ def forms(folder: Path) -> dict[str, list[str]]:
     for part in range(2):
         write_table(folder / "parts" / f"{part}.parquet", [data.slice(part * 120, 120)])
     store = ["--labels", str(folder / "answers.sqlite")]
+    with sqlite3.connect(folder / "flows.db") as database:
+        data.to_pandas().to_sql("flows", database, index=False)
     return {
         "csv": [str(folder / "flows.csv")],
         "pipes": [str(folder / "flows.txt"), "--delimiter", "|"],
@@ -84,10 +89,13 @@ def forms(folder: Path) -> dict[str, list[str]]:
         "folder": [str(folder / "parts")],
         "pattern": [str(folder / "parts" / "*.parquet"), *store],
         "stdin": ["-", *store],
+        "sqlite": [str(folder / "flows.db"), "--query", "SELECT * FROM flows"],
     }
 
 
-@pytest.mark.parametrize("form", ["csv", "pipes", "json", "gzip", "zip", "folder", "pattern", "stdin"])
+@pytest.mark.parametrize(
+    "form", ["csv", "pipes", "json", "gzip", "zip", "folder", "pattern", "stdin", "sqlite"]
+)
 def test_it_reads_what_fit_and_score_read(form: str, run: Run, tmp_path: Path) -> None:
     words = [*forms(tmp_path)[form], "--missing", "-999", "--category", "port"]
     out = tmp_path / "out"
@@ -145,3 +153,29 @@ def test_data_without_a_place_of_its_own_needs_a_store(data: str, run: Run, tmp_
     result = run(data.format(tmp_path), input=text(rows()))
     assert result.exit_code == 2
     assert "name one with --labels STORE" in result.output
+
+
+@pytest.mark.parametrize("place", ["postgres"], indirect=True)
+def test_a_server_gives_the_rows_and_keeps_the_answers(place: str, run: Run, postgres_url: str) -> None:  # noqa: F811
+    with connect(postgres_url, autocommit=True) as database, database.cursor() as cursor:
+        cursor.execute(
+            "CREATE TABLE looked_at (id TEXT, c0 DOUBLE PRECISION, c1 DOUBLE PRECISION, port TEXT)"
+        )
+        cursor.executemany(
+            "INSERT INTO looked_at VALUES (%(id)s, %(c0)s, %(c1)s, %(port)s)", rows().to_pylist()
+        )
+
+    def look(app: App) -> None:
+        assert len(app._desk.pool) == 240
+        Client(app).answer("normal")
+
+    words = [postgres_url, "--query", "SELECT * FROM looked_at ORDER BY id"]
+    for said in ("", "has answers for 1 row"):
+        result = run(*words, "--labels", place, look=look)
+        assert result.exit_code == 0, result.output
+        assert said in result.output
+        assert PASSWORD not in result.output
+    refused = run(*words)
+    assert refused.exit_code == 2
+    assert "name one with --labels STORE" in refused.output
+    assert PASSWORD not in refused.output

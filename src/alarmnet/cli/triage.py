@@ -9,7 +9,7 @@ import click
 from alarmnet._shared.standard_streams import STANDARD
 from alarmnet.cli.table_data import category_option, reads_data
 from alarmnet.cli.terminal import a_file, device_option, id_option, ignore_option
-from alarmnet.data_files import Reading
+from alarmnet.data_files import Reading, database_at
 from alarmnet.errors import InputError, MissingExtraError
 
 
@@ -25,8 +25,10 @@ def _store_beside(place: str | Path) -> str:
     named = str(place)
     nowhere = named == STANDARD or "://" in named or (glob.has_magic(named) and not Path(named).exists())
     if nowhere:
+        database = database_at(place)
+        shown = database.shown if database else repr(named)
         raise InputError(
-            f"no store of answers can be put next to {named!r}; name one with --labels STORE",
+            f"no store of answers can be put next to {shown}; name one with --labels STORE",
             code="options",
         )
     return f"{named}.answers.sqlite"

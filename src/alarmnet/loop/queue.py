@@ -14,6 +14,7 @@ from sklearn.base import clone
 from alarmnet._shared.random_streams import SEED_LIMIT, numpy_generator, resolve_seed
 from alarmnet.detectors import A3Detector, BaseDetector
 from alarmnet.errors import InputError
+from alarmnet.loop.gradients import gradient_histograms
 from alarmnet.loop.learner import Answers, Learner
 from alarmnet.loop.remaining import Look, Remaining, remaining
 from alarmnet.loop.strategies import Ranking, Strategy, Varied
@@ -136,13 +137,10 @@ class Queue:
         matrix = encoded.flatten(1).numpy()
         self._keys = row_keys(matrix)
         self._generator = numpy_generator(seed, "queue")
-        views = Views(
-            matrix,
-            detected,
-            int(self._generator.integers(SEED_LIMIT)),
-            pixels=encoded.ndim > 2,
-        )
-        self._learner = Learner(matrix, views, int(self._generator.integers(SEED_LIMIT)))
+        images = encoded.ndim > 2
+        read = gradient_histograms(encoded) if images else matrix
+        views = Views(read, detected, int(self._generator.integers(SEED_LIMIT)), images=images)
+        self._learner = Learner(read, views, int(self._generator.integers(SEED_LIMIT)))
         self._calibrates = self._calibrating()
         self.verdicts: dict[Hashable, Verdict] = {}
         self._shown: dict[Hashable, _Shown] = {}

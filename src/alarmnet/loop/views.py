@@ -23,12 +23,12 @@ def normal_scores(values: NDArray[np.floating]) -> Matrix:
     return np.asarray(places / max(places.std(), 1e-9), dtype=np.float32)
 
 
-def standardised(rows: Matrix, *, pixels: bool) -> Matrix:
+def standardised(rows: Matrix, *, images: bool) -> Matrix:
     """Centre columns and divide them by their standard deviation, but for those of two values (N, F).
 
-    Pixels share one standard deviation: those at the edge of an image hardly ever vary, and mean little.
+    Cells of images share one standard deviation: those at the edge hardly ever vary, and mean little.
     """
-    if pixels:
+    if images:
         return np.asarray((rows - rows.mean(axis=0)) / max(float(rows.std(axis=0).mean()), 1e-6))
     two_values = ((rows == rows.min(axis=0)) | (rows == rows.max(axis=0))).all(axis=0)
     spread = rows.std(axis=0)
@@ -52,18 +52,18 @@ class Views:
         The detector's scores (N,); higher is more anomalous.
     seed
         Of the forest and of the sample by which distances are judged.
-    pixels
-        Whether columns are pixels of images.
+    images
+        Whether the rows are what is read of images (`gradient_histograms`).
     """
 
     count = 4
 
     def __init__(
-        self, rows: Matrix, detected: NDArray[np.floating], seed: int, *, pixels: bool = False
+        self, rows: Matrix, detected: NDArray[np.floating], seed: int, *, images: bool = False
     ) -> None:
         forest = IsolationForest(n_estimators=TREES, random_state=seed).fit(rows)
         self._leaves = np.stack([tree.apply(rows) for tree in forest.estimators_], axis=1).astype(np.int16)
-        self._rows = standardised(rows, pixels=pixels)
+        self._rows = standardised(rows, images=images)
         self._squares = np.einsum("ij,ij->i", self._rows, self._rows)
         self._directions = self._rows / np.sqrt(self._squares + 1e-9)[:, None]
         stored = self._rows[:: -(-len(rows) // MOST_STORED)]
