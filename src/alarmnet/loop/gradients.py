@@ -33,7 +33,12 @@ def gradient_histograms(images: torch.Tensor) -> NDArray[np.float32]:
     >>> gradient_histograms(torch.eye(28).reshape(1, 1, 28, 28)).shape
     (1, 392)
     """
-    return np.concatenate([_histograms(some.mean(dim=1, keepdim=True)) for some in images.split(AT_ONCE)])
+    return np.concatenate(
+        [
+            _histograms(images[start : start + AT_ONCE].mean(dim=1, keepdim=True))
+            for start in range(0, len(images), AT_ONCE)
+        ]
+    )
 
 
 def _histograms(grey: torch.Tensor) -> NDArray[np.float32]:
@@ -50,4 +55,5 @@ def _histograms(grey: torch.Tensor) -> NDArray[np.float32]:
     found.scatter_add_(1, (first + 1) % DIRECTIONS, strength * share)
     spread = functional.avg_pool2d(found, SMOOTHED, stride=1, padding=SMOOTHED // 2)
     cells = functional.adaptive_avg_pool2d(spread, CELLS).flatten(1)
-    return (cells / (cells.norm(dim=1, keepdim=True) + 1e-6)).sqrt().numpy()
+    shares = cells / (torch.linalg.vector_norm(cells, dim=1, keepdim=True) + 1e-6)
+    return np.asarray(shares.sqrt().numpy(), dtype=np.float32)

@@ -101,7 +101,9 @@ def made_ready(
         worker = Worker(pool, detector, store, seed=wanted.seed, start=start)
         try:
             if answers := len(worker.answers):
-                say(f"{store.place} has answers for {answers:,} {pool.noun}s; the queue continues from there.")
+                say(
+                    f"{store.place} has answers for {answers:,} {pool.noun}s; the queue continues from there."
+                )
             first, others = wanted.data[0].name, len(wanted.data) - 1
             data_name = f"{first} and {others:,} more" if others else first
             desk = Desk(pool, worker, store, reviewer=wanted.reviewer)
