@@ -9,9 +9,10 @@ from alarmnet._shared.random_streams import SEED_LIMIT, numpy_generator
 from alarmnet.detectors.alarm_training import AlarmTraining
 from alarmnet.detectors.normality_scorer import NormalityScorer
 from alarmnet.networks.alarm_specs import DEFAULT_ALARMS
-from alarmnet.networks.forests import Forest, around, boosted, bootstrapped, grown
+from alarmnet.networks.forests import TREES, Forest, Matrix, around, boosted, bootstrapped, grown
 from alarmnet.networks.nearness import MOST_STORED, Nearness
-from alarmnet.networks.spread import Spread
+from alarmnet.networks.rotated_forest import RotatedForest
+from alarmnet.networks.spread import Spread, Whitening
 from alarmnet.networks.targets.piecewise import PiecewiseTarget
 
 POOL = 10_000
@@ -22,6 +23,12 @@ NORMAL_ROWS, DOUBTED_ROWS = 256, 64
 
 CONSIDERED = ("sqrt", 0.7)
 """Numbers of a row that trees consider for a cut, by turns: few find what many columns say, most what few say."""
+
+ROTATED_TREES = 100
+"""Trees on rotated columns: more bring nothing that can be measured, and each takes time to explain."""
+
+WIDEST_ROTATED = 1_000
+"""Numbers of a row that are rotated, at most: the time to rotate a row grows with their square."""
 
 TRUSTED = 0.75
 """The share of normal rows that decides their spread where nobody has looked at some; else all do."""
@@ -48,6 +55,7 @@ class NormalityTraining:
         self._target, self._training, self._data = target, training, training.data
         numbers = torch.cat([self._data.normal, self._data.validation_normal]).sort().values
         self._normal = numbers[:: math.ceil(len(numbers) / POOL)]
+        self._known = torch.cat([self._data.known, self._data.validation_known])
         self._stored = numbers[:: math.ceil(len(numbers) / MOST_STORED)]
         self._seed = int(numpy_generator(training.seed, "forest").integers(SEED_LIMIT))
 
@@ -66,7 +74,7 @@ class NormalityTraining:
         )
         nearness = self._nearness(rows)
         spread = Spread(*rows.shape).to(rows.device)
-        spread.learn(nearness.stored, TRUSTED if self._doubted() else 1.0)
+        spread.learn(nearness.stored, self._trusted())
         scorer = NormalityScorer(self._target, nearness, [forest.to(rows.device)], [], spread)
         votes = scorer.votes(rows)
         scorer.vote_mean, scorer.vote_deviation = votes.mean(), votes.std(correction=0).clamp(min=1e-3)
@@ -79,19 +87,47 @@ class NormalityTraining:
             alarm, history[spec.name] = self._training.train(spec, self._target.inputs)
             alarms.append(alarm)
         rows = self._data.rows.take(self._stored)
+        nearness = self._nearness(rows)
         forests = [forest.to(rows.device) for forest in self._forests()]
-        return NormalityScorer(self._target, self._nearness(rows), forests, alarms)
+        wide = rows.shape[1] > WIDEST_ROTATED
+        rotated = None if wide else self._rotated_forest(nearness).to(rows.device)
+        return NormalityScorer(self._target, nearness, forests, alarms, rotated=rotated)
 
     def _forests(self) -> list[Forest]:
         """Trees that tell known anomalies from normal rows: randomised ones, and boosted ones."""
-        known = torch.cat([self._data.known, self._data.validation_known])
-        normal = self._data.rows.take(self._normal).numpy(force=True)
-        anomalies = bootstrapped(self._data.rows.take(known).numpy(force=True))
-        normal_rows = DOUBTED_ROWS if self._doubted() else NORMAL_ROWS
+        normal, known = (self._data.rows.take(of).numpy(force=True) for of in (self._normal, self._known))
         return [
-            grown(normal, anomalies, considered=CONSIDERED, normal_rows=normal_rows, seed=self._seed),
-            boosted(normal, anomalies, normal_rows=normal_rows, seed=self._seed),
+            self._grown(normal, known),
+            boosted(normal, bootstrapped(known), normal_rows=self._normal_rows(), seed=self._seed),
         ]
+
+    @torch.no_grad()
+    def _rotated_forest(self, nearness: Nearness) -> RotatedForest:
+        """Randomised trees that do so along the principal directions of normal rows."""
+        whitening = Whitening(nearness.stored.shape[1]).to(nearness.stored.device)
+        whitening.learn(nearness.stored, self._trusted())
+
+        def turned(numbers: Tensor) -> Matrix:
+            return whitening.white(nearness.scaled(self._data.rows.take(numbers))).numpy(force=True)
+
+        forest = self._grown(turned(self._normal), turned(self._known), trees=ROTATED_TREES)
+        return RotatedForest(whitening, forest)
+
+    def _grown(self, normal: Matrix, known: Matrix, *, trees: int = TREES) -> Forest:
+        return grown(
+            normal,
+            bootstrapped(known),
+            considered=CONSIDERED,
+            normal_rows=self._normal_rows(),
+            seed=self._seed,
+            trees=trees,
+        )
+
+    def _normal_rows(self) -> int:
+        return DOUBTED_ROWS if self._doubted() else NORMAL_ROWS
+
+    def _trusted(self) -> float:
+        return TRUSTED if self._doubted() else 1.0
 
     def _doubted(self) -> bool:
         """Whether nobody has looked at some of the normal rows."""

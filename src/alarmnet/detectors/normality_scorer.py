@@ -12,12 +12,13 @@ from alarmnet.networks.alarm_specs import DEFAULT_ALARMS
 from alarmnet.networks.alarms import DenseAlarmNetwork, stored_alarm
 from alarmnet.networks.forests import Forest
 from alarmnet.networks.nearness import Nearness
-from alarmnet.networks.spread import Spread
+from alarmnet.networks.rotated_forest import RotatedForest
+from alarmnet.networks.spread import Spread, Whitening
 from alarmnet.networks.targets.piecewise import PiecewiseTarget
 
-ALARM, FAR = 0.15, 0.15
-"""The weights of each alarm's logit on inputs and of each number of nearness; that of the trees' log odds is 1.
-Networks go on where trees stop at an edge."""
+FORESTS, ROTATED, ALARM, FAR = 0.8, 0.4, 0.15, 0.15
+"""The weights of the mean log odds of the two forests on columns, of the log odds of the forest on rotated columns,
+of each alarm's logit on inputs and of each number of nearness. Networks go on where trees stop at an edge."""
 
 EARLIER_ALARM, EARLIER_FAR = 0.3, 0.1
 """The same in model files with one forest."""
@@ -66,6 +67,8 @@ class NormalityScorer(Scorer):
         On what the target reads; none where no anomaly is known.
     spread
         Of the normal rows, where no anomaly is known.
+    rotated
+        Another forest of randomised trees, where anomalies are known.
     """
 
     target: PiecewiseTarget
@@ -79,9 +82,10 @@ class NormalityScorer(Scorer):
         forests: Sequence[Forest],
         alarms: Sequence[DenseAlarmNetwork],
         spread: Spread | None = None,
+        rotated: RotatedForest | None = None,
     ) -> None:
         super().__init__()
-        self.target, self.nearness, self.spread = target, nearness, spread
+        self.target, self.nearness, self.spread, self.rotated = target, nearness, spread, rotated
         self.forest, *others = forests  # a model file names it so since before there were others
         self.other_forests = nn.ModuleList(others)
         self.alarms = nn.ModuleList(alarms)
@@ -105,7 +109,10 @@ class NormalityScorer(Scorer):
         prefixes = ["forest.", *(f"other_forests.{place}." for place in range(others))]
         forests = [Forest.stored(weights, prefix, width) for prefix in prefixes]
         spread = Spread(*rows.shape) if "spread.stored" in weights else None
-        return cls(target, Nearness(*rows.shape), forests, alarms, spread)
+        rotated = None
+        if "rotated.forest.roots" in weights:
+            rotated = RotatedForest(Whitening(width), Forest.stored(weights, "rotated.forest.", width))
+        return cls(target, Nearness(*rows.shape), forests, alarms, spread, rotated)
 
     def forward(self, batch: Tensor) -> Tensor:
         """Score a batch."""
@@ -126,24 +133,32 @@ class NormalityScorer(Scorer):
         return torch.stack([forest(batch) for forest in self.forests]).mean(0)
 
     def read(self, batch: Tensor) -> Tensor:
-        """What needs the whole row: reconstruction losses, then alarms' logits or the spread, (B, n)."""
+        """What needs the whole row, (B, n): reconstruction losses, then the spread or what known anomalies taught.
+
+        The latter is the sum of the alarms' logits, and the log odds of trees on rotated columns, in their shares.
+        """
         inputs = self.target.inputs(batch)
         losses = self.target.network.row_losses(inputs)
-        parts = [losses[:, None], *(alarm(inputs)[:, None] for alarm in self.alarms)]
+        parts = [losses[:, None]]
+        if self.alarms:
+            logits = torch.stack([alarm(inputs) for alarm in self.alarms], dim=1)
+            share = ALARM if self.other_forests else EARLIER_ALARM
+            parts.append(share * logits.sum(1, keepdim=True))
+        if self.rotated is not None:
+            parts.append(ROTATED * self.rotated(self.nearness.scaled(batch))[:, None])
         if self.spread is not None:
             parts.append(self.spread(self.nearness.scaled(batch)))
         return torch.cat(parts, dim=1)
 
     def combined(self, near: Tensor, votes: Tensor, read: Tensor) -> Tensor:
-        """The odds (B, n) of what nearness (B, 3), the forests (B,), and alarms or the spread (B, n) say."""
+        """The odds (B, n) of what nearness (B, 3), the forests (B,), and `read` without losses (B, n) say."""
         if self.alarms:
             far = near.sum(1)
             unlike = far - self.nearness.extreme - BEYOND
             if self.other_forests:
-                like_known, unlike = votes + ALARM * read.sum(1) + FAR * far, unlike.clamp(max=MOST_UNLIKE)
-            else:
-                like_known = votes + EARLIER_ALARM * read.sum(1) + EARLIER_FAR * far
-            return torch.stack([like_known, unlike], dim=1)
+                trees = votes if self.rotated is None else FORESTS * votes
+                return torch.stack([trees + read.sum(1) + FAR * far, unlike.clamp(max=MOST_UNLIKE)], dim=1)
+            return torch.stack([votes + read.sum(1) + EARLIER_FAR * far, unlike], dim=1)
         votes = ((votes - self.vote_mean) / self.vote_deviation)[:, None]
         if self.spread is None:
             return near.sum(1, keepdim=True) + votes

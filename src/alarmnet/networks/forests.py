@@ -181,6 +181,7 @@ def grown(
     normal_rows: int,
     seed: int,
     smallest_leaf: int = 1,
+    trees: int = TREES,
 ) -> Forest:
     """Grow a forest of extremely randomised trees (Geurts, Ernst, Wehenkel, 2006), each on a draw of its own.
 
@@ -202,18 +203,20 @@ def grown(
         Of all draws.
     smallest_leaf
         The fewest rows of a leaf.
+    trees
+        How many.
     """
-    trees = []
-    for place, (lesson, chance) in enumerate(_lessons(normal, anomalies, TREES, normal_rows, seed)):
+    found = []
+    for place, (lesson, chance) in enumerate(_lessons(normal, anomalies, trees, normal_rows, seed)):
         tree = ExtraTreeClassifier(
             max_features=considered[place % len(considered)],
             min_samples_leaf=smallest_leaf,
             max_depth=DEEPEST,
             random_state=chance,
         )
-        trees.append(tree.fit(lesson.rows, lesson.labels, sample_weight=lesson.weights).tree_)
-    value = np.concatenate([tree.value[:, 0, :] for tree in trees])
-    return Forest.of(trees, value[:, 1] / value.sum(axis=1), adds=False)
+        found.append(tree.fit(lesson.rows, lesson.labels, sample_weight=lesson.weights).tree_)
+    value = np.concatenate([tree.value[:, 0, :] for tree in found])
+    return Forest.of(found, value[:, 1] / value.sum(axis=1), adds=False)
 
 
 def boosted(normal: Matrix, anomalies: Draw, *, normal_rows: int, seed: int) -> Forest:

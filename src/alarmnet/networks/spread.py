@@ -1,4 +1,4 @@
-"""How far rows lie outside the spread of the normal ones, along every direction in which these vary."""
+"""The spread of normal rows along every direction in which these vary, and how far rows lie outside it."""
 
 import torch
 from torch import Tensor, nn
@@ -18,16 +18,50 @@ STEPS = 10
 """Times that the rows inside are chosen anew, at most."""
 
 
-class Spread(nn.Module):
+class Whitening(nn.Module):
+    """The principal directions of normal rows, each in its standard deviations.
+
+    Columns that move together become one direction, and what breaks such a relation becomes another.
+
+    The directions are those of a share of the rows, which lie most closely together. Source: the concentration
+    steps of Rousseeuw and Van Driessen, "A Fast Algorithm for the Minimum Covariance Determinant Estimator" (1999),
+    section 3, from the column medians.
+
+    """
+
+    centre: Tensor
+    whitening: Tensor
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.register_buffer("centre", torch.zeros(width))
+        self.register_buffer("whitening", torch.zeros(width, width))
+
+    def learn(self, rows: Tensor, share: float) -> None:
+        """Learn from normal rows (M, F), of which a share decides the directions."""
+        varies = rows.std(0, correction=0) > 1e-6
+        inside = _nearest((rows - rows.median(0).values).square().sum(1), share)
+        for _ in range(STEPS):
+            self.centre, self.whitening = _distribution(rows[inside], varies)
+            again = _nearest(self.white(rows).square().sum(1), share)
+            if torch.equal(again, inside):
+                break
+            inside = again
+
+    def white(self, rows: Tensor) -> Tensor:
+        """Numbers for each direction (B, F) of rows (B, F) that are scaled as `Nearness.scaled` does.
+
+        It computes in float64, so that no batch size shows in the bits.
+        """
+        return ((rows - self.centre).double() @ self.whitening.double()).to(rows.dtype)
+
+
+class Spread(Whitening):
     """A Gaussian distribution of the normal rows that most of them decide, and distances in its units.
 
     It gives two numbers a row: the logarithms of the Mahalanobis distance from the centre, and of the distance to
     the 50th nearest stored normal row once every direction has variance 1. Both are in standard deviations above
     the mean of normal rows. Columns that move together count once, and a row that breaks such a relation is far.
-
-    The distribution is that of a share of the rows, those that lie most closely together. Source: the concentration
-    steps of Rousseeuw and Van Driessen, "A Fast Algorithm for the Minimum Covariance Determinant Estimator" (1999),
-    section 3, from the column medians.
 
     Shapes
     ------
@@ -35,40 +69,25 @@ class Spread(nn.Module):
     """
 
     stored: Tensor
-    centre: Tensor
-    whitening: Tensor
     mean: Tensor
     deviation: Tensor
 
     def __init__(self, rows: int, width: int) -> None:
-        super().__init__()
+        super().__init__(width)
         self.register_buffer("stored", torch.zeros(rows, width))
-        self.register_buffer("centre", torch.zeros(width))
-        self.register_buffer("whitening", torch.zeros(width, width))
         self.register_buffer("mean", torch.zeros(2))
         self.register_buffer("deviation", torch.ones(2))
 
     def learn(self, rows: Tensor, share: float) -> None:
         """Learn from normal rows (M, F), of which a share decides the distribution."""
-        varies = rows.std(0, correction=0) > 1e-6
-        inside = _nearest((rows - rows.median(0).values).square().sum(1), share)
-        for _ in range(STEPS):
-            self.centre, self.whitening = _distribution(rows[inside], varies)
-            again = _nearest(self._white(rows).square().sum(1), share)
-            if torch.equal(again, inside):
-                break
-            inside = again
-        self.stored = self._white(rows)
+        super().learn(rows, share)
+        self.stored = self.white(rows)
         raw = self._logarithms(self.stored, leave_out_itself=True)
         self.mean, self.deviation = raw.mean(0), raw.std(0, correction=0).clamp(min=1e-3)
 
     def forward(self, rows: Tensor) -> Tensor:
         """Measure rows."""
-        return (self._logarithms(self._white(rows), leave_out_itself=False) - self.mean) / self.deviation
-
-    def _white(self, rows: Tensor) -> Tensor:
-        """Rows in the units of the distribution; float64 within, so that no batch size shows in their bits."""
-        return ((rows - self.centre).double() @ self.whitening.double()).to(rows.dtype)
+        return (self._logarithms(self.white(rows), leave_out_itself=False) - self.mean) / self.deviation
 
     def _logarithms(self, white: Tensor, *, leave_out_itself: bool) -> Tensor:
         places = [min(NEIGHBOUR, len(self.stored) - (leave_out_itself and len(self.stored) > 1)) - 1]
