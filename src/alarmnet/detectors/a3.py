@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any, ClassVar, Literal, Self, Unpack, cast
+from typing import Any, ClassVar, Literal, Self, Unpack
 
 import torch
 from numpy.typing import NDArray
@@ -16,6 +16,7 @@ from alarmnet.detectors.alarm_training import AlarmTraining, Read
 from alarmnet.detectors.base import BaseDetector
 from alarmnet.detectors.data import TrainingData
 from alarmnet.detectors.formats import stored_alarms
+from alarmnet.detectors.image_normality import ImageNormalityScorer, image_normality
 from alarmnet.detectors.normality import NormalityTraining
 from alarmnet.detectors.normality_mixtures import NormalityMixtures
 from alarmnet.detectors.normality_scorer import NormalityScorer
@@ -82,17 +83,18 @@ class A3Detector(BaseDetector):
         What alarms read.
 
         - `"normality"`, for tables: how far a row is from normal, and the inputs. The first comes from distances to
-          the nearest normal rows and from the reconstruction error. Two forests and two networks read the inputs.
+          the nearest normal rows and from the reconstruction error. Three forests and two networks read the inputs.
           Without known anomalies, one forest tells normal rows from random points, and the first comes from the
-          spread of the normal rows too.
+          spread of the normal rows too. For images without known anomalies: how far the edges of an image are from
+          those of normal images. For images with known anomalies it is `"both"`.
         - `"activations"`: the target's hidden activations, as in the paper.
         - `"everything"`: the activations, the target's inputs, and what the target could not reconstruct.
         - `"inputs"`: the target's inputs, by two alarms.
         - `"both"`: the activations by one alarm, and the inputs by two. The score sums the odds of all three; the
           odds of the first alarm are bounded. Without known anomalies, only the first alarm is trained.
 
-        None: `"both"` for images. For tables `"normality"`, or `"both"` if you give `target`, `alarm`, `alarms`,
-        `generator`, `generated_weight` or `shift_weight`, which `"normality"` does not use.
+        None: `"normality"`, or `"both"` if you give `target`, `alarm`, `alarms`, `generator`, `generated_weight` or
+        `shift_weight`, which `"normality"` does not use.
     alarms
         The alarms to train, `AlarmSpec`s; None: those that `reads` names.
     generated_weight
@@ -231,6 +233,8 @@ class A3Detector(BaseDetector):
     def _alarm_names(self) -> list[str]:
         if isinstance(self._scorer, NormalityScorer):
             return self._scorer.names
+        if isinstance(self._scorer, ImageNormalityScorer):
+            return ["distance of edges"]
         return [spec.name for spec in self._specs(known=bool(self.label_counts_["anomaly"]))]
 
     def _mix(self) -> Mix | None:
@@ -243,8 +247,8 @@ class A3Detector(BaseDetector):
         parts = (self.target, self.alarm, self.alarms, self.generator)
         return all(part is None for part in parts) and (self.generated_weight, self.shift_weight) == (1, 0)
 
-    def _reads_normality(self, shape: tuple[int, ...]) -> bool:
-        return len(shape) == 1 and self.reads in (None, "normality") and self._unchanged()
+    def _reads_normality(self) -> bool:
+        return self.reads in (None, "normality") and self._unchanged()
 
     def _build_scorer(self, shape: tuple[int, ...], weights: Mapping[str, NDArray[Any]]) -> Scorer:
         cut = f"{PIECES}columns" in weights
@@ -252,6 +256,8 @@ class A3Detector(BaseDetector):
         target = self._target_for(shape, pieces)
         if isinstance(target, PiecewiseTarget) and "nearness.stored" in weights:
             return NormalityScorer.stored(target, shape[0], weights)
+        if "edges.stored" in weights:
+            return ImageNormalityScorer.stored(target, weights)
         alarm = stored_alarms(weights, "alarm.", self.alarm)
         parts = parts_of(self._specs(known=bool(self.label_counts_["anomaly"])))
         if self.alarms is None and self._read_by_networks() == "both" and not alarm.starts.any():
@@ -319,11 +325,13 @@ class A3Detector(BaseDetector):
             shape=self.alarm,
             schedule=self.alarm_schedule,
         )
-        if self._reads_normality(data.rows.shape):
-            normality = NormalityTraining(cast(PiecewiseTarget, target), training)
-            known = len(data.known)
+        known = bool(len(data.known))
+        if self._reads_normality() and isinstance(target, PiecewiseTarget):
+            normality = NormalityTraining(target, training)
             return normality.with_known(self.history_) if known else normality.without_known()
-        specs = self._specs(known=bool(len(data.known)))
+        if self._reads_normality() and not known:
+            return image_normality(target, data)
+        specs = self._specs(known=known)
 
         def read(spec: AlarmSpec) -> Read:
             return torch.no_grad()(partial(read_parts, target, parts=PARTS_READ[spec.reads]))

@@ -1,0 +1,58 @@
+"""How A3 scores images where no anomaly is known: by how far their edges, and they themselves, are from normal."""
+
+import math
+from collections.abc import Mapping
+from typing import Any, Self
+
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from alarmnet.detectors.data import TrainingData
+from alarmnet.detectors.scorer import Scorer
+from alarmnet.networks.nearness import MOST_STORED
+from alarmnet.networks.oriented_gradients import EdgeDistance, oriented_gradients
+from alarmnet.networks.targets import TargetNetwork
+
+UNUSUAL = 2.0
+"""Log odds of an image whose distance is one standard deviation above that of normal images."""
+
+
+class ImageNormalityScorer(Scorer):
+    """A target, and the distance of oriented gradients to those of normal images.
+
+    Parameters
+    ----------
+    target
+        It gives reconstructions, and a refit with known anomalies trains alarms on its activations.
+    edges
+        The distance.
+    """
+
+    def __init__(self, target: TargetNetwork, edges: EdgeDistance) -> None:
+        super().__init__()
+        self.target, self.edges = target, edges
+
+    @classmethod
+    def stored(cls, target: TargetNetwork, weights: Mapping[str, NDArray[Any]]) -> Self:
+        """As a model file's weights say; without these."""
+        rows = weights["edges.stored"]
+        if rows.ndim != 2 or not len(rows):
+            raise ValueError("the stored images are damaged")
+        return cls(target, EdgeDistance(*rows.shape))
+
+    def forward(self, batch: Tensor) -> Tensor:
+        """Score a batch."""
+        found: Tensor = self.edges(batch)
+        return UNUSUAL * found
+
+
+@torch.no_grad()
+def image_normality(target: TargetNetwork, data: TrainingData) -> ImageNormalityScorer:
+    """Store the oriented gradients of normal images."""
+    numbers = torch.cat([data.normal, data.validation_normal]).sort().values
+    stored = numbers[:: math.ceil(len(numbers) / MOST_STORED)]
+    gradients = torch.cat([oriented_gradients(block) for block in data.rows.blocks(stored)])
+    edges = EdgeDistance(*gradients.shape).to(data.rows.device)
+    edges.learn(gradients, trusted=not bool(data.unlabelled[stored.to(data.unlabelled.device)].any()))
+    return ImageNormalityScorer(target, edges)
