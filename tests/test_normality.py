@@ -109,8 +109,3 @@ def test_networks_of_ones_own_are_read_as_before(ring: Floats) -> None:
         assert isinstance(detector._scorer, A3Scorer)
     with pytest.raises(InputError, match=r"'reads' parameter of A3Detector is 'normality', which takes no"):
         A3Detector(reads="normality", alarm_rate=0.05, generator=GaussianNoise()).fit(ring)
-
-
-def test_images_are_read_as_before() -> None:
-    images = np.random.default_rng(0).random((60, 8, 8))
-    assert isinstance(A3Detector(alarm_rate=0.1, random_state=0).fit(images)._scorer, A3Scorer)
