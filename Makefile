@@ -18,7 +18,7 @@ test-lowest:
 		httpx httpx2 hypothesis pandas polars pytest pytest-timeout
 	.venv-lowest/bin/python -m pytest -q -W default \
 		tests/test_golden_files.py tests/test_third_detector.py tests/test_files.py tests/test_batches_writer.py \
-		tests/test_cli.py
+		tests/test_cli.py tests/test_containers.py
 
 check: lint docs test
 

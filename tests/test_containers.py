@@ -282,6 +282,10 @@ def test_a_column_of_any_type_is_read_or_refused_alike_in_one_chunk_and_in_three
 def test_labels_in_a_column_of_any_type_are_read_or_refused_alike_in_one_chunk_and_in_three(
     make: Callable[..., list[Any]], kind: Any, nulls: bool
 ) -> None:
+    if nulls and "sparse_union" in str(kind) and int(pa.__version__.split(".")[0]) < 25:
+        pytest.skip(
+            "pyarrow before 25 gives the nulls of a sparse union differently in one chunk and in three"
+        )
     read = []
     for table in make(kind, nulls=nulls):
         try:
@@ -297,7 +301,10 @@ def test_labels_in_a_column_of_any_type_are_read_or_refused_alike_in_one_chunk_a
 
 def test_every_kind_of_type_that_arrow_has_is_tried() -> None:
     known = {getattr(pa.lib, name): name for name in dir(pa.lib) if re.match(r"Type_[A-Z]", name)}
-    without_factory = {pa.lib.Type_INTERVAL_MONTHS, pa.lib.Type_INTERVAL_DAY_TIME}
+    absent = {"Type_INTERVAL_MONTHS", "Type_INTERVAL_DAY_TIME"}
+    if int(pa.__version__.split(".")[0]) < 19:
+        absent.add("Type_RUN_END_ENCODED")  # none can be made of a list of values
+    without_factory = {number for number, name in known.items() if name in absent}
     tried = {kind.id for kind in arrow_types() if arrow_tables(kind, nulls=False)}
     assert not {name for number, name in known.items() if number not in tried | without_factory}
 
@@ -310,8 +317,11 @@ def test_equal_values_are_equal_bits_whatever_the_type(
         found, column = reading(table), table["x"]
         if isinstance(found, str):
             continue
+        cells = column.to_pylist() if hasattr(column, "to_pylist") else column.to_list()
+        # pyarrow 21 and older read a pandas Timedelta in seconds as 0
         plain = pa.array(
-            column.to_pylist() if hasattr(column, "to_pylist") else column.to_list(), from_pandas=True
+            [cell.to_pytimedelta() if isinstance(cell, pd.Timedelta) else cell for cell in cells],
+            from_pandas=True,
         )
         categories = make is categorical_tables or re.search("dictionary|category", str(kind))
         if categories and not pa.types.is_temporal(plain.type):
@@ -331,6 +341,14 @@ def test_chunks_with_dictionaries_of_their_own_are_their_values(kind: pa.DataTyp
     )
     expected = pa.array([text for half in halves for text in half]).dictionary_encode()
     assert reading(pa.table({"x": chunks})) == reading(pa.table({"x": expected}))
+
+
+@pytest.mark.parametrize("unit", UNITS)
+def test_durations_as_objects_are_those_of_their_column(unit: Any) -> None:
+    cells = [pd.Timedelta(seconds=7 * (row % 3)).as_unit(unit) for row in range(N)]
+    objects = pd.DataFrame({"x": pd.Series([*cells[:-1], None], dtype=object)})
+    plain = pa.table({"x": pa.array([*(cell.to_pytimedelta() for cell in cells[:-1]), None])})
+    assert reading(objects) == reading(plain)
 
 
 @pytest.mark.parametrize("kind", [pl.Object, pl.Int128, pl.UInt128])

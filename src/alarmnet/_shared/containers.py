@@ -4,6 +4,7 @@ Chunks are joined, and what only saves memory (runs, views, dictionaries of date
 are read as equal bits. A dictionary of text or numbers stays one: its values are categories.
 """
 
+import datetime
 from contextlib import suppress
 from typing import Any
 
@@ -112,10 +113,18 @@ def _from_series(series: nw.Series[Any]) -> Any:
 
 
 def _from_objects(cells: NDArray[Any]) -> Any:
+    if any(map(_is_coarse_duration, cells)):
+        finer = [cell.to_pytimedelta() if _is_coarse_duration(cell) else cell for cell in cells]
+        cells = np.array([*finer, None], dtype=object)[:-1]
     try:
         return plain(pa.array(cells, from_pandas=True))
     except (pa.ArrowException, OverflowError, UnicodeEncodeError):
         return cells
+
+
+def _is_coarse_duration(cell: Any) -> bool:
+    """Whether a cell is a pandas Timedelta in seconds to microseconds, which pyarrow 21 and older read as 0."""
+    return isinstance(cell, datetime.timedelta) and getattr(cell, "unit", "ns") != "ns"
 
 
 def decoded(column: Any) -> pa.Array:

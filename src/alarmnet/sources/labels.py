@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from alarmnet._shared.containers import decoded
+from alarmnet._shared.containers import decoded, wrong_type
 from alarmnet._shared.labels import Labels
 from alarmnet._shared.phrases import quoted
 from alarmnet._shared.spelling import is_near
@@ -124,7 +124,7 @@ class Labelling:
         labels = [np.empty(0)]
         found: Counter[str | None] = Counter()
         for part in parts:
-            encoded = decoded(part).cast(pa.string()).dictionary_encode()
+            encoded = self._texts(part).dictionary_encode()
             cells = encoded.dictionary.to_pylist()
             indices = encoded.indices.fill_null(len(cells)).to_numpy(zero_copy_only=False)
             labels.append(np.array([*map(self.meaning, cells), np.nan])[indices])
@@ -132,6 +132,14 @@ class Labelling:
             found.update(dict(zip([*cells, None], counts.tolist(), strict=True)))
         self._check(found, given)
         return FoundLabels(np.concatenate(labels), found, self)
+
+    def _texts(self, part: pa.ChunkedArray) -> pa.Array:
+        """Cells as text; refuses what pyarrow cannot write as text, such as some time zones before version 22."""
+        try:
+            return decoded(part).cast(pa.string())
+        except pa.ArrowException as error:
+            fault = f"Column {self.label!r} holds {part.type}, which cannot be read as labels ({error})."
+            raise wrong_type(fault, self.label) from error
 
     def _check(self, found: Iterable[str | None], given: Sequence[str]) -> None:
         """Refuse values that are not there, and cells that would not count as the anomalies that they may be."""
