@@ -341,7 +341,7 @@ def figure(path: Path, out: Path) -> None:
             axes.annotate(name, (COUNTED[-1], height), (8, -4), textcoords="offset points", color=colour)
         axes.set_xlim(0, 1.22 * COUNTED[-1])
         axes.set_xticks([0, *COUNTED])
-        axes.set_xlabel("rows looked at")
+        axes.set_xlabel("rows reviewed")
         axes.set_ylabel(f"anomalies found, mean of {len(pools)} tables")
 
 

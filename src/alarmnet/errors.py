@@ -18,22 +18,22 @@ from types import MappingProxyType
 
 
 class AlarmnetError(Exception):
-    """Base of every error alarmnet raises on purpose; catch it to catch them all."""
+    """Base class of all errors that alarmnet raises on purpose."""
 
 
 class InputError(AlarmnetError, ValueError):
-    """Input that is refused, with what came, where, what was expected and what to do.
+    """Refused input; the message says what is wrong, where, what was expected and what to do.
 
     Parameters
     ----------
     message
-        The sentence for people.
+        The message for people.
     code
-        A word for programs, such as ``"infinite_value"``; it stays the same between releases.
+        A word for programs, such as ``"infinite_value"``; it does not change between releases.
     column
-        The column at fault, where one is.
+        The faulty column, if there is one.
     rows
-        The first row numbers at fault, counted from 0; at most five are kept.
+        The first faulty row numbers, counted from 0; at most five.
 
     Examples
     --------
@@ -72,19 +72,19 @@ def rows_counted_from(first_row: int, *, of: str) -> Iterator[None]:
 
 
 class ModelFileError(AlarmnetError):
-    """A model file that cannot be trusted or read; names the file and the reason."""
+    """A model file is damaged or cannot be read; the message names the file and the reason."""
 
 
 class MissingExtraError(AlarmnetError, ImportError):
-    """A feature whose optional dependency is missing; says which extra installs it."""
+    """The optional dependency of a feature is missing; the message names the extra that installs it."""
 
 
 class TrainingDivergedError(AlarmnetError):
-    """The loss became infinite or NaN while training."""
+    """The loss became infinite or NaN during training."""
 
 
 class AlarmnetWarning(UserWarning):
-    """The one category of alarmnet's warnings."""
+    """The category of all alarmnet warnings."""
 
 
 CODES: Mapping[str, str] = MappingProxyType(

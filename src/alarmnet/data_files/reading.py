@@ -14,21 +14,21 @@ def _refuse(what: str, expected: str) -> None:
 
 @dataclass(frozen=True)
 class Reading:
-    r"""How to read tables where their contents do not tell.
+    r"""How to read tables, for settings that cannot be detected from their contents.
 
-    Use it for CSV files with an unusual separator, for words or numbers of your own that mean missing, and for
+    Use it for CSV files with an unusual separator, for your own words or numbers that mean missing, and for
     tables in databases.
 
     Parameters
     ----------
     delimiter
-        What separates the cells of CSV files: one character, or ``"tab"``; found out by default.
+        The character between the cells of CSV files, or ``"tab"``; detected by default.
     decimal
-        The decimal sign of CSV files, ``"."`` or ``","``; found out by default.
+        The decimal sign of CSV files, ``"."`` or ``","``; detected by default.
     missing
-        Further texts and numbers that mean missing, such as ``"-999"``, in every column but ids.
+        More texts and numbers that mean missing, such as ``"-999"``, in every column except ids.
     query
-        What to ask databases: one SQL statement that gives rows.
+        The query for databases: one SQL statement that returns rows.
 
     Raises
     ------

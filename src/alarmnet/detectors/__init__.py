@@ -13,7 +13,7 @@ DETECTORS: dict[str, type[BaseDetector]] = {kind.method: kind for kind in (A3Det
 
 
 def load(path: str | PathLike[str], *, target: Target | None = None) -> BaseDetector:
-    """A detector from a file that `save` wrote: it scores as before, on any machine's CPU or GPU.
+    """Load a detector from a file that `save` wrote. It gives the same scores on any machine's CPU or GPU.
 
     Loading runs no code from the file and imports nothing that it names.
 
@@ -22,8 +22,8 @@ def load(path: str | PathLike[str], *, target: Target | None = None) -> BaseDete
     path
         The model file.
     target
-        The target network again, for a detector that was trained with an `ExternalTarget`: the file holds its
-        weights, which it is given, but never its code.
+        The target network, for a detector that was trained with an `ExternalTarget`: the file has the network's
+        weights, but never its code.
 
     Raises
     ------

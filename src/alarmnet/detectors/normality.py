@@ -1,4 +1,4 @@
-"""How the alarms that read how far rows are from normal are trained."""
+"""Trains the parts of the default score for tables."""
 
 import math
 
@@ -41,14 +41,14 @@ MARGIN = 0.1
 
 
 class NormalityTraining:
-    """Stores normal rows, measures how far rows are from them, and trains the alarms that read it.
+    """Stores normal rows, learns the measures of distance, grows the forests and trains the alarms.
 
     Parameters
     ----------
     target
         The trained target.
     training
-        What alarms learn from.
+        The data and settings of the alarms' training.
     """
 
     def __init__(self, target: PiecewiseTarget, training: AlarmTraining) -> None:
@@ -61,7 +61,7 @@ class NormalityTraining:
 
     @torch.no_grad()
     def without_known(self) -> NormalityScorer:
-        """Learn the spread of normal rows, and grow a forest that tells them from points of the box around them."""
+        """Learn the spread of normal rows, and grow a forest that separates them from points around them."""
         rows = self._data.rows.take(self._stored)
         matrix = rows.numpy(force=True)
         forest = grown(
@@ -81,7 +81,7 @@ class NormalityTraining:
         return scorer
 
     def with_known(self, history: dict[str, list[dict[str, float]]]) -> NormalityScorer:
-        """Grow forests and train alarms on inputs, whose losses go into `history`."""
+        """Grow forests and train alarms on inputs; their losses are added to `history`."""
         alarms = []
         for spec in DEFAULT_ALARMS["inputs"]:
             alarm, history[spec.name] = self._training.train(spec, self._target.inputs)
@@ -94,7 +94,7 @@ class NormalityTraining:
         return NormalityScorer(self._target, nearness, forests, alarms, rotated=rotated)
 
     def _forests(self) -> list[Forest]:
-        """Trees that tell known anomalies from normal rows: randomised ones, and boosted ones."""
+        """Forests that separate known anomalies from normal rows: randomised trees, and boosted trees."""
         normal, known = (self._data.rows.take(of).numpy(force=True) for of in (self._normal, self._known))
         return [
             self._grown(normal, known),
@@ -130,7 +130,7 @@ class NormalityTraining:
         return TRUSTED if self._doubted() else 1.0
 
     def _doubted(self) -> bool:
-        """Whether nobody has looked at some of the normal rows."""
+        """Whether some of the normal rows are unlabelled."""
         return bool(self._data.unlabelled[self._normal].any())
 
     def _nearness(self, rows: Tensor) -> Nearness:

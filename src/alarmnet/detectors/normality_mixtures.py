@@ -15,7 +15,7 @@ BLOCK = 64
 
 
 class NormalityMixtures:
-    """Scores mixtures of rows and references, as the scorer scores them but for rounding.
+    """Scores mixtures of rows and references, with the scorer's results up to rounding.
 
     A mixture's squared distances to the stored rows are its reference's and a change for each column that is the
     row's. Trees and networks see every mixture.

@@ -1,4 +1,4 @@
-"""How A3 scores tables by default: how far the target finds a row from normal, and what known anomalies taught."""
+"""The default score of A3 for tables: distance from normal, and similarity to known anomalies."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -46,27 +46,26 @@ UNLABELLED_ODDS = [
 
 
 class NormalityScorer(Scorer):
-    """A target, what it finds far from normal, and alarms on that and on the inputs.
+    """A target, measures of the distance from normal, and alarms on inputs.
 
-    With known anomalies, the mean log odds of the forests, of alarms on inputs and the numbers of nearness are
-    added, in shares. The odds of rows far beyond the normal ones, and so like nothing known, are added to those
-    odds: one of both is enough. Without known anomalies, the forest tells normal rows from points of the box around
-    them. The odds are of its votes, of the spread, of the distance to the 5th neighbour and of the reconstruction
-    error.
+    With known anomalies, the score adds two odds; either is enough. The first are the odds of similarity to known
+    anomalies: a weighted sum of the forests' mean log odds, the alarms' logits and the measures of nearness. The
+    second are the bounded odds of the distance from normal. Without known anomalies, a forest separates normal rows
+    from points of the box around them. The score adds the odds of its votes, of the spread, of the distance to the
+    5th neighbour and of the reconstruction error.
 
-    Model files from before the other forests and the spread have one forest, no bound of the second odds, and one
-    sum without known anomalies.
+    Older model files have one forest, no bound of the second odds, and one sum without known anomalies.
 
     Parameters
     ----------
     target, nearness
         The networks.
     forests
-        Their mean log odds count: one of randomised trees, and, with known anomalies, one of boosted trees.
+        A forest of randomised trees, and, with known anomalies, a forest of boosted trees.
     alarms
-        On what the target reads; none where no anomaly is known.
+        Alarms on the target's inputs; empty without known anomalies.
     spread
-        Of the normal rows, where no anomaly is known.
+        The spread of the normal rows, without known anomalies.
     rotated
         Another forest of randomised trees, where anomalies are known.
     """
@@ -119,7 +118,7 @@ class NormalityScorer(Scorer):
         return self.odds(batch).logsumexp(1)
 
     def odds(self, batch: Tensor) -> Tensor:
-        """The odds of what `names` has, (B, n): one of them is enough."""
+        """The log odds (B, n) that `names` names; one high value is enough."""
         read = self.read(batch)
         return self.combined(self.nearness(batch, read[:, 0]), self.votes(batch), read[:, 1:])
 
@@ -166,7 +165,7 @@ class NormalityScorer(Scorer):
 
     @property
     def names(self) -> list[str]:
-        """Of the odds, in order."""
+        """The names of the odds, in order."""
         if self.alarms:
             return ["likeness to known anomalies", "distance"]
         return ["distance"] if self.spread is None else UNLABELLED_ODDS

@@ -64,7 +64,7 @@ classes_
 threshold_
     The logit above which a row raises an alarm.
 alarm_rate_, alarm_rate_held_
-    The false-alarm rate that was asked for, and the rate that the calibration set holds.
+    The requested false-alarm rate, and the rate that the calibration set can guarantee.
 calibration_scores_
     Logits of the calibration rows, ascending.
 calibration_is_labelled_

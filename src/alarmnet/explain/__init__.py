@@ -1,4 +1,4 @@
-"""Why rows scored as they did: contributions by input column, counterfactuals, similar rows, heat maps."""
+"""Explanations of scores: contributions of input columns, counterfactuals, similar rows, heat maps."""
 
 from alarmnet.explain.explainer import Explainer
 from alarmnet.explain.explanation import (

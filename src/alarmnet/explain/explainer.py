@@ -1,4 +1,4 @@
-"""The one door: rows of a table or images, explained."""
+"""The entry point: explains rows of a table or images."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -19,12 +19,12 @@ AT_ONCE = 250
 
 
 class Explainer:
-    """Explains rows by one fitted detector; make it once for many calls.
+    """Explains the scores of one fitted detector. Create it once for many calls.
 
     Parameters
     ----------
     scored
-        What `detector.scored_encoded()` gives.
+        The result of `detector.scored_encoded()`.
 
     Examples
     --------
@@ -37,7 +37,7 @@ class Explainer:
         self._explainer = ImageExplainer(scored) if images else TableExplainer(scored)
 
     def __call__(self, X: Any, rows: Sequence[int] | Index | None = None, columns: int = 10) -> Explanation:
-        """Explain the rows of these numbers, or all; each names so many columns at most."""
+        """Explain the rows with these numbers, or all rows, by at most this number of columns each."""
         count = row_count(X)
         numbers = np.arange(count) if rows is None else np.asarray(rows, dtype=np.intp).reshape(-1)
         wrong = numbers[(numbers < 0) | (numbers >= count)]

@@ -1,4 +1,4 @@
-"""What an explanation says: arrays for programs and plots, words for people."""
+"""Explanations: arrays for programs and plots, words for people."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -12,7 +12,7 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, kw_only=True)
 class Reason:
-    """A column, its value, what normal rows have there, and what it adds to the logit."""
+    """A column, its value, the values of normal rows, and the contribution to the logit."""
 
     column: str
     value: str
@@ -22,10 +22,10 @@ class Reason:
 
 @dataclass(frozen=True, kw_only=True)
 class Group:
-    """Columns whose effects cannot be told apart.
+    """Columns whose effects cannot be separated.
 
-    `"together"`: each does little without the others. `"either"`: one of them is enough, so that resetting one
-    changes little.
+    `"together"`: each has little effect without the others. `"either"`: one of them is enough, so that resetting
+    only one has little effect.
     """
 
     columns: tuple[str, ...]
@@ -44,10 +44,11 @@ class Difference:
 
 @dataclass(frozen=True, kw_only=True)
 class Similar:
-    """A row that is like the explained one.
+    """A row that is similar to the explained row.
 
-    `row` is a known anomaly's number in the training table, None for a normal row. `alike` is between 0 and 1: 1
-    where it agrees in every column that matters here. `differs` has the columns that differ most first.
+    `row` is a known anomaly's number in the training table, None for a normal row. `alike` is the similarity from 0
+    to 1; 1 means equal in every column that matters here. `differs` has the columns with the largest difference
+    first.
     """
 
     row: int | None
@@ -57,7 +58,7 @@ class Similar:
 
 @dataclass(frozen=True, kw_only=True)
 class Counterfactual:
-    """Columns to set to a normal row's values so that there is no alarm; `score` is then 0 or less."""
+    """Columns that, set to a normal row's values, stop the alarm; `score` is then 0 or less."""
 
     changes: tuple[Difference, ...]
     score: float
@@ -65,33 +66,32 @@ class Counterfactual:
 
 @dataclass(frozen=True, kw_only=True)
 class RowExplanation:
-    """Why one row scored as it did.
+    """The explanation of one row's score.
 
     Attributes
     ----------
     row
-        Its number in what was given.
+        The row's number in the given data.
     score
-        What `decision_function` gives: above 0 is an alarm.
+        The value of `decision_function`: above 0 is an alarm.
     alarm
-        Whether it raises an alarm.
+        Whether the row raises an alarm.
     spoke
-        Which alarm network added most.
+        The alarm network that contributes most to the odds.
     reference
-        The mean score of the normal rows that it is compared with, from which contributions count.
+        The mean score of the normal rows that the row is compared with; contributions are added to it.
     reasons
-        The columns that contribute most, largest first; none of images.
+        The columns that contribute most, largest first; empty for images.
     groups
-        Columns whose effects cannot be told apart.
+        Columns whose effects cannot be separated.
     normal
         The most similar normal row; None for images.
     known
-        The known anomalies that are most like it in what matters here; empty where there are none, None where the
-        model keeps none.
+        The most similar known anomalies; empty if there are none, None if the model keeps none.
     counterfactual
-        What to change so that there is no alarm; None where there is none, and for images.
+        A change that stops the alarm; None if there is no alarm or no such change, and for images.
     sentence
-        The same in words.
+        The explanation in words.
     """
 
     row: int
@@ -113,7 +113,7 @@ class RowExplanation:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Explanation:
-    """Why rows scored as they did: arrays as `shap` has them, and a `RowExplanation` a row.
+    """Explanations of rows' scores: arrays as in `shap`, and a `RowExplanation` for each row.
 
     Attributes
     ----------
@@ -129,9 +129,9 @@ class Explanation:
     threshold
         The logit above which a row raises an alarm.
     data
-        The rows' cells (N, C), as they came; for images their pixels (N, C, H, W).
+        The rows' cells (N, C), unchanged; for images their pixels (N, C, H, W).
     rows
-        What to say of each row.
+        The explanation of each row.
 
     Examples
     --------

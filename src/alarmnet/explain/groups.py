@@ -1,4 +1,4 @@
-"""Columns whose effects cannot be told apart, named as groups."""
+"""Groups of columns whose effects cannot be separated."""
 
 from collections import Counter
 from typing import Literal
@@ -13,14 +13,14 @@ from alarmnet.explain.mixtures import Floats
 Acts = Literal["together", "either"]
 
 NEEDED = 0.2
-"""The share of the whole difference that each column of a group brings with the others, at least."""
+"""The least share of the whole difference that each column of a group adds with the others."""
 
 
 def groups_of(found: Attribution, names: tuple[str, ...]) -> list[tuple[Group, ...]]:
-    """Find the groups of each row (N): those that show for all of its close references.
+    """Find the groups of each row (N): those that appear for all of its close references.
 
-    A group acts together if each column brings at least twice as much with the others as alone in the
-    reference. Either is enough where resetting each takes at least twice as much after the others were reset.
+    A group acts together if each column adds at least twice as much with the others as alone in the
+    reference. Either is enough if resetting each column has at least twice the effect after the others were reset.
     """
     votes: list[Counter[tuple[frozenset[int], Acts]]] = [Counter() for _ in found.values]
     size = found.game.candidates.shape[1]

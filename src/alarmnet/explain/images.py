@@ -1,4 +1,4 @@
-"""Heat maps: which pixels an image's score comes from."""
+"""Heat maps: the contribution of each pixel to an image's score."""
 
 import functools
 from dataclasses import dataclass
@@ -15,24 +15,24 @@ from alarmnet.explain.sentences import points
 REFERENCES = 3
 """Normal images that an image is compared with."""
 NORMAL_IMAGES = 500
-"""Held-out normal images to find similar ones among, at most."""
+"""The most held-out normal images that are searched for similar images."""
 QUIETEST = 0.5
-"""The share of normal images, those that score lowest, that an image is compared with."""
+"""The share of normal images, those with the lowest scores, that an image is compared with."""
 FINEST = 32
-"""Pixels a side up to which each pixel has a heat of its own."""
+"""The largest size, in pixels a side, at which each pixel has its own heat."""
 CELLS = 16
 """Cells a side of larger images."""
 WINDOW, LARGE_WINDOW = 6, 3
-"""Cells a side of the windows that are reset: of images up to the finest size, and of larger ones."""
+"""Cells a side of the windows that are reset: for images up to the finest size, and for larger images."""
 SHARPNESS = 8
-"""The power of what a window does by which its cells become hot: those of windows that do most stand out."""
+"""The power of a window's effect that is added to the heat of its cells, so that strong windows dominate."""
 HOTTEST = 0.05
 """The share of pixels that a sentence calls the hottest."""
 
 
 @dataclass(frozen=True)
 class Grid:
-    """Windows over the cells of an image, and the heat of cells from what windows do.
+    """Windows over the cells of an image, and the heat of cells from the windows' effects.
 
     `corners` (W, 2) are windows' first cells, `side` is theirs in cells, `cell` is a cell's in pixels, `members`
     (W, cells) has 1 for the cells of each window.
@@ -46,7 +46,7 @@ class Grid:
     members: Floats
 
     def masks(self) -> NDArray[np.bool_]:
-        """Which pixels each window has (W, height, width)."""
+        """The pixels of each window (W, height, width)."""
         rows, columns = np.arange(self.height) // self.cell, np.arange(self.width) // self.cell
         first = self.corners[:, :, None]
         down = (rows >= first[:, 0]) & (rows < first[:, 0] + self.side)
@@ -54,7 +54,7 @@ class Grid:
         return down[:, :, None] & across[:, None, :]
 
     def heat(self, changes: Floats) -> Floats:
-        """What windows do (W,) as a heat map (height, width), whose hottest window adds up to what it does."""
+        """The windows' effects (W,) as a heat map (height, width), whose strongest window adds up to its effect."""
         most = int(np.abs(changes).argmax())
         shares = changes / (abs(changes[most]) or 1.0)
         cells = (np.sign(shares) * np.abs(shares) ** SHARPNESS) @ self.members

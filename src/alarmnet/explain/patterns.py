@@ -1,4 +1,4 @@
-"""Rows that score for the same reasons, as one pattern."""
+"""Patterns: groups of rows with the same reasons for their scores."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from alarmnet.explain.explanation import Explanation, spoken
 from alarmnet.explain.words import cell_text
 
 EXPLAINED = 0.7
-"""The share of what raises a score that a pattern's columns make up, at least."""
+"""The least share of the raising contributions that a pattern's columns make up."""
 MOST_COLUMNS = 3
 
 
@@ -18,8 +18,8 @@ MOST_COLUMNS = 3
 class Pattern:
     """Rows whose scores come from the same columns.
 
-    `places` are positions in the explanation, highest score first; `columns` has the strongest first; `said` is
-    what the rows have there, in words.
+    `places` are positions in the explanation, highest score first. `columns` has the strongest column first. `said`
+    names the columns and their common values.
     """
 
     columns: tuple[str, ...]
@@ -36,7 +36,7 @@ def patterns_of(explanation: Explanation) -> list[Pattern]:
 
 
 def _leading(values: np.ndarray[Any, np.dtype[np.float64]]) -> list[int]:
-    """The fewest columns that make up most of what raises a score."""
+    """The fewest columns that make up most of the raising contributions."""
     order = np.argsort(-values, kind="stable")[:MOST_COLUMNS]
     raising = np.maximum(values, 0)
     shares = np.cumsum(raising[order]) / max(float(raising.sum()), 1e-12)

@@ -7,13 +7,14 @@ from alarmnet.explain.explanation import Explanation, RowExplanation
 from alarmnet.explain.patterns import patterns_of
 
 BARS = 4
-"""Columns that a report draws for a row, at most."""
+"""The most columns that a report draws for a row."""
 
 
 def explained_facts(explanation: Explanation, described: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Rows by what raises their scores, ready for JSON: a pattern each, with its rows.
+    """Patterns of rows with the same reasons, ready for JSON.
 
-    `described` says of each explained row what else a report says of it. Bars are shares of the longest bar.
+    `described` has all other facts that the report shows for each explained row. Bars are shares of the longest
+    bar.
     """
     longest = max(
         (abs(reason.contribution) for row in explanation.rows for reason in row.reasons), default=1.0
@@ -35,7 +36,7 @@ def explained_facts(explanation: Explanation, described: Sequence[Mapping[str, A
 
 
 def row_facts(row: RowExplanation, longest: float, *, bars: int = BARS) -> dict[str, Any]:
-    """Why one row scored, with so many columns at most; bars are shares of `longest`."""
+    """The reasons for one row's score, with at most this number of bars; bars are shares of `longest`."""
     return {
         "sentence": row.sentence,
         "spoke": row.spoke,

@@ -40,27 +40,27 @@ LONGEST = 4
 
 @dataclass(frozen=True, kw_only=True)
 class AlarmSpec:
-    """One of the alarms that a detector trains: for its parameter `alarms`.
+    """One of the alarms that a detector trains, for its parameter `alarms`.
 
     Parameters
     ----------
     name
         The name in the history and in checkpoints; it also seeds the weights and the random draws.
     reads, shape, schedule
-        What it reads, its network, and how long and how fast it trains.
+        Its inputs, its network, and the length and speed of its training.
     share, bounded
-        How much its odds count among those of other alarms, and whether its odds are bounded.
+        The weight of its odds in the sum of all alarms' odds, and whether its odds are bounded.
     uses_synthetic
-        Whether it learns from synthetic anomalies.
+        Whether it trains on synthetic anomalies.
     known_at_once
-        Known anomalies a step, where they count by a weight of their own.
+        Known anomalies in each step, if `known_weight` is a number.
     blends
         Whether known anomalies are blended with normal rows for it.
     robust_to_unlabelled
-        Whether unlabelled rows may be anomalies.
+        Whether the loss of unlabelled rows is bounded, because they may be anomalies.
     relaxes_with_labels
-        Whether sparsity holds it back less by as much as there are more known anomalies than a few, and it trains
-        longer by the square root of that.
+        Whether more known anomalies than a few lower its sparsity in proportion, and lengthen its training by the
+        square root.
 
     Examples
     --------

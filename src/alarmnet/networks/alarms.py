@@ -164,7 +164,7 @@ def log_bounded_odds(logits: Tensor) -> Tensor:
 
 @dataclass(frozen=True, kw_only=True)
 class DenseAlarm:
-    """The dense alarm of the A3 paper (Table 2); the same for every data set there.
+    """The dense alarm of the A3 paper (Table 2).
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""An alarm of trees: each sees few anomalies against a draw of normal rows."""
+"""Forests as alarms: each tree is grown on the known anomalies and a small draw of normal rows."""
 
 import functools
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -18,7 +18,7 @@ Draw = Callable[[np.random.Generator], Matrix]
 
 TREES = 200
 BAGS, ROUNDS, RATE = 20, 20, 0.2
-"""Draws that trees are boosted on, boosted trees a draw, and what each counts."""
+"""The draws that trees are boosted on, the boosted trees for each draw, and the weight of each tree."""
 
 TYPES = {
     "columns": np.int64,
@@ -29,10 +29,10 @@ TYPES = {
     "roots": np.int64,
     "adds": np.bool_,
 }
-"""Of a forest's arrays."""
+"""The types of a forest's arrays."""
 
 DEEPEST = 64
-"""Levels of a tree, at most: a damaged file cannot make scoring endless."""
+"""The most levels of a tree, so that a damaged file cannot make scoring endless."""
 
 AT_ONCE = 2**15
 """Places in trees that tensors hold at once while scoring, so that these stay in the cache."""
@@ -52,11 +52,11 @@ class Forest(nn.Module):
     columns, cuts, left, right
         A node's question, and where the answers yes and no lead, (nodes,); a leaf leads to itself.
     values
-        What a leaf says, (nodes,): the share of anomalies, where both classes weigh the same, or log odds.
+        A leaf's value, (nodes,): the share of anomalies, with equal weights of both classes, or log odds.
     roots
         Each tree's first node, (trees,).
     adds
-        Whether log odds are added; else shares are averaged, ().
+        Whether log odds are added; otherwise shares are averaged, ().
 
     Shapes
     ------
@@ -107,7 +107,7 @@ class Forest(nn.Module):
 
     @classmethod
     def stored(cls, arrays: Mapping[str, NDArray[Any]], prefix: str, width: int) -> Self:
-        """The trees that a model file holds, for rows of so many numbers."""
+        """The trees of a model file, for rows of `width` numbers."""
         given = {name: arrays[prefix + name] for name in TYPES}
         if any(array.dtype != TYPES[name] for name, array in given.items()):
             raise ValueError("nodes of trees are of another type")

@@ -83,11 +83,11 @@ class UniformNoise(Generator):
 
 @dataclass(frozen=True, kw_only=True)
 class ColumnSwap(Generator):
-    """Rows in which some inputs come from other rows: each value is usual, their combination is not.
+    """Rows in which some inputs come from other rows: each value is usual, but their combination is not.
 
-    Such rows lie closer to the normal rows than noise, and are harder to tell apart. Each synthetic anomaly draws
-    a share between `low` and `high`, and takes this share of its inputs from other training rows, each input from
-    a row of its own.
+    Such rows are closer to the normal rows than noise, and harder to recognise. Each synthetic anomaly draws a
+    share between `low` and `high`, and takes this share of its inputs from other training rows, each input from a
+    different row.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""How far a target network finds rows from normal: distances to stored normal rows, and reconstruction errors."""
+"""Nearness: distances to stored normal rows, and reconstruction errors."""
 
 from collections.abc import Sequence
 
@@ -6,24 +6,24 @@ import torch
 from torch import Tensor, nn
 
 NEIGHBOURS = (5, 50)
-"""Few neighbours find anomalies that are local; many are not misled by a few anomalies among the rows."""
+"""The neighbours that are measured: few find local anomalies, many are robust to a few anomalies among the rows."""
 
 MOST_STORED = 2_000
-"""Normal rows that a model keeps, at most."""
+"""The most normal rows that a model keeps."""
 
 EXTREME = 0.999
-"""The share of normal rows whose numbers together are at most `extreme`."""
+"""The share of normal rows whose sum of the three measures is at most `extreme`."""
 
 NEAREST = 1e-3
-"""Added to distances before their logarithm is taken, since equal rows have none."""
+"""Added to distances before taking the logarithm, because equal rows have the distance 0."""
 
 
 class Nearness(nn.Module):
-    """What a target's first and last layer say of how far a row is from the normal ones.
+    """Three measures of a row's distance from the normal rows.
 
-    It gives three numbers a row: the logarithms of the distances to the 5th and the 50th nearest stored normal row,
-    and of the reconstruction error, each in standard deviations above the mean of normal rows. Distances are taken
-    between inputs in standard deviations of normal rows; inputs of two values count as they are.
+    These are the logarithms of the distances to the 5th and the 50th nearest stored normal row, and of the target's
+    reconstruction error, each in standard deviations above the mean of normal rows. Distances are between inputs in
+    standard deviations of normal rows; inputs with only two values are not scaled.
 
     Shapes
     ------
@@ -47,7 +47,7 @@ class Nearness(nn.Module):
         self.register_buffer("extreme", torch.zeros(()))
 
     def learn(self, stored: Tensor, losses: Tensor) -> None:
-        """Keep normal rows (M, F), whose losses are (M,), and what is usual among them."""
+        """Store normal rows (M, F), and learn the usual values of the measures; `losses` are the rows' (M,)."""
         two_values = ((stored == stored.amin(0)) | (stored == stored.amax(0))).all(0)
         spread = stored.std(0, correction=0)
         self.scale = torch.where(two_values | (spread < 1e-6), 1, 1 / spread.clamp(min=1e-6))
@@ -62,15 +62,15 @@ class Nearness(nn.Module):
         return self.measured(self._distances(self.scaled(rows), leave_out_itself=False), losses)
 
     def scaled(self, rows: Tensor) -> Tensor:
-        """Rows (B, F) as `stored` has them."""
+        """Rows (B, F) on the scale of `stored`."""
         return (rows - self.centre) * self.scale
 
     def measured(self, distances: Tensor, losses: Tensor) -> Tensor:
-        """The three numbers of rows whose distances (B, 2) to the neighbours, and losses (B,), are known."""
+        """The three measures from distances (B, 2) to the neighbours and reconstruction losses (B,)."""
         return (_logarithms(distances, losses) - self.mean) / self.deviation
 
     def places(self, most: int) -> list[int]:
-        """Which of so many neighbours are measured, counted from 0, nearest first."""
+        """The measured neighbours, counted from 0, if there are at most `most`."""
         return [min(count, most) - 1 for count in NEIGHBOURS]
 
     def _distances(self, rows: Tensor, *, leave_out_itself: bool) -> Tensor:
@@ -82,9 +82,9 @@ class Nearness(nn.Module):
 def neighbour_distances(
     rows: Tensor, stored: Tensor, places: Sequence[int], *, leave_out_itself: bool
 ) -> Tensor:
-    """Distances (B, places) of rows (B, F) to those of their neighbours among stored rows (M, F), counted from 0.
+    """Distances (B, places) of rows (B, F) to the neighbours numbered `places`, from 0, among stored rows (M, F).
 
-    Where `rows` are the stored rows, each can be left out of its own neighbours; one row alone has no other.
+    If `rows` are the stored rows, `leave_out_itself` excludes each row from its own neighbours.
     """
     near = (stored * stored).sum(1) - 2 * rows @ stored.T  # but for a row's own square
     if leave_out_itself and len(stored) > 1:

@@ -6,16 +6,16 @@ from torch import Tensor, nn
 from alarmnet.networks.nearness import NEAREST, neighbour_distances
 
 NEIGHBOUR = 50
-"""Which neighbour is measured: many are not misled by a few anomalies among the rows."""
+"""The neighbour that is measured: a high number is robust to a few anomalies among the rows."""
 
 LEAST_VARIANCE = 0.01
-"""Added to the variance of every direction, in variances of a column: no direction is taken as fixed."""
+"""Added to the variance of every direction, in variances of a column, so that no direction has variance 0."""
 
 ROUNDING = 1e-4
-"""Distances that differ by so small a share count as the same."""
+"""The relative difference below which distances count as equal."""
 
 STEPS = 10
-"""Times that the rows inside are chosen anew, at most."""
+"""The most times that the central rows are chosen again."""
 
 
 class Whitening(nn.Module):
@@ -79,7 +79,7 @@ class Spread(Whitening):
         self.register_buffer("deviation", torch.ones(2))
 
     def learn(self, rows: Tensor, share: float) -> None:
-        """Learn from normal rows (M, F), of which a share decides the distribution."""
+        """Learn from normal rows (M, F); the densest `share` of them defines the distribution."""
         super().learn(rows, share)
         self.stored = self.white(rows)
         raw = self._logarithms(self.stored, leave_out_itself=True)
@@ -97,13 +97,13 @@ class Spread(Whitening):
 
 
 def _nearest(squares: Tensor, share: float) -> Tensor:
-    """Whether a row is among the share with the smallest squares; equal ones stay together."""
+    """Whether a row is among the share with the smallest squares; equal rows stay together."""
     last = squares.sort().values[int(share * (len(squares) - 1))]
     return squares <= last * (1 + ROUNDING)
 
 
 def _distribution(rows: Tensor, varies: Tensor) -> tuple[Tensor, Tensor]:
-    """The centre (F,) of rows, and what makes the variance of every direction 1 (F, F), without fixed columns."""
+    """The centre (F,) of rows, and the matrix (F, F) that scales all directions but fixed columns to variance 1."""
     exact = rows.double()
     centre = exact.mean(0)
     covariance = torch.cov(exact.T, correction=0).reshape(len(centre), len(centre))

@@ -40,17 +40,17 @@ class Schedule:
     batch_size
         Rows a step.
     learning_rate
-        Adam's.
+        Adam's learning rate.
     decay
         True lowers the learning rate along a half cosine to zero; False keeps it, as the A3 paper does.
     weight_decay
         Decoupled weight decay a step, in units of the learning rate.
     sparsity
-        Every step brings each weight closer to zero by so much, in units of the learning rate, and no further:
-        weights that do not help become zero (a proximal step of an L1 penalty). Biases are left alone.
+        Every step moves each weight towards zero by this amount, in units of the learning rate (a proximal step of
+        an L1 penalty). Weights that do not help become zero. Biases do not change.
     patience
-        Stop after so many of the run's 20 checks without a lower validation loss, and take the best weights
-        seen. None trains to the end and takes the last.
+        Stop after this number of the run's 20 checks without a lower validation loss, and take the best weights.
+        None trains to the end and takes the last weights.
 
     Examples
     --------

@@ -42,19 +42,22 @@ def _good_cells(column: Any, learned: Column, label: str) -> Cells:
 
 
 class TableEncoder(BaseEstimator):  # type: ignore[misc]
-    """A mixed table as a float32 matrix, every column of it comparable.
+    """Encodes a mixed table as a float32 matrix with comparable columns.
 
-    Use it before a network that wants numbers near [0, 1]: numbers and durations (in seconds) are scaled,
-    missing ones become the training median, with an indicator column if training had missing ones. Categories
-    become one column each. A date and time becomes sine and cosine of its time of day and of its day of week
-    in UTC, moved into [0, 1]; the date itself is not used, since every later row would lie outside the
-    training range. Text of which every cell is a number or a time, in one of their usual forms, counts as that;
-    a column of category type never does. Words such as NA are missing. Clocks, counters and identities are left
-    out, unless they are named in ``keep``.
+    Use it before a network that needs numbers near [0, 1].
 
-    Encoded columns lie in [0, 1] for rows like the training rows, so that the distance of two encoded rows
-    treats every column alike. Beyond the training range ``"quantile"`` leaves [0, 1] by the log of the
-    distance, ``"minmax"`` linearly. ``"standard"`` and ``"quantile-normal"`` scale numbers to standard
+    - Numbers and durations (in seconds) are scaled. Missing numbers become the training median, with an indicator
+      column if training had missing numbers.
+    - Each category becomes a column.
+    - A date and time becomes sine and cosine of its time of day and of its day of week in UTC, shifted into [0, 1].
+      The date itself is not used, because every later row would be outside the training range.
+    - Text is read as numbers or times if every cell has one of their usual forms; a column of category type is not.
+    - Words such as NA are missing.
+    - Clocks, counters and identifiers are left out, unless ``keep`` names them.
+
+    Encoded columns are in [0, 1] for rows like the training rows, so that the distance of two encoded rows
+    treats every column alike. Beyond the training range, ``"quantile"`` leaves [0, 1] by the log of the
+    distance, and ``"minmax"`` linearly. ``"standard"`` and ``"quantile-normal"`` scale numbers to standard
     deviations instead.
 
     Parameters
@@ -64,16 +67,16 @@ class TableEncoder(BaseEstimator):  # type: ignore[misc]
         minimum and maximum to 0 and 1, as in the A3 paper; values are held within a million), ``"standard"``
         (mean 0, deviation 1), ``"quantile-normal"`` (the quantile as that of a normal distribution).
     max_categories
-        How many categories of a column get a column each; the others share one named "other".
+        The number of categories that get a column each; all others share one column named "other".
     categories
-        Column name (``"x0"`` and so on for arrays) to its categories, in the order wanted; such a column is a
-        category whatever its type, and its other values share "other" if training had any.
+        Column name (``"x0"`` and so on for arrays) to its categories, in the order of the output columns. Such a
+        column is a category whatever its type, and its other values share "other" if training had any.
     on_extra
         ``"refuse"`` columns that training did not have, or ``"ignore"`` them.
     keep
-        Columns to learn from as they stand: although they look like a clock, a counter or an identity, which are
-        left out or, as seconds since 1970, read as times; and with words such as NA, which are else missing, as
-        categories.
+        Columns to keep without conversion, although they look like a clock, a counter or an identifier (which are
+        left out), or like seconds since 1970 (which are read as times). In such columns, words such as NA are
+        categories instead of missing.
 
     Attributes
     ----------

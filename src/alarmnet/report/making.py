@@ -83,7 +83,7 @@ def make_report(
     X
         A frame (pandas, polars, pyarrow), a 2-D array, or images (N, C, H, W); scored once.
     y
-        Labels, shape (N,): 1 or True anomaly, 0 or False normal, NaN, None or pd.NA not looked at.
+        Labels, shape (N,): 1 or True anomaly, 0 or False normal, NaN, None or pd.NA unlabelled.
     anomaly_label
         The label, or a list of labels, of anomalies, if this is not 1 or True.
     ids

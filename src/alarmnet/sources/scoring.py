@@ -203,12 +203,12 @@ def score_files(
 ) -> Tally:
     """Score files of tables or images of any size into one file, as `alarmnet score` does.
 
-    Use it where the rows are in files and may not fit in memory; `A3Detector.anomaly_score` is for rows in memory.
+    Use it for rows in files that may not fit in memory; `A3Detector.anomaly_score` is for rows in memory.
 
     Parameters
     ----------
     model
-        A fitted detector, or the model file of one; a detector given is not changed.
+        A fitted detector, or a model file. A detector is not changed.
     data
         Files of tables (CSV, JSON lines, Zeek logs, gzipped or zipped, Parquet), folders of these, patterns such as
         ``"flows/*.parquet"``, ``"-"`` for standard input, databases (with a query in
@@ -224,18 +224,18 @@ def score_files(
     alarm_rate
         The share of normal rows that may raise an alarm; None: the model's.
     budget
-        Alarm for so many of the highest scores instead.
+        Instead of a rate: the number of highest-scored rows that raise an alarm.
     on_bad_row
         "reject" refuses rows that cannot be scored, "flag" keeps them with the status "invalid".
     reasons
-        Explain each alarm by so many columns at most: the result gets `reason_1` and so on as text, and
+        Explain each alarm by at most this number of columns: the result gets `reason_1` and so on as text, and
         `explanation` as JSON. It cannot be combined with a budget.
     device
         Where to compute, for a model file.
     reading
-        How to read tables where their contents do not tell.
+        How to read tables, for settings that cannot be detected from their contents.
     progress
-        Called with the number of rows that were done since.
+        Called with the number of rows done since the last call.
 
     Raises
     ------

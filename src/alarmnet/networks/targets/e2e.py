@@ -154,13 +154,13 @@ class StridedAutoencoder(Target):
     Parameters
     ----------
     channels
-        Of the convolutions, one after the other, each of which halves the size. None: (64, 128) for images,
+        The channels of the convolutions in order; each convolution halves the size. None: (64, 128) for images,
         (32, 64) for tables.
     grid
-        Channels and positions that a table's row is ordered into.
+        The channels and positions into which a row of a table is arranged.
     code_weight
-        None is the plain autoencoder. A number makes it variational, with this weight on the divergence of the
-        codes (1 is the evidence lower bound of unit variance, over the number of inputs).
+        None: a plain autoencoder. A number: a variational autoencoder, with this weight on the divergence of the
+        codes (1 is the evidence lower bound with unit variance, divided by the number of inputs).
 
     Examples
     --------
