@@ -20,6 +20,7 @@ from benchmarks import (
     conv_layouts,
     explanation_tables,
     few_labels,
+    images_without_labels,
     interruption,
     label_budgets,
     label_noise,
@@ -66,6 +67,10 @@ def tables() -> dict[str, tuple[str, Iterable[str]]]:
             )
             for name, lines in unclean_calibration.PARTS.items()
         },
+        "images without labels": (
+            "research/few-labels.md",
+            images_without_labels.table(RESULTS / "images_without_labels.jsonl"),
+        ),
         "wrong labels": ("research/few-labels.md", label_noise.table(RESULTS / "label_noise.jsonl")),
         "alarm rate": ("research/results.md", alarm_rate.summary(RESULTS / "alarm_rate.jsonl")),
         "model files": ("reference/files.md", model_files.summary(RESULTS / "model_files.json")),
