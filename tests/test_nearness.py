@@ -55,3 +55,12 @@ def test_few_equal_rows_give_finite_numbers(count: int) -> None:
     nearness.learn(rows, losses)
     assert torch.isfinite(nearness(rows, losses)).all()
     assert torch.isfinite(nearness(rows * 1e6, losses)).all()
+
+
+def test_few_neighbours_are_the_nearest_and_the_fifth(stored: Tensor) -> None:
+    nearness = Nearness(*stored.shape, few=True)
+    nearness.learn(stored, torch.ones(len(stored)))
+    row = stored[:1] + 0.3
+    distances = (nearness.stored - nearness.scaled(row)).norm(dim=1).sort().values
+    found = nearness._distances(nearness.scaled(row), leave_out_itself=False)
+    assert torch.allclose(found[0], distances[[0, 4]])

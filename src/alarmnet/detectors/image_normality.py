@@ -39,7 +39,7 @@ class ImageNormalityScorer(Scorer):
         rows = weights["edges.stored"]
         if rows.ndim != 2 or not len(rows):
             raise ValueError("the stored images are damaged")
-        return cls(target, EdgeDistance(*rows.shape))
+        return cls(target, EdgeDistance(*rows.shape, few="edges.few_neighbours" in weights))
 
     def forward(self, batch: Tensor) -> Tensor:
         """Score a batch."""
@@ -53,6 +53,7 @@ def image_normality(target: TargetNetwork, data: TrainingData) -> ImageNormality
     numbers = torch.cat([data.normal, data.validation_normal]).sort().values
     stored = numbers[:: math.ceil(len(numbers) / MOST_STORED)]
     gradients = torch.cat([oriented_gradients(block) for block in data.rows.blocks(stored)])
-    edges = EdgeDistance(*gradients.shape).to(data.rows.device)
-    edges.learn(gradients, trusted=not bool(data.unlabelled[stored.to(data.unlabelled.device)].any()))
+    doubted = bool(data.unlabelled[stored].any())
+    edges = EdgeDistance(*gradients.shape, few=not doubted).to(data.rows.device)
+    edges.learn(gradients)
     return ImageNormalityScorer(target, edges)

@@ -72,8 +72,8 @@ class NormalityTraining:
             smallest_leaf=SMALLEST_LEAF,
             seed=self._seed,
         )
-        nearness = self._nearness(rows)
-        spread = Spread(*rows.shape).to(rows.device)
+        nearness = self._nearness(rows, few=not self._doubted())
+        spread = Spread(*rows.shape, few=not self._doubted()).to(rows.device)
         spread.learn(nearness.stored, self._trusted())
         scorer = NormalityScorer(self._target, nearness, [forest.to(rows.device)], [], spread)
         votes = scorer.votes(rows)
@@ -133,8 +133,8 @@ class NormalityTraining:
         """Whether some of the normal rows are unlabelled."""
         return bool(self._data.unlabelled[self._normal].any())
 
-    def _nearness(self, rows: Tensor) -> Nearness:
-        nearness = Nearness(*rows.shape).to(rows.device)
+    def _nearness(self, rows: Tensor, *, few: bool = False) -> Nearness:
+        nearness = Nearness(*rows.shape, few=few).to(rows.device)
         with torch.no_grad():
             nearness.learn(rows, self._data.errors_of(self._target, self._stored))
         return nearness

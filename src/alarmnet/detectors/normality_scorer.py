@@ -52,7 +52,8 @@ class NormalityScorer(Scorer):
     anomalies: a weighted sum of the forests' mean log odds, the alarms' logits and the measures of nearness. The
     second are the bounded odds of the distance from normal. Without known anomalies, a forest separates normal rows
     from points of the box around them. The score adds the odds of its votes, of the spread, of the distance to the
-    5th neighbour and of the reconstruction error.
+    5th neighbour and of the reconstruction error. If all normal rows are labelled so, it also adds the odds of the
+    distance to the nearest row.
 
     Older model files have one forest, no bound of the second odds, and one sum without known anomalies.
 
@@ -107,11 +108,12 @@ class NormalityScorer(Scorer):
         others = sum(name.startswith("other_forests.") and name.endswith(".roots") for name in weights)
         prefixes = ["forest.", *(f"other_forests.{place}." for place in range(others))]
         forests = [Forest.stored(weights, prefix, width) for prefix in prefixes]
-        spread = Spread(*rows.shape) if "spread.stored" in weights else None
+        few = "nearness.few_neighbours" in weights
+        spread = Spread(*rows.shape, few=few) if "spread.stored" in weights else None
         rotated = None
         if "rotated.forest.roots" in weights:
             rotated = RotatedForest(Whitening(width), Forest.stored(weights, "rotated.forest.", width))
-        return cls(target, Nearness(*rows.shape), forests, alarms, spread, rotated)
+        return cls(target, Nearness(*rows.shape, few=few), forests, alarms, spread, rotated)
 
     def forward(self, batch: Tensor) -> Tensor:
         """Score a batch."""
@@ -161,11 +163,14 @@ class NormalityScorer(Scorer):
         votes = ((votes - self.vote_mean) / self.vote_deviation)[:, None]
         if self.spread is None:
             return near.sum(1, keepdim=True) + votes
-        return UNUSUAL * torch.cat([near[:, :1], near[:, 2:], votes, read], dim=1)
+        nearest = near[:, : 1 + self.nearness.few]
+        return UNUSUAL * torch.cat([nearest, near[:, 2:], votes, read], dim=1)
 
     @property
     def names(self) -> list[str]:
         """The names of the odds, in order."""
         if self.alarms:
             return ["likeness to known anomalies", "distance"]
-        return ["distance"] if self.spread is None else UNLABELLED_ODDS
+        if self.spread is None:
+            return ["distance"]
+        return ["distance to the nearest row"] * self.nearness.few + UNLABELLED_ODDS

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-NEIGHBOURS = (5, 50)
+NEIGHBOURS, FEW_NEIGHBOURS = (5, 50), (1, 5)
 """The neighbours that are measured: few find local anomalies, many are robust to a few anomalies among the rows."""
 
 MOST_STORED = 2_000
@@ -25,6 +25,13 @@ class Nearness(nn.Module):
     reconstruction error, each in standard deviations above the mean of normal rows. Distances are between inputs in
     standard deviations of normal rows; inputs with only two values are not scaled.
 
+    Parameters
+    ----------
+    rows, width
+        Of the stored rows, (M, F).
+    few
+        Whether distances go to the nearest and the 5th nearest row instead.
+
     Shapes
     ------
     Input: rows (B, F), and their reconstruction losses (B,). Output: (B, 3), higher is farther.
@@ -37,8 +44,11 @@ class Nearness(nn.Module):
     deviation: Tensor
     extreme: Tensor
 
-    def __init__(self, rows: int, width: int) -> None:
+    def __init__(self, rows: int, width: int, *, few: bool = False) -> None:
         super().__init__()
+        self.few = few
+        if few:  # a model file says so by the presence of this name
+            self.register_buffer("few_neighbours", torch.ones(()))
         self.register_buffer("stored", torch.zeros(rows, width))
         self.register_buffer("centre", torch.zeros(width))
         self.register_buffer("scale", torch.ones(width))
@@ -71,7 +81,7 @@ class Nearness(nn.Module):
 
     def places(self, most: int) -> list[int]:
         """The measured neighbours, counted from 0, if there are at most `most`."""
-        return [min(count, most) - 1 for count in NEIGHBOURS]
+        return [min(count, most) - 1 for count in (FEW_NEIGHBOURS if self.few else NEIGHBOURS)]
 
     def _distances(self, rows: Tensor, *, leave_out_itself: bool) -> Tensor:
         """Distances to the neighbours (B, 2)."""

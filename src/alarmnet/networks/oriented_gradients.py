@@ -5,7 +5,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from alarmnet.networks.nearness import NEAREST, neighbour_distances
+from alarmnet.networks.nearness import NEAREST, NEIGHBOURS, neighbour_distances
 
 ORIENTATIONS = 8
 CELLS = 7
@@ -13,9 +13,6 @@ CELLS = 7
 
 FAINT = 0.02
 """Edges of a cell that are weaker than this, in pixels from 0 to 1, count for less."""
-
-TRUSTED_NEIGHBOUR, NEIGHBOUR = 5, 50
-"""Which neighbour is measured. A near one finds local anomalies; a far one is not misled by unknown anomalies."""
 
 SMALLEST = 1e-12
 """Added to squares before a root is taken, so that it has a gradient."""
@@ -67,28 +64,34 @@ class EdgeDistance(nn.Module):
     It is the logarithm of the distance to one of the nearest stored normal images, in standard deviations above
     the mean of normal ones.
 
+    Parameters
+    ----------
+    images, width
+        Of the stored gradients, (M, F).
+    few
+        Whether the distance goes to the 5th nearest image instead of the 50th.
+
     Shapes
     ------
     Input: images (B, C, H, W). Output: (B,), higher is farther.
     """
 
     stored: Tensor
-    neighbour: Tensor
     mean: Tensor
     deviation: Tensor
 
-    def __init__(self, images: int, width: int) -> None:
+    def __init__(self, images: int, width: int, *, few: bool = False) -> None:
         super().__init__()
+        self.few = few
+        if few:  # a model file says so by the presence of this name
+            self.register_buffer("few_neighbours", torch.ones(()))
         self.register_buffer("stored", torch.zeros(images, width))
-        self.register_buffer("neighbour", torch.ones((), dtype=torch.long))
         self.register_buffer("mean", torch.zeros(()))
         self.register_buffer("deviation", torch.ones(()))
 
-    def learn(self, gradients: Tensor, *, trusted: bool) -> None:
-        """Keep normal images' oriented gradients (M, F); `trusted` if somebody has looked at all of them."""
-        neighbours = TRUSTED_NEIGHBOUR if trusted else NEIGHBOUR
-        others = max(len(gradients) - 1, 1)
-        self.stored, self.neighbour = gradients, torch.tensor(min(neighbours, others))
+    def learn(self, gradients: Tensor) -> None:
+        """Keep normal images' oriented gradients (M, F)."""
+        self.stored = gradients
         logarithms = self._logarithms(gradients, leave_out_itself=True)
         self.mean, self.deviation = logarithms.mean(), logarithms.std(correction=0).clamp(min=1e-3)
 
@@ -98,6 +101,7 @@ class EdgeDistance(nn.Module):
         return (found - self.mean) / self.deviation
 
     def _logarithms(self, gradients: Tensor, *, leave_out_itself: bool) -> Tensor:
-        place = int(self.neighbour) - 1
-        distances = neighbour_distances(gradients, self.stored, [place], leave_out_itself=leave_out_itself)
+        others = len(self.stored) - (leave_out_itself and len(self.stored) > 1)
+        places = [min(NEIGHBOURS[not self.few], others) - 1]
+        distances = neighbour_distances(gradients, self.stored, places, leave_out_itself=leave_out_itself)
         return (distances[:, 0] + NEAREST).log()

@@ -5,8 +5,8 @@ from torch import Tensor, nn
 
 from alarmnet.networks.nearness import NEAREST, neighbour_distances
 
-NEIGHBOUR = 50
-"""The neighbour that is measured: a high number is robust to a few anomalies among the rows."""
+NEIGHBOUR, NEAR_NEIGHBOUR = 50, 5
+"""The neighbour that is measured: a high number is robust to a few anomalies among the rows, a low one is local."""
 
 LEAST_VARIANCE = 0.01
 """Added to the variance of every direction, in variances of a column, so that no direction has variance 0."""
@@ -63,6 +63,13 @@ class Spread(Whitening):
     the 50th nearest stored normal row once every direction has variance 1. Both are in standard deviations above
     the mean of normal rows. Columns that move together count once, and a row that breaks such a relation is far.
 
+    Parameters
+    ----------
+    rows, width
+        Of the stored rows, (M, F).
+    few
+        Whether the distance goes to the 5th nearest row instead.
+
     Shapes
     ------
     Input: (B, F), scaled as `Nearness.scaled` does. Output: (B, 2), higher is farther.
@@ -72,8 +79,9 @@ class Spread(Whitening):
     mean: Tensor
     deviation: Tensor
 
-    def __init__(self, rows: int, width: int) -> None:
+    def __init__(self, rows: int, width: int, *, few: bool = False) -> None:
         super().__init__(width)
+        self.few = few
         self.register_buffer("stored", torch.zeros(rows, width))
         self.register_buffer("mean", torch.zeros(2))
         self.register_buffer("deviation", torch.ones(2))
@@ -90,7 +98,8 @@ class Spread(Whitening):
         return (self._logarithms(self.white(rows), leave_out_itself=False) - self.mean) / self.deviation
 
     def _logarithms(self, white: Tensor, *, leave_out_itself: bool) -> Tensor:
-        places = [min(NEIGHBOUR, len(self.stored) - (leave_out_itself and len(self.stored) > 1)) - 1]
+        count = NEAR_NEIGHBOUR if self.few else NEIGHBOUR
+        places = [min(count, len(self.stored) - (leave_out_itself and len(self.stored) > 1)) - 1]
         distances = neighbour_distances(white, self.stored, places, leave_out_itself=leave_out_itself)
         squares = white.square().sum(1, keepdim=True)
         return torch.cat([(squares + LEAST_VARIANCE).log() / 2, (distances + NEAREST).log()], dim=1)
