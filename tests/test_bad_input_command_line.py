@@ -526,7 +526,7 @@ def test_48_one_known_anomaly(desk: Desk) -> None:
 def test_49_too_few_calibration_rows_warn(desk: Desk) -> None:
     said = desk.write(table())("fit", "--alarm-rate", "0.001")
     assert (
-        "Warning: 11 calibration rows cannot hold an alarm rate of 0.001: the smallest they can hold is"
+        "Warning: 11 calibration rows are too few for an alarm rate of 0.001: the smallest possible rate is"
         in said
     )
     assert "at most 8.33% of normal rows raise an alarm" in said

@@ -418,7 +418,7 @@ def test_29_too_few_rows_to_learn_and_calibrate_are_refused(make: Make, rows: Fl
     assert "needs three rows or more" in refused(make(schedule=Schedule(steps=3)).fit, rows[:2], code="rows")
     with pytest.raises(InputError, match=r"needs two normal or unlabelled rows.* got 1"):
         make(schedule=Schedule(steps=3)).fit(rows[:3], [1, 1, np.nan])
-    with pytest.warns(AlarmnetWarning, match="1 calibration rows cannot hold"):
+    with pytest.warns(AlarmnetWarning, match="1 calibration rows are too few"):
         detector = make(schedule=Schedule(steps=3)).fit(rows[:3])
     assert np.isfinite(detector.decision_function(rows)).all()
 
@@ -739,7 +739,7 @@ def test_48_one_known_anomaly(make: Make, rows: Floats, labels: Floats) -> None:
 def test_49_too_few_calibration_rows_warn(make: Make, rows: Floats, labels: Floats) -> None:
     with pytest.warns(
         AlarmnetWarning,
-        match=r"30 calibration rows cannot hold an alarm rate of 0\.01: the smallest they can hold is",
+        match=r"30 calibration rows are too few for an alarm rate of 0\.01: the smallest possible rate is",
     ):
         detector = make(schedule=Schedule(steps=3), alarm_rate=0.01).fit(rows, labels)
     assert detector.alarm_rate_held_ == 1 / 31

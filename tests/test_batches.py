@@ -437,7 +437,7 @@ def test_an_endless_line_is_refused_soon(csv_file: CsvFile, endless: str) -> Non
 
 def test_an_endless_first_line_is_refused(csv_file: CsvFile) -> None:
     error = refusal(csv_file("a" * (2 << 20)))
-    assert "the first line is longer than 1 MiB, so it is no header" in str(error)
+    assert "the first line is longer than 1 MiB, so it is not a header" in str(error)
 
 
 def test_truncated_and_damaged_gzip_is_refused(csv_file: CsvFile) -> None:
@@ -557,10 +557,10 @@ def test_batches_that_somebody_left_are_closed_before_python_ends(
     [
         ("<!DOCTYPE html><table>\n<td>1</td>\n", "begins with '<', as HTML and XML do"),
         ('[{"a": 1}]\n', "as JSON does"),
-        (b"PK\x03\x04rest", "is no whole zip archive"),
+        (b"PK\x03\x04rest", "is not a complete zip archive"),
         (b"SQLite format 3\x00", "is an SQLite database"),
-        ("# made by a logger\na,b\n1,2\n", "which is no header: remove that line"),
-        ("sep=;\na;b\n1;2\n", "which is no header: remove that line"),
+        ("# made by a logger\na,b\n1,2\n", "which is not a header: remove that line"),
+        ("sep=;\na;b\n1;2\n", "which is not a header: remove that line"),
         ("a\\b\\c\n1\\2\\3\n", "separated by '\\\\'"),
     ],
 )

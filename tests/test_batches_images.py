@@ -210,9 +210,9 @@ SECOND = [Image.fromarray(GREY[1])]
 
 
 FAULTS = {
-    "text": (b"not an image", "is no PNG, JPEG, BMP, TIFF or WebP image; convert or remove it"),
-    "nothing": (b"", "is no PNG, JPEG, BMP, TIFF or WebP image"),
-    "other format": (encoded("GIF"), "is no PNG, JPEG, BMP, TIFF or WebP image"),
+    "text": (b"not an image", "is not a PNG, JPEG, BMP, TIFF or WebP image; convert or remove it"),
+    "nothing": (b"", "is not a PNG, JPEG, BMP, TIFF or WebP image"),
+    "other format": (encoded("GIF"), "is not a PNG, JPEG, BMP, TIFF or WebP image"),
     "truncated PNG": (encoded("PNG")[:-60], "is a damaged or truncated image"),
     "truncated JPEG": (encoded("JPEG")[:-60], "is a damaged or truncated image"),
     "bomb": (bomb(60_000), "declares more than 89,478,485 pixels, which may be an attack on memory"),

@@ -44,7 +44,7 @@ def test_results_that_cannot_be_written_are_refused(tmp_path: Path) -> None:
     table = pa.table({"score": [0.5]})
     for name, tables, sentence in [
         ("scores.xlsx", [table], "give a name that ends in .csv, .csv.gz or .parquet"),
-        ("scores.csv", [], "there is no table to write"),
+        ("scores.csv", [], "there is not a table to write"),
         ("scores.csv", [table, pa.table({"score": ["x"]})], "has other columns or types than the first"),
         ("scores.csv", [pa.table({"score": [[1]]})], "could not be written: Unsupported Type"),
         ("none/scores.csv", [table], f"there is no folder {tmp_path / 'none'}; create it first"),

@@ -118,7 +118,7 @@ def test_any_few_scores_give_weights(values: list[float], known: int, rate: floa
     st.floats(0.4, 0.95),
 )
 @settings(max_examples=100, deadline=None)
-@pytest.mark.filterwarnings("ignore:.*cannot hold an alarm rate")
+@pytest.mark.filterwarnings("ignore:.*are too few for an alarm rate")
 def test_weighted_p_values_agree_with_alarms(pairs: list[tuple[float, float]], rate: float) -> None:
     values, weights = np.array(sorted(pairs)).T
     weights[0] = 1.0
@@ -217,7 +217,7 @@ def test_a_refit_keeps_answers_and_takes_labels_as_answers(doubted: BaseDetector
 def test_labelled_rows_keep_the_guarantee(trained: BaseDetector) -> None:
     assert trained.unclean_share() is None
     assert (trained.calibration_weights_ == 1).all()
-    with pytest.raises(InputError, match="labelled normal: the alarm rate holds without a look") as caught:
+    with pytest.raises(InputError, match="labelled normal: the alarm rate holds without reviewing") as caught:
         trained.calibration_queries()
     assert caught.value.code == "labelled_calibration"
 

@@ -177,7 +177,7 @@ def test_fit_drops_unreadable_images_with_their_labels(made: Path, tmp_path: Pat
         tmp_path / "m",
     )
     said = run(*arguments, code=2).stderr
-    assert "b/00.png is no PNG, JPEG, BMP, TIFF or WebP image" in said
+    assert "b/00.png is not a PNG, JPEG, BMP, TIFF or WebP image" in said
     assert "`alarmnet fit --on-bad-row drop` leaves such rows out" in said
     found = facts(*arguments, "--on-bad-row", "drop")
     assert (found["rows"], found["dropped"]) == (77, 3)

@@ -294,7 +294,7 @@ def test_images_have_the_published_counts(data_folder: Path, name: str, train_co
 def test_idx_of_wrong_kind_or_size_is_refused(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "labels.gz"
     path.write_bytes(gzip.compress(content))
-    with pytest.raises(InputError, match=r"labels\.gz is no idx file of 1 dimensions of uint8"):
+    with pytest.raises(InputError, match=r"labels\.gz is not an idx file of 1 dimensions of uint8"):
         read_idx(path, dimensions=1)
 
 
@@ -328,7 +328,7 @@ def test_missing_emnist_letters_say_which_file_to_put_where(
     monkeypatch.setenv("ALARMNET_DATA", str(tmp_path))
     monkeypatch.setenv("ALARMNET_CACHE", str(tmp_path / "cache"))
     with pytest.raises(
-        InputError, match=r"emnist-letters\.npz is not at hand and has no stable public"
+        InputError, match=r"emnist-letters\.npz is not available and has no stable public"
     ) as caught:
         load_emnist_letters()
     assert f"(now: {tmp_path}) or into {tmp_path / 'cache'} as emnist/emnist-letters.npz (sha256" in str(
@@ -468,7 +468,7 @@ def test_to_table_adds_class_and_group(data_folder: Path) -> None:
 def test_to_table_names_what_it_cannot_do(small: Table) -> None:
     with pytest.raises(InputError, match="small has no part 'test'; choose one of all"):
         to_table("small", part="test")
-    with pytest.raises(InputError, match="mnist holds images and is no table"):
+    with pytest.raises(InputError, match="mnist holds images and is not a table"):
         to_table("mnist")
     with pytest.raises(InputError, match="there is no data set 'iris'; choose one of nsl-kdd, credit-card"):
         dataset_info("iris")

@@ -127,7 +127,7 @@ def test_missing_file_without_address_says_what_to_put_where(data: Path) -> None
         find(_form(), _form("set/table.txt"), source=SOURCE)
     assert caught.value.code == "data_file_missing"
     assert str(caught.value) == (
-        "set/table.csv is not at hand and has no stable public address. Get it from "
+        "set/table.csv is not available and has no stable public address. Get it from "
         f"https://example.org/set and put it into the folder named by the environment "
         f"variable ALARMNET_DATA (now: {data}) or into {cache_folder()} as "
         f"set/table.csv (sha256 {SHA256}), or set/table.txt (sha256 {SHA256})."

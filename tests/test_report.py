@@ -83,7 +83,7 @@ class FakeDetector:
 
 class FakeNoAutoencoder(FakeDetector):
     def reconstructions(self, X: Any) -> np.ndarray:
-        raise InputError("the target network is no autoencoder", code="no_reconstruction")
+        raise InputError("the target network is not an autoencoder", code="no_reconstruction")
 
 
 def report_of(X: Any, y: Any = None, **options: Any) -> Report:

@@ -139,7 +139,7 @@ def test_a_database_file_is_told_by_its_contents_and_needs_a_query(tmp_path: Pat
         with pytest.raises(InputError, match="--query"), local_files([file]):
             pass
     (tmp_path / "t.csv").write_text("a\n1\n")
-    with pytest.raises(InputError, match="is no database"), local_files([tmp_path / "t.csv"], QUERY):
+    with pytest.raises(InputError, match="is not a database"), local_files([tmp_path / "t.csv"], QUERY):
         pass
     with pytest.raises(InputError, match="does not exist"), local_files([f"sqlite:///{tmp_path}/no"], QUERY):
         pass

@@ -122,7 +122,7 @@ def test_a_file_that_is_no_database(tmp_path: Path) -> None:
     place.write_bytes(b"time,amount\n" * 200)
     message = refused("store_damaged", lambda: AnswerStore.open(place))
     assert message.startswith(
-        f"the store of answers {place} is damaged or is no database (file is not a database)"
+        f"the store of answers {place} is damaged or is not a database (file is not a database)"
     )
     assert place.read_bytes() == b"time,amount\n" * 200
 

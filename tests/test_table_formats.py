@@ -183,7 +183,7 @@ ARCHIVES: dict[str, tuple[Callable[[], bytes], str, str]] = {
     "truncated": (
         lambda: zipped(**{"a.csv": "a\n1\n" * 99})[:-30],
         "truncated_file",
-        "is no whole zip archive",
+        "is not a complete zip archive",
     ),
     "damaged": (damaged_zip, "unreadable", "cannot be read"),
     "archive in an archive": (

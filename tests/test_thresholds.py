@@ -41,7 +41,7 @@ def test_by_hand(n: int, rate: float, expected: Threshold) -> None:
 
 def test_too_few_rows_warn_and_hold_what_they_can() -> None:
     with pytest.warns(
-        AlarmnetWarning, match=r"9 calibration rows cannot hold an alarm rate of 0\.05: .* is 0\.1,"
+        AlarmnetWarning, match=r"9 calibration rows are too few for an alarm rate of 0\.05: .* is 0\.1,"
     ):
         threshold = conformal_threshold(np.arange(9.0), 0.05)
     assert threshold == Threshold(8 + 9 * ROUNDING, 0.1)
@@ -100,7 +100,7 @@ CLOSE = st.lists(
 
 @given(CLOSE.map(sorted), st.floats(-0.99, 0.99), st.floats(0.05, 0.95))
 @settings(max_examples=200, deadline=None)
-@pytest.mark.filterwarnings("ignore:.*cannot hold an alarm rate")
+@pytest.mark.filterwarnings("ignore:.*are too few for an alarm rate")
 def test_rounding_of_calibration_rows_moves_no_alarm_and_no_p_value(
     calibration: list[float], share: float, rate: float
 ) -> None:
@@ -114,7 +114,7 @@ def test_rounding_of_calibration_rows_moves_no_alarm_and_no_p_value(
 
 @given(CLOSE.map(sorted), CLOSE, st.floats(0.05, 0.95))
 @settings(max_examples=200, deadline=None)
-@pytest.mark.filterwarnings("ignore:.*cannot hold an alarm rate")
+@pytest.mark.filterwarnings("ignore:.*are too few for an alarm rate")
 def test_with_close_scores_p_values_still_agree_with_alarms(
     calibration: list[float], scores: list[float], rate: float
 ) -> None:

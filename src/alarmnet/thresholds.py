@@ -75,9 +75,9 @@ def conformal_threshold(calibration: Scores, rate: float, weights: Scores | None
     everything = masses[0] + 1
     if rate * everything * (1 + 1e-12) < 1:
         warnings.warn(
-            f"{masses[0]:.0f} calibration rows cannot hold an alarm rate of {rate:g}: the smallest they can hold "
-            f"is {1 / everything:.2g}, and the threshold is their largest score; give more normal rows or a higher "
-            "alarm_rate",
+            f"{masses[0]:.0f} calibration rows are too few for an alarm rate of {rate:g}: the smallest possible "
+            f"rate is {1 / everything:.2g}, and the threshold is their largest score; give more normal rows or a "
+            "higher alarm_rate",
             AlarmnetWarning,
             stacklevel=3,
         )

@@ -40,7 +40,7 @@ class CsvFile:
             warnings.warn(header.said, AlarmnetWarning, stacklevel=4)
 
     def blocks(self) -> Iterator[pa.Table]:
-        """Give the rows as they come, every column as strings, and refuse what is no table."""
+        """Give the rows as they come, every column as strings, and refuse what is not a table."""
         end_row = "\n" + _END_CELL + self.separator * (len(self.columns) - 1) + "\n"
         row = 0
         ended = False

@@ -45,7 +45,9 @@ def _read_head(path: Path) -> str:
     refuse_wide(path, head)
     line_end = head.find(b"\n") + 1 or head.find(b"\r") + 1
     if not line_end and len(head) == _MOST_BYTES:
-        raise InputError(f"{path}: the first line is longer than 1 MiB, so it is no header", code="long_line")
+        raise InputError(
+            f"{path}: the first line is longer than 1 MiB, so it is not a header", code="long_line"
+        )
     CheckedText(path, io.BytesIO(head), end_row=b"").read(line_end or len(head))
     return head.decode("utf-8-sig", errors="ignore")
 
@@ -130,7 +132,7 @@ def _check(path: Path, names: Sequence[str], *, other_marks: str) -> None:
         )
     if names[0].startswith(("#", "sep=")):
         raise InputError(
-            f"{path} begins with {names[0][:50]!r}, which is no header: remove that line; the first line must "
+            f"{path} begins with {names[0][:50]!r}, which is not a header: remove that line; the first line must "
             "name the columns",
             code="no_header",
         )

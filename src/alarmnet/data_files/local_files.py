@@ -102,7 +102,7 @@ def _check_query(
         )
     if query and not all(databases):
         raise InputError(
-            f"{places[databases.index(None)]} is no database, and --query is for databases alone",
+            f"{places[databases.index(None)]} is not a database, and --query is only for databases",
             code="options",
         )
 

@@ -89,7 +89,8 @@ def _opened(path: Path) -> Iterator["Image"]:
             ) from error
         except pillow.UnidentifiedImageError as error:
             raise InputError(
-                f"{path} is no PNG, JPEG, BMP, TIFF or WebP image; convert or remove it", code="not_an_image"
+                f"{path} is not a PNG, JPEG, BMP, TIFF or WebP image; convert or remove it",
+                code="not_an_image",
             ) from error
         except Exception as error:  # decoders raise whatever a damaged file leads them to
             raise InputError(

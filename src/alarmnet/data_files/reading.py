@@ -52,7 +52,7 @@ class Reading:
         if mark is not None and (len(mark) != 1 or not mark.isascii() or mark.isalnum() or mark in '"\r\n\0'):
             _refuse(
                 f"the delimiter is {mark!r}",
-                "one ASCII character that is no letter, digit or quote, or 'tab'",
+                "one ASCII character that is not a letter, digit or quote, or 'tab'",
             )
         if self.decimal not in (None, ".", ","):
             _refuse(f"the decimal sign is {self.decimal!r}", "'.' or ','")

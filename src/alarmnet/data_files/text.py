@@ -29,7 +29,7 @@ def decompressing(path: Path) -> Iterator[None]:
         ) from error
     except zipfile.BadZipFile as error:
         raise InputError(
-            f"{path} is no whole zip archive ({error}); copy it again", code="truncated_file"
+            f"{path} is not a complete zip archive ({error}); copy it again", code="truncated_file"
         ) from error
     except (
         OSError,

@@ -89,7 +89,7 @@ def write_table(
     first = next(tables, None)
     if first is None:
         raise InputError(
-            f"{final}: there is no table to write; give at least one, which may be empty", code="no_table"
+            f"{final}: there is not a table to write; give at least one, which may be empty", code="no_table"
         )
     tables = chain([first], tables)
     if name == STANDARD:

@@ -40,7 +40,8 @@ class ZeekLog(LineFile):
         self.columns, types = said.get("#fields", []), said.get("#types", [])
         if not self.columns or len(types) not in (0, len(self.columns)):
             raise InputError(
-                f"{path} is no whole Zeek log: its first lines name {len(self.columns)} #fields and {len(types)} "
+                f"{path} is not a complete Zeek log: its first lines name {len(self.columns)} #fields and "
+                f"{len(types)} "
                 "#types; copy it again, with its first lines",
                 code="zeek_log",
             )

@@ -104,7 +104,7 @@ def find(*forms: DataFile, source: str) -> Path:
         if form.url is not None:
             return _download(form, form.url, how_to_supply)
     raise InputError(
-        f"{forms[0].path} is not at hand and has no stable public address. {how_to_supply}",
+        f"{forms[0].path} is not available and has no stable public address. {how_to_supply}",
         code="data_file_missing",
     )
 

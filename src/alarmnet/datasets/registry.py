@@ -60,7 +60,7 @@ def to_table(name: str, *, part: Literal["all", "train", "test"] = "all") -> pa.
     info = dataset_info(name)
     if info in IMAGES or not isinstance(data := info.loader(), Table):
         raise InputError(
-            f"{name} holds images and is no table; load it with "
+            f"{name} holds images and is not a table; load it with "
             f"alarmnet.datasets.DATASETS[{name!r}].loader().",
             code="not_a_table",
         )

@@ -41,7 +41,7 @@ class A3Scorer(Scorer):
         if features.shape[1] != self.alarm.width:
             raise ModelFileError(
                 f"the model's alarms read {self.alarm.width} numbers a row, but its target gives "
-                f"{features.shape[1]}: its file is damaged or hostile; take another file, or fit it anew"
+                f"{features.shape[1]}: its file is damaged or hostile; take another file, or fit it again"
             )
         return features
 

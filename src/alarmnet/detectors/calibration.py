@@ -144,7 +144,7 @@ class Calibrated:
         rows = self._known_calibration_rows()
         if self.calibration_is_labelled_:
             raise InputError(
-                "the calibration rows are labelled normal: the alarm rate holds without a look at them",
+                "the calibration rows are labelled normal: the alarm rate holds without reviewing them",
                 code="labelled_calibration",
             )
         answers = self._sorted_answers()
@@ -189,7 +189,7 @@ class Calibrated:
         answered = known.answered(places, answers)
         if (answered.answers == ANOMALY).all():
             raise InputError(
-                "every calibration row is labelled anomalous now: fit the detector anew", code="rows"
+                "every calibration row is labelled anomalous now: fit the detector again", code="rows"
             )
         self._calibrating = answered
         self._weigh(self._known_scores())

@@ -43,6 +43,6 @@ class TrainingData:
         """Refuse to train an alarm that would see no anomaly, known or generated."""
         if not generated_weight and not len(self.known):
             raise InputError(
-                "nothing anomalous to learn from: no row is labelled anomalous and generated_weight is 0",
+                "no anomaly to learn from: no row is labelled anomalous and generated_weight is 0",
                 code="no_anomalies",
             )

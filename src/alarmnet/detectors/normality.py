@@ -16,28 +16,29 @@ from alarmnet.networks.spread import Spread, Whitening
 from alarmnet.networks.targets.piecewise import PiecewiseTarget
 
 POOL = 10_000
-"""Normal rows that trees are grown on, at most."""
+"""The most normal rows that trees are grown on."""
 
 NORMAL_ROWS, DOUBTED_ROWS = 256, 64
-"""Normal rows that a tree sees: fewer where nobody has looked at some, so that few trees see a hidden anomaly."""
+"""Normal rows that a tree sees; fewer if some rows are unlabelled, so that few trees see a hidden anomaly."""
 
 CONSIDERED = ("sqrt", 0.7)
-"""Numbers of a row that trees consider for a cut, by turns: few find what many columns say, most what few say."""
+"""The inputs that alternate trees consider for a cut: a few inputs find patterns over many columns, most inputs
+find patterns in a few columns."""
 
 ROTATED_TREES = 100
-"""Trees on rotated columns: more bring nothing that can be measured, and each takes time to explain."""
+"""Trees on rotated columns; more trees give no measurable gain, and each takes time to explain."""
 
 WIDEST_ROTATED = 1_000
-"""Numbers of a row that are rotated, at most: the time to rotate a row grows with their square."""
+"""The most inputs that are rotated: the time to rotate a row grows with the square of their number."""
 
 TRUSTED = 0.75
-"""The share of normal rows that decides their spread where nobody has looked at some; else all do."""
+"""The densest share of normal rows that defines their spread if some rows are unlabelled; otherwise all rows do."""
 
 SMALLEST_LEAF = 8
-"""Rows of a leaf where a forest tells normal rows from a box around them, at least."""
+"""The fewest rows of a leaf in the forest that separates normal rows from a box around them."""
 
 MARGIN = 0.1
-"""How far that box reaches beyond the rows, as a share of its sides."""
+"""The margin of that box around the rows, as a share of its sides."""
 
 
 class NormalityTraining:

@@ -18,22 +18,22 @@ from alarmnet.networks.targets.piecewise import PiecewiseTarget
 
 FORESTS, ROTATED, ALARM, FAR = 0.8, 0.4, 0.15, 0.15
 """The weights of the mean log odds of the two forests on columns, of the log odds of the forest on rotated columns,
-of each alarm's logit on inputs and of each number of nearness. Networks go on where trees stop at an edge."""
+of each alarm's logit on inputs and of each measure of nearness. Networks extrapolate where trees stop at an
+edge."""
 
 EARLIER_ALARM, EARLIER_FAR = 0.3, 0.1
-"""The same in model files with one forest."""
+"""The weights of alarms and nearness in model files with one forest."""
 
 BEYOND = 3.0
-"""How far beyond the most extreme normal rows a row that is like no known anomaly has even odds, were these not
-bounded."""
+"""The distance beyond the 99.9th percentile of normal rows at which the odds of distance would be even without
+their bound."""
 
 MOST_UNLIKE = -2.0
-"""The log odds that a row has at most for being far from normal: what is only new must not outrank what is like
-known anomalies."""
+"""The bound of the log odds of distance: a row that is only new must not outrank rows like known anomalies."""
 
 
 UNUSUAL = 2.0
-"""Log odds, without known anomalies, of a number one standard deviation above normal rows."""
+"""Without known anomalies: the log odds of a measure one standard deviation above normal rows."""
 
 UNLABELLED_ODDS = [
     "distance to neighbours",
@@ -68,7 +68,7 @@ class NormalityScorer(Scorer):
     spread
         The spread of the normal rows, without known anomalies.
     rotated
-        Another forest of randomised trees, where anomalies are known.
+        A forest of randomised trees on rotated columns, with known anomalies.
     """
 
     target: PiecewiseTarget

@@ -73,7 +73,7 @@ def refit_rows(labels: Labels, normal: Index, keys: Keys, calibration: Keys) -> 
     still_normal = np.flatnonzero(~np.isin(calibration, keys[labels.anomalous]))
     if not len(still_normal):
         raise InputError(
-            "every calibration row is labelled anomalous now: fit the detector anew", code="rows"
+            "every calibration row is labelled anomalous now: fit the detector again", code="rows"
         )
     free = normal[~matched_once(keys[normal], calibration[still_normal])]
     if not len(free):

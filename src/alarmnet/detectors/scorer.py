@@ -49,7 +49,7 @@ class Scorer(nn.Module, ABC):
         return logits[:, None]
 
     def reconstructed(self, batch: Tensor) -> Tensor | None:
-        """What the target makes of rows (B, ...), on their scale; None where it is no autoencoder."""
+        """What the target makes of rows (B, ...), on their scale; None where it is not an autoencoder."""
         made = self.target.reconstruction(self.target(self.target.inputs(batch)))
         return None if made is None else made[:, : batch.shape[1]]  # of the inputs, without their pieces
 

@@ -122,14 +122,14 @@ class Scoring(Calibrated):
         Raises
         ------
         InputError
-            The target is no autoencoder.
+            The target is not an autoencoder.
         """
         check_is_fitted(self)
 
         def reconstruct(block: Tensor) -> Tensor:
             made = self._scorer.reconstructed(block)
             if made is None:
-                raise InputError("the target network is no autoencoder", code="no_reconstruction")
+                raise InputError("the target network is not an autoencoder", code="no_reconstruction")
             return made
 
         return by_block(self._scorer, reconstruct, self.encoder_.store(X, self._device()))
@@ -160,6 +160,6 @@ class Scoring(Calibrated):
         if not np.isfinite(logits).all():
             raise ModelFileError(
                 "the model gives no finite score: the weights in its file are damaged or hostile; take another "
-                "file, or fit it anew"
+                "file, or fit it again"
             )
         return logits

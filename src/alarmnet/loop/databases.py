@@ -162,7 +162,7 @@ def _refusal(place: str, kind: str, reason: str) -> InputError:
         )
     if kind == "damaged":
         return InputError(
-            f"{store} is damaged or is no database ({reason}); restore it from a copy, or name another file.",
+            f"{store} is damaged or is not a database ({reason}); restore it from a copy, or name another file.",
             code="store_damaged",
         )
     return InputError(

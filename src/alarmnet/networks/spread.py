@@ -1,4 +1,4 @@
-"""The spread of normal rows along every direction in which these vary, and how far rows lie outside it."""
+"""The spread of normal rows along every direction in which they vary, and distances of rows in its units."""
 
 import torch
 from torch import Tensor, nn
@@ -21,12 +21,11 @@ STEPS = 10
 class Whitening(nn.Module):
     """The principal directions of normal rows, each in its standard deviations.
 
-    Columns that move together become one direction, and what breaks such a relation becomes another.
+    Correlated columns share a direction, and a row that breaks a correlation stands out in another direction.
 
-    The directions are those of a share of the rows, which lie most closely together. Source: the concentration
-    steps of Rousseeuw and Van Driessen, "A Fast Algorithm for the Minimum Covariance Determinant Estimator" (1999),
-    section 3, from the column medians.
-
+    The directions are those of the densest share of the rows. Source: the concentration steps of Rousseeuw and Van
+    Driessen, "A Fast Algorithm for the Minimum Covariance Determinant Estimator" (1999), section 3, starting from
+    the column medians.
     """
 
     centre: Tensor
@@ -38,7 +37,7 @@ class Whitening(nn.Module):
         self.register_buffer("whitening", torch.zeros(width, width))
 
     def learn(self, rows: Tensor, share: float) -> None:
-        """Learn from normal rows (M, F), of which a share decides the directions."""
+        """Learn from normal rows (M, F); the densest `share` of them defines the directions."""
         varies = rows.std(0, correction=0) > 1e-6
         inside = _nearest((rows - rows.median(0).values).square().sum(1), share)
         for _ in range(STEPS):
@@ -49,19 +48,20 @@ class Whitening(nn.Module):
             inside = again
 
     def white(self, rows: Tensor) -> Tensor:
-        """Numbers for each direction (B, F) of rows (B, F) that are scaled as `Nearness.scaled` does.
+        """The coordinates (B, F) of rows (B, F) along the directions; rows are scaled by `Nearness.scaled`.
 
-        It computes in float64, so that no batch size shows in the bits.
+        It computes in float64, so that bits do not depend on the batch size.
         """
         return ((rows - self.centre).double() @ self.whitening.double()).to(rows.dtype)
 
 
 class Spread(Whitening):
-    """A Gaussian distribution of the normal rows that most of them decide, and distances in its units.
+    """A robust Gaussian distribution of the normal rows, and distances in its units.
 
-    It gives two numbers a row: the logarithms of the Mahalanobis distance from the centre, and of the distance to
-    the 50th nearest stored normal row once every direction has variance 1. Both are in standard deviations above
-    the mean of normal rows. Columns that move together count once, and a row that breaks such a relation is far.
+    It gives two measures for each row: the logarithms of the Mahalanobis distance from the centre, and of the
+    distance to the 50th nearest stored normal row after scaling every direction to variance 1. Both are in standard
+    deviations above the mean of normal rows. Correlated columns count once, and a row that breaks a correlation is
+    far away.
 
     Parameters
     ----------

@@ -49,5 +49,5 @@ class FittedDetector(Protocol):
     def reconstructions(self, X: Any) -> Float32s:
         """Return encoded images as the target network reconstructs them, (N, C, H, W).
 
-        Raises InputError with the code ``"no_reconstruction"`` if the target is no autoencoder.
+        Raises InputError with the code ``"no_reconstruction"`` if the target is not an autoencoder.
         """

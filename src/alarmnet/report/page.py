@@ -42,7 +42,7 @@ class Report:
         Shape (N,), 1 anomaly, 0 normal, NaN not looked at; None if no labels were given.
     images, reconstructions
         The highest-scored images and the target network's reconstructions, shape (top, C, H, W), in about [0, 1].
-        Both are None for tables; reconstructions are None if the target is no autoencoder.
+        Both are None for tables; reconstructions are None if the target is not an autoencoder.
     heat
         The contribution of each pixel of these images to the score, in logits, shape (top, H, W); None for tables.
     """

@@ -188,6 +188,6 @@ def _as_arrow(values: NDArray[Any]) -> pa.ChunkedArray:
         text = np.char.decode(values, "utf-8") if values.dtype.kind == "S" else values
     except UnicodeDecodeError as error:
         raise InputError(
-            f"the array of labels holds bytes that are no UTF-8 text: {error}", code="label"
+            f"the array of labels holds bytes that are not UTF-8 text: {error}", code="label"
         ) from error
     return pa.chunked_array([pa.array(text, from_pandas=True)])

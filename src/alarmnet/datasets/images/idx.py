@@ -34,7 +34,7 @@ def read_idx(path: Path, *, dimensions: int) -> NDArray[np.uint8]:
     shape = tuple(int(length) for length in np.frombuffer(content[4:start], dtype=">u4"))
     if content[:4] != bytes([0, 0, 8, dimensions]) or len(content) != start + math.prod(shape):
         raise InputError(
-            f"{path} is no idx file of {dimensions} dimensions of uint8: it starts with {content[:4]!r} and "
+            f"{path} is not an idx file of {dimensions} dimensions of uint8: it starts with {content[:4]!r} and "
             f"has {len(content):,} bytes for shape {shape}. Replace it with the published file.",
             code="data_file_format",
         )

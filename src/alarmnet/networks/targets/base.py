@@ -35,7 +35,7 @@ class TargetNetwork(nn.Module, ABC):
         return self.read(inputs)[0]
 
     def reconstruction(self, output: Tensor) -> Tensor | None:
-        """What the network put out, on the scale of its `inputs`; None where the target is no autoencoder."""
+        """What the network put out, on the scale of its `inputs`; None where the target is not an autoencoder."""
         return None
 
 
