@@ -6,7 +6,7 @@
 A seed draws 2,000 training images of the normal class. In state "clean" they are labelled normal. In state "hidden"
 nothing is labelled, and 100 images of other classes are among them. Test images judge: all of the class, and as
 many of other classes. The default was chosen on training images of classes 0, 2, 4, 6 and 8 alone. What is there is
-not run again. PyOD's autoencoder needs tqdm.
+not run again. It needs the extra `benchmarks`.
 """
 
 import argparse

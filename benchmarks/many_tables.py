@@ -88,11 +88,17 @@ def _local_outlier_factor(data: Draw, _seed: int) -> np.ndarray:
     return -np.asarray(LocalOutlierFactor(novelty=True).fit(learned).score_samples(judged))
 
 
-def _pyod(name: str) -> Scores:
+def _xgboost(seed: int) -> Any:
+    from xgboost import XGBClassifier  # the table is printed without it
+
+    return XGBClassifier(random_state=seed, n_jobs=1)
+
+
+def _pyod(name: str, module: str) -> Scores:
     def scores(data: Draw, seed: int) -> np.ndarray:
         from importlib import import_module  # the table is printed without it
 
-        kind = getattr(import_module(f"pyod.models.{name.lower()}"), name)
+        kind = getattr(import_module(f"pyod.models.{module}"), name)
         learned, judged = encoded(data)
         chance = {} if name == "ECOD" else {"random_state": seed}
         return np.asarray(kind(**chance).fit(learned).decision_function(judged))
@@ -105,11 +111,13 @@ UNSUPERVISED: dict[str, Scores] = {
     "5th neighbour": neighbour(5),
     "200th neighbour": neighbour(200),
     "LOF": _local_outlier_factor,
-    "ECOD": _pyod("ECOD"),
-    "MCD": _pyod("MCD"),
+    "ECOD": _pyod("ECOD", "ecod"),
+    "MCD": _pyod("MCD", "mcd"),
+    "AutoEncoder": _pyod("AutoEncoder", "auto_encoder"),
 }
 SUPERVISED: dict[str, Scores] = {
     "CatBoost": catboost,
+    "XGBoost": classifier(_xgboost),
     "random forest": classifier(lambda seed: RandomForestClassifier(random_state=seed)),
     "extra trees": classifier(lambda seed: ExtraTreesClassifier(random_state=seed)),
 }
