@@ -139,7 +139,7 @@ def test_02_and_08_infinity_is_refused(desk: Desk, cell: str) -> None:
     desk.write(amounts("1", cell)).refused(
         "score",
         "Error: Input X contains infinity: column 'amount', row 1. Make them missing (NaN) or finite.",
-        "`alarmnet score --on-bad-row flag` scores the others",
+        "`alarmnet score --on-bad-row flag` scores the other rows",
     )
     desk.write(table(amount=[*["1"] * 50, *[cell] * 10])).refused(
         "fit",
@@ -195,7 +195,7 @@ def test_07_a_file_column_is_numbers_only_if_all_of_it_is(desk: Desk) -> None:
     desk.write(table(amount=[f" {number % 9}" for number in range(ROWS)]))
     assert desk.facts("fit")["columns"]["amount"] == "number"
     said = desk.write(table(amount=["~", *[str(row // 2) for row in range(1, ROWS)]]))("fit")
-    assert "Warning: Column 'amount' is read as text, since it holds '~' among numbers." in said
+    assert "Warning: Column 'amount' is read as text, because it holds '~' among numbers." in said
     assert alarmnet.load(desk.out["fit"]).encoder_.to_dict()["columns"][0]["kind"] == "category"
 
 
@@ -247,8 +247,8 @@ def test_08_each_command_says_what_it_can_do_about_bad_rows(desk: Desk, command:
         else ("--out", desk.folder / ("s.csv" if command == "score" else "r.html"))
     )
     said = run(command, desk.model, desk.data, *out, code=2)
-    scored = "`alarmnet score --on-bad-row flag` scores the others"
-    marked = "`alarmnet score --on-bad-row flag` shows which rows are such"
+    scored = "`alarmnet score --on-bad-row flag` scores the other rows"
+    marked = "`alarmnet score --on-bad-row flag` marks such rows"
     assert ((scored in said), (marked in said)) == ((command == "score"), (command != "score"))
     desk("score", "--on-bad-row", "flag", code=3)
 
@@ -319,8 +319,8 @@ def test_16_a_column_without_values_is_refused(desk: Desk) -> None:
 
 def test_17_an_identifier_is_left_out_and_named(desk: Desk) -> None:
     desk.write(table(id=[f"user{row}" for row in range(ROWS)]))
-    assert "Warning: Left out, since each row has a text of its own: 'id'." in desk("fit")
-    assert desk.facts("fit")["left_out"] == {"id": "each row has a text of its own"}
+    assert "Warning: Left out, because each row has a different text: 'id'." in desk("fit")
+    assert desk.facts("fit")["left_out"] == {"id": "each row has a different text"}
 
 
 # Shape and columns
@@ -494,7 +494,7 @@ def test_39_anomalies_alone_are_refused(desk: Desk) -> None:
 
 
 def test_41_a_label_that_does_not_occur_is_refused(desk: Desk) -> None:
-    desk.write(table(**{"class": "fine"})).refused("fit", "column 'class' holds no 'fraud'; it holds 'fine'")
+    desk.write(table(**{"class": "fine"})).refused("fit", "column 'class' has no 'fraud'; it has 'fine'")
 
 
 def test_43_any_text_may_be_a_label(desk: Desk) -> None:

@@ -166,7 +166,7 @@ def test_07_numbers_written_as_text_are_read(fit: Fit, detector: A3Detector) -> 
 
 def test_07_text_among_numbers_as_text_makes_text_and_is_warned_of(fit: Fit, detector: A3Detector) -> None:
     texts = table(amount=["~", *table()["amount"].round(1).astype(str)[1:]])
-    with pytest.warns(AlarmnetWarning, match="'amount' is read as text, since it holds '~' among numbers"):
+    with pytest.warns(AlarmnetWarning, match="'amount' is read as text, because it holds '~' among numbers"):
         assert fit(texts).encoder_.kinds_["amount"] == "category"
     sentence = refused(detector.predict, texts, code="wrong_type", column="amount", rows=(0,))
     assert "row 0 cannot be: the first is '~' (str). Give the whole column one type." in sentence
@@ -257,7 +257,7 @@ def test_16_a_column_without_values_is_refused(fit: Fit, nothing: object) -> Non
 
 def test_17_an_identifier_is_left_out_and_named(fit: Fit) -> None:
     named = table(id=[f"user{row}" for row in range(ROWS)])
-    with pytest.warns(AlarmnetWarning, match="Left out, since each row has a text of its own: 'id'"):
+    with pytest.warns(AlarmnetWarning, match="Left out, because each row has a different text: 'id'"):
         learned = fit(named)
     assert list(learned.encoder_.left_out_) == ["id"]
     scores = learned.decision_function(named)

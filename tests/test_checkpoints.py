@@ -165,7 +165,7 @@ def test_the_parameter_is_the_machines_not_the_models(small: Make, rows: Rows, t
         InputError, match="The 'checkpoint' parameter of A3Detector must be a str or PathLike"
     ):
         small(checkpoint=7).fit(rows)
-    with pytest.raises(InputError, match="model cannot be made a folder: File exists"):
+    with pytest.raises(InputError, match="model cannot be created: File exists"):
         small(checkpoint=tmp_path / "model").fit(rows)
 
 
@@ -176,7 +176,7 @@ def test_a_damaged_or_foreign_file_is_named(small: Make, rows: Rows, tmp_path: P
     with pytest.raises(ModelFileError, match=r"target\.checkpoint cannot .* cut short .*; remove it to do"):
         small(checkpoint=tmp_path).fit(rows)
     write_file(path, {"kind": "alarmnet detector"}, {})
-    with pytest.raises(ModelFileError, match="is no checkpoint, but holds 'alarmnet detector'"):
+    with pytest.raises(ModelFileError, match="is not a checkpoint: it holds 'alarmnet detector'"):
         small(checkpoint=tmp_path).fit(rows)
 
 

@@ -150,7 +150,7 @@ def test_normal_values_leave_the_others_unlabelled(folder: Path, tmp_path: Path)
     [
         (["--label", "class"], "--label needs --anomaly VALUE"),
         (["--anomaly", "fraud"], "--anomaly and --normal need --label COLUMN."),
-        ([*LABELS, "--anomaly", "froud"], "holds no 'froud'; it holds 'fraud', 'fine'"),
+        ([*LABELS, "--anomaly", "froud"], "has no 'froud'; it has 'fraud', 'fine'"),
         ([*LABELS, "--normal", "fraud"], "'fraud' is given as --anomaly and as --normal"),
         (["--label", "klass", "--anomaly", "x"], "has no column 'klass'; it has payment, amount"),
         (["--ignore", "x"], "--ignore 'x': there is no such column; there are 'payment', 'amount'"),
@@ -197,7 +197,7 @@ def test_interrupted_training_exits_with_130_and_leaves_nothing(
 def test_warnings_are_sentences(folder: Path, tmp_path: Path) -> None:
     result = run("fit", folder / "train.csv", *LABELS, "--alarm-rate", "0.001", "--out", tmp_path / "m")
     warnings = result.stderr.splitlines()
-    assert warnings[0].startswith("Warning: Left out, since each row has a text of its own: 'payment'.")
+    assert warnings[0].startswith("Warning: Left out, because each row has a different text: 'payment'.")
     assert warnings[1].startswith("Warning: 27 calibration rows are too few for an alarm rate of 0.001")
     assert len(warnings) == 2
 

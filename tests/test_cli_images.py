@@ -152,7 +152,7 @@ def test_an_unreadable_image_is_refused_or_flagged(made: Path, tmp_path: Path) -
     arguments = ("score", made / "model", new, "--out", tmp_path / "s.csv")
     said = run(*arguments, code=2).stderr
     assert f"{new}/b/04.png is a damaged or truncated image" in said
-    assert "or remove it; `alarmnet score --on-bad-row flag` scores the others" in said
+    assert "or remove it; `alarmnet score --on-bad-row flag` scores the other rows" in said
     assert not (tmp_path / "s.csv").exists()
     assert facts(*arguments, "--on-bad-row", "flag", code=3)["invalid"] == 2
     scores = pd.read_csv(tmp_path / "s.csv").set_index("id")
@@ -193,7 +193,7 @@ def test_bad_pixels_are_numbered_over_all_files(made: Path, tmp_path: Path) -> N
     refused = run("score", made / "model", *arguments, code=2)
     assert "Input X contains NaN: image 3. " in refused.stderr
     assert (
-        "(rows counted from row 80 of all files); `alarmnet score --on-bad-row flag` scores the others"
+        "(rows counted from row 80 of all files); `alarmnet score --on-bad-row flag` scores the other rows"
         in refused.stderr
     )
     run("score", made / "model", *arguments, "--on-bad-row", "flag", code=3)
@@ -279,7 +279,7 @@ def test_fit_refuses_images_that_do_not_fit_in_memory(
             "file,state\nb/00.png,bright\nb/02.png,bright\n./b/00.png,fine\n",
             "labels the image 'b/00.png' both normal and an anomaly, in rows 0, 2; leave one label",
         ),
-        ("file,state\nb/00.png,fine\n", "holds no 'bright'; it holds 'fine'"),
+        ("file,state\nb/00.png,fine\n", "has no 'bright'; it has 'fine'"),
         ("name,state\nb/00.png,bright\n", "has no column 'file', in which it names images by their paths"),
         ("file,class\nb/00.png,bright\n", "has no column 'state'; it has file, class"),
     ],
@@ -424,7 +424,7 @@ def test_a_report_takes_folders_as_labels_only_where_one_has_a_known_name(
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        (["--normal", "good"], "column 'folder' holds no 'good'; it holds 'bright', 'fine', 'odd'"),
+        (["--normal", "good"], "column 'folder' has no 'good'; it has 'bright', 'fine', 'odd'"),
         (
             ["--normal", "Fine"],
             "holds 'fine' as well as 'Fine', which marks normal rows: is it the same in another",

@@ -20,10 +20,10 @@ from alarmnet.preprocessing.frames import read_frame
 
 ROWS = 400
 RANDOM = np.random.default_rng(0)
-GROWS = "the numbers only grow, or only fall, with the rows"
-COUNTS = "each row has a whole number of its own"
-IDENTITIES = "these are ids or addresses, many different ones"
-TEXTS = "each row has a text of its own"
+GROWS = "the numbers only increase, or only decrease, from row to row"
+COUNTS = "each row has a different whole number"
+IDENTITIES = "they are many different ids or addresses"
+TEXTS = "each row has a different text"
 
 
 def table(name: str, cells: Any) -> pd.DataFrame:
@@ -77,7 +77,7 @@ def test_clocks_counters_and_identities_are_left_out(name: str) -> None:
     rows = table(column, cells)
     with pytest.warns(AlarmnetWarning) as warned:
         encoder = TableEncoder().fit(rows)
-    assert str(warned[-1].message).startswith(f"Left out, since {reason}: {column!r}. To learn from a column")
+    assert str(warned[-1].message).startswith(f"Left out, because {reason}: {column!r}. To keep a column")
     assert encoder.left_out_ == {column: reason}
     again = TableEncoder.from_dict(json.loads(json.dumps(encoder.to_dict())))
     assert again.left_out_ == encoder.left_out_
@@ -180,7 +180,7 @@ def test_unknown_names_are_refused(keep: Any, said: str) -> None:
 def test_a_table_of_which_all_is_left_out_is_refused() -> None:
     rows = pd.DataFrame({"id": [f"row {row}" for row in range(ROWS)], "at": np.arange(ROWS) / 7})
     with pytest.raises(
-        InputError, match=r"No column is left to learn from\. Left out, since .*'at'.*'id'"
+        InputError, match=r"No column is left to learn from\. Left out, because .*'at'.*'id'"
     ) as caught:
         TableEncoder().fit(rows)
     assert caught.value.code == "no_columns"
@@ -223,7 +223,7 @@ def test_fit_names_what_it_leaves_out_and_keeps(file: Path) -> None:
     model = file.with_name("m")
     labels = ("--label", "fraud", "--anomaly", "1", "--alarm-rate", "0.2")
     said = run("fit", file, *labels, "--out", model)
-    assert said.count(f"Warning: Left out, since {GROWS}: '', 'at'. To learn from a column") == 1
+    assert said.count(f"Warning: Left out, because {GROWS}: '', 'at'. To keep a column") == 1
     run("score", model, file, "--out", file.with_name("s.csv"))
     page = file.with_name("r.json")
     run("report", model, file, "--out", page)

@@ -116,10 +116,10 @@ def test_several_currencies_are_refused() -> None:
     [
         (["12 %", "0.5", "0.25"], "since it writes numbers in several ways. Write them in one way"),
         (["1,234.5", "1 234.5", "2"], "since it writes numbers in several ways"),
-        ([*[f"{n},000.50" for n in range(1, 20)], "abc"], "since it holds 'abc' among numbers"),
+        ([*[f"{n},000.50" for n in range(1, 20)], "abc"], "because it holds 'abc' among numbers"),
         (
             [*[f"{day:02}/07/2017 08:00" for day in range(1, 30)], "soon"],
-            "since it holds 'soon' among times",
+            "because it holds 'soon' among times",
         ),
     ],
 )

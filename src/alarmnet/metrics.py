@@ -49,7 +49,7 @@ class Evaluation:
         How well the scores order the rows; 1 is perfect. Random scores have an average precision of about the
         share of anomalies, and a ROC AUC of 0.5.
     budget
-        The number of highest-scored rows that somebody looks at.
+        The number of highest-scored rows that somebody reviews.
     recall_at_budget, precision_at_budget
         Of the rows in the budget: the share of all anomalies that are among them, and the share of them that are
         anomalies.
@@ -233,7 +233,7 @@ def evaluate(
     anomaly_label
         The label of anomalies, or a list of such labels, if it is not 1 or True.
     budget
-        How many of the highest-scored rows somebody looks at. None: as many rows as there are anomalies.
+        The number of highest-scored rows that somebody reviews. None: the number of anomalies.
     threshold
         Scores above the threshold are alarms; for `decision_function` it is 0. None: no alarm rate and no recall.
     confidence

@@ -72,7 +72,7 @@ def _groups(scores: NDArray[np.float64], y: Any) -> dict[str, tuple[NDArray[np.f
 
 
 def plot_scores(axes: Axes, scores: ArrayLike, y: Any = None, *, threshold: float = 0.0) -> None:
-    """Draw how the scores of normal rows, known anomalies and unlabelled rows lie about the threshold.
+    """Draw the scores of normal rows, known anomalies and unlabelled rows, with the threshold.
 
     Counts are on a logarithmic axis, so that a few anomalies show next to many normal rows.
 
@@ -81,7 +81,7 @@ def plot_scores(axes: Axes, scores: ArrayLike, y: Any = None, *, threshold: floa
     scores
         Shape (N,), higher is more anomalous, on the scale of `decision_function`.
     y
-        Labels, shape (N,): 1 anomaly, 0 normal, NaN or None not looked at.
+        Labels, shape (N,): 1 anomaly, 0 normal, NaN or None unlabelled.
     threshold
         Scores above it are alarms; 0 for `decision_function`.
 
@@ -123,7 +123,7 @@ def plot_scores(axes: Axes, scores: ArrayLike, y: Any = None, *, threshold: floa
 
 
 def plot_roc(axes: Axes, y: Any, scores: ArrayLike) -> None:
-    """Draw the ROC curve: anomalies found against normal rows alarmed, over every threshold.
+    """Draw the ROC curve: recall against the false-alarm rate, over all thresholds.
 
     Parameters
     ----------
@@ -143,17 +143,17 @@ def plot_roc(axes: Axes, y: Any, scores: ArrayLike) -> None:
     >>> axes = Figure().subplots()
     >>> plot_roc(axes, [0, 0, 1], [0.1, 0.4, 0.9])
     >>> axes.get_ylabel()
-    'anomalies found'
+    'recall (anomalies found)'
     """
     require_extra("matplotlib")
     labels, values = _labelled(y, scores)
     axes.plot([0, 1], [0, 1], color=UNLABELLED, linewidth=1, linestyle=":", label="by chance")
     RocCurveDisplay.from_predictions(labels, values, ax=axes)
-    _finish_curve(axes, xlabel="normal rows in alarm", ylabel="anomalies found")
+    _finish_curve(axes, xlabel="false-alarm rate", ylabel="recall (anomalies found)")
 
 
 def plot_precision_recall(axes: Axes, y: Any, scores: ArrayLike) -> None:
-    """Draw the precision-recall curve: how many alarms are right, as more anomalies are found.
+    """Draw the precision-recall curve: the share of correct alarms against the share of anomalies found.
 
     Parameters
     ----------
@@ -173,13 +173,13 @@ def plot_precision_recall(axes: Axes, y: Any, scores: ArrayLike) -> None:
     >>> axes = Figure().subplots()
     >>> plot_precision_recall(axes, [0, 0, 1], [0.1, 0.4, 0.9])
     >>> axes.get_ylabel()
-    'alarms that are right'
+    'precision (correct alarms)'
     """
     require_extra("matplotlib")
     labels, values = _labelled(y, scores)
     axes.axhline(labels.mean(), color=UNLABELLED, linewidth=1, linestyle=":", label="by chance")
     PrecisionRecallDisplay.from_predictions(labels, values, ax=axes)
-    _finish_curve(axes, xlabel="anomalies found", ylabel="alarms that are right")
+    _finish_curve(axes, xlabel="recall (anomalies found)", ylabel="precision (correct alarms)")
 
 
 def _labelled(y: Any, scores: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -234,12 +234,12 @@ def plot_training(axes: Axes, checks: Sequence[Mapping[str, float | None]]) -> N
 
 
 def plot_found(axes: Axes, found: Sequence[int]) -> None:
-    """Draw how many anomalies reviewers had found after each look.
+    """Draw the number of anomalies found by the number of rows reviewed.
 
     Parameters
     ----------
     found
-        Anomalies found after 1, 2, ... looks.
+        Anomalies found after 1, 2, ... reviewed rows.
 
     Raises
     ------
@@ -252,11 +252,11 @@ def plot_found(axes: Axes, found: Sequence[int]) -> None:
     >>> axes = Figure().subplots()
     >>> plot_found(axes, [0, 1, 1, 2])
     >>> axes.get_xlabel()
-    'rows looked at'
+    'rows reviewed'
     """
     require_extra("matplotlib")
     axes.step(range(len(found) + 1), [0, *found], where="post", color=ANOMALY, linewidth=1.8)
-    axes.set(xlabel="rows looked at", ylabel="anomalies found")
+    axes.set(xlabel="rows reviewed", ylabel="anomalies found")
     axes.set_xlim(left=0)
     axes.set_ylim(bottom=0)
 

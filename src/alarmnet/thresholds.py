@@ -50,20 +50,20 @@ def _masses(calibration: Scores, weights: Scores | None) -> Scores:
 def conformal_threshold(calibration: Scores, rate: float, weights: Scores | None = None) -> Threshold:
     """The lowest threshold that keeps alarms on normal rows at or below `rate`, on average over draws.
 
-    With n held-out normal scores and k = floor(rate * (n + 1)), a fresh normal score exceeds the k-th largest
-    of them with probability at most k / (n + 1). If n is too small for the rate, the largest score is taken
-    and a warning says which rate is held instead. The threshold lies above that score by `ROUNDING`, so that rows
-    which equal it raise no alarm on any processor. With weights, a row counts for its weight, and what is held is
-    an estimate.
+    With n held-out normal scores and k = floor(rate * (n + 1)), a fresh normal score exceeds the k-th largest of
+    them with probability at most k / (n + 1). If n is too small for the rate, the threshold is the largest score,
+    and a warning gives the rate of that threshold. The threshold is above that score by `ROUNDING`, so that rows
+    that equal it raise no alarm on any processor. With weights, a row counts for its weight, and the rate is an
+    estimate.
 
     Parameters
     ----------
     calibration
         Scores of the calibration set, sorted ascending; higher is more anomalous.
     rate
-        The false-alarm rate asked for, in (0, 1).
+        The requested false-alarm rate, in (0, 1).
     weights
-        How probably each row is normal (N,), in [0, 1]; None: all are.
+        The probability that each row is normal (N,), in [0, 1]; None: 1 for all rows.
 
     Examples
     --------
@@ -87,7 +87,7 @@ def conformal_threshold(calibration: Scores, rate: float, weights: Scores | None
 
 
 def conformal_p_values(calibration: Scores, scores: Scores, weights: Scores | None = None) -> Scores:
-    """The share of normal rows that would score as high: low is anomalous, in [1 / (n + 1), 1].
+    """The share of normal rows that would score at least as high: low is anomalous, in [1 / (n + 1), 1].
 
     It is at most the rate that a threshold holds exactly where the score lies above that threshold. Weights are
     those of `conformal_threshold`.

@@ -1,4 +1,4 @@
-"""The analyst's loop: rows nobody has looked at, ranked; a person answers; the ranking learns from the answers."""
+"""Review in a loop: unreviewed rows are ranked, a person answers, and the ranking learns from the answers."""
 
 from alarmnet.loop.queue import Curve, Queue, Verdict
 from alarmnet.loop.remaining import Remaining

@@ -1,4 +1,4 @@
-"""What answers teach: a Gaussian process over several views of the rows, and a forest as answers grow."""
+"""Learns from answers: a Gaussian process over several views of the rows, and a random forest."""
 
 import itertools
 from collections.abc import Sequence
@@ -13,19 +13,19 @@ from alarmnet.loop.views import Matrix, Views
 Vector = NDArray[np.float64]
 
 MEAN, BIAS = -0.8, 0.3
-"""Where 1 is an anomaly and -1 a normal row: what is expected of a row before any answer, and its variance."""
+"""The expected value of a row before any answer (1: anomaly, -1: normal row), and its variance."""
 
 EMPHASES = (np.full(4, 0.25), *(0.05 + 0.8 * np.eye(4)))
 AMPLITUDES = (0.5, 1.5)
 NOISES = (0.03, 0.1, 0.3)
 PRIORS = (0.0, 0.1, 0.3)
-"""What answers choose from: how much each view counts, the variance of all and of an answer, the prior's weight."""
+"""The candidates that answers choose from: weights of views, variances of all and of an answer, prior weights."""
 
 MOST_ANSWERS = 600
-"""Answers that the process learns from, at most: the latest. The forest learns from all."""
+"""The most answers that the process learns from (the latest). The forest learns from all answers."""
 
 GROWN = 20
-"""Known anomalies from which the forest counts in full."""
+"""The number of known anomalies from which the forest has full weight."""
 
 CURIOSITY, SATISFIED = 1.0, 0.8
 """Standard deviations that an uncertain row gains, and by how much less for each `GROWN` anomalies found."""
@@ -59,7 +59,7 @@ _CHOICES = [
 
 
 class Belief:
-    """What is believed of every row after some answers.
+    """The estimate for every row after some answers.
 
     Parameters
     ----------
@@ -88,7 +88,7 @@ class Belief:
         self._settled: list[int] = []
 
     def varied(self, waiting: NDArray[np.bool_], count: int, shown: Sequence[int]) -> list[int]:
-        """Choose rows one after the other, as if each were answered as it is believed to be.
+        """Choose rows one after the other, as if each row got its expected answer.
 
         A row that is much like one just chosen, or like one `shown` since the last answers were learned, is no
         longer uncertain then. Source: upper confidence bounds for batches (Desautels, Krause, Burdick, 2014).

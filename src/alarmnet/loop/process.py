@@ -194,15 +194,15 @@ class QueueProcess:
         return self._ask("ahead", count, skip)
 
     def remaining(self) -> "Future[Remaining]":
-        """Ask how many anomalies are estimated to be among the rows that nobody has looked at."""
+        """Ask for the estimated number of anomalies among the unreviewed rows."""
         return self._ask("remaining")
 
     def refit(self) -> "Future[Learned]":
-        """Begin to rank anew by the answers so far; the queue goes on meanwhile."""
+        """Start to rank the rows again by the answers so far; the queue stays usable."""
         return self._ask("refit")
 
     def train(self) -> "Future[BaseDetector]":
-        """Begin to train the detector for the answers so far; the queue goes on meanwhile."""
+        """Start to train the detector on the answers so far; the queue stays usable."""
         return self._ask("train")
 
     @property

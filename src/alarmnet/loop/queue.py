@@ -1,4 +1,4 @@
-"""A queue of rows that nobody has looked at, best first, which learns from answers."""
+"""A queue of unreviewed rows, most informative first, which learns from answers."""
 
 import copy
 import threading
@@ -23,15 +23,15 @@ from alarmnet.preprocessing.frames import row_count
 from alarmnet.preprocessing.rows import row_keys
 
 Verdict = Literal["anomaly", "normal", "unsure"]
-"""What a reviewer says of a row. "unsure" puts the row aside and teaches nothing."""
+"""A reviewer's answer. "unsure" puts the row aside, and the queue learns nothing from it."""
 
 ALARM_RATE, FEWEST_ROWS = 0.01, 500
-"""The default detector's false-alarm rate, and the rows from which a fifth of these can hold it."""
+"""The default detector's false-alarm rate, and the number of rows of which a fifth is enough to calibrate it."""
 
 
 @dataclass(frozen=True)
 class Curve:
-    """Anomalies found (L,) after each of the looks 1, 2, ... (L,)."""
+    """The number of anomalies found (L,) after 1, 2, ... reviewed rows (L,)."""
 
     looks: NDArray[np.int64]
     found: NDArray[np.int64]
@@ -39,7 +39,7 @@ class Curve:
 
 @dataclass(frozen=True)
 class Seen:
-    """What was so when a row was looked at: whether it was drawn at random, and its score, None if unknown."""
+    """Facts about a row when it was reviewed: whether it was drawn at random, and its score, None if unknown."""
 
     at_random: bool
     score: float | None
@@ -55,7 +55,7 @@ class _Shown:
 
 
 class Queue:
-    """Rows to look at, most telling first. It starts without any label and learns from every answer.
+    """Rows to review, most informative first. It starts without labels and learns from every answer.
 
     Use it to find anomalies that nobody has labelled, and to collect labels for a detector.
 
@@ -64,19 +64,19 @@ class Queue:
     X
         A frame or 2-D array of rows, or images.
     detector
-        What ranks the rows before the first answer: a fitted detector as it is; an unfitted one is cloned and
-        fitted to `X` without labels. None is `A3Detector()`.
+        The detector that ranks the rows before the first answer. A fitted detector is used as it is; an unfitted
+        detector is cloned and fitted to `X` without labels. None: `A3Detector()`.
     ids
-        One key for each row; None takes the row numbers 0, 1, ...
+        One key for each row. None: the row numbers 0, 1, ...
     random_state
-        Seeds the detector, where it has no seed of its own, and every draw of the queue.
+        The seed of all draws of the queue, and of the detector if it has no seed.
 
     Attributes
     ----------
     ids
         The keys, in the order of `X`.
     scores
-        What the queue believes of each row (N,), in the order of `X`: about 1 for an anomaly, about -1 for a normal
+        The queue's estimate for each row (N,), in the order of `X`: about 1 for an anomaly, about -1 for a normal
         row.
     detector_
         The fitted detector, which explains rows; see `refit_detector`.
@@ -86,13 +86,12 @@ class Queue:
     Raises
     ------
     InputError
-        Ids that are not one for each row, and what `fit` refuses.
+        If there is not one unique id for each row, or if `fit` refuses the rows.
 
     Notes
     -----
-    `next`, `answer` and `withdraw` never wait for `refit` and `refit_detector`, so that a background thread may
-    call these. The same calls in
-    the same order give the same rows.
+    `next`, `answer` and `withdraw` never wait for `refit` and `refit_detector`, which may run in a background
+    thread. The same calls in the same order give the same rows.
 
     Examples
     --------
@@ -150,22 +149,22 @@ class Queue:
 
     @property
     def scores(self) -> NDArray[np.float64]:
-        """What is believed of each row (N,)."""
+        """The queue's estimate for each row (N,): about 1 for an anomaly, about -1 for a normal row."""
         return self._belief.mean
 
     def next(
         self, n: int = 1, *, strategy: Strategy | None = None, skip: Collection[Hashable] = ()
     ) -> list[Hashable]:
-        """Give the ids of up to `n` rows without an answer, the first to look at first.
+        """Return the ids of up to `n` rows without an answer, in the order of review.
 
         Parameters
         ----------
         n
-            Rows.
+            The number of rows.
         strategy
-            How to choose (`alarmnet.loop.strategies`); None is `Varied()`.
+            How to choose rows (`alarmnet.loop.strategies`). None: `Varied()`.
         skip
-            Rows to leave out, such as those that another reviewer is looking at.
+            Rows to leave out, such as rows that another reviewer sees.
         """
         strategy = strategy or Varied()
         lent = [self._place(key) for key in skip]
@@ -181,16 +180,16 @@ class Queue:
         return chosen
 
     def answer(self, id: Hashable, verdict: Verdict, *, seen: Seen | None = None) -> None:  # noqa: A002
-        """Keep an answer; a second one for the same row replaces the first.
+        """Store an answer; a second answer for the same row replaces the first.
 
         Parameters
         ----------
         id
             The row's id.
         verdict
-            What it is.
+            The answer: "anomaly", "normal" or "unsure".
         seen
-            What was so when the row was looked at, for an answer from a store; None: it is as `next` gave it.
+            Facts about the row when it was reviewed, for an answer from a store. None: the facts from `next`.
         """
         place = self._place(id)
         if verdict not in get_args(Verdict):
@@ -206,14 +205,14 @@ class Queue:
             self.verdicts[id] = verdict
 
     def withdraw(self, id: Hashable) -> None:  # noqa: A002
-        """Take the answer of a row back: the row waits again."""
+        """Remove the answer of a row: the row waits again."""
         self._place(id)
         with self._lock:
             self.verdicts.pop(id, None)
             self._shown.pop(id, None)
 
     def refit(self) -> None:
-        """Learn from the answers so far and rank anew; a fraction of a second."""
+        """Learn from the answers so far and rank the rows again, in a fraction of a second."""
         with self._refitting:
             answered = len(self._answered())
             belief = self._learner.learn(self._answers())
@@ -221,10 +220,10 @@ class Queue:
                 self._belief, self._learned = belief, answered
 
     def refit_detector(self) -> None:
-        """Train the detector's alarm for the answers so far, so that it explains rows by them; seconds.
+        """Train the detector's alarm on the answers so far, in seconds, so that its explanations use them.
 
-        The rows that equal a known anomaly in every column teach the detector as anomalies too. Before the first
-        anomaly is found, the detector stays as it is.
+        Rows that equal a known anomaly in every column count as anomalies too. Before the first anomaly is found,
+        the detector does not change.
         """
         y = self.labels()
         if (y == 1).any():
@@ -233,23 +232,23 @@ class Queue:
             self._calibrates = self._calibrating()
 
     def labels(self) -> NDArray[np.float64]:
-        """Give labels for `fit` (N,): 1 anomaly, 0 normal, NaN for rows without a clear answer."""
+        """Return labels for `fit` (N,): 1 anomaly, 0 normal, NaN for rows without a clear answer."""
         answers = self._answers()
         y = np.full(len(self.ids), np.nan)
         y[answers.places] = answers.anomalous
         return y
 
     def curve(self) -> Curve:
-        """Give how many anomalies were found after each look."""
+        """Return the number of anomalies found after each reviewed row."""
         with self._lock:
             found = np.array([verdict == "anomaly" for verdict in self.verdicts.values()], dtype=np.int64)
         return Curve(np.arange(1, len(found) + 1), found.cumsum())
 
     def remaining(self) -> Remaining:
-        """Estimate how many anomalies are among the rows that nobody has looked at, and advise when to stop.
+        """Estimate the number of anomalies among the unreviewed rows, with an interval and advice on when to stop.
 
-        The estimate is honest where some looks were at random (`next(n, strategy=AtRandom())`); without these it
-        rests on the scores.
+        The estimate is unbiased if some reviewed rows were random (`next(n, strategy=AtRandom())`); otherwise it
+        depends on the scores.
         """
         with self._lock:
             looks = [

@@ -1,4 +1,4 @@
-"""How many anomalies remain among the rows that nobody has looked at."""
+"""Estimates the number of anomalies among the unreviewed rows."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,24 +10,24 @@ from sklearn.linear_model import LogisticRegression
 Vector = NDArray[np.float64]
 
 SURE = 0.95
-"""The probability that an interval is to hold the number that remains."""
+"""The probability that an interval covers the number of remaining anomalies."""
 
 DOUBT = 1.5
-"""Standard deviations of the logarithm of what the scores foretell."""
+"""The standard deviation of the logarithm of the number that the scores predict."""
 
 LAST = 20
-"""Looks at the rows that came first whose yield bounds what remains, at least."""
+"""The fewest last rows, of those that the queue put first, whose share of anomalies bounds the remaining share."""
 
 FRUITLESS = 50
-"""Looks in a row that find nothing, before the advice is to stop."""
+"""The number of consecutive reviewed rows without an anomaly after which the advice is to stop."""
 
 FEW_RANDOM = 20
-"""Random looks below which the advice asks for more."""
+"""The number of random rows below which the advice asks for more."""
 
 
 @dataclass(frozen=True)
 class Look:
-    """One answered look: how it was chosen, how many rows waited before it, its score then, and what it found."""
+    """One reviewed row: how it was chosen, how many rows were waiting, its score at that time, and the answer."""
 
     at_random: bool
     waiting: int
@@ -37,14 +37,14 @@ class Look:
 
 @dataclass(frozen=True)
 class Remaining:
-    """Anomalies among the rows that nobody has looked at: an estimate, an interval of 95 %, and advice.
+    """The number of anomalies among the unreviewed rows: an estimate, a 95 % interval, and advice.
 
     Attributes
     ----------
     estimate, low, high
-        Rows.
+        Numbers of rows.
     stop
-        Whether looking further is unlikely to be worth it.
+        Whether further review is unlikely to find many anomalies.
     advice
         A sentence for the reviewer.
     """
@@ -57,15 +57,15 @@ class Remaining:
 
 
 def remaining(looks: Sequence[Look], scores: Vector) -> Remaining:
-    """Estimate what remains among waiting rows, whose scores are (W,).
+    """Estimate the number of anomalies among waiting rows with these scores (W,).
 
-    Every number from 0 to W is weighed by what makes it likely.
+    Every number from 0 to W is weighted by its likelihood:
 
-    1. A look at a random row among W' waiting ones finds an anomaly with probability R' / W', where R' anomalies
-       were there then: those that remain now and those found since, however the other looks were chosen.
-    2. Rows that the queue puts first are at least as likely to be anomalies as those that wait, so that the yield
-       of the last looks bounds the share that remains from above, and says nothing of shares below it.
-    3. The scores foretell a number: the verdicts so far say how likely each score is an anomaly.
+    1. A random row among W' waiting rows is an anomaly with probability R' / W'. R' is the number of anomalies at
+       that time: those that remain now and those found since.
+    2. Rows that the queue puts first are at least as likely to be anomalies as waiting rows. So the share of
+       anomalies among the last of them is an upper bound of the remaining share.
+    3. The scores predict a number: the answers so far give the probability of an anomaly at each score.
     """
     counts = np.arange(len(scores) + 1, dtype=np.float64)
     share = counts / max(len(scores), 1)

@@ -1,4 +1,4 @@
-"""Which rows to look at next."""
+"""Strategies that choose the rows to review next."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -36,10 +36,10 @@ class Ranking:
 
 
 class Strategy(ABC):
-    """Puts waiting rows in the order in which to look at them."""
+    """Orders waiting rows for review."""
 
     honest: bool = False
-    """Whether each waiting row is as likely as any other, so that the looks tell how many anomalies remain."""
+    """Whether all waiting rows are equally likely, so that answers estimate the number of remaining anomalies."""
 
     @abstractmethod
     def order(self, ranking: Ranking, n: int) -> Places:
@@ -62,9 +62,9 @@ class MostAnomalous(Strategy):
 
 @dataclass(frozen=True)
 class Varied(Strategy):
-    """The default: likely or uncertain rows, each unlike those just chosen, so that every answer tells something.
+    """The default: likely or uncertain rows, each different from those just chosen: every answer is informative.
 
-    It is also what several reviewers at once need.
+    It also suits several reviewers at once.
     """
 
     def order(self, ranking: Ranking, n: int) -> Places:
@@ -74,7 +74,7 @@ class Varied(Strategy):
 
 @dataclass(frozen=True)
 class AtRandom(Strategy):
-    """Any waiting row, for an honest estimate of what remains; see `Queue.remaining`."""
+    """Random waiting rows, for an unbiased estimate of the remaining anomalies; see `Queue.remaining`."""
 
     honest = True
 

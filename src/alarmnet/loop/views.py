@@ -1,4 +1,4 @@
-"""How unusual rows are, and how alike two rows are, in several views."""
+"""Views of rows: how unusual each row is, and how similar two rows are."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,14 +11,14 @@ Matrix = NDArray[np.float32]
 TREES = 200
 NEIGHBOURS = (5, 50)
 MOST_STORED = 2_000
-"""Rows that distances are taken to, at most."""
+"""The most rows to which distances are computed."""
 
 NEAR = 0.25
-"""The squared distance at which rows are still alike, as a share of the median between two rows."""
+"""The squared distance at which rows are still similar, as a share of the median between two rows."""
 
 
 def normal_scores(values: NDArray[np.floating]) -> Matrix:
-    """Give each value its place in a normal distribution: what counts is the order alone (N,)."""
+    """Map values (N,) to quantiles of a normal distribution: only their order counts."""
     places = norm.ppf((rankdata(values) - 0.5) / len(values))
     return np.asarray(places / max(places.std(), 1e-9), dtype=np.float32)
 

@@ -103,7 +103,9 @@ def _read(path: Path) -> tuple[Facts, Arrays]:
     except ModelFileError as error:
         raise ModelFileError(f"{error}; remove it to do without it") from error
     if facts.get("kind") != KIND:
-        raise ModelFileError(f"{path} is no checkpoint, but holds {facts.get('kind')!r}; use another folder")
+        raise ModelFileError(
+            f"{path} is not a checkpoint: it holds {facts.get('kind')!r}; use another folder"
+        )
     return facts, arrays
 
 
@@ -127,7 +129,7 @@ def open_checkpoint(folder: str | os.PathLike[str], identity: Identity) -> Check
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise InputError(f"{path} cannot be made a folder: {error.strerror}", code="unwritable") from error
+        raise InputError(f"{path} cannot be created: {error.strerror}", code="unwritable") from error
     for facts in _stages(path):
         if changes := identity.changes_since(Identity(**facts["identity"])):
             raise InputError(

@@ -22,11 +22,11 @@ from alarmnet.preprocessing.time_forms import (
 
 Reason = Literal["grows", "counts", "identities", "texts", "empty"]
 REASONS: dict[Reason, str] = {
-    "grows": "the numbers only grow, or only fall, with the rows",
-    "counts": "each row has a whole number of its own",
-    "identities": "these are ids or addresses, many different ones",
-    "texts": "each row has a text of its own",
-    "empty": "hardly a row has a value",
+    "grows": "the numbers only increase, or only decrease, from row to row",
+    "counts": "each row has a different whole number",
+    "identities": "they are many different ids or addresses",
+    "texts": "each row has a different text",
+    "empty": "hardly any row has a value",
 }
 FEWEST = 20
 """Different values: fewer are learned, whatever they look like."""
@@ -177,8 +177,8 @@ def epoch_form(numbers: Floats, label: str) -> str | None:
 def said_of_left_out(reasons: Mapping[str, Reason]) -> list[str]:
     """Say which columns are left out and why, a line for each reason."""
     return [
-        f"Left out, since {sentence}: {quoted(labels)}. To learn from a column all the same, as from one that the "
-        "table is merely sorted by, name it in --keep, or in the encoder's keep=."
+        f"Left out, because {sentence}: {quoted(labels)}. To keep a column, such as one that the table is merely "
+        "sorted by, name it in --keep, or in the encoder's keep=."
         for reason, sentence in REASONS.items()
         if (labels := [label for label, found in reasons.items() if found == reason])
     ]

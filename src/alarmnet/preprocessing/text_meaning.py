@@ -149,8 +149,8 @@ def _warn_of_measurements(texts: Sequence[str], label: str) -> bool:
         return False
     example = next(match.string for match in found if mark in (match["unit"], match["sign"]))
     warnings.warn(
-        f"Column {label!r} is read as text, since it holds numbers with {mark!r}, such as {example!r}. "
-        "Write the numbers alone to have them read as numbers.",
+        f"Column {label!r} is read as text, because it holds numbers with {mark!r}, such as {example!r}. "
+        "To have them read as numbers, write only the numbers.",
         AlarmnetWarning,
         stacklevel=5,
     )
@@ -173,7 +173,7 @@ def _warn_of_numbers_or_times(texts: Sequence[str], label: str) -> None:
         )
         remedy = "Correct such cells, or leave them empty," if odd else "Write them in one way"
         warnings.warn(
-            f"Column {label!r} is read as text, since {found}. {remedy} to have it read as {what}.",
+            f"Column {label!r} is read as text, because {found}. {remedy} to have it read as {what}.",
             AlarmnetWarning,
             stacklevel=4,
         )

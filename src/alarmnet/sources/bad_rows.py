@@ -7,9 +7,9 @@ from alarmnet.errors import InputError
 
 FIT, SCORE = (
     "`alarmnet fit --on-bad-row drop` leaves such rows out",
-    "`alarmnet score --on-bad-row flag` scores the others",
+    "`alarmnet score --on-bad-row flag` scores the other rows",
 )
-OTHERS = "`alarmnet score --on-bad-row flag` shows which rows are such"
+OTHERS = "`alarmnet score --on-bad-row flag` marks such rows"
 
 _CELLS = ("infinite_value", "beyond_float32", "bad_cell", "decimal_comma", "wrong_type", "bad_pixels")
 _PICTURES = ("not_an_image", "damaged_image", "image_bomb", "deep_image", "image_shape")

@@ -164,7 +164,7 @@ class Labelling:
         for value in given:
             if cells and not any(_same(cell, value) for cell in cells):
                 raise InputError(
-                    f"column {self.label!r} holds no {value!r}; it holds {quoted(cells)}",
+                    f"column {self.label!r} has no {value!r}; it has {quoted(cells)}",
                     code="absent_label",
                     column=self.label,
                 )
@@ -184,7 +184,7 @@ class FoundLabels:
     labelling: Labelling
 
     def facts(self) -> list[dict[str, Any]]:
-        """Each value with its number of rows and what it counts as, anomalies first, then by number."""
+        """Each value with its number of rows and its meaning, anomalies first, then by number."""
         meanings = {cell: MEANINGS.get(self.labelling.meaning(cell), "unlabelled") for cell in self.counts}
         order = sorted(
             (cell for cell, rows in self.counts.items() if rows),
@@ -193,7 +193,7 @@ class FoundLabels:
         return [{"value": cell, "rows": self.counts[cell], "counts_as": meanings[cell]} for cell in order]
 
     def described(self) -> str:
-        """Say what each value counts as."""
+        """List the values with their meanings."""
         facts = self.facts()
         shown = [
             f"{repr(fact['value']) if fact['value'] else 'empty'} {fact['rows']:,} ({fact['counts_as']})"
