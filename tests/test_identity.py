@@ -119,7 +119,7 @@ def test_small_tables_keep_their_sorted_numbers(rows: int) -> None:
 
 def test_growth_is_judged_in_the_order_of_the_table() -> None:
     frame = read_frame(table("elapsed", np.cumsum(RANDOM.random(ROWS))))
-    with pytest.warns(AlarmnetWarning, match="only grow"):
+    with pytest.warns(AlarmnetWarning, match="only increase"):
         encoder = TableEncoder().fit(frame.take(RANDOM.permutation(ROWS)[:300]))
     assert encoder.left_out_ == {"elapsed": GROWS}
 
@@ -139,7 +139,7 @@ def test_a_detector_judges_all_rows_in_their_order(make: Any, container: Any) ->
     rows.insert(0, "seen", np.arange(ROWS) / 7)
     labels = np.zeros(ROWS)
     labels[100:110] = 1
-    with pytest.warns(AlarmnetWarning, match="only grow"):
+    with pytest.warns(AlarmnetWarning, match="only increase"):
         detector: BaseDetector = make().fit(container(rows), labels)
     plain = make().fit(container(rows.drop(columns="seen")), labels)
     assert list(detector.encoder_.left_out_.values()) == [GROWS]  # type: ignore[union-attr]
@@ -148,7 +148,7 @@ def test_a_detector_judges_all_rows_in_their_order(make: Any, container: Any) ->
 
 def test_baselines_leave_them_out_too() -> None:
     rows = table("elapsed", np.arange(ROWS) / 7)
-    with pytest.warns(AlarmnetWarning, match="only grow"):
+    with pytest.warns(AlarmnetWarning, match="only increase"):
         model = IsolationForestBaseline(random_state=0).fit(rows)
     assert isinstance(model.encoder_, TableEncoder)
     assert model.encoder_.output_names_ == ("x",)

@@ -114,8 +114,8 @@ def test_several_currencies_are_refused() -> None:
 @pytest.mark.parametrize(
     ("cells", "said"),
     [
-        (["12 %", "0.5", "0.25"], "since it writes numbers in several ways. Write them in one way"),
-        (["1,234.5", "1 234.5", "2"], "since it writes numbers in several ways"),
+        (["12 %", "0.5", "0.25"], "because it writes numbers in several ways. Write them in one way"),
+        (["1,234.5", "1 234.5", "2"], "because it writes numbers in several ways"),
         ([*[f"{n},000.50" for n in range(1, 20)], "abc"], "because it holds 'abc' among numbers"),
         (
             [*[f"{day:02}/07/2017 08:00" for day in range(1, 30)], "soon"],

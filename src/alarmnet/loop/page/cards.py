@@ -87,7 +87,7 @@ def cell_words(cell: Any) -> tuple[str, str]:
     >>> cell_words("a\n<b>")
     ('a <b>', 'a <b>')
     >>> len(cell_words("x" * 1_000_000)[1])
-    2028
+    2033
     """
     value = value_of(cell)
     if not isinstance(value, str) or len(value) <= LONGEST_CELL:
