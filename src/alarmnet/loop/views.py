@@ -53,7 +53,7 @@ class Views:
     seed
         Of the forest and of the sample by which distances are judged.
     images
-        Whether the rows are what is read of images (`gradient_histograms`).
+        Whether the rows are what is read of images (`oriented_gradients`).
     """
 
     count = 4
