@@ -21,6 +21,8 @@ NAMES = (
     "conv-a3-inputs-format-3",
     "a3-format-4",
     "conv-a3-inputs-format-4",
+    "a3-format-5",
+    "a3-images-format-5",
 )
 
 
