@@ -76,7 +76,7 @@ def test_people_read_the_same(model: Path) -> None:
     for part in (
         "method a3, default parameters",
         "4 anomalies, 46 normal, 10 unlabelled; column 'class', anomalies: 'fraud', normal: all other values",
-        "alarm rate 0.2 asked, ",
+        "alarm rate 0.2 requested, ",
         "ignored 'note'",
         "left out: 'id'",
         "│ amount │ number │ yes │ 0 to 16",
