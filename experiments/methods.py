@@ -88,7 +88,7 @@ def vae_of_last_row(training: Training) -> A3Detector:
 
 
 def a3(training: Training) -> A3Detector:
-    """A3 as it comes."""
+    """A3 with its defaults."""
     return A3Detector(**training.common)
 
 
@@ -108,12 +108,12 @@ def gamma_10(training: Training) -> ConvA3Detector:
 
 
 def conv_a3(training: Training) -> ConvA3Detector:
-    """E2E-ConvA3 as it comes."""
+    """E2E-ConvA3 with its defaults."""
     return ConvA3Detector(**training.common)
 
 
 def alarm_score(training: Training) -> ConvA3Detector:
-    """E2E-ConvA3 as it comes, but for the score: the alarm's alone."""
+    """E2E-ConvA3 with its defaults, scored by the alarm alone."""
     return ConvA3Detector(scored_by="alarm", **training.common)
 
 

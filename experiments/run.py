@@ -160,10 +160,10 @@ def _arguments() -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("table", nargs="?", choices=NAMES)
-    parser.add_argument("--rows", nargs="+", help="all if not said")
-    parser.add_argument("--methods", nargs="+", help="all if not said")
+    parser.add_argument("--rows", nargs="+", help="all by default")
+    parser.add_argument("--methods", nargs="+", help="all by default")
     parser.add_argument(
-        "--known", nargs="+", type=_known, help="known anomalies, or all; the paper's if not said"
+        "--known", nargs="+", type=_known, help="known anomalies, or all; by default the number of the paper"
     )
     parser.add_argument("--seeds", nargs="+", type=int, default=[0])
     parser.add_argument("--device", default="auto")

@@ -80,6 +80,15 @@ def test_fewer_neighbours_count_where_all_images_are_known_to_be_normal(
         assert np.array_equal(again.logits(images), detector.logits(images))
 
 
+def test_a_state_with_gradients_of_other_images_is_refused(
+    digits: tuple[Images, NDArray[np.int64]],
+) -> None:
+    state = A3Detector(**QUICK).fit(digits[0][:150]).fitted_state()
+    state.weights["edges.stored"] = state.weights["edges.stored"][:, :-1]
+    with pytest.raises(ValueError, match="of other images"):
+        A3Detector.from_state(state)
+
+
 def test_gradients_show_direction_and_not_light() -> None:
     images = torch.rand(4, 3, 20, 28, generator=torch.Generator().manual_seed(0))
     found = oriented_gradients(images)

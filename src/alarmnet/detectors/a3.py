@@ -257,7 +257,7 @@ class A3Detector(BaseDetector):
         if isinstance(target, PiecewiseTarget) and "nearness.stored" in weights:
             return NormalityScorer.stored(target, shape[0], weights)
         if "edges.stored" in weights:
-            return ImageNormalityScorer.stored(target, weights)
+            return ImageNormalityScorer.stored(target, shape, weights)
         alarm = stored_alarms(weights, "alarm.", self.alarm)
         parts = parts_of(self._specs(known=bool(self.label_counts_["anomaly"])))
         if self.alarms is None and self._read_by_networks() == "both" and not alarm.starts.any():

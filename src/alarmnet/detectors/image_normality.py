@@ -34,11 +34,14 @@ class ImageNormalityScorer(Scorer):
         self.target, self.edges = target, edges
 
     @classmethod
-    def stored(cls, target: TargetNetwork, weights: Mapping[str, NDArray[Any]]) -> Self:
-        """As a model file's weights say; without these."""
+    def stored(
+        cls, target: TargetNetwork, shape: tuple[int, ...], weights: Mapping[str, NDArray[Any]]
+    ) -> Self:
+        """For images of a shape (C, H, W), as a model file's weights say; without these."""
         rows = weights["edges.stored"]
-        if rows.ndim != 2 or not len(rows):
-            raise ValueError("the stored images are damaged")
+        width = oriented_gradients(torch.zeros((1, *shape), device="cpu")).shape[1]
+        if rows.ndim != 2 or rows.shape[1] != width or not len(rows):
+            raise ValueError("the stored gradients are of other images")
         return cls(target, EdgeDistance(*rows.shape, few="edges.few_neighbours" in weights))
 
     def forward(self, batch: Tensor) -> Tensor:
