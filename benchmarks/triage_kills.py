@@ -97,8 +97,8 @@ def session(client: Client, told: Told, choice: random.Random, kill: Callable[[]
         if choice.random() < 0.2:
             reply = client.post("/undo", {}, request)
             key = shown(reply["row"])
-            for count in re.findall(r"Taken back: (\d+)", reply["said"]):
-                told.undone[key, int(count)] += 1
+            for count in re.findall(r"Undone: ([\d,]+) ", reply["said"]):
+                told.undone[key, int(count.replace(",", ""))] += 1
             continue
         group = choice.random() < 0.2
         if group:
