@@ -253,7 +253,7 @@ def test_folders_without_a_usable_image_are_refused(tmp_path: Path) -> None:
         ".tiff, .webp, or as tables do"
     )
     (tmp_path / "x.png").write_bytes(b"text")
-    with pytest.raises(InputError, match=r"x\.png is no PNG"):
+    with pytest.raises(InputError, match=r"x\.png is not a PNG"):
         ImageFiles(tmp_path)
 
 

@@ -268,4 +268,4 @@ def test_what_the_server_did_not_confirm_is_not_shown_as_saved(
         page.unroute("**/answer")
         page.context.clear_cookies()
         page.keyboard.press("n")
-        page.wait_for_function("() => document.querySelector('#said').textContent.includes('started anew')")
+        page.wait_for_function("() => document.querySelector('#said').textContent.includes('was restarted')")
