@@ -28,6 +28,7 @@ from alarmnet.baselines import DeepSVDD
 from alarmnet.datasets import load_cifar10, load_fashion_mnist, load_mnist
 from alarmnet.datasets.base import Images
 from benchmarks.few_labels import Draw, measured
+from benchmarks.label_noise import runs
 
 NORMAL_IMAGES, HIDDEN_IMAGES = 2_000, 100
 DATA = {"MNIST": load_mnist, "Fashion-MNIST": load_fashion_mnist, "CIFAR-10": load_cifar10}
@@ -105,10 +106,6 @@ METHODS: dict[str, Callable[[Draw, int], np.ndarray]] = {
 }
 
 
-def runs(path: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
-
-
 def table(path: Path) -> Iterator[str]:
     """Mean ROC AUC by data set and state, over classes and seeds."""
     found: dict[str, dict[tuple[str, str], list[float]]] = defaultdict(lambda: defaultdict(list))
@@ -119,13 +116,11 @@ def table(path: Path) -> Iterator[str]:
     yield "| ROC AUC | " + " | ".join(f"{name}, {state}" for name, state in cells) + " |"
     yield "|---" * (len(cells) + 1) + "|"
     for method, values in found.items():
-        shown = [
-            f"{'**' if mean == best[cell] else ''}{mean:.3f}{'**' if mean == best[cell] else ''}"
-            if (mean := np.mean(values[cell])) == mean
-            else ""
-            for cell in cells
-        ]
-        yield f"| {method} | " + " | ".join(shown) + " |"
+        means = {cell: np.mean(values[cell]) for cell in cells if cell in values}
+        shown = {
+            cell: f"**{mean:.3f}**" if mean == best[cell] else f"{mean:.3f}" for cell, mean in means.items()
+        }
+        yield f"| {method} | " + " | ".join(shown.get(cell, "") for cell in cells) + " |"
 
 
 def main() -> None:

@@ -66,7 +66,8 @@ def figure(path: Path) -> None:
         "isolation forest": "#6b7280",
     }
     with chart(path) as axes:
-        for method, values in means().items():
+        found = means()
+        for method, values in found.items():
             colour = colours.get(method, "#9ca3af")
             if method in FIXED:
                 axes.axhline(values["0"], color=colour, linestyle="--", linewidth=1.5)
@@ -77,7 +78,6 @@ def figure(path: Path) -> None:
             offset = (0, -16 if below else 8)
             name = NAMES.get(method, method)
             axes.annotate(name, at, offset, textcoords="offset points", ha="center", color=colour)
-        found = means()
         passed = [known for known in found["CatBoost"] if found["CatBoost"][known] > found["alarmnet"][known]]
         if passed:
             axes.annotate(

@@ -30,6 +30,11 @@ class TrainingData:
         """So many of the normal rows' numbers at most, evenly spaced: enough to say what is usual."""
         return self.normal[:: math.ceil(len(self.normal) / most)]
 
+    def all_normal(self, most: int) -> Tensor:
+        """The numbers of at most `most` normal rows, evenly spaced; validation rows are among them."""
+        numbers = torch.cat([self.normal, self.validation_normal]).sort().values
+        return numbers[:: math.ceil(len(numbers) / most)]
+
     def pieces(self) -> PiecewiseLinearEncoding:
         """The pieces of the columns' distributions among usual rows."""
         return PiecewiseLinearEncoding.learned_from(self.rows.take(self.usual(MEASURED_BY)))

@@ -1,6 +1,5 @@
-"""How A3 scores images where no anomaly is known: by how far their edges, and they themselves, are from normal."""
+"""The default score of A3 for images without known anomalies: the distance of their edges from normal ones."""
 
-import math
 from collections.abc import Mapping
 from typing import Any, Self
 
@@ -53,8 +52,7 @@ class ImageNormalityScorer(Scorer):
 @torch.no_grad()
 def image_normality(target: TargetNetwork, data: TrainingData) -> ImageNormalityScorer:
     """Store the oriented gradients of normal images."""
-    numbers = torch.cat([data.normal, data.validation_normal]).sort().values
-    stored = numbers[:: math.ceil(len(numbers) / MOST_STORED)]
+    stored = data.all_normal(MOST_STORED)
     gradients = torch.cat([oriented_gradients(block) for block in data.rows.blocks(stored)])
     doubted = bool(data.unlabelled[stored].any())
     edges = EdgeDistance(*gradients.shape, few=not doubted).to(data.rows.device)

@@ -1,7 +1,5 @@
 """Trains the parts of the default score for tables."""
 
-import math
-
 import torch
 from torch import Tensor
 
@@ -54,10 +52,9 @@ class NormalityTraining:
 
     def __init__(self, target: PiecewiseTarget, training: AlarmTraining) -> None:
         self._target, self._training, self._data = target, training, training.data
-        numbers = torch.cat([self._data.normal, self._data.validation_normal]).sort().values
-        self._normal = numbers[:: math.ceil(len(numbers) / POOL)]
+        self._normal = self._data.all_normal(POOL)
         self._known = torch.cat([self._data.known, self._data.validation_known])
-        self._stored = numbers[:: math.ceil(len(numbers) / MOST_STORED)]
+        self._stored = self._data.all_normal(MOST_STORED)
         self._seed = int(numpy_generator(training.seed, "forest").integers(SEED_LIMIT))
 
     @torch.no_grad()

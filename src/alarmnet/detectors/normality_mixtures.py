@@ -7,7 +7,7 @@ from torch import Tensor
 from alarmnet.detectors.normality_scorer import NormalityScorer
 from alarmnet.detectors.scorer import by_block
 from alarmnet.explain.mixtures import Bools, Floats, Index, Matrix, different, differing, mixtures_of, once
-from alarmnet.networks.nearness import Nearness
+from alarmnet.networks.nearness import Nearness, neighbour_places
 from alarmnet.preprocessing.row_store import TensorRows
 
 BLOCK = 64
@@ -76,7 +76,7 @@ class _Distances:
             for of in (rows, references[distinct])
         )
         self._stored = np.ascontiguousarray(nearness.stored.numpy().T.astype(np.float64))  # (F, M)
-        self._neighbours = nearness.places(self._stored.shape[1])
+        self._neighbours = neighbour_places(nearness.neighbours, self._stored.shape[1])
         self._differs, self._places = rows != references, places
         self._from_references = self._squares_from(self._references)
 

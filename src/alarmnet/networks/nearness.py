@@ -79,25 +79,37 @@ class Nearness(nn.Module):
         """The three measures from distances (B, 2) to the neighbours and reconstruction losses (B,)."""
         return (_logarithms(distances, losses) - self.mean) / self.deviation
 
-    def places(self, most: int) -> list[int]:
-        """The measured neighbours, counted from 0, if there are at most `most`."""
-        return [min(count, most) - 1 for count in (FEW_NEIGHBOURS if self.few else NEIGHBOURS)]
+    @property
+    def neighbours(self) -> tuple[int, int]:
+        """The measured neighbours, counted from 1."""
+        return FEW_NEIGHBOURS if self.few else NEIGHBOURS
 
     def _distances(self, rows: Tensor, *, leave_out_itself: bool) -> Tensor:
         """Distances to the neighbours (B, 2)."""
-        most = len(self.stored) - (leave_out_itself and len(self.stored) > 1)
-        return neighbour_distances(rows, self.stored, self.places(most), leave_out_itself=leave_out_itself)
+        return neighbour_distances(rows, self.stored, self.neighbours, leave_out_itself=leave_out_itself)
+
+
+def neighbour_places(neighbours: Sequence[int], most: int) -> list[int]:
+    """The places of neighbours, counted from 0, among at most `most`.
+
+    >>> neighbour_places([5, 50], 20)
+    [4, 19]
+    """
+    return [min(count, most) - 1 for count in neighbours]
 
 
 def neighbour_distances(
-    rows: Tensor, stored: Tensor, places: Sequence[int], *, leave_out_itself: bool
+    rows: Tensor, stored: Tensor, neighbours: Sequence[int], *, leave_out_itself: bool
 ) -> Tensor:
-    """Distances (B, places) of rows (B, F) to the neighbours numbered `places`, from 0, among stored rows (M, F).
+    """Distances (B, n) of rows (B, F) to n of their neighbours among stored rows (M, F).
 
-    If `rows` are the stored rows, `leave_out_itself` excludes each row from its own neighbours.
+    Neighbours are counted from 1; if there are too few, the last one is measured. If `rows` are the stored
+    rows, `leave_out_itself` excludes each row from its own neighbours.
     """
+    leave_out_itself = leave_out_itself and len(stored) > 1
+    places = neighbour_places(neighbours, len(stored) - leave_out_itself)
     near = (stored * stored).sum(1) - 2 * rows @ stored.T  # but for a row's own square
-    if leave_out_itself and len(stored) > 1:
+    if leave_out_itself:
         near.fill_diagonal_(torch.inf)
     _, chosen = near.topk(max(places) + 1, dim=1, largest=False)
     return torch.stack(

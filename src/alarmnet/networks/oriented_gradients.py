@@ -5,7 +5,8 @@ import math
 import torch
 from torch import Tensor, nn
 
-from alarmnet.networks.nearness import NEAREST, NEIGHBOURS, neighbour_distances
+from alarmnet.networks.nearness import NEAREST, neighbour_distances
+from alarmnet.networks.spread import NEAR_NEIGHBOUR, NEIGHBOUR
 
 ORIENTATIONS = 8
 CELLS = 7
@@ -101,7 +102,6 @@ class EdgeDistance(nn.Module):
         return (found - self.mean) / self.deviation
 
     def _logarithms(self, gradients: Tensor, *, leave_out_itself: bool) -> Tensor:
-        others = len(self.stored) - (leave_out_itself and len(self.stored) > 1)
-        places = [min(NEIGHBOURS[not self.few], others) - 1]
-        distances = neighbour_distances(gradients, self.stored, places, leave_out_itself=leave_out_itself)
+        neighbours = [NEAR_NEIGHBOUR if self.few else NEIGHBOUR]
+        distances = neighbour_distances(gradients, self.stored, neighbours, leave_out_itself=leave_out_itself)
         return (distances[:, 0] + NEAREST).log()

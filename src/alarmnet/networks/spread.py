@@ -98,9 +98,8 @@ class Spread(Whitening):
         return (self._logarithms(self.white(rows), leave_out_itself=False) - self.mean) / self.deviation
 
     def _logarithms(self, white: Tensor, *, leave_out_itself: bool) -> Tensor:
-        count = NEAR_NEIGHBOUR if self.few else NEIGHBOUR
-        places = [min(count, len(self.stored) - (leave_out_itself and len(self.stored) > 1)) - 1]
-        distances = neighbour_distances(white, self.stored, places, leave_out_itself=leave_out_itself)
+        neighbours = [NEAR_NEIGHBOUR if self.few else NEIGHBOUR]
+        distances = neighbour_distances(white, self.stored, neighbours, leave_out_itself=leave_out_itself)
         squares = white.square().sum(1, keepdim=True)
         return torch.cat([(squares + LEAST_VARIANCE).log() / 2, (distances + NEAREST).log()], dim=1)
 
