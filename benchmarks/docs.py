@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from experiments import experiment_4, forest_encodings, in_short, known_kinds, results, set_means
+from experiments import label_budgets as figure_3
 from experiments.compare import comparison_of, markdown
 from experiments.tables import NAMES
 
@@ -59,6 +60,7 @@ def tables() -> dict[str, tuple[str, Iterable[str]]]:
             "research/results.md",
             experiment_4.summary(results.FOLDER / "experiment_4.jsonl"),
         ),
+        "label budgets of A3's paper": ("research/results.md", figure_3.summary(figure_3.RESULTS)),
         "image sets in short": ("research/results.md", set_means.summary()),
         **{
             f"unclean calibration, {name}": (

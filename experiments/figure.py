@@ -18,7 +18,10 @@ from experiments.results import FALSE_POSITIVE_RATES
 from experiments.tables import NAMES, PaperTable, load_table
 
 COLUMNS = 3
-CURVES: dict[tuple[str, int], dict[str, Any]] = {
+Styles = dict[tuple[str, int], dict[str, Any]]
+"""How curves are named and drawn, by method and number of known anomalies, in the order of the legend."""
+
+CURVES: Styles = {
     ("published", 100): {"label": "A3, 100, noise", "color": "#08306b"},
     ("published", 50): {"label": "A3, 50, noise", "color": "#2171b5"},
     ("published", 25): {"label": "A3, 25, noise", "color": "#6baed6"},
@@ -65,10 +68,10 @@ def _panels(tables: Iterable[PaperTable], folder: Path) -> list[tuple[str, list[
     return [(test[0], names, curves) for (test, _), (names, curves) in found.items()]
 
 
-def draw_panel(axes: Axes, title: str, curves: Curves) -> None:
+def draw_panel(axes: Axes, title: str, curves: Curves, styles: Styles = CURVES) -> None:
     """Draw the mean over seeds of each method and number of known anomalies."""
     axes.plot([0, 1], [0, 1], color="0.85", linewidth=1, label="chance")
-    for key, style in CURVES.items():
+    for key, style in styles.items():
         if key in curves:
             axes.plot([0, *FALSE_POSITIVE_RATES], [0, *np.mean(curves[key], axis=0)], linewidth=1.5, **style)
     axes.set(title=title, xlabel="false positive rate", ylabel="true positive rate")
@@ -76,10 +79,10 @@ def draw_panel(axes: Axes, title: str, curves: Curves) -> None:
     axes.spines[["top", "right"]].set_visible(False)
 
 
-def draw_legend(figure: Figure, panels: Iterable[Axes]) -> None:
+def draw_legend(figure: Figure, panels: Iterable[Axes], styles: Styles = CURVES) -> None:
     """Name each curve of some panels once, below them."""
     shown = {str(line.get_label()): line for axes in panels for line in axes.lines}
-    order = [label for label in ("chance", *(style["label"] for style in CURVES.values())) if label in shown]
+    order = [label for label in ("chance", *(style["label"] for style in styles.values())) if label in shown]
     figure.legend(
         [shown[label] for label in order], order, loc="outside lower center", ncols=4, frameon=False
     )

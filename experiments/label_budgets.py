@@ -1,15 +1,19 @@
-"""A3's Figure 3 in short: what 0, 5, 25, 50 and 100 known anomalies are worth with the paper's settings.
+"""A3's Figure 3: results with 0, 5, 25, 50 and 100 known anomalies.
 
-    python -m experiments.label_budgets --rows 1a 1c 1g --out experiments/results/label_budgets.jsonl
-    python -m experiments.label_budgets --figure docs/pictures/label_budgets.png
+    python -m experiments.label_budgets --rows 1a 1c 1g 3a 3c
+    python -m experiments.run a3-table-3 --rows 1c 1g --methods defaults --known 0 5 25 50
+    python -m experiments.label_budgets --figure docs/pictures/figure-3.png
 
-A training learns 8,000 normal rows, and its alarm network for 5 epochs instead of 60. Without known anomalies a VAE
-makes them, else noise. What the file has is not run again.
+The first command runs the paper's settings in a short form: 8,000 normal rows, and the alarm network for 5 epochs
+instead of 60 (on credit card for all 60). Noise generates the synthetic anomalies; with no known anomalies, a VAE
+does. Jobs that the file has are not run again. The second command runs the defaults at full length.
 """
 
 import argparse
 import math
+import textwrap
 import warnings
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,22 +24,36 @@ from matplotlib.figure import Figure
 from alarmnet import AlarmnetWarning
 from alarmnet.datasets import dataset_info
 from experiments import results, shortened
+from experiments.comparison import mean_with_deviation
 from experiments.data import Rows
-from experiments.figure import COLUMNS, draw_legend, draw_panel
+from experiments.figure import COLUMNS, CURVES, Curves, draw_legend, draw_panel
 from experiments.methods import METHODS
-from experiments.results import Job
+from experiments.results import Job, Result
 from experiments.run import training_of
 from experiments.tables import PaperTable, load_table
 
 TABLE = "a3-table-3"
 BUDGETS = (0, 5, 25, 50, 100)
 RESULTS = results.FOLDER / "label_budgets.jsonl"
+ALL_EPOCHS = ("1g",)
+"""Rows whose alarm network trains for all epochs: 5 epochs are too few for it."""
+SHORT = "paper's, short form"
+FULL_LENGTH = {"published": "paper's, full length", "vae": "paper's, full length", "defaults": "defaults"}
+"""What the table calls the settings of methods whose trainings are whole."""
+
+STYLES = CURVES | {
+    ("defaults", 100): {"label": "defaults, 100", "color": "#54278f", "linestyle": "--"},
+    ("defaults", 50): {"label": "defaults, 50", "color": "#756bb1", "linestyle": "--"},
+    ("defaults", 25): {"label": "defaults, 25", "color": "#9e9ac8", "linestyle": "--"},
+    ("defaults", 5): {"label": "defaults, 5", "color": "#cbc9e2", "linestyle": "--"},
+    ("defaults", 0): {"label": "defaults, 0", "color": "#e7298a", "linestyle": "--"},
+}
 
 
 def detector(job: Job, table: PaperTable, rows: Rows) -> Any:
-    """A3 with the paper's settings, but for a short training of its alarm."""
-    training = training_of(job, table, rows, device="cpu", folder=Path())
-    return shortened.with_short_alarm(METHODS["A3"][job.method](training))
+    """A3 with the paper's settings, most with a short training of the alarm."""
+    made = METHODS["A3"][job.method](training_of(job, table, rows, device="cpu", folder=Path()))
+    return made.set_params(checkpoint=None) if job.row in ALL_EPOCHS else shortened.with_short_alarm(made)
 
 
 def run(rows: list[str], budgets: Sequence[int], seeds: list[int], path: Path) -> None:
@@ -49,38 +67,60 @@ def run(rows: list[str], budgets: Sequence[int], seeds: list[int], path: Path) -
     shortened.run(jobs, detector, path)
 
 
-def summary(path: Path) -> Iterator[str]:
-    """A line for each row of the table, with its average precision and ROC AUC by known anomalies."""
-    found: dict[str, dict[int, str]] = {}
-    for line in shortened.lines(path):
-        for name, measured in line["metrics"].items():
-            cell = f"{measured['average_precision']:.3f}, {measured['roc_auc']:.3f}"
-            found.setdefault(name, {})[line["known"]] = cell
-    headings = ["0 (VAE)", *map(str, BUDGETS[1:])]
-    yield f"| AP, ROC AUC on the test part | {' | '.join(headings)} |"
-    yield "|---" * (1 + len(BUDGETS)) + "|"
-    for name, cells in sorted(found.items()):
-        yield f"| {name} | {' | '.join(cells.get(known, '') for known in BUDGETS)} |"
+def _found(path: Path, folder: Path) -> Iterator[tuple[str, Result]]:
+    """Settings and result of each training: of the short form, and at full length of the same rows."""
+    short = shortened.lines(path)
+    yield from ((SHORT, line) for line in short)
+    rows = {line["row"] for line in short}
+    for result in results.one_a_job(results.read(TABLE, folder)):
+        settings = FULL_LENGTH.get(result["method"])
+        if settings and result["known"] in BUDGETS and result["row"] in rows:
+            yield settings, result
 
 
-def draw(path: Path, picture: Path) -> None:
-    """Draw a panel for each row that was trained, with a ROC curve on its validation part a budget."""
+def summary(path: Path, folder: Path = results.FOLDER) -> Iterator[str]:
+    """A line for each row of the table and kind of settings, with AP and ROC AUC by known anomalies."""
+    found: dict[tuple[str, str], dict[int, list[dict[str, float]]]] = defaultdict(lambda: defaultdict(list))
+    for settings, result in _found(path, folder):
+        for row, measured in result["metrics"].items():
+            found[row, settings][result["known"]].append(measured)
+    yield f"| AP, ROC AUC on the test part | settings | {' | '.join(map(str, BUDGETS))} |"
+    yield "|---" * (2 + len(BUDGETS)) + "|"
+    order = [SHORT, *FULL_LENGTH.values()]
+    for row, settings in sorted(found, key=lambda key: (key[0], order.index(key[1]))):
+        runs = found[row, settings]
+        cells = [
+            ", ".join(
+                mean_with_deviation([run[metric] for run in runs[known]], 3)
+                for metric in ("average_precision", "roc_auc")
+            )
+            if known in runs
+            else ""
+            for known in BUDGETS
+        ]
+        yield f"| {row} | {settings} | {' | '.join(cells)} |"
+
+
+def draw(path: Path, picture: Path, folder: Path = results.FOLDER) -> None:
+    """Draw a panel for each row that was trained: mean ROC curves over seeds, on its validation part."""
     table = load_table(TABLE)
-    panels: dict[str, dict[tuple[str, int], list[list[float]]]] = {}
-    for line in shortened.lines(path):
-        key = line["method"], line["known"]
-        panels.setdefault(line["row"], {}).setdefault(key, []).append(line["validation_curves"][line["row"]])
+    panels: dict[str, Curves] = defaultdict(lambda: defaultdict(list))
+    for settings, result in _found(path, folder):
+        if settings in (SHORT, "defaults"):
+            row, key = result["row"], (result["method"], result["known"])
+            panels[row][key].append(result["validation_curves"][row])
     if not panels:
         raise SystemExit(f"{path} has no result to draw")
     height = math.ceil(len(panels) / COLUMNS)
-    figure = Figure(figsize=(3.2 * COLUMNS, 2.9 * height + 0.5), layout="constrained")
+    figure = Figure(figsize=(3.2 * COLUMNS, 2.9 * height + 0.7), layout="constrained")
     FigureCanvasAgg(figure)
     grid = list(figure.subplots(height, COLUMNS, squeeze=False).flat)
-    for axes, (row, curves) in zip(grid, panels.items(), strict=False):
-        draw_panel(axes, f"{dataset_info(table.rows[row].data).title}, {row}", curves)
+    for axes, (row, curves) in zip(grid, sorted(panels.items()), strict=False):
+        title = textwrap.fill(f"{dataset_info(table.rows[row].data).title}, {row}", 30)
+        draw_panel(axes, title, curves, STYLES)
     for axes in grid[len(panels) :]:
         axes.set_visible(False)
-    draw_legend(figure, grid[: len(panels)])
+    draw_legend(figure, grid[: len(panels)], STYLES)
     figure.savefig(picture, dpi=150)
 
 

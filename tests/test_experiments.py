@@ -800,16 +800,32 @@ def test_label_budgets_go_on_where_they_stopped_and_are_drawn(
     label_budgets.run(["1a"], (0, 5), [0], path)
     assert path.read_text().splitlines()[0] == lines[1]
     assert len(path.read_text().splitlines()) == 2
-    heading, _, first, second = label_budgets.summary(path)
-    assert heading.endswith("| 0 (VAE) | 5 |")
-    assert [line.split(" | ")[0] for line in (first, second)] == ["| 1a", "| 2a"]
-    cells = first.strip("| ").split(" | ")[1:]
-    assert cells == [
-        f"{line['metrics']['1a']['average_precision']:.3f}, {line['metrics']['1a']['roc_auc']:.3f}"
-        for line in found
-    ]
-    label_budgets.draw(path, picture)
+    defaults, curve = result_of("1a", "defaults", 0, 0.75), [0.5] * 201
+    for known, seed in ((5, 0), (5, 1), (7, 0)):
+        results.write(defaults | {"known": known, "seed": seed, "validation_curves": {"1a": curve}}, tmp_path)
+    for other in ({"row": "1c", "known": 5}, {"method": "dagmm", "known": 5}):
+        results.write(defaults | other, tmp_path)
+    results.write(defaults | {"method": "published", "known": 5, "validation_curves": {}}, tmp_path)
+    heading, _, first, second, third, fourth = label_budgets.summary(path, tmp_path)
+    assert heading.endswith("| settings | 0 | 5 |")
+    short = ", ".join(f"{found[1]['metrics']['1a'][name]:.3f}" for name in comparison.METRICS)
+    assert first.startswith("| 1a | paper's, short form | ")
+    assert first.endswith(f" | {short} |")
+    assert second == "| 1a | paper's, full length |  | 0.750, 0.400 |"
+    assert third == "| 1a | defaults |  | 0.750±0.000, 0.400±0.000 |"
+    assert fourth.startswith("| 2a | paper's, short form | ")
+    label_budgets.draw(path, picture, tmp_path)
     assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.usefixtures("tiny")
+@pytest.mark.parametrize(("row", "epochs"), [("1a", 5), ("1g", 60)])
+def test_label_budgets_train_the_alarm_briefly_but_on_credit_card(row: str, epochs: int) -> None:
+    table = load_table(label_budgets.TABLE)
+    rows = rows_of(table, table.rows[row], known=5, seed=0)
+    job = Job(table=table.name, row=row, method="published", known=5, seed=0)
+    made = label_budgets.detector(job, table, rows)
+    assert (made.alarm_schedule.epochs, made.target_schedule.epochs, made.checkpoint) == (epochs, 30, None)
 
 
 def test_in_short_are_the_first_normal_rows_and_every_known_anomaly(monkeypatch: pytest.MonkeyPatch) -> None:
