@@ -274,7 +274,7 @@ def milliseconds(call: Callable[[], object], rows: int, *, times: int = 5) -> fl
 
 
 def networks_alone(detector: A3Detector, batch: pa.Table) -> Callable[[], object]:
-    """Only the networks, on each different row that an explanation scores: no method that does so takes less."""
+    """Only the networks, on each different row that an explanation scores, as a whole."""
     scored, seen = detector.scored_encoded(), []
 
     def mix(rows: Encoded, references: Encoded, places: NDArray[np.intp]) -> ScoreMixtures:

@@ -74,6 +74,22 @@ def test_compiled_trees_say_the_bits_that_tensors_say(
     assert torch.equal(found[1], forest.said(batch))
 
 
+@pytest.mark.parametrize("compiled", [True, False])
+def test_trees_that_do_not_ask_about_a_column_never_say_anything_else(
+    forest: Forest, rows: NDArray[np.float32], monkeypatch: pytest.MonkeyPatch, compiled: bool
+) -> None:
+    monkeypatch.setattr("alarmnet.networks.forests.AVAILABLE", compiled)
+    batch = torch.from_numpy(rows.copy())
+    asks, before = forest.asks(np.array([0, 0, 1, 2])), forest.said(batch)
+    assert asks.shape == (len(forest.roots), 3)
+    batch[:, :2] = torch.randn((300, 2), generator=torch.Generator().manual_seed(0)) * 9
+    trees = np.flatnonzero(asks[:, 0])
+    after = forest.said(batch)
+    assert torch.equal(after[:, ~asks[:, 0]], before[:, ~asks[:, 0]])
+    assert (after[:, trees] != before[:, trees]).any()
+    assert torch.equal(forest.said(batch, trees), after[:, trees])
+
+
 def test_a_copy_compiles_its_own_trees(forest: Forest, rows: NDArray[np.float32]) -> None:
     expected = forest(torch.from_numpy(rows))
     for again in (copy.deepcopy(forest), pickle.loads(pickle.dumps(forest))):

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from alarmnet import A3Detector, Schedule
 from alarmnet.explain.mixtures import mixtures_of
@@ -54,6 +55,20 @@ def test_explanations_are_the_same_by_mixtures_and_by_rows(fitted: Any) -> None:
     slow = TableExplainer(dataclasses.replace(scored, mix=None)).values(encoded)[0]
     np.testing.assert_allclose(fast, slow, atol=1e-4)
     np.testing.assert_array_equal(TableExplainer(scored).values(encoded[3:5])[0], fast[3:5])
+
+
+@pytest.mark.parametrize("fast", [True, False])
+def test_networks_go_on_from_their_first_layer(fitted: Any, fast: bool, monkeypatch: Any) -> None:
+    detector, table = fitted
+    if not fast:
+        monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: False)
+    scorer = detector._scorer
+    inputs = scorer.target.inputs(torch.from_numpy(detector.encoder_.transform(table[:9])))
+    for network in (scorer.target.network, *scorer.alarms):
+        first = network.first(inputs)
+        kept = first.clone()
+        torch.testing.assert_close(network.after_first(first), network(inputs))
+        assert torch.equal(first, kept)
 
 
 def test_other_detectors_score_mixtures_as_rows(small: Any) -> None:

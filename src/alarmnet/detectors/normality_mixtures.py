@@ -1,24 +1,29 @@
-"""How mixtures of a row and a normal row score: what their distances to stored rows share is computed once."""
+"""How mixtures of a row and a normal row score: what they share is computed once."""
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from alarmnet.detectors.column_changes import ColumnChanges
 from alarmnet.detectors.normality_scorer import NormalityScorer
 from alarmnet.detectors.scorer import by_block
-from alarmnet.explain.mixtures import Bools, Floats, Index, Matrix, different, differing, mixtures_of, once
+from alarmnet.explain.mixtures import Bools, Floats, Index, Matrix, different, once
 from alarmnet.networks.nearness import Nearness, neighbour_places
 from alarmnet.preprocessing.row_store import TensorRows
 
 BLOCK = 64
-"""References that are compared with stored rows at once: always as many, so that bits never depend on a batch."""
+"""Rows that are compared with stored rows at once: always as many, so that bits never depend on a batch."""
+
+MIXTURES = 64
+"""Mixtures whose distances are found at once, so that these stay in the cache."""
 
 
 class NormalityMixtures:
     """Scores mixtures of rows and references, with the scorer's results up to rounding.
 
-    A mixture's squared distances to the stored rows are its reference's and a change for each column that is the
-    row's. Trees and networks see every mixture.
+    A mixture is its *start*, the row or the reference, with some columns of the other one: the fewer. Its squared
+    distances to the stored rows are those of its start, updated for the changed columns. If one column is changed,
+    the first layers of networks are also updated, and only trees that ask about this column walk.
 
     Parameters
     ----------
@@ -31,30 +36,49 @@ class NormalityMixtures:
     """
 
     def __init__(self, scorer: NormalityScorer, rows: Matrix, references: Matrix, places: Index) -> None:
-        self._scorer, self._rows, self._references, self._places = scorer, rows, references, places
-        differs = differing(rows, references, places)
-        self._columns = [np.flatnonzero(row) for row in differs]
-        self._distances = _Distances(scorer.nearness, rows, references, places)
+        both = np.concatenate([rows, references])
+        first, which = different(both)
+        self._scorer, self._places = scorer, places
+        self._ends, (self._rows, self._references) = both[first], which.reshape(2, -1)
+        columns = (self._ends[:, places == column] for column in range(int(places.max()) + 1))
+        # numbers of the different values of each column, (ends, C)
+        self._values = np.stack(
+            [np.unique(of, axis=0, return_inverse=True)[1].reshape(-1) for of in columns], axis=1
+        )
+        self._distances = _Distances(scorer.nearness, self._ends)
+        self._changes = ColumnChanges(scorer, self._ends, places)
 
     def __call__(self, numbers: Index, masks: Bools) -> Floats:
-        """Score mixtures of pairs (V,), ascending, that have the row's columns where masks (V, C) say so."""
-        starts = np.searchsorted(numbers, np.arange(len(self._rows) + 1))
-        distances = np.empty((len(numbers), 2))
-        for place in range(len(self._rows)):
-            own = slice(starts[place], starts[place + 1])
-            if own.start < own.stop:
-                chosen = masks[own][:, self._columns[place]]
-                distances[own] = self._distances.of(place, chosen)
-        seen = torch.from_numpy(self._seen(numbers, masks))
-        scorer = self._scorer
-        with torch.inference_mode():
-            near = scorer.nearness.measured(torch.from_numpy(distances), seen[:, 1])
-            found: Tensor = scorer.combined(near, seen[:, 0], seen[:, 2:])
-            return found.logsumexp(1).numpy()
+        """Score mixtures of pairs (V,) that have the row's columns where masks (V, C) say so."""
+        rows, references = self._rows[numbers], self._references[numbers]
+        differs = self._values[rows] != self._values[references]
+        given, missing = differs & masks, differs & ~masks
+        from_rows = missing.sum(axis=1) < given.sum(axis=1)
+        starts, others = np.where(from_rows, [rows, references], [references, rows])
+        changed = np.where(from_rows[:, None], missing, given)
+        single = changed.sum(axis=1) == 1
+        found = np.empty(len(numbers))
+        for some, score in ((single, self._single), (~single, self._several)):
+            if some.any():
+                found[some] = score(starts[some], others[some], changed[some])
+        return found
 
-    def _seen(self, numbers: Index, masks: Bools) -> Floats:
-        """What the forests say, and what the scorer's `read` does, (V, 1 + n); each different row once."""
-        mixtures = mixtures_of(self._rows, self._references, self._places, numbers, masks)
+    def _single(self, starts: Index, others: Index, changed: Bools) -> Floats:
+        """Score starts (V,) with the one column of others that is changed, (V, C); equal ones once."""
+        columns = changed.argmax(axis=1)
+        ends, count = self._values.shape
+        same_value = (starts * count + columns) * ends + self._values[others, columns]
+        _, first, same = np.unique(same_value, return_index=True, return_inverse=True)
+        starts, others, columns = starts[first], others[first], columns[first]
+        features = self._places == columns[:, None]
+        mixtures = np.where(features, self._ends[others], self._ends[starts])
+        seen = self._changes.seen(mixtures, starts, others, columns)
+        return self._logits(starts, others, features, seen)[same]
+
+    def _several(self, starts: Index, others: Index, changed: Bools) -> Floats:
+        """Score starts (V,) with those columns of others that are changed, (V, C)."""
+        features = changed[:, self._places]
+        mixtures = np.where(features, self._ends[others], self._ends[starts])
         scorer = self._scorer
 
         def see(block: Tensor) -> Tensor:
@@ -63,42 +87,57 @@ class NormalityMixtures:
         def all_seen(rows: Matrix) -> Floats:
             return by_block(scorer, see, TensorRows(torch.from_numpy(rows))).astype(np.float64)
 
-        return once(all_seen, mixtures)
+        return self._logits(starts, others, features, once(all_seen, mixtures))
+
+    def _logits(self, starts: Index, others: Index, changed: Bools, seen: Floats) -> Floats:
+        """Logits of mixtures (V,), by what the forests and the scorer's `read` say, (V, 1 + n), and distances."""
+        distances = torch.from_numpy(self._distances(starts, others, changed))
+        read = torch.from_numpy(seen)
+        with torch.inference_mode():
+            near = self._scorer.nearness.measured(distances, read[:, 1])
+            found: Tensor = self._scorer.combined(near, read[:, 0], read[:, 2:])
+            return found.logsumexp(1).numpy()
 
 
 class _Distances:
     """Of mixtures to their neighbours among stored rows; in float64, since squares are subtracted."""
 
-    def __init__(self, nearness: Nearness, rows: Matrix, references: Matrix, places: Index) -> None:
-        distinct, self._which = different(references)
-        self._rows, self._references = (
-            nearness.scaled(torch.from_numpy(of)).numpy().astype(np.float64)
-            for of in (rows, references[distinct])
-        )
-        self._stored = np.ascontiguousarray(nearness.stored.numpy().T.astype(np.float64))  # (F, M)
+    def __init__(self, nearness: Nearness, ends: Matrix) -> None:
+        self._ends = nearness.scaled(torch.from_numpy(ends)).double()
+        self._stored = nearness.stored.T.double().contiguous()  # (F, M)
         self._neighbours = neighbour_places(nearness.neighbours, self._stored.shape[1])
-        self._differs, self._places = rows != references, places
-        self._from_references = self._squares_from(self._references)
+        padded = torch.nn.functional.pad(self._ends, (0, 0, 0, -len(ends) % BLOCK))
+        products = torch.cat([block @ self._stored for block in torch.split(padded, BLOCK)])[: len(ends)]
+        own, stored = self._ends.square().sum(1), self._stored.square().sum(0)
+        self._squares = own[:, None] + stored - 2 * products  # (K, M)
 
-    def _squares_from(self, references: Floats) -> Floats:
-        """Squared distances (R, M) of references (R, F)."""
-        blocks = np.zeros((-(-len(references) // BLOCK), BLOCK, references.shape[1]))
-        blocks.reshape(-1, references.shape[1])[: len(references)] = references
-        products = np.concatenate([block @ self._stored for block in blocks])[: len(references)]
-        own, stored = (references**2).sum(axis=1), (self._stored**2).sum(axis=0)
-        return np.asarray(own[:, None] + stored - 2 * products)
+    def __call__(self, starts: Index, others: Index, changed: Bools) -> Floats:
+        """Distances (V, 2) of starts (V,) with the encoded numbers of others that are changed, (V, F)."""
+        found = np.empty((len(starts), 2))
+        ends = self._ends.numpy()
+        changed = changed & (ends[starts] != ends[others])
+        none = ~changed.any(axis=1)  # no change is one of a number to itself
+        changed[none, 0], others = True, np.where(none, starts, others)
+        order = np.argsort(starts, kind="stable")
+        for of_start in np.split(order, np.flatnonzero(np.diff(starts[order])) + 1):
+            for place in range(0, len(of_start), MIXTURES):
+                some = of_start[place : place + MIXTURES]
+                found[some] = self._of(
+                    starts[some[0]], torch.from_numpy(others[some]), torch.from_numpy(changed[some])
+                )
+        return found
 
-    def of(self, place: int, chosen: Bools) -> Floats:
-        """Distances (V, 2) of mixtures of a pair; `chosen` (V, c) are those of its differing columns."""
-        features = np.flatnonzero(self._differs[place])
-        row, reference = self._rows[place, features], self._references[self._which[place], features]
-        columns = self._places[features]
-        own = chosen[:, np.cumsum(np.diff(columns, prepend=columns[:1]) > 0)]  # (V, features)
-        squares = (own * (2 * (reference - row))) @ self._stored[features]
-        squares += self._from_references[self._which[place]]
-        squares += (own @ (row**2 - reference**2))[:, None]
-        squares = squares.astype(np.float32)
+    def _of(self, start: int, others: Tensor, changed: Tensor) -> Floats:
+        """Distances (V, 2) from one start."""
+        mixture, features = changed.nonzero(as_tuple=True)
+        old, new = self._ends[start, features], self._ends[others[mixture], features]
+        # (new - stored)^2 - (old - stored)^2, summed over the numbers that change
+        squares = self._stored[features].mul_((2 * (old - new))[:, None])
+        if len(features) > len(others):
+            squares = squares.new_zeros(len(others), squares.shape[1]).index_add_(0, mixture, squares)
+        added = squares.new_zeros(len(others)).index_add_(0, mixture, new.square() - old.square())
+        found = squares.add_(self._squares[start]).add_(added[:, None]).float().numpy()
         few, many = self._neighbours
-        squares.partition(many, axis=1)  # both at once take longer
-        nearest = np.sort(squares[:, : many + 1], axis=1)[:, [few, many]]
+        found.partition(many, axis=1)  # both at once take longer
+        nearest = np.sort(found[:, : many + 1], axis=1)[:, [few, many]]
         return np.asarray(np.sqrt(np.maximum(nearest, 0).astype(np.float64)))

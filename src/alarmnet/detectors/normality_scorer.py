@@ -140,11 +140,14 @@ class NormalityScorer(Scorer):
         """
         inputs = self.target.inputs(batch)
         losses = self.target.network.row_losses(inputs)
+        return self.read_of(batch, losses, [alarm(inputs) for alarm in self.alarms])
+
+    def read_of(self, batch: Tensor, losses: Tensor, logits: Sequence[Tensor]) -> Tensor:
+        """As `read`, of a batch with these reconstruction losses (B,), and logits (B,) of each alarm."""
         parts = [losses[:, None]]
-        if self.alarms:
-            logits = torch.stack([alarm(inputs) for alarm in self.alarms], dim=1)
+        if logits:
             share = ALARM if self.other_forests else EARLIER_ALARM
-            parts.append(share * logits.sum(1, keepdim=True))
+            parts.append(share * torch.stack([*logits], dim=1).sum(1, keepdim=True))
         if self.rotated is not None:
             parts.append(ROTATED * self.rotated(self.nearness.scaled(batch))[:, None])
         if self.spread is not None:

@@ -36,6 +36,8 @@ REPRESENTED = 250
 """Normal rows that the representative ones are chosen from, at most."""
 MOST_SIMILAR = 3
 """Known anomalies that are named."""
+TRIED = 8
+"""Numbers of columns to reset that are tried at once."""
 UNLIKE = 0.1
 """The difference in rank from which on two values of a column are told as different."""
 
@@ -159,24 +161,28 @@ class TableExplainer:
 
     def _greedy(self, rows: Matrix, usual: Matrix, values: Floats) -> list[Reset | None]:
         """Columns in the order of their contributions, as many as it takes: all of them make the normal row."""
-        orders, masks = [], []
+        orders = []
         for row, other, shares in zip(rows, usual, values, strict=True):
             differs = np.unique(self.places[row != other])
-            order = differs[np.argsort(-shares[differs], kind="stable")]
-            kept = np.ones((len(order), len(self.names)), dtype=bool)
-            for count, column in enumerate(order):
-                kept[count:, column] = False
-            orders.append(order)
-            masks.append(kept)
-        lengths = [len(order) for order in orders]
-        numbers = np.repeat(np.arange(len(rows)), lengths)
+            orders.append(differs[np.argsort(-shares[differs], kind="stable")])
         mixed = (self.scored.mix or mixed_by(self.scored.score))(rows, usual, self.places)
-        resets: list[Reset | None] = []
-        parts = np.split(mixed(numbers, np.concatenate(masks)), np.cumsum(lengths)[:-1])
-        for order, other, logits in zip(orders, usual, parts, strict=True):
-            first = int(np.argmax(logits <= self.scored.threshold))
-            stops = logits[first] <= self.scored.threshold  # not where every normal row raises an alarm
-            resets.append((order[: first + 1], other, float(logits[first])) if stops else None)
+        resets: list[Reset | None] = [None] * len(rows)  # None stays where every normal row raises an alarm
+        for first in range(1, len(self.names) + 1, TRIED):
+            tried = [
+                (place, count)
+                for place, order in enumerate(orders)
+                if resets[place] is None
+                for count in range(first, min(first + TRIED, len(order) + 1))
+            ]
+            if not tried:
+                break
+            masks = np.ones((len(tried), len(self.names)), dtype=bool)
+            for mask, (place, count) in zip(masks, tried, strict=True):
+                mask[orders[place][:count]] = False
+            logits = mixed(np.array([place for place, _ in tried]), masks)
+            for (place, count), logit in zip(tried, logits.tolist(), strict=True):
+                if resets[place] is None and logit <= self.scored.threshold:
+                    resets[place] = orders[place][:count], usual[place], logit
         return resets
 
     def _told(

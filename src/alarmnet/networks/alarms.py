@@ -4,7 +4,7 @@ import itertools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import torch
 from numpy.typing import NDArray
@@ -81,6 +81,16 @@ class DenseAlarmNetwork(nn.Module):
     def forward(self, activations: Tensor) -> Tensor:
         """Score a batch."""
         logits: Tensor = self.output(self.dropout(self.hidden(activations)))
+        return logits.squeeze(1)
+
+    @property
+    def first(self) -> nn.Linear:
+        """The first layer."""
+        return cast(nn.Linear, self.hidden[0]) if self.hidden else self.output
+
+    def after_first(self, first: Tensor) -> Tensor:
+        """Score a batch of which the first layer's output is known; it is kept."""
+        logits: Tensor = self.output(self.hidden[1:](first.clone())) if self.hidden else first
         return logits.squeeze(1)
 
 

@@ -46,12 +46,13 @@ class CompiledTrees:
             ]
         )
 
-    def said(self, rows: NDArray[np.float32]) -> NDArray[np.float32]:
-        """What each tree says of rows (B, F): (B, trees)."""
+    def said(self, rows: NDArray[np.float32], trees: NDArray[np.intp] | slice) -> NDArray[np.float32]:
+        """What each of some trees says of rows (B, F): (B, trees)."""
         if rows.shape[1] < self._width:
             raise IndexError(f"trees ask about number {self._width} of rows of {rows.shape[1]}")
-        found = np.zeros((len(rows), self._trees.shape[1]))
-        predict_stages(self._trees, np.ascontiguousarray(rows), 1.0, found)
+        walking = self._trees[:, trees]
+        found = np.zeros((len(rows), walking.shape[1]))
+        predict_stages(walking, np.ascontiguousarray(rows), 1.0, found)
         return found.astype(np.float32)
 
 

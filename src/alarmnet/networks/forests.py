@@ -133,12 +133,21 @@ class Forest(nn.Module):
         """Score a batch."""
         return self.log_odds(self.said(batch).sum(1))
 
-    def said(self, batch: Tensor) -> Tensor:
-        """What each tree says of a batch: (B, trees); its bits are the same on every device."""
+    def said(self, batch: Tensor, trees: NDArray[np.intp] | slice = slice(None)) -> Tensor:
+        """What each of some trees says of a batch: (B, trees); its bits are the same on every device."""
         if AVAILABLE and batch.device.type == "cpu":
-            return torch.from_numpy(self._compiled.said(batch.numpy(force=True)))
-        trees = max(1, AT_ONCE // max(1, len(batch)))
-        return torch.cat([self._said(batch, roots) for roots in torch.split(self.roots, trees)], dim=1)
+            return torch.from_numpy(self._compiled.said(batch.numpy(force=True), trees))
+        at_once = max(1, AT_ONCE // max(1, len(batch)))
+        split = torch.split(self.roots[trees], at_once)
+        return torch.cat([self._said(batch, roots) for roots in split], dim=1)
+
+    def asks(self, places: NDArray[np.intp]) -> NDArray[np.bool_]:
+        """Which tree asks about which column, (trees, C); `places` (F,) are the columns of a row's numbers."""
+        roots, own = self._array("roots"), np.arange(len(self.columns))
+        inner = own[self._array("left") != own]
+        found = np.zeros((len(roots), int(places.max()) + 1), dtype=bool)
+        found[np.searchsorted(roots, inner, side="right") - 1, places[self._array("columns")[inner]]] = True
+        return found
 
     def log_odds(self, said: Tensor) -> Tensor:
         """What all trees say together (B,), as log odds."""

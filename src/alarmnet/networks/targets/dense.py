@@ -3,7 +3,7 @@
 import itertools
 import math
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import torch
 from torch import Tensor, nn
@@ -95,6 +95,19 @@ class DenseAutoencoderNetwork(TargetNetwork):
         """Reconstruct a batch."""
         output: Tensor = self.output(self.dropout(self.hidden(batch)))
         return output
+
+    @property
+    def first(self) -> nn.Linear:
+        """The first layer."""
+        return cast(nn.Linear, self.hidden[0])
+
+    def after_first(self, first: Tensor) -> Tensor:
+        """Reconstruct a batch on the processor, of which the first layer's output is known; it is kept."""
+        # oneDNN multiplies twice as fast as MKL on processors by AMD, and it has a layout of its own
+        there = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
+        laid_out = first.to_mkldnn() if there else first.clone()
+        output: Tensor = self.output(self.dropout(self.hidden[1:](laid_out)))
+        return output.to_dense()
 
     def read(self, inputs: Tensor) -> tuple[list[Tensor], Tensor]:
         """The hidden ReLUs' outputs, and the network's."""

@@ -1,0 +1,95 @@
+"""What forests and networks see of rows of which one column is changed."""
+
+from typing import cast
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from alarmnet.detectors.normality_scorer import NormalityScorer
+from alarmnet.detectors.scorer import by_block
+from alarmnet.explain.mixtures import Floats, Index, Matrix
+from alarmnet.networks.alarms import DenseAlarmNetwork
+from alarmnet.networks.targets.dense import DenseAutoencoderNetwork, reconstruction_losses
+from alarmnet.preprocessing.row_store import TensorRows
+
+BLOCK = 64
+"""Rows whose columns are weighed at once: always as many, so that bits never depend on a batch."""
+
+AT_ONCE = 2**12
+"""Mixtures that are made at once, which bounds the memory."""
+
+
+class ColumnChanges:
+    """What the forests say, and what the scorer's `read` does, of known rows with one column of another.
+
+    Parameters
+    ----------
+    scorer
+        On the processor.
+    ends
+        The known rows, encoded, (K, F).
+    places
+        The column of each encoded number, (F,).
+    """
+
+    def __init__(self, scorer: NormalityScorer, ends: Matrix, places: Index) -> None:
+        self._scorer, self._target = scorer, scorer.target
+        self._network = cast(DenseAutoencoderNetwork, scorer.target.network)
+        self._alarms = cast(list[DenseAlarmNetwork], [*scorer.alarms])
+        rows = torch.from_numpy(ends)
+        with torch.inference_mode():
+            self._trees = [forest.asks(places) for forest in scorer.forests]  # (trees, C)
+            # what the trees say that do not ask about a column (K, C)
+            self._others = [
+                forest.said(rows).double().numpy() @ ~asks
+                for forest, asks in zip(scorer.forests, self._trees, strict=True)
+            ]
+            self._learn_first_layers(rows, places)
+
+    def _learn_first_layers(self, rows: Tensor, places: Index) -> None:
+        """What each column of rows adds in the first layers of networks, and what all others do, (K, C, H)."""
+        target = self._target
+        layers = [self._network.first, *(alarm.first for alarm in self._alarms)]
+        self._widths = [layer.out_features for layer in layers]
+        weights = torch.cat([layer.weight for layer in layers]).double().T
+        bias = torch.cat([layer.bias for layer in layers]).double()
+        read_from = places[np.concatenate([np.arange(len(places)), target.pieces.columns.numpy()])]
+        columns = [np.flatnonzero(read_from == column) for column in range(self._trees[0].shape[1])]
+        found = []
+        for block in torch.split(torch.nn.functional.pad(rows, (0, 0, 0, -len(rows) % BLOCK)), BLOCK):
+            inputs = target.inputs(block).double()
+            alone = torch.stack([inputs[:, of] @ weights[of] for of in columns], dim=1)
+            found.append(((bias + alone.sum(1, keepdim=True) - alone).float(), alone.float()))
+        self._without, self._alone = (torch.cat(of)[: len(rows)] for of in zip(*found, strict=True))
+
+    def seen(self, mixtures: Matrix, starts: Index, others: Index, columns: Index) -> Floats:
+        """Of mixtures (V, F), which are starts (V,) but for one column of others: (V, 1 + n)."""
+        rows, width, scorer = torch.from_numpy(mixtures), mixtures.shape[1], self._scorer
+
+        def read_changed(block: Tensor) -> Tensor:
+            batch, (own, *alarms) = block[:, :width], torch.split(block[:, width:], self._widths, dim=1)
+            made = self._network.after_first(own)
+            losses = reconstruction_losses(made, self._target.inputs(batch), self._network.loss)
+            logits = [alarm.after_first(first) for alarm, first in zip(self._alarms, alarms, strict=True)]
+            return scorer.read_of(batch, losses, logits)
+
+        parts = []
+        for start in range(0, len(rows), AT_ONCE):
+            some = slice(start, start + AT_ONCE)
+            first = self._without[starts[some], columns[some]] + self._alone[others[some], columns[some]]
+            parts.append(by_block(scorer, read_changed, TensorRows(torch.cat([rows[some], first], dim=1))))
+        return np.column_stack([self._votes(rows, starts, columns), np.concatenate(parts)])
+
+    def _votes(self, rows: Tensor, starts: Index, columns: Index) -> Floats:
+        """The mean log odds of the forests, (V,): only trees walk that ask about the column that is changed."""
+        order = np.argsort(columns, kind="stable")
+        parts = np.split(order, np.flatnonzero(np.diff(columns[order])) + 1)
+        odds = []
+        for forest, asks, others in zip(self._scorer.forests, self._trees, self._others, strict=True):
+            said = others[starts, columns]
+            for part in parts:
+                trees = np.flatnonzero(asks[:, columns[part[0]]])
+                said[part] += forest.said(rows[part], trees).double().sum(1).numpy()
+            odds.append(forest.log_odds(torch.from_numpy(said)))
+        return torch.stack(odds).mean(0).numpy()
