@@ -1,10 +1,10 @@
-"""What forests and networks see of rows of which one column is changed."""
+"""What forests and networks see of mixtures of two rows, most of which have one column of the other."""
 
 from typing import cast
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from alarmnet.detectors.normality_scorer import NormalityScorer
 from alarmnet.detectors.scorer import by_block
@@ -21,7 +21,7 @@ AT_ONCE = 2**12
 
 
 class ColumnChanges:
-    """What the forests say, and what the scorer's `read` does, of known rows with one column of another.
+    """What the forests say, and what the scorer's `read` does, of mixtures of known rows.
 
     Parameters
     ----------
@@ -52,34 +52,55 @@ class ColumnChanges:
         target = self._target
         layers = [self._network.first, *(alarm.first for alarm in self._alarms)]
         self._widths = [layer.out_features for layer in layers]
-        weights = torch.cat([layer.weight for layer in layers]).double().T
-        bias = torch.cat([layer.bias for layer in layers]).double()
+        self._weights = torch.cat([layer.weight for layer in layers])
+        self._bias = torch.cat([layer.bias for layer in layers])
+        weights, bias = self._weights.double().T, self._bias.double()
         read_from = places[np.concatenate([np.arange(len(places)), target.pieces.columns.numpy()])]
         columns = [np.flatnonzero(read_from == column) for column in range(self._trees[0].shape[1])]
-        found = []
-        for block in torch.split(torch.nn.functional.pad(rows, (0, 0, 0, -len(rows) % BLOCK)), BLOCK):
+        padded = nn.functional.pad(rows, (0, 0, 0, -len(rows) % BLOCK))
+        self._without = torch.empty((len(padded), len(columns), len(bias)))
+        self._alone = torch.empty_like(self._without)
+        for start, block in zip(range(0, len(padded), BLOCK), torch.split(padded, BLOCK), strict=True):
             inputs = target.inputs(block).double()
-            alone = torch.stack([inputs[:, of] @ weights[of] for of in columns], dim=1)
-            found.append(((bias + alone.sum(1, keepdim=True) - alone).float(), alone.float()))
-        self._without, self._alone = (torch.cat(of)[: len(rows)] for of in zip(*found, strict=True))
+            added = [inputs[:, of] @ weights[of] for of in columns]
+            whole = bias + torch.stack(added).sum(0)
+            for column, own in enumerate(added):
+                self._alone[start : start + BLOCK, column] = own
+                self._without[start : start + BLOCK, column] = whole - own
 
     def seen(self, mixtures: Matrix, starts: Index, others: Index, columns: Index) -> Floats:
         """Of mixtures (V, F), which are starts (V,) but for one column of others: (V, 1 + n)."""
-        rows, width, scorer = torch.from_numpy(mixtures), mixtures.shape[1], self._scorer
+        rows, width = torch.from_numpy(mixtures), mixtures.shape[1]
 
         def read_changed(block: Tensor) -> Tensor:
-            batch, (own, *alarms) = block[:, :width], torch.split(block[:, width:], self._widths, dim=1)
-            made = self._network.after_first(own)
-            losses = reconstruction_losses(made, self._target.inputs(batch), self._network.loss)
-            logits = [alarm.after_first(first) for alarm, first in zip(self._alarms, alarms, strict=True)]
-            return scorer.read_of(batch, losses, logits)
+            batch, first = block[:, :width], block[:, width:]
+            return self._read(batch, self._target.inputs(batch), first)
 
         parts = []
         for start in range(0, len(rows), AT_ONCE):
             some = slice(start, start + AT_ONCE)
-            first = self._without[starts[some], columns[some]] + self._alone[others[some], columns[some]]
-            parts.append(by_block(scorer, read_changed, TensorRows(torch.cat([rows[some], first], dim=1))))
+            first = self._without[starts[some], columns[some]].add_(self._alone[others[some], columns[some]])
+            stored = TensorRows(torch.cat([rows[some], first], dim=1))
+            parts.append(by_block(self._scorer, read_changed, stored))
         return np.column_stack([self._votes(rows, starts, columns), np.concatenate(parts)])
+
+    def seen_of_any(self, mixtures: Matrix) -> Floats:
+        """Of any mixtures (V, F): (V, 1 + n)."""
+
+        def read_any(block: Tensor) -> Tensor:
+            inputs = self._target.inputs(block)
+            first = nn.functional.linear(inputs, self._weights, self._bias)
+            votes = self._scorer.votes(block)
+            return torch.cat([votes[:, None], self._read(block, inputs, first)], dim=1)
+
+        return by_block(self._scorer, read_any, TensorRows(torch.from_numpy(mixtures))).astype(np.float64)
+
+    def _read(self, batch: Tensor, inputs: Tensor, first: Tensor) -> Tensor:
+        """What the scorer's `read` does, given the target's inputs and the outputs of the first layers (B, H)."""
+        own, *alarms = torch.split(first, self._widths, dim=1)
+        losses = reconstruction_losses(self._network.after_first(own), inputs, self._network.loss)
+        logits = [alarm.after_first(own) for alarm, own in zip(self._alarms, alarms, strict=True)]
+        return self._scorer.read_of(batch, losses, logits)
 
     def _votes(self, rows: Tensor, starts: Index, columns: Index) -> Floats:
         """The mean log odds of the forests, (V,): only trees walk that ask about the column that is changed."""

@@ -6,10 +6,8 @@ from torch import Tensor
 
 from alarmnet.detectors.column_changes import ColumnChanges
 from alarmnet.detectors.normality_scorer import NormalityScorer
-from alarmnet.detectors.scorer import by_block
 from alarmnet.explain.mixtures import Bools, Floats, Index, Matrix, different, once
 from alarmnet.networks.nearness import Nearness, neighbour_places
-from alarmnet.preprocessing.row_store import TensorRows
 
 BLOCK = 64
 """Rows that are compared with stored rows at once: always as many, so that bits never depend on a batch."""
@@ -79,15 +77,7 @@ class NormalityMixtures:
         """Score starts (V,) with those columns of others that are changed, (V, C)."""
         features = changed[:, self._places]
         mixtures = np.where(features, self._ends[others], self._ends[starts])
-        scorer = self._scorer
-
-        def see(block: Tensor) -> Tensor:
-            return torch.cat([scorer.votes(block)[:, None], scorer.read(block)], dim=1)
-
-        def all_seen(rows: Matrix) -> Floats:
-            return by_block(scorer, see, TensorRows(torch.from_numpy(rows))).astype(np.float64)
-
-        return self._logits(starts, others, features, once(all_seen, mixtures))
+        return self._logits(starts, others, features, once(self._changes.seen_of_any, mixtures))
 
     def _logits(self, starts: Index, others: Index, changed: Bools, seen: Floats) -> Floats:
         """Logits of mixtures (V,), by what the forests and the scorer's `read` say, (V, 1 + n), and distances."""
