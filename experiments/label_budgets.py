@@ -37,8 +37,8 @@ BUDGETS = (0, 5, 25, 50, 100)
 RESULTS = results.FOLDER / "label_budgets.jsonl"
 ALL_EPOCHS = ("1g",)
 """Rows whose alarm network trains for all epochs: 5 epochs are too few for it."""
-SHORT = "paper's, short form"
-FULL_LENGTH = {"published": "paper's, full length", "vae": "paper's, full length", "defaults": "defaults"}
+SHORT, FULL, DEFAULTS = "paper's, short form", "paper's, full length", "defaults"
+FULL_LENGTH = {"published": FULL, "vae": FULL, "defaults": DEFAULTS}
 """What the table calls the settings of methods whose trainings are whole."""
 
 STYLES = CURVES | {
@@ -101,23 +101,34 @@ def summary(path: Path, folder: Path = results.FOLDER) -> Iterator[str]:
         yield f"| {row} | {settings} | {' | '.join(cells)} |"
 
 
+def _panels(path: Path, folder: Path) -> dict[str, Curves]:
+    """Each row's curves by title: of the defaults, and of the paper's settings, in short if not all ran in full."""
+    found: dict[tuple[str, str], Curves] = defaultdict(lambda: defaultdict(list))
+    for settings, result in _found(path, folder):
+        if curve := result.get("validation_curves", {}).get(result["row"]):
+            found[result["row"], settings][result["method"], result["known"]].append(curve)
+    panels = {}
+    for row in sorted({row for row, _ in found}):
+        whole = {known for _, known in found[row, FULL]} >= set(BUDGETS)
+        title = f"{dataset_info(load_table(TABLE).rows[row].data).title}, {row}"
+        panels[title if whole else f"{title}, short form"] = {
+            **found[row, FULL if whole else SHORT],
+            **found[row, DEFAULTS],
+        }
+    return panels
+
+
 def draw(path: Path, picture: Path, folder: Path = results.FOLDER) -> None:
     """Draw a panel for each row that was trained: mean ROC curves over seeds, on its validation part."""
-    table = load_table(TABLE)
-    panels: dict[str, Curves] = defaultdict(lambda: defaultdict(list))
-    for settings, result in _found(path, folder):
-        if settings in (SHORT, "defaults"):
-            row, key = result["row"], (result["method"], result["known"])
-            panels[row][key].append(result["validation_curves"][row])
+    panels = _panels(path, folder)
     if not panels:
         raise SystemExit(f"{path} has no result to draw")
     height = math.ceil(len(panels) / COLUMNS)
     figure = Figure(figsize=(3.2 * COLUMNS, 2.9 * height + 0.7), layout="constrained")
     FigureCanvasAgg(figure)
     grid = list(figure.subplots(height, COLUMNS, squeeze=False).flat)
-    for axes, (row, curves) in zip(grid, sorted(panels.items()), strict=False):
-        title = textwrap.fill(f"{dataset_info(table.rows[row].data).title}, {row}", 30)
-        draw_panel(axes, title, curves, STYLES)
+    for axes, (title, curves) in zip(grid, panels.items(), strict=False):
+        draw_panel(axes, textwrap.fill(title, 30), curves, STYLES)
     for axes in grid[len(panels) :]:
         axes.set_visible(False)
     draw_legend(figure, grid[: len(panels)], STYLES)

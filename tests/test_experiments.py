@@ -816,6 +816,13 @@ def test_label_budgets_go_on_where_they_stopped_and_are_drawn(
     assert fourth.startswith("| 2a | paper's, short form | ")
     label_budgets.draw(path, picture, tmp_path)
     assert picture.read_bytes().startswith(b"\x89PNG")
+    assert [*label_budgets._panels(path, tmp_path)] == ["MNIST, 1a, short form"]
+    for method, known in (("published", 5), ("vae", 0)):
+        whole = {"method": method, "known": known, "validation_curves": {"1a": curve}}
+        results.write(defaults | whole, tmp_path)
+    (panel,) = label_budgets._panels(path, tmp_path).items()
+    drawn = {("published", 5): [curve], ("vae", 0): [curve], ("defaults", 5): [curve, curve]}
+    assert panel == ("MNIST, 1a", drawn)
 
 
 @pytest.mark.usefixtures("tiny")
