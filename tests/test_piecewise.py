@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from alarmnet.networks.piecewise import SHARES, PiecewiseLinearEncoding
+from alarmnet.networks.piecewise import MOST_PIECES, SHARES, PiecewiseLinearEncoding
 
 
 def test_a_number_fills_the_pieces_below_it() -> None:
@@ -18,6 +18,16 @@ def test_a_number_fills_the_pieces_below_it() -> None:
     )
     assert cut[1, 1:].tolist() == [0.0] * len(pieces)
     assert cut[2, 1:].tolist() == [1.0] * len(pieces)
+
+
+def test_many_columns_have_fewer_pieces_between_the_same_ends() -> None:
+    rows = torch.rand(50, 800, generator=torch.Generator().manual_seed(0))
+    pieces = PiecewiseLinearEncoding.learned_from(rows)
+    assert len(pieces) == MOST_PIECES
+    assert torch.equal(pieces(rows).min(0).values[800:], torch.zeros(MOST_PIECES))
+    assert torch.equal(pieces.low[::5], rows.min(0).values)
+    assert torch.allclose((pieces.low + pieces.width)[4::5], rows.max(0).values)
+    assert len(PiecewiseLinearEncoding.learned_from(rows.repeat(1, 3))) == 0
 
 
 def test_columns_of_two_values_stay_as_they_are() -> None:

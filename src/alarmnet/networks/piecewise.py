@@ -12,13 +12,17 @@ SHARES = (0, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.35, 0.5)
 """Of the rows, that lie below a knot; above one half the same from the other end. Close in the tails, where
 anomalies are."""
 
+MOST_PIECES = 4_000
+"""The most pieces of all columns: networks on thousands of columns would read mostly pieces, and train slowly."""
+
 
 class PiecewiseLinearEncoding(nn.Module):
     """Piecewise linear encoding: the inputs, then where each number lies among the quantiles of normal rows.
 
     A number becomes one piece for each gap between neighbouring knots: 0 below the gap, 1 above it, and linear
     within, so that a linear layer can weigh every range of a number by itself. Columns of two values stay as they
-    are. Source: Gorishniy, Rubachev, Babenko, "On Embeddings for Numerical Features" (2022), section 3.2.
+    are, and each of many columns has fewer pieces. Source: Gorishniy, Rubachev, Babenko, "On Embeddings for
+    Numerical Features" (2022), section 3.2.
 
     Shapes
     ------
@@ -46,10 +50,13 @@ class PiecewiseLinearEncoding(nn.Module):
         """Learn the knots of every column of (N, F)."""
         matrix = rows.numpy(force=True)
         shares = np.array([*SHARES, *(1 - share for share in SHARES[-2::-1])])
+        numbers = [place for place, column in enumerate(matrix.T) if len(np.unique(column)) > 2]
+        most = min(len(shares) - 1, MOST_PIECES // max(1, len(numbers)))
+        chosen = shares[np.linspace(0, len(shares) - 1, most + 1).round().astype(int)]
         columns, knots = [], []
-        for place, column in enumerate(matrix.T):
-            found = np.unique(np.quantile(column, shares).astype(np.float32))
-            if len(found) > 1 and len(np.unique(column)) > 2:
+        for place in numbers if most > 1 else []:  # one piece says what the number itself does
+            found = np.unique(np.quantile(matrix[:, place], chosen).astype(np.float32))
+            if len(found) > 1:
                 columns.append(np.full(len(found) - 1, place))
                 knots.append(np.stack([found[:-1], np.diff(found)]))
         if not columns:
