@@ -12,8 +12,8 @@ from alarmnet.networks.nearness import Nearness, neighbour_places
 BLOCK = 64
 """Rows that are compared with stored rows at once: always as many, so that bits never depend on a batch."""
 
-MIXTURES = 64
-"""Mixtures whose distances are found at once, so that these stay in the cache."""
+MIXTURES = 128
+"""Mixtures whose distances are found at once, so that the distances stay in the cache."""
 
 
 class NormalityMixtures:
@@ -108,25 +108,20 @@ class _Distances:
         changed = changed & (ends[starts] != ends[others])
         none = ~changed.any(axis=1)  # no change is one of a number to itself
         changed[none, 0], others = True, np.where(none, starts, others)
-        order = np.argsort(starts, kind="stable")
-        for of_start in np.split(order, np.flatnonzero(np.diff(starts[order])) + 1):
-            for place in range(0, len(of_start), MIXTURES):
-                some = of_start[place : place + MIXTURES]
-                found[some] = self._of(
-                    starts[some[0]], torch.from_numpy(others[some]), torch.from_numpy(changed[some])
-                )
+        for start in range(0, len(starts), MIXTURES):
+            some = slice(start, start + MIXTURES)
+            found[some] = self._of(*(torch.from_numpy(of[some]) for of in (starts, others, changed)))
         return found
 
-    def _of(self, start: int, others: Tensor, changed: Tensor) -> Floats:
-        """Distances (V, 2) from one start."""
+    def _of(self, starts: Tensor, others: Tensor, changed: Tensor) -> Floats:
+        """Distances (V, 2) of mixtures in which at least one number is changed."""
         mixture, features = changed.nonzero(as_tuple=True)
-        old, new = self._ends[start, features], self._ends[others[mixture], features]
+        old, new = self._ends[starts[mixture], features], self._ends[others[mixture], features]
         # (new - stored)^2 - (old - stored)^2, summed over the numbers that change
-        squares = self._stored[features].mul_((2 * (old - new))[:, None])
-        if len(features) > len(others):
-            squares = squares.new_zeros(len(others), squares.shape[1]).index_add_(0, mixture, squares)
-        added = squares.new_zeros(len(others)).index_add_(0, mixture, new.square() - old.square())
-        found = squares.add_(self._squares[start]).add_(added[:, None]).float().numpy()
+        squares = self._squares[starts]
+        squares.index_add_(0, mixture, self._stored[features].mul_((2 * (old - new))[:, None]))
+        added = old.new_zeros(len(starts)).index_add_(0, mixture, new.square() - old.square())
+        found = squares.add_(added[:, None]).float().numpy()
         few, many = self._neighbours
         found.partition(many, axis=1)  # both at once take longer
         nearest = np.sort(found[:, : many + 1], axis=1)[:, [few, many]]
