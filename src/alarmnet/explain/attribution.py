@@ -21,7 +21,7 @@ CANDIDATES = 3
 """Columns that are combined in every way, to find groups and what stops an alarm."""
 CLOSE = 2
 """The first references of each row: columns are combined only in comparison with these."""
-AT_ONCE = 2**23
+AT_ONCE = 2**24
 """Numbers in the rows that are made at once, which bounds the memory."""
 
 
