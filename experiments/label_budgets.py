@@ -1,6 +1,6 @@
 """A3's Figure 3: results with 0, 5, 25, 50 and 100 known anomalies.
 
-    python -m experiments.label_budgets --rows 1a 1c 1g 3a 3c
+    python -m experiments.label_budgets --rows 1a 1c 1g
     python -m experiments.run a3-table-3 --rows 1c 1g --methods defaults --known 0 5 25 50
     python -m experiments.label_budgets --figure docs/pictures/figure-3.png
 
