@@ -263,6 +263,12 @@ def test_the_command_asks_and_takes_answers(unclean: Any, tmp_path: Path, doubte
     assert "score like anomalies; the threshold allows for them." in said
     known = load(tmp_path / "new.model")
     assert (known._sorted_answers() != UNANSWERED).sum() == 6
+    asked_row = table["row"][0]
+    for wrong in ("anomaly", "2"):
+        looks.write_text(f"row,anomaly\n{asked_row},{wrong}\n")
+        refused = " ".join(run("recalibrate", model, "--answers", looks, code=2).split())
+        assert f"the answer about row {asked_row} is '{wrong}'" in refused
+        assert "write 1 for an anomaly and 0 for a normal row" in refused
     assert "Give --ask FILE or --answers FILE." in run("recalibrate", model, code=2)
     table.rename(columns={"anomaly": "is"}).to_csv(looks, index=False)
     assert "has no column 'anomaly'" in run("recalibrate", model, "--answers", looks, code=2)

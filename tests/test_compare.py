@@ -166,8 +166,23 @@ def test_a_killed_method_is_a_fault_of_its_own(table: Path) -> None:
             child.kill()
 
     outcome = processes.run(task(table, method="random-forest"), on_fold=kill)
-    assert outcome.fault == "killed by SIGKILL; SIGKILL means that memory did not suffice"
+    assert outcome.fault == "killed by SIGKILL; often because memory did not suffice"
     assert not multiprocessing.active_children()
+
+
+def test_a_method_that_prints_and_exits_is_a_fault_and_prints_elsewhere(
+    table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "leaving.py").write_text(
+        "class Leaves:\n    def fit(self, X, y):\n        print('bye', flush=True)\n        raise SystemExit(3)\n"
+        "    def decision_function(self, X):\n        return X\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    outcome = processes.run(task(table, method="leaving:Leaves"), on_fold=lambda: None)
+    assert outcome.fault == "ended with exit code 3"
+    printed = capfd.readouterr()
+    assert "bye" in printed.err
+    assert "bye" not in printed.out
 
 
 def test_peak_memory_counts_what_was_given_back() -> None:

@@ -2,6 +2,7 @@
 
 import copy
 import json
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,8 +17,10 @@ from numpy.typing import NDArray
 from alarmnet import A3Detector, AlarmnetWarning, InputError, load
 from alarmnet.explain import global_importance, patterns_of
 from alarmnet.explain.attribution import Attribution, attribute
+from alarmnet.explain.explanation import Reason
 from alarmnet.explain.groups import groups_of
 from alarmnet.explain.neighbours import Likeness, representative
+from alarmnet.explain.sentences import sentence
 from alarmnet.explain.tables import TableExplainer
 
 Floats = NDArray[np.float64]
@@ -351,3 +354,22 @@ def test_at_most_64_known_anomalies_are_kept(small: Any) -> None:
     detector.refit_alarm(X, np.repeat([1.0, 0.0], [3, 397]))
     assert detector._known_numbers.tolist() == [0, 1, 2]
     assert len(small().fit(X, None)._known_matrix) == 0
+
+
+def test_a_difference_that_is_spread_over_many_columns_is_said() -> None:
+    reason = Reason(column="x1", value="2", normal="normal rows: 0 to 1", contribution=0.9)
+    said = partial(sentence, reference=1.0, reasons=[reason], groups=[], counterfactual=None, known=None)
+    assert "scores 24.0 more than normal rows, through many columns; the largest part is 0.9 from x1" in said(
+        score=25.0
+    )
+    assert "like that of normal rows" in said(score=1.5, reasons=[])
+
+
+def test_rows_are_numbers_or_a_mask() -> None:
+    rows = np.random.default_rng(0).normal(size=(80, 3))
+    detector = A3Detector(alarm_rate=0.1, random_state=0).fit(rows)
+    mask = np.arange(80) == 7
+    np.testing.assert_array_equal(detector.explain(rows, mask).values, detector.explain(rows, [7]).values)
+    for wrong in ([1.9], mask[:5]):
+        with pytest.raises(InputError, match="row numbers; give integers from 0 to 79"):
+            detector.explain(rows, wrong)

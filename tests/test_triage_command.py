@@ -155,6 +155,21 @@ def test_data_without_a_place_of_its_own_needs_a_store(data: str, run: Run, tmp_
     assert "name one with --labels STORE" in result.output
 
 
+def test_answers_about_rows_of_other_data_are_not_taken_for_answers_about_these(
+    run: Run, tmp_path: Path
+) -> None:
+    flows, store = tmp_path / "flows.csv", str(tmp_path / "answers.sqlite")
+    data = rows()
+    flows.write_text(text(data))
+    run(str(flows), "--labels", store, look=lambda app: Client(app).answer("normal"))
+    other = data.set_column(0, "id", pa.array([f"other {number}" for number in range(len(data))]))
+    flows.write_text(text(other))
+    seen: list[int] = []
+    result = run(str(flows), "--labels", store, look=lambda app: seen.append(app._desk.worker.fresh))
+    assert "has answers for 1 row, and none is in this data" in result.output
+    assert seen == [0]
+
+
 @pytest.mark.parametrize("place", ["postgres"], indirect=True)
 def test_a_server_gives_the_rows_and_keeps_the_answers(place: str, run: Run, postgres_url: str) -> None:  # noqa: F811
     with connect(postgres_url, autocommit=True) as database, database.cursor() as cursor:

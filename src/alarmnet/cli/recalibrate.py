@@ -15,6 +15,9 @@ from alarmnet.sources.model_facts import calibration_facts
 
 ROW, ANSWER = "row", "anomaly"
 
+MEANINGS = {"0": 0, "0.0": 0, "1": 1, "1.0": 1}
+"""What an answer may be; a spreadsheet may add a decimal."""
+
 
 def _answered(detector: BaseDetector, answers: Path) -> int:
     """Take the answers of a file, and return their number."""
@@ -32,7 +35,16 @@ def _answered(detector: BaseDetector, answers: Path) -> int:
             code="no_labels",
             column=ANSWER,
         )
-    detector.set_calibration_labels(table[ROW].to_numpy(), labels)
+    for number, label in zip(table[ROW].to_pylist(), labels, strict=True):
+        if label is not None and label not in MEANINGS:
+            raise InputError(
+                f"{answers}: the answer about row {str(number).removesuffix('.0')} is {label!r}, in column "
+                f"{ANSWER!r}; write 1 for an anomaly and 0 for a normal row, or leave the cell empty",
+                code="labels",
+                column=ANSWER,
+            )
+    meant = [None if label is None else MEANINGS[label] for label in labels]
+    detector.set_calibration_labels(table[ROW].to_numpy(), meant)
     return sum(label is not None for label in labels)
 
 

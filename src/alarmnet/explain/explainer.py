@@ -39,7 +39,7 @@ class Explainer:
     def __call__(self, X: Any, rows: Sequence[int] | Index | None = None, columns: int = 10) -> Explanation:
         """Explain the rows with these numbers, or all rows, by at most this number of columns each."""
         count = row_count(X)
-        numbers = np.arange(count) if rows is None else np.asarray(rows, dtype=np.intp).reshape(-1)
+        numbers = np.arange(count) if rows is None else _row_numbers(rows, count)
         wrong = numbers[(numbers < 0) | (numbers >= count)]
         if len(wrong):
             raise InputError(
@@ -53,6 +53,20 @@ class Explainer:
             for part in np.split(numbers, range(AT_ONCE, len(numbers), AT_ONCE))
         ]
         return parts[0] if len(parts) == 1 else _joined(parts)
+
+
+def _row_numbers(rows: Sequence[int] | Index, count: int) -> Index:
+    """Row numbers, also from a mask of `count` rows."""
+    given = np.asarray(rows).reshape(-1)
+    if given.dtype == bool and len(given) == count:
+        return np.flatnonzero(given)
+    if given.dtype.kind not in "iu" and len(given):
+        raise InputError(
+            f"rows={rows!r} are not row numbers; give integers from 0 to {count - 1:,}, or one true or false "
+            "value for each row",
+            code="invalid_parameter",
+        )
+    return given.astype(np.intp)
 
 
 def _joined(parts: Sequence[Explanation]) -> Explanation:

@@ -11,6 +11,8 @@ NEGLIGIBLE = 0.1
 """The share of the whole difference below which a sentence leaves a column out."""
 SMALLEST = 0.05
 """Contributions below this number of logits are not mentioned."""
+SPREAD = 1.0
+"""The difference, in logits, that a sentence mentions even if no column has a share worth mentioning."""
 ALIKE = 0.9
 """The similarity from which a known anomaly is named as similar."""
 
@@ -52,6 +54,12 @@ def sentence(
     if named:
         of = f"{points(difference)} more than normal rows"
         said.append(f"It scores {of}: {spoken([reason_text(reason) for reason in named])}.")
+    elif reasons and difference > SPREAD:
+        most = reason_text(max(reasons, key=lambda reason: reason.contribution))
+        said.append(
+            f"It scores {points(difference)} more than normal rows, through many columns; the largest part is "
+            f"{most}."
+        )
     else:
         said.append("Its score is like that of normal rows.")
     said += [_group_text(group) for group in groups]

@@ -24,7 +24,8 @@ def hints_on(facts: Mapping[str, Any]) -> list[str]:
         )
     if not rates["calibration_is_labelled"]:
         hints.append(
-            f"No {row}s were labelled normal, so the threshold was calibrated on unlabelled {row}s. "
+            f"When the model was fitted, no {row} was labelled normal, so unlabelled {row}s calibrate the "
+            "threshold. "
             f"{said_of_share(rates, row)}"
         )
     if observed["of"] == "all rows":

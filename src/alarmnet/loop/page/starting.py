@@ -89,6 +89,19 @@ def _pool(wanted: Wanted, detector: BaseDetector, store: AnswerStore, say: Say) 
     return pool_from_files(detector, rows, answered=store.current().keys(), seed=wanted.seed)
 
 
+def _said_of_answers(place: str, noun: str, worker: Worker) -> str:
+    """Say how many answers of the store are about rows of this data."""
+    stored, here = len(worker.answers), worker.answered
+    has = f"{place} has answers for {here or stored:,} {noun}{'s' * ((here or stored) != 1)}"
+    if not here:
+        return (
+            f"Warning: {has}, and none is in this data. Give the same data, --id and --ignore as before, or "
+            "another store with --labels."
+        )
+    others = f" The answers about {stored - here:,} more are not about this data." if here < stored else ""
+    return f"{has}; the queue continues from there.{others}"
+
+
 @contextmanager
 def made_ready(
     wanted: Wanted, say: Say = lambda words: None, *, start: type[QueueProcess] = QueueProcess
@@ -100,10 +113,8 @@ def made_ready(
         say(pool.described())
         worker = Worker(pool, detector, store, seed=wanted.seed, start=start)
         try:
-            if answers := len(worker.answers):
-                say(
-                    f"{store.place} has answers for {answers:,} {pool.noun}s; the queue continues from there."
-                )
+            if worker.answers:
+                say(_said_of_answers(store.place, pool.noun, worker))
             first, others = wanted.data[0].name, len(wanted.data) - 1
             data_name = f"{first} and {others:,} more" if others else first
             desk = Desk(pool, worker, store, reviewer=wanted.reviewer)

@@ -122,6 +122,11 @@ class Worker:
         """The answer of each row that counts, in the order of the looks."""
         return self._ledger.answers
 
+    @property
+    def answered(self) -> int:
+        """The number of rows of the pool that have an answer."""
+        return sum(key in self.places for key in self.answers)
+
     def verdicts(self) -> dict[int, Verdict]:
         """Verdicts by place in the pool, in the order of the looks."""
         return {self.places[key]: said for key, said in self._ledger.verdicts().items() if key in self.places}
@@ -134,7 +139,7 @@ class Worker:
     @property
     def fresh(self) -> int:
         """Answers since it last learned."""
-        return max(0, len(self.answers) - self._learned_answers)
+        return max(0, self.answered - self._learned_answers)
 
     def place(self, key: str) -> int:
         """Give the place of a row in the pool.
@@ -292,7 +297,7 @@ class Worker:
             self._train_wanted = False
             self._training = self._waking(self._learner.train())
         if self._refitting is None and (self._refit_wanted or self.fresh >= EVERY):
-            self._refit_wanted, self._learned_answers = False, len(self.answers)
+            self._refit_wanted, self._learned_answers = False, self.answered
             self._refitting = self._waking(self._learner.refit())
         if self._asked is None and len(self._left()) < FEWEST:
             self._ask(anew=False)

@@ -96,6 +96,11 @@ def _work(task: Task, connection: Connection) -> None:
         connection.send(AlarmnetError(f"{type(error).__name__}: {error}"))
 
 
+def _work_apart(task: Task, connection: Connection) -> None:
+    os.dup2(2, 1)  # what a method prints must not mix with the command's output
+    _work(task, connection)
+
+
 def _collect(outcome: Outcome, receiving: Connection, on_fold: Callable[[], None]) -> None:
     while True:
         try:
@@ -114,6 +119,11 @@ def _collect(outcome: Outcome, receiving: Connection, on_fold: Callable[[], None
             on_fold()
 
 
+def _killed(by: signal.Signals) -> str:
+    hint = "; often because memory did not suffice" if by.name == "SIGKILL" else ""
+    return f"killed by {by.name}{hint}"
+
+
 def run(task: Task, *, on_fold: Callable[[], None]) -> Outcome:
     """Cross-validate a method in a new process; `on_fold` is called after each fold.
 
@@ -126,7 +136,7 @@ def run(task: Task, *, on_fold: Callable[[], None]) -> Outcome:
     """
     context = multiprocessing.get_context("spawn")
     receiving, sending = context.Pipe(duplex=False)
-    process = context.Process(target=_work, args=(task, sending), daemon=True)
+    process = context.Process(target=_work_apart, args=(task, sending), daemon=True)
     process.start()
     sending.close()
     outcome = Outcome(task.method)
@@ -136,7 +146,8 @@ def run(task: Task, *, on_fold: Callable[[], None]) -> Outcome:
     finally:
         process.terminate()
     if outcome.fault is None and len(outcome.folds) < task.folds:
-        if (code := process.exitcode or 0) >= 0:
+        code = process.exitcode or 0
+        if code >= 0 and task.method in METHODS:
             raise RuntimeError(f"{task.method} ended with exit code {code}")
-        outcome.fault = f"killed by {signal.Signals(-code).name}; SIGKILL means that memory did not suffice"
+        outcome.fault = f"ended with exit code {code}" if code >= 0 else _killed(signal.Signals(-code))
     return outcome
