@@ -370,6 +370,7 @@ def test_rows_are_numbers_or_a_mask() -> None:
     detector = A3Detector(alarm_rate=0.1, random_state=0).fit(rows)
     mask = np.arange(80) == 7
     np.testing.assert_array_equal(detector.explain(rows, mask).values, detector.explain(rows, [7]).values)
-    for wrong in ([1.9], mask[:5]):
+    refused: list[Any] = [[1.9], mask[:5]]
+    for wrong in refused:
         with pytest.raises(InputError, match="row numbers; give integers from 0 to 79"):
             detector.explain(rows, wrong)

@@ -79,7 +79,7 @@ class Scoring(Calibrated):
         X
             Rows as for `decision_function`.
         rows
-            Numbers of the rows to explain, counted from 0; None: all.
+            Numbers of the rows to explain, counted from 0, or a mask, one value for each row; None: all.
         columns
             How many columns are named for each row, at most.
         """
