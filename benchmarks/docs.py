@@ -85,6 +85,12 @@ def tables() -> dict[str, tuple[str, Iterable[str]]]:
         "few labels": ("research/few-labels.md", few_labels.table(RESULTS / "few_labels.jsonl")),
         "label budgets": ("research/few-labels.md", label_budgets.table()),
         "many tables": ("research/few-labels.md", many_tables.table(RESULTS / "many_tables.jsonl")),
+        "many tables, networks": (
+            "research/few-labels.md",
+            many_tables.table(
+                RESULTS / "many_tables.jsonl", ("A3", "CatBoost", "random forest", *many_tables.NETWORKS)
+            ),
+        ),
         "parts of the score": ("research/defaults.md", parts.table(RESULTS / "parts.jsonl")),
         "loop": ("research/loop.md", loop.table(RESULTS / "loop.jsonl")),
         "loop, wrong answers": ("research/loop.md", loop.table(RESULTS / "loop.jsonl", wrong=0.05)),

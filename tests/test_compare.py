@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from alarmnet import InputError, Schedule, TrainingDivergedError
+from alarmnet import AlarmnetError, InputError, Schedule, TrainingDivergedError
 from alarmnet.baselines import IsolationForestBaseline, OwnMethod
 from alarmnet.cli import compare, main
 from alarmnet.detectors import a3
@@ -366,3 +366,21 @@ def test_a_method_of_ones_own_is_compared(
         ("own_methods_22:Less", "needs the methods fit(X, y) and decision_function(X), higher for anomalies"),
     ):
         assert sentence in " ".join(run(table, *LABELS, "--with", name, code=2).stderr.split())
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [("np.zeros(3)", r"scores of shape \(3,\)"), ("np.full(len(X), np.nan)", "scores that are not finite")],
+)
+def test_scores_of_ones_own_that_are_not_one_number_for_each_row_are_refused(
+    given: str, said: str, rows: NDArray[np.float64], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = f"odd_scores_{'nan' in given}"
+    (tmp_path / f"{name}.py").write_text(
+        "import numpy as np\nclass Odd:\n    def fit(self, X, y): ...\n"
+        f"    def decision_function(self, X): return {given}\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    fitted = OwnMethod(own=f"{name}:Odd").fit(rows)
+    with pytest.raises(AlarmnetError, match=rf"'{name}:Odd' gave {said} for [\d,]+ rows"):
+        fitted.decision_function(rows)

@@ -10,7 +10,7 @@ from sklearn.base import OutlierMixin
 
 from alarmnet._shared.labels import Labels
 from alarmnet.baselines.base import Baseline, BaselineParameters, Matrix, Scores, flat
-from alarmnet.errors import InputError
+from alarmnet.errors import AlarmnetError, InputError
 
 
 class OwnMethod(Baseline):
@@ -50,15 +50,26 @@ class OwnMethod(Baseline):
         self._turned = isinstance(model, OutlierMixin)
         known = labels.anomalous
         if self._turned:
-            self._fitted = model.fit(flat(rows[~known]))
+            model.fit(flat(rows[~known]))
         else:
-            self._fitted = model.fit(flat(rows), known.astype(np.int64))
+            model.fit(flat(rows), known.astype(np.int64))
+        self._fitted = model
 
     def _scores(self, rows: Matrix) -> Scores:
         if hasattr(self._fitted, "decision_function"):
-            scores = np.asarray(self._fitted.decision_function(flat(rows)))
-            return -scores if self._turned else scores
-        return np.asarray(self._fitted.predict_proba(flat(rows))[:, 1])
+            scores = np.asarray(self._fitted.decision_function(flat(rows)), dtype=np.float64)
+        else:
+            scores = np.asarray(self._fitted.predict_proba(flat(rows)), dtype=np.float64)[:, 1]
+        if scores.shape != (len(rows),) or not np.isfinite(scores).all():
+            unlike = (
+                f"scores of shape {scores.shape}"
+                if scores.shape != (len(rows),)
+                else "scores that are not finite"
+            )
+            raise AlarmnetError(
+                f"{self.own!r} gave {unlike} for {len(rows):,} rows; it must give one number for each"
+            )
+        return -scores if self._turned else scores
 
 
 def imported(own: str) -> Any:

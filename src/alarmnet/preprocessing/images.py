@@ -32,7 +32,7 @@ def _as_images(X: Any) -> NDArray[Any]:
     shape = images.shape
     if images.ndim == 4 and shape[1] not in (1, 3) and shape[3] in (1, 3):
         raise InputError(
-            f"Images of shape {shape} have their channels last, but (N, C, H, W) is expected: use "
+            f"Images of shape {shape[1:]} have their channels last, but (C, H, W) is expected: use "
             "X.transpose(0, 3, 1, 2).",
             code="channels_last",
         )
