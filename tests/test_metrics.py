@@ -126,8 +126,8 @@ def test_labels_of_every_kind(y: object) -> None:
 def test_labels_that_mark_anomalies_can_be_named() -> None:
     y, scores = ["dos", "normal", "probe", None], [2.0, 1.0, 3.0, 4.0]
     assert evaluate(y, scores, anomaly_label=["dos", "probe"]).anomalies == 2
-    with pytest.warns(AlarmnetWarning, match="'normal', of 1 rows, is taken as the anomaly"):
-        assert evaluate(["fine", "normal", "fine"], [0.0, 1.0, 0.5]).anomalies == 1
+    with pytest.warns(AlarmnetWarning, match="'odd', of 1 rows, is taken as the anomaly"):
+        assert evaluate(["fine", "odd", "fine"], [0.0, 1.0, 0.5]).anomalies == 1
 
 
 def test_an_exact_interval_is_not_empty_at_the_edges() -> None:

@@ -125,11 +125,20 @@ def test_known_anomalies_among_unlabelled_rows_suffice() -> None:
 
 def test_of_two_other_labels_the_second_is_the_anomaly_with_a_warning() -> None:
     with pytest.warns(
-        AlarmnetWarning, match=r"'bad' and 'good': 'good', of 1 rows, is taken as the anomaly; name it with"
+        AlarmnetWarning, match=r"'fraud' and 'paid': 'paid', of 1 rows, is taken as the anomaly; name it with"
     ):
-        labels = read_labels(["good", "bad"], rows=2)
+        labels = read_labels(["paid", "fraud"], rows=2)
     assert labels.values.tolist() == [1, 0]
-    assert labels.classes.tolist() == ["bad", "good"]
+    assert labels.classes.tolist() == ["fraud", "paid"]
+
+
+@pytest.mark.parametrize("normal", ["normal", "BENIGN", " good"])
+def test_a_word_for_normal_rows_is_never_taken_for_the_anomaly(normal: str) -> None:
+    for anomaly in ("attack", "zombie"):
+        with pytest.warns(AlarmnetWarning, match=f"'{anomaly}', of 1 rows, is taken as the anomaly"):
+            labels = read_labels([normal, anomaly, normal], rows=3)
+        assert labels.values.tolist() == [0, 1, 0]
+        assert labels.classes.tolist() == [normal, anomaly]
 
 
 def test_the_callers_labels_are_neither_changed_nor_kept() -> None:

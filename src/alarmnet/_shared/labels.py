@@ -15,6 +15,9 @@ from sklearn.utils.validation import column_or_1d
 from alarmnet._shared.spelling import is_near
 from alarmnet.errors import AlarmnetWarning, InputError
 
+NORMAL_WORDS = ("normal", "benign", "good", "ok", "legitimate", "regular", "negative")
+"""Labels of normal rows, in any case, if nobody says which label is the anomaly's."""
+
 _NUMBERS = (numbers.Real, Decimal, np.bool_)
 
 
@@ -100,8 +103,8 @@ def read_labels(y: Any, *, rows: int, anomaly_label: object = None, to_learn: bo
     """Labels of any container and spelling, as 1, 0 and NaN.
 
     `anomaly_label` is one label, or a list of them. Without it, 1 and True are the anomaly; of two other labels
-    the second in sorted order is, with a warning that says so. What nothing can be learned from is refused,
-    unless the labels are not there `to_learn` from.
+    the one that is not "normal", "benign" or the like is, else the second in sorted order, with a warning that
+    says so. What nothing can be learned from is refused, unless the labels are not there `to_learn` from.
 
     Raises
     ------
@@ -188,7 +191,12 @@ def _of_several(found: NDArray[Any], anomaly_label: object, *, shown: str) -> tu
 
 
 def _of_two(found: NDArray[Any], known: NDArray[Any]) -> tuple[list[Any], NDArray[Any]]:
-    """Of two labels the second in sorted order is the anomaly, which a warning says."""
+    """Of two labels the one that no word for normal rows is, else the second in sorted order, is the anomaly.
+
+    A warning says so.
+    """
+    if str(found[1]).strip().lower() in NORMAL_WORDS and str(found[0]).strip().lower() not in NORMAL_WORDS:
+        found = found[::-1]
     sides = found.tolist()
     _refuse_near(sides[:1], sides[1:])
     rows = int(np.sum(known == found[1]))
