@@ -11,7 +11,6 @@ the development rows and is judged by the other; nothing is chosen by the test h
 again.
 """
 
-import argparse
 import itertools
 import json
 import time
@@ -36,6 +35,7 @@ from alarmnet import A3Detector, AlarmnetWarning, ConvA3Detector, DenseAutoencod
 from alarmnet.detectors import BaseDetector
 from alarmnet.networks.alarm_specs import DEFAULT_ALARMS, AlarmSpec
 from alarmnet.sources.comparison import keep_columns
+from benchmarks.arguments import parser_for
 from benchmarks.few_label_tables import TABLES, Halves
 
 NORMAL_ROWS = 2_000
@@ -326,17 +326,13 @@ def short_table(path: Path) -> Iterator[str]:
 
 def main() -> None:
     """Run what is missing, or print the table."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--out", type=Path, required=True)
+    parser = parser_for(__doc__)
     parser.add_argument("--methods", nargs="+", choices=list(METHODS), default=COMPARED)
     parser.add_argument("--tables", nargs="+", default=list(TABLES))
     parser.add_argument("--known", nargs="+", default=BUDGETS)
     parser.add_argument("--others", nargs="+", default=OTHERS)
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2, 3, 4])
     parser.add_argument("--part", choices=["test", "validation"], default="test")
-    parser.add_argument("--table", action="store_true")
     arguments = parser.parse_args()
     if arguments.table:
         print("\n".join(table(arguments.out)))

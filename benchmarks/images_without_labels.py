@@ -9,7 +9,6 @@ many of other classes. The default was chosen on training images of classes 0, 2
 not run again. It needs the extra `benchmarks`.
 """
 
-import argparse
 import itertools
 import json
 import warnings
@@ -27,6 +26,7 @@ from alarmnet import A3Detector, AlarmnetWarning, ConvA3Detector
 from alarmnet.baselines import DeepSVDD
 from alarmnet.datasets import load_cifar10, load_fashion_mnist, load_mnist
 from alarmnet.datasets.base import Images
+from benchmarks.arguments import parser_for
 from benchmarks.few_labels import Draw, measured
 from benchmarks.label_noise import runs
 
@@ -124,15 +124,11 @@ def table(path: Path) -> Iterator[str]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--out", type=Path, required=True)
+    parser = parser_for(__doc__)
     parser.add_argument("--methods", nargs="+", choices=list(METHODS), default=list(METHODS))
     parser.add_argument("--data", nargs="+", choices=list(DATA), default=list(DATA))
     parser.add_argument("--classes", nargs="+", type=int, default=CLASSES)
     parser.add_argument("--seeds", nargs="+", type=int, default=[0])
-    parser.add_argument("--table", action="store_true")
     arguments = parser.parse_args()
     if arguments.table:
         print("\n".join(table(arguments.out)))

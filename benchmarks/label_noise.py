@@ -7,7 +7,6 @@ Draws are those of `few_labels` on test halves with 100 known anomalies, the oth
 known anomalies are then labelled normal, and five normal rows anomalous. What is there is not run again.
 """
 
-import argparse
 import itertools
 import json
 import warnings
@@ -21,6 +20,7 @@ import numpy as np
 from experiments.provenance import provenance
 
 from alarmnet import AlarmnetWarning
+from benchmarks.arguments import parser_for
 from benchmarks.few_label_tables import TABLES
 from benchmarks.few_labels import METHODS, Draw, draw, measured
 
@@ -65,14 +65,10 @@ def table(path: Path) -> Iterator[str]:
 
 def main() -> None:
     """Run what is missing, and print the table."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--out", type=Path, required=True)
+    parser = parser_for(__doc__)
     parser.add_argument("--methods", nargs="+", choices=list(METHODS), default=COMPARED)
     parser.add_argument("--tables", nargs="+", default=CHOSEN)
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
-    parser.add_argument("--table", action="store_true")
     arguments = parser.parse_args()
     warnings.simplefilter("ignore", AlarmnetWarning)
     done = {(run["table"], run["seed"], run["labels"], run["method"]) for run in runs(arguments.out)}

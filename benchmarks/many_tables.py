@@ -29,6 +29,7 @@ from sklearn.ensemble import ExtraTreesClassifier, RandomForestClassifier
 from sklearn.neighbors import LocalOutlierFactor
 
 from alarmnet import A3Detector, AlarmnetWarning, ConvA3Detector
+from benchmarks.arguments import parser_for
 from benchmarks.few_label_tables import TABLES, Halves
 from benchmarks.few_labels import (
     Draw,
@@ -138,7 +139,7 @@ NETWORKS: dict[str, Scores] = {
     "RealMLP": _pytabkit("RealMLP_TD_Classifier"),
     "TabM": _pytabkit("TabM_D_Classifier"),
 }
-"""Classifiers that take half a minute for a draw: they run where they are named."""
+"""Classifiers that take up to minutes for a draw: they run only if they are named."""
 
 OURS: dict[str, Scores] = {
     "A3": detector(A3Detector),
@@ -220,17 +221,13 @@ def table(path: Path, among: Collection[str] = USUAL) -> Iterator[str]:
 
 def main() -> None:
     """Run what is missing, or print the table."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--out", type=Path, required=True)
+    parser = parser_for(__doc__)
     parser.add_argument("--methods", nargs="+", choices=list(METHODS), default=list(USUAL))
     parser.add_argument("--tables", nargs="+")
     parser.add_argument("--known", nargs="+", type=int, default=KNOWN)
     parser.add_argument("--states", nargs="+", default=STATES)
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     parser.add_argument("--part", choices=["report", "choose"], default="report")
-    parser.add_argument("--table", action="store_true")
     arguments = parser.parse_args()
     if arguments.table:
         print("\n".join(table(arguments.out)))

@@ -7,7 +7,6 @@ Draws are those of `many_tables`, by default of its tables to report. A draw is 
 part after the other; nothing else changes. What is there is not run again.
 """
 
-import argparse
 import itertools
 import json
 import time
@@ -27,6 +26,7 @@ from torch import Tensor
 from alarmnet import A3Detector, AlarmnetWarning
 from alarmnet.detectors.normality_scorer import NormalityScorer
 from alarmnet.sources.comparison import keep_columns
+from benchmarks.arguments import parser_for
 from benchmarks.few_label_tables import TABLES
 from benchmarks.few_labels import Draw
 from benchmarks.keel_tables import KEEL_TABLES
@@ -113,14 +113,10 @@ def table(path: Path) -> Iterator[str]:
 
 def main() -> None:
     """Run what is missing, or print the table."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--out", type=Path, required=True)
+    parser = parser_for(__doc__)
     parser.add_argument("--tables", nargs="+", default=REPORT)
     parser.add_argument("--known", nargs="+", type=int, default=KNOWN)
     parser.add_argument("--seeds", nargs="+", type=int, default=[0])
-    parser.add_argument("--table", action="store_true")
     arguments = parser.parse_args()
     if arguments.table:
         print("\n".join(table(arguments.out)))

@@ -191,9 +191,9 @@ def _of_several(found: NDArray[Any], anomaly_label: object, *, shown: str) -> tu
 
 
 def _of_two(found: NDArray[Any], known: NDArray[Any]) -> tuple[list[Any], NDArray[Any]]:
-    """Of two labels the one that no word for normal rows is, else the second in sorted order, is the anomaly.
+    """Take the label that is not a word for normal rows, else the second in sorted order, as the anomaly.
 
-    A warning says so.
+    A warning says which.
     """
     if str(found[1]).strip().lower() in NORMAL_WORDS and str(found[0]).strip().lower() not in NORMAL_WORDS:
         found = found[::-1]

@@ -60,12 +60,9 @@ class OwnMethod(Baseline):
             scores = np.asarray(self._fitted.decision_function(flat(rows)), dtype=np.float64)
         else:
             scores = np.asarray(self._fitted.predict_proba(flat(rows)), dtype=np.float64)[:, 1]
-        if scores.shape != (len(rows),) or not np.isfinite(scores).all():
-            unlike = (
-                f"scores of shape {scores.shape}"
-                if scores.shape != (len(rows),)
-                else "scores that are not finite"
-            )
+        wrong_shape = scores.shape != (len(rows),)
+        if wrong_shape or not np.isfinite(scores).all():
+            unlike = f"scores of shape {scores.shape}" if wrong_shape else "scores that are not finite"
             raise AlarmnetError(
                 f"{self.own!r} gave {unlike} for {len(rows):,} rows; it must give one number for each"
             )
