@@ -9,6 +9,7 @@ import pyarrow.parquet
 import pytest
 import torch
 from benchmarks import (
+    explanation_peers,
     explanation_tables,
     explanations,
     few_label_tables,
@@ -18,6 +19,7 @@ from benchmarks import (
     speed,
     unclean_calibration,
 )
+from benchmarks.arguments import seed_count
 from benchmarks.products import Products
 from torch import nn
 
@@ -111,6 +113,22 @@ def test_few_labels_never_learns_from_rows_that_judge(part: str) -> None:
 def test_found_causes_are_counted() -> None:
     values = np.array([[3.0, 1, 2], [0.0, 1, 2]])
     assert explanations.found_causes(values, [{0}, {0, 2}]) == {"hit_at_1": 1.0, "recall_at_n": 0.75}
+
+
+def test_methods_that_are_not_installed_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(explanation_peers, "find_spec", lambda name: None if name == "shap" else object())
+    said = list(explanation_peers.absent(explanation_peers.METHODS))
+    assert [
+        sentence.partition(" is left out of every part: shap is not installed")[0] for sentence in said
+    ] == [
+        "KernelSHAP",
+        "KernelSHAP, our references",
+    ]
+    assert not list(explanation_peers.absent(["alarmnet", "integrated gradients"]))
+
+
+def test_one_seed_is_singular() -> None:
+    assert (seed_count(1), seed_count(3)) == ("1 seed", "3 seeds")
 
 
 def test_results_of_explanations_become_a_table(tmp_path: Path) -> None:

@@ -405,6 +405,36 @@ def test_report_is_a_page_or_json_and_labels_may_be_absent(folder: Path, tmp_pat
 # the rest
 
 
+def test_fit_on_answers_of_triage_points_to_refit(tmp_path: Path) -> None:
+    frame = table().drop(columns="payment").rename(columns={"class": "verdict"})
+    frame["verdict"] = frame["verdict"].map({"fraud": "anomaly", "fine": "normal"})
+    arguments = ("--anomaly", "anomaly", "--normal", "normal", "--alarm-rate", "0.3", "--out", tmp_path / "m")
+    for name, chosen in (("verdict", True), ("verdict_", True), ("checked", False)):
+        frame.columns = [*frame.columns[:-1], name]
+        frame.to_csv(tmp_path / "t.csv", index=False)
+        result = run("fit", tmp_path / "t.csv", "--label", name, *arguments)
+        assert ("use alarmnet refit" in " ".join(result.stderr.split())) == chosen
+        assert "The rate holds if the rows labelled normal are a random sample" in result.stdout
+    frame["checked"] = frame["checked"].fillna("normal")
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    result = run("fit", tmp_path / "t.csv", "--label", "checked", *arguments)
+    assert "random sample" not in result.stdout, "all rows are labelled"
+
+
+def test_explain_takes_row_numbers_as_pages_show_them(folder: Path, tmp_path: Path) -> None:
+    table(1_300).drop(columns="class").to_csv(tmp_path / "t.csv", index=False)
+    said = [
+        run("explain", folder / "model", tmp_path / "t.csv", "--row", row).stdout for row in ("1,234", 1234)
+    ]
+    assert said[0] == said[1]
+    assert said[0].startswith("Row 1234: ")
+    run("explain", folder / "model", tmp_path / "t.csv", "--id", "payment", "--row", "1,234", code=2)
+    assert (
+        "no row '12,34'"
+        in run("explain", folder / "model", tmp_path / "t.csv", "--row", "12,34", code=2).stderr
+    )
+
+
 def test_datasets_are_listed() -> None:
     names = [info["name"] for info in facts("datasets")["datasets"]]
     assert "thyroid" in names

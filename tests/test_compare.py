@@ -362,7 +362,12 @@ def test_a_method_of_ones_own_is_compared(
     for name, sentence in (
         ("own_methods_22:Absent", "cannot be imported (module 'own_methods_22' has no attribute 'Absent')"),
         ("absent_22:Mine", "cannot be imported (No module named 'absent_22'): give module:Class"),
-        ("Mine", "cannot be imported"),
+        (
+            "own_methods_22",
+            "'own_methods_22' does not name a module and a class: give module:Class, such as my_m",
+        ),
+        (":Mine", "does not name a module and a class"),
+        ("own_methods_22:", "does not name a module and a class"),
         ("own_methods_22:Less", "needs the methods fit(X, y) and decision_function(X), higher for anomalies"),
     ):
         assert sentence in " ".join(run(table, *LABELS, "--with", name, code=2).stderr.split())

@@ -6,8 +6,10 @@ import pytest
 import torch
 from sklearn.exceptions import NotFittedError
 
+from alarmnet import A3Detector, Schedule
 from alarmnet.errors import InputError, InputTypeError
 from alarmnet.preprocessing import ImageScaler, encoder_from_dict
+from alarmnet.report import make_report
 
 
 def bytes_images(*shape: int) -> np.ndarray[Any, np.dtype[np.uint8]]:
@@ -73,7 +75,6 @@ def test_bad_pixels_are_refused_with_image_numbers() -> None:
 @pytest.mark.parametrize(
     ("images", "sentence"),
     [
-        (np.zeros((2, 28, 28, 3)), r"channels last.*X.transpose\(0, 3, 1, 2\)"),
         (np.zeros((2, 2, 8, 8)), "1 or 3 channels"),
         (np.zeros((2, 7, 8)), "at least 8x8 pixels, but the shape is .2, 7, 8."),
         (np.zeros((8, 8)), "must have the shape"),
@@ -190,3 +191,41 @@ def test_a_bright_image_and_one_beyond_the_range_pass() -> None:
     assert around.transform(shares[:1]).min() >= 0
     shares[0, 0, :3] = 200, -3, 1.5
     assert ImageScaler().fit(shares[1:]).transform(shares).max() > 100
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_channels_may_be_last_where_nothing_else_can_be_channels(channels: int) -> None:
+    last = bytes_images(4, 9, 10, channels)
+    first = last.transpose(0, 3, 1, 2)
+    scaler = ImageScaler().fit(last)
+    assert scaler.shape_ == (channels, 9, 10)
+    assert np.array_equal(scaler.transform(last), scaler.transform(first))
+    rows = torch.arange(4)
+    stored = [scaler.store(images, torch.device("cpu")).take(rows) for images in (last, first)]
+    assert torch.equal(*stored)
+    with pytest.raises(InputError, match="shape"):
+        ImageScaler().fit(bytes_images(4, 3, 10, channels))  # (C, H, W) = (3, 10, 1 or 3)
+
+
+def test_a_detector_reads_images_with_their_channels_last() -> None:
+    brief = Schedule(steps=5, batch_size=16)
+    options: Any = {"target_schedule": brief, "alarm_schedule": brief, "alarm_rate": 0.3, "random_state": 0}
+    first = bytes_images(60, 3, 8, 9)
+    first[:6, :, 2:5, 2:5] = 255
+    last = np.ascontiguousarray(first.transpose(0, 2, 3, 1))
+    labels = np.repeat([1, 0], [6, 54])
+    found, expected = (A3Detector(**options).fit(images, labels) for images in (last, first))
+    assert np.array_equal(found.decision_function(last), expected.decision_function(first))
+    assert make_report(found, last, labels).facts["data"]["image_shape"] == [3, 8, 9]
+
+
+@pytest.mark.parametrize("made", [list, tuple, lambda images: [torch.from_numpy(image) for image in images]])
+def test_a_list_of_images_is_refused_in_our_words(small: Any, made: Any) -> None:
+    images = bytes_images(12, 8, 9)
+    with pytest.raises(
+        InputError, match=r"12 arrays, the first of shape \(8, 9\)\. Pass images as one array of"
+    ):
+        small().fit(made(images))
+    with pytest.raises(InputError, match=r"different shapes: \(8, 9\) first, and \(8, 8\) in image 1"):
+        ImageScaler().fit(made([images[0], images[1][:, :8]]))
+    assert np.array_equal(ImageScaler().fit_transform(made(images)), ImageScaler().fit_transform(images))

@@ -286,7 +286,7 @@ def test_the_highest_images_are_shown_beside_their_reconstructions(shape: tuple[
     for image, reconstruction in zip(found[::2], found[1::2], strict=True):
         assert np.array_equal(image, 255 - reconstruction)
     text = " ".join(Page(html).text.split())
-    assert "1 i7.png Score0.10 p-value0.01 Alarmyes Labelnormal" in text
+    assert "1 i7.png Margin0.10 p-value0.01 Alarmyes Labelnormal" in text
     assert "20 images of " + " \u00d7 ".join(map(str, shape[1:])) in text
     assert "Highest-scored images" in text
     assert 'class="gallery pixelated"' in html

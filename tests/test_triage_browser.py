@@ -110,7 +110,7 @@ def test_a_session_by_keys(
 ) -> None:
     app, address = served
     desk = app._desk
-    with opened_page(browser, address, "laptop", accept_downloads=True) as page:
+    with opened_page(browser, address, "laptop", forgiven="503", accept_downloads=True) as page:
         assert "token" not in page.url
         seen = [answer(page) for _ in range(20)]
         until(lambda: desk.worker.change is not None)
@@ -169,6 +169,13 @@ def test_a_session_by_keys(
             with page.expect_download() as download:
                 page.get_by_role("link", name=name).click()
             download.value.save_as(tmp_path / name)
+        page.wait_for_function("() => document.querySelector('#learned').textContent.includes('learned all')")
+        assert page.locator("#said").inner_text() == "triage.alarmnet is made"
+        with monkeypatch.context() as patch, page.expect_response("**/export/report.html"):
+            patch.setattr(desk.worker, "learn_all", lambda seconds: False)
+            page.get_by_role("link", name="report.html").click()
+            page.wait_for_selector("#said.alarm")
+            assert "the model has not yet learned" in page.locator("#said").inner_text()
     command = ["refit", str(tmp_path / "triage.alarmnet"), str(tmp_path / "labelled.csv"), "--json"]
     result = CliRunner().invoke(main, command, catch_exceptions=False)
     assert result.exit_code == 0, result.output
