@@ -17,7 +17,7 @@ from alarmnet.datasets import load_nsl_kdd
 from benchmarks.triage import Server
 from benchmarks.triage_client import shown
 
-ROWS, LOOKS = 4_000, 42
+ROWS, LOOKS = 4_000, 62
 SIZES = {"laptop": (1366, 768), "desk": (1920, 1080), "phone": (390, 844)}
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from benchmarks.triage_kills import QueueHere
@@ -166,6 +167,19 @@ def test_ids_that_cannot_name_rows_are_refused_before_any_work(
     assert result.exit_code == 2
     assert "0.csv and 1 more: column 'id' names the rows" in result.output
     assert said in result.output
+    assert not list(tmp_path.glob("*.sqlite*"))
+
+
+def test_columns_that_are_not_there_are_refused_before_there_is_a_store(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "flows.csv").write_text(text(rows()))
+    np.save(tmp_path / "images.npy", np.zeros((20, 8, 8), dtype=np.uint8))
+    for words, said in (
+        (["flows.csv", "--ignore", "absent"], "--ignore 'absent': there is no such column"),
+        (["flows.csv", "--category", "absent"], "--category 'absent': there is no such column"),
+        (["images.npy"], "--id names a column, and images have none"),
+    ):
+        result = run(str(tmp_path / words[0]), *words[1:])
+        assert (result.exit_code, said in result.output) == (2, True), result.output
     assert not list(tmp_path.glob("*.sqlite*"))
 
 

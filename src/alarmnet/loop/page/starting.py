@@ -23,7 +23,7 @@ from alarmnet.loop.pool import Pool, pool_from_files, sampled
 from alarmnet.loop.process import QueueProcess
 from alarmnet.loop.store import AnswerStore
 from alarmnet.preprocessing import ImageScaler
-from alarmnet.sources import load_model, open_to_run, open_to_train
+from alarmnet.sources import Rows, load_model, open_to_run, open_to_train
 
 LOCAL = ("127.0.0.1", "localhost", "::1")
 EVERY_ADDRESS = ("0.0.0.0", "::")  # noqa: S104 - compared with, not bound to
@@ -53,13 +53,43 @@ def _data_name(wanted: Wanted) -> str:
     return f"{first} and {others:,} more" if others else first
 
 
-def _check_ids(wanted: Wanted) -> None:
-    """Refuse ids that cannot name rows, before any work and before there is a store."""
-    column = wanted.identifier
-    if column is None or holds_images(wanted.data[0]):
-        return
-    files = TableFiles(wanted.data, kinds={column: "text"}, reading=wanted.reading, ids=[column])
-    check_ids(files, column, place=_data_name(wanted))
+def _rows_to_train(wanted: Wanted) -> Rows:
+    return open_to_train(
+        wanted.data,
+        None,
+        labels_file=None,
+        ignored=_no_features(wanted),
+        categories=wanted.categories,
+        reading=wanted.reading,
+        classes=not holds_images(wanted.data[0]),
+    )
+
+
+def _rows_to_run(wanted: Wanted, detector: BaseDetector) -> Rows:
+    return open_to_run(
+        detector,
+        wanted.data,
+        identifier=wanted.identifier,
+        ignored=wanted.ignored,
+        reading=wanted.reading,
+    )
+
+
+def _no_features(wanted: Wanted) -> list[str]:
+    return [*wanted.ignored, *([wanted.identifier] if wanted.identifier else [])]
+
+
+def _refuse_unusable(wanted: Wanted) -> None:
+    """Refuse columns and ids that cannot be used, before any work and before there is a store."""
+    if wanted.identifier and holds_images(wanted.data[0]):
+        raise InputError("--id names a column, and images have none.", code="options")
+    if wanted.model:
+        _rows_to_run(wanted, load_model(wanted.model, device=wanted.device))
+    else:
+        _rows_to_train(wanted)
+    if column := wanted.identifier:
+        files = TableFiles(wanted.data, kinds={column: "text"}, reading=wanted.reading, ids=[column])
+        check_ids(files, column, place=_data_name(wanted))
 
 
 def _first_detector(wanted: Wanted, say: Say) -> BaseDetector:
@@ -73,34 +103,18 @@ def _first_detector(wanted: Wanted, say: Say) -> BaseDetector:
 
 def _fitted(wanted: Wanted, say: Say) -> BaseDetector:
     """A detector fitted without labels on rows drawn from the files."""
-    columns = [*wanted.ignored, *([wanted.identifier] if wanted.identifier else [])]
-    rows = open_to_train(
-        wanted.data,
-        None,
-        labels_file=None,
-        ignored=columns,
-        categories=wanted.categories,
-        reading=wanted.reading,
-        classes=not holds_images(wanted.data[0]),
-    )
-    sample = sampled(rows, seed=wanted.seed)
+    sample = sampled(_rows_to_train(wanted), seed=wanted.seed)
     if sample is None or len(sample) < 2:
         raise InputError("fewer than 2 rows can be used; give more data", code="too_few_rows")
     say(f"Learning what is normal from {len(sample):,} rows, without labels.")
     detector = A3Detector(random_state=wanted.seed, device=wanted.device).fit(sample)
-    detector.notes_ = {"ignored": columns}
+    detector.notes_ = {"ignored": _no_features(wanted)}
     return detector
 
 
 def _pool(wanted: Wanted, detector: BaseDetector, store: AnswerStore, say: Say) -> Pool:
     say("Scoring all rows.")
-    rows = open_to_run(
-        detector,
-        wanted.data,
-        identifier=wanted.identifier,
-        ignored=wanted.ignored,
-        reading=wanted.reading,
-    )
+    rows = _rows_to_run(wanted, detector)
     return pool_from_files(detector, rows, answered=store.current().keys(), seed=wanted.seed)
 
 
@@ -122,7 +136,7 @@ def made_ready(
     wanted: Wanted, say: Say = lambda words: None, *, start: type[QueueProcess] = QueueProcess
 ) -> Iterator[App]:
     """Make everything ready, give the page, and end what runs behind it; `start` starts the queue."""
-    _check_ids(wanted)
+    _refuse_unusable(wanted)
     with AnswerStore.open(wanted.labels) as store:
         detector = _first_detector(wanted, say)
         pool = _pool(wanted, detector, store, say)
