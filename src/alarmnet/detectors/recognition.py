@@ -13,8 +13,12 @@ from alarmnet.preprocessing.frames import row_count
 from alarmnet.preprocessing.row_store import RowStore
 from alarmnet.preprocessing.rows import Keys, row_keys, take
 
-FEWEST, LEAST_SHARE = 5, 0.3
-"""Kept rows that have to be found, and their share of all kept rows, before data is said to be training data."""
+FEWEST, LEAST_SHARE = 5, 0.5
+"""Kept rows that have to be found, and their share of all kept rows, before data is said to be training data.
+
+Of ten public tables (`benchmarks/few_label_tables.py`), models find all kept rows in the rows that they were
+trained on, and at most 13 % in other rows, but 42 % where all columns are binary (CelebA's attributes).
+"""
 
 
 def keys_of(rows: RowStore) -> Keys:

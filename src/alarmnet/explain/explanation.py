@@ -129,7 +129,7 @@ class Explanation:
     threshold
         The logit above which a row raises an alarm.
     data
-        The rows' cells (N, C), unchanged; for images their pixels (N, C, H, W).
+        The rows' cells (N, C), unchanged; for images their pixels, as they came.
     rows
         The explanation of each row.
 
