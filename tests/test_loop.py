@@ -51,6 +51,21 @@ def test_refusals_teach_before_the_first_anomaly_is_found() -> None:
     assert (seen == "anomaly").sum() >= 15
 
 
+def test_uncertain_rows_are_shown_where_the_latest_looks_found_little() -> None:
+    X = np.random.default_rng(0).normal(size=(300, 4))
+    X[:10] *= 3
+
+    def only_likeliest(order: slice) -> bool:
+        queue = Queue(X, random_state=0)
+        for place, row in list(enumerate(queue.next(20)))[order]:
+            queue.answer(row, "anomaly" if place < 5 else "normal")
+        queue.refit()
+        return set(queue.next(10)) == set(queue.next(10, strategy=MostAnomalous()))
+
+    assert only_likeliest(slice(None, None, -1))
+    assert not only_likeliest(slice(None))
+
+
 def test_the_same_answers_give_the_same_rows() -> None:
     table, kinds = rows()
     first, second = (looked(Queue(table, random_state=3), kinds, rounds=3) for _ in range(2))
