@@ -30,6 +30,9 @@ GROWN = 20
 CURIOSITY, SATISFIED = 1.0, 0.8
 """Standard deviations that an uncertain row gains, and by how much less for each `GROWN` anomalies found."""
 
+LATEST, EXPECTED = 5, 0.45
+"""The answers that say how often anomalies are found now, and the share that is expected before any answer."""
+
 
 @dataclass(frozen=True)
 class Answers:
@@ -84,7 +87,10 @@ class Belief:
             self.mean = self.mean + self._half @ np.linalg.solve(root, surprise)
             self.variance = self.variance - np.einsum("ij,ij->i", self._half, self._half)
         self._learned = self._half, self.variance
-        self.curiosity = CURIOSITY * SATISFIED ** (answers.anomalous.sum() / GROWN)
+        latest = answers.anomalous[-LATEST:]
+        found = (latest.sum() + EXPECTED) / (len(latest) + 1)
+        # what finds anomalies is repeated; what finds none is left for rows that say more
+        self.curiosity = CURIOSITY * (1 - found) ** 2 * SATISFIED ** (answers.anomalous.sum() / GROWN)
         self._settled: list[int] = []
 
     def varied(self, waiting: NDArray[np.bool_], count: int, shown: Sequence[int]) -> list[int]:
