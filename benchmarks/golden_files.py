@@ -23,6 +23,8 @@ NAMES = (
     "conv-a3-inputs-format-4",
     "a3-format-5",
     "a3-images-format-5",
+    "a3-images-format-6",
+    "conv-a3-images-format-6",
 )
 
 

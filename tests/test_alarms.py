@@ -46,7 +46,7 @@ def test_alarms_side_by_side_read_the_first_numbers_and_add_their_odds() -> None
     batch = torch.rand(5, 6)
     torch.testing.assert_close(pair(batch), torch.stack([narrow(batch[:, :3]), wide(batch)]))
     odds = 0.5 * narrow(batch[:, :3]).exp() + 2 * wide(batch).exp()
-    torch.testing.assert_close(pair.logits(batch).exp(), odds)
+    torch.testing.assert_close(pair.together(batch).exp(), odds)
 
 
 def test_an_alarm_reads_from_where_it_starts() -> None:
@@ -64,11 +64,11 @@ def test_bounded_odds_stay_below_their_share_and_in_order() -> None:
     )
     both.forward = lambda features: features  # type: ignore[method-assign]
     sure = torch.tensor([-200.0, -10.0, 0.0, 20.0, 200.0, 2000.0])
-    logits = both.logits(torch.stack([sure, torch.full_like(sure, -300.0)]))
+    logits = both.together(torch.stack([sure, torch.full_like(sure, -300.0)]))
     assert (logits.diff() > 0).all()
     assert logits[-1] < math.log(10)
     torch.testing.assert_close(logits[:2], sure[:2] + math.log(10), rtol=0, atol=1e-3)
-    other = both.logits(torch.tensor([[2000.0], [50.0]]))
+    other = both.together(torch.tensor([[2000.0], [50.0]]))
     torch.testing.assert_close(other, torch.tensor([50.0]))
 
 
@@ -76,7 +76,7 @@ def test_without_shares_scores_are_averaged() -> None:
     narrow, wide = built(DenseAlarm(hidden=(8, 4)), 3), built(DenseAlarm(hidden=(8, 4)), 6)
     batch = torch.rand(5, 6)
     score = (narrow(batch[:, :3]).sigmoid() + wide(batch).sigmoid()) / 2
-    torch.testing.assert_close(MeanAlarms([narrow, wide]).logits(batch).sigmoid(), score)
+    torch.testing.assert_close(MeanAlarms([narrow, wide]).together(batch).sigmoid(), score)
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,7 @@ def test_very_sure_alarms_have_a_finite_logit(shares: torch.Tensor | None, expec
     alarms = [DenseAlarm(hidden=(1,)).build(3)] * 2
     pair = MeanAlarms(alarms) if shares is None else AlarmMixture(alarms, shares, NONE, NONE)
     pair.forward = lambda features: features  # type: ignore[method-assign]
-    logits = pair.logits(torch.tensor([[200.0, 200.0, -200.0], [300.0, -300.0, -300.0]]))
+    logits = pair.together(torch.tensor([[200.0, 200.0, -200.0], [300.0, -300.0, -300.0]]))
     torch.testing.assert_close(logits, torch.tensor(expected), atol=0.1, rtol=0)
 
 

@@ -78,7 +78,7 @@ class A3Detector(BaseDetector):
         function from a batch of encoded rows to as many synthetic anomalies. None: `GaussianNoise()`.
     alarm
         The alarm networks' shape. None: two hidden layers for the alarm on activations; of the two alarms on
-        inputs, one is linear and one has a hidden layer.
+        inputs, one is linear and one has a hidden layer; the alarm on peaks is linear.
     reads
         What alarms read.
 
@@ -86,15 +86,18 @@ class A3Detector(BaseDetector):
           the nearest normal rows and from the reconstruction error. Three forests and two networks read the inputs.
           Without known anomalies, one forest tells normal rows from random points, and the first comes from the
           spread of the normal rows too. For images without known anomalies: how far the edges of an image are from
-          those of normal images. For images with known anomalies it is `"both"`.
+          those of normal images. For images with known anomalies: as `"both"` and `"peaks"` together.
         - `"activations"`: the target's hidden activations, as in the paper.
         - `"everything"`: the activations, the target's inputs, and what the target could not reconstruct.
         - `"inputs"`: the target's inputs, by two alarms.
         - `"both"`: the activations by one alarm, and the inputs by two. The score sums the odds of all three; the
           odds of the first alarm are bounded. Without known anomalies, only the first alarm is trained.
+        - `"peaks"`, for images: the largest activation of each channel, wherever in the image it is, by one linear
+          alarm. It finds a mark of known anomalies in places where no known anomaly has it.
 
         None: `"normality"`, or `"both"` if you give `target`, `alarm`, `alarms`, `generator`, `generated_weight` or
-        `shift_weight`, which `"normality"` does not use.
+        `shift_weight`, which `"normality"` does not use. On images with known anomalies, one more alarm then reads
+        the peaks, unless you give `alarms`.
     alarms
         The alarms to train, `AlarmSpec`s; None: those that `reads` names.
     generated_weight
@@ -209,7 +212,7 @@ class A3Detector(BaseDetector):
                 code="invalid_parameter",
             )
         if self.alarms is not None:
-            check_alarms(self, "alarms", self.alarms, reads=("activations", "inputs", "everything"))
+            check_alarms(self, "alarms", self.alarms, reads=("activations", "inputs", "everything", "peaks"))
         check_real(self, "generated_weight", self.generated_weight, 0, open_ends=False)
         check_real(self, "shift_weight", self.shift_weight, 0, open_ends=False)
         check_real(self, "blend", self.blend, 0, 1, open_ends=False)
@@ -221,9 +224,11 @@ class A3Detector(BaseDetector):
         alarms = [chosen_schedule(self.alarm_schedule, spec.schedule) for spec in self._specs()]
         return any(schedule.patience for schedule in (target, *alarms))
 
-    def _specs(self, *, known: bool = True) -> list[AlarmSpec]:
+    def _specs(self, *, known: bool = True, images: bool = False) -> list[AlarmSpec]:
         """The alarm networks to train, where anomalies are known or not."""
-        alarms = self.alarms or DEFAULT_ALARMS[self._read_by_networks()]
+        alarms = list(self.alarms or DEFAULT_ALARMS[self._read_by_networks()])
+        if images and self.alarms is None and self.reads in (None, "normality"):
+            alarms += DEFAULT_ALARMS["peaks"]
         return [spec for spec in alarms if spec.uses_synthetic or known]
 
     def _read_by_networks(self) -> Reads:
@@ -235,7 +240,9 @@ class A3Detector(BaseDetector):
             return self._scorer.names
         if isinstance(self._scorer, ImageNormalityScorer):
             return ["distance of edges"]
-        return [spec.name for spec in self._specs(known=bool(self.label_counts_["anomaly"]))]
+        peaks = isinstance(self._scorer, A3Scorer) and "peaks" in self._scorer.parts
+        specs = self._specs(known=bool(self.label_counts_["anomaly"]), images=peaks)
+        return [spec.name for spec in specs]
 
     def _mix(self) -> Mix | None:
         if isinstance(self._scorer, NormalityScorer) and self._device().type == "cpu":
@@ -259,7 +266,8 @@ class A3Detector(BaseDetector):
         if "edges.stored" in weights:
             return ImageNormalityScorer.stored(target, shape, weights)
         alarm = stored_alarms(weights, "alarm.", self.alarm)
-        parts = parts_of(self._specs(known=bool(self.label_counts_["anomaly"])))
+        specs = self._specs(known=bool(self.label_counts_["anomaly"]), images=len(shape) > 1)
+        parts = parts_of(specs[: len(alarm.alarms)])  # before format 6 none read peaks
         if self.alarms is None and self._read_by_networks() == "both" and not alarm.starts.any():
             parts = PARTS_READ["activations" if len(alarm.alarms) == 1 else "everything"]
         return A3Scorer(target, alarm, parts)
@@ -331,7 +339,7 @@ class A3Detector(BaseDetector):
             return normality.with_known(self.history_) if known else normality.without_known()
         if self._reads_normality() and not known:
             return image_normality(target, data)
-        specs = self._specs(known=known)
+        specs = self._specs(known=known, images=len(data.rows.shape) > 1)
 
         def read(spec: AlarmSpec) -> Read:
             return torch.no_grad()(partial(read_parts, target, parts=PARTS_READ[spec.reads]))

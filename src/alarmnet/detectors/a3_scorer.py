@@ -6,7 +6,7 @@ from torch import Tensor
 
 from alarmnet.detectors.scorer import Scorer
 from alarmnet.errors import ModelFileError
-from alarmnet.networks.activations import flattened
+from alarmnet.networks.activations import flattened, peaks
 from alarmnet.networks.alarm_specs import Part
 from alarmnet.networks.alarms import AlarmMixture
 from alarmnet.networks.targets import TargetNetwork
@@ -29,7 +29,7 @@ class A3Scorer(Scorer):
 
     def forward(self, batch: Tensor) -> Tensor:
         """Score a batch."""
-        return self.alarm.logits(self._features(batch))
+        return self.alarm.together(self._features(batch))
 
     def odds(self, batch: Tensor) -> Tensor:
         """What each alarm adds to the odds, as a logarithm (B, alarms)."""
@@ -51,11 +51,13 @@ def read_parts(target: TargetNetwork, batch: Tensor, parts: Sequence[Part]) -> T
     inputs = target.inputs(batch)
     if tuple(parts) == ("inputs",):
         return inputs.flatten(1)
-    found = {"inputs": [inputs]}
+    found: dict[Part, list[Tensor]] = {"inputs": [inputs]}
     if "residuals" in parts:
         found["activations"], output = target.read(inputs)
         made = target.reconstruction(output)
         found["residuals"] = [] if made is None else [inputs - made]
     else:
         found["activations"] = target.activations(inputs)
+    if "peaks" in parts:
+        found["peaks"] = [peaks(part) for part in found["activations"]]
     return flattened([numbers for part in parts for numbers in found[part]])

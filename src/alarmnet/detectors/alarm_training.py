@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 import torch
@@ -42,6 +43,33 @@ def looked_up(rows: RowStore, read: Read) -> Read:
     for block, into in zip(rows.blocks(), torch.split(kept, block_size(rows.shape)), strict=True):
         into.copy_(read(block))
     return lambda index: rows_at(kept, index)
+
+
+@dataclass(frozen=True)
+class Scale:
+    """What an alarm reads, brought to mean 0 and deviation 1 of normal rows while it trains.
+
+    Its first layer then takes the scale in, so that a trained alarm reads the numbers as they are.
+    """
+
+    mean: Tensor
+    deviation: Tensor
+
+    @classmethod
+    def learned_from(cls, numbers: Tensor) -> Self:
+        """Measure numbers of normal rows (N, A); a number that hardly varies among them is not magnified."""
+        deviation = numbers.std(0, correction=0)
+        return cls(numbers.mean(0), deviation.clamp(min=max(0.1 * float(deviation.mean()), 1e-6)))
+
+    def after(self, read: Read) -> Read:
+        """Scale what is read."""
+        return lambda rows: (read(rows) - self.mean) / self.deviation
+
+    def into(self, layer: nn.Linear) -> None:
+        """Let a layer do the scaling, which was trained on scaled numbers."""
+        with torch.no_grad():
+            layer.weight.div_(self.deviation)
+            layer.bias.sub_(layer.weight @ self.mean)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,6 +130,8 @@ class AlarmTraining:
             validation_loss=loss.held_out if len(loss.watched) else None,
             context=self.context,
         )
+        if loss.scale is not None:
+            loss.scale.into(loss.alarm.first)
         return loss.alarm, history
 
     def speaks_above(self, logits: Callable[[Tensor], Tensor]) -> float:
@@ -109,10 +139,12 @@ class AlarmTraining:
 
         `logits` gives those of rows (B, ...), (B,).
         """
-        with torch.no_grad():
-            blocks = self.data.rows.blocks(self.data.usual(MEASURED_BY))
-            found = torch.cat([logits(block) for block in blocks])
-        return float(np.quantile(found.numpy(force=True), SPEAKS_AT))
+        return float(np.quantile(self.usual_logits(logits, MEASURED_BY).numpy(force=True), SPEAKS_AT))
+
+    @torch.no_grad()
+    def usual_logits(self, logits: Callable[[Tensor], Tensor], most: int) -> Tensor:
+        """The logits (N,) of so many usual rows at most."""
+        return torch.cat([logits(block) for block in self.data.rows.blocks(self.data.usual(most))])
 
     def _bound(self, alarm: DenseAlarmNetwork, read: Read) -> None:
         """Shift an alarm whose odds are bounded, so that it says nothing of usual rows."""
@@ -134,6 +166,9 @@ class AlarmLoss:
         self._training, self._spec, self._read = training, spec, read
         self._data = data = training.data
         kept = looked_up(data.rows, read)
+        self.scale = Scale.learned_from(kept(data.usual(MEASURED_BY))) if spec.reads == "peaks" else None
+        if self.scale is not None:
+            kept, self._read = self.scale.after(kept), self.scale.after(read)
         normal, known, self.watched = _parts(data, watches=watches)
         hears = spec.uses_synthetic and training.generated_weight
         self.lesson = Lesson(

@@ -30,7 +30,8 @@ from alarmnet.detectors.formats import stored_alarms
 from alarmnet.detectors.joint_loss import JointLoss
 from alarmnet.detectors.lesson import AnomalyWeights, Lesson
 from alarmnet.detectors.shared import SharedParameters
-from alarmnet.networks.alarm_specs import DEFAULT_ALARMS, AlarmSpec, check_alarms
+from alarmnet.networks.activations import peaks
+from alarmnet.networks.alarm_specs import DEFAULT_ALARMS, AlarmSpec, Reads, check_alarms
 from alarmnet.networks.alarms import ConvAlarm
 from alarmnet.networks.generators import GaussianNoise, Generator, as_generator
 from alarmnet.networks.layers import materialise
@@ -103,10 +104,13 @@ class ConvA3Detector(BaseDetector):
         are known. None: each row counts the same, as in the paper. A number also bounds the loss of unlabelled
         rows.
     input_alarms
-        Whether `A3Detector`'s alarms on inputs learn too, on tables with known anomalies. They read the encoded
-        columns and their piecewise linear encoding, with the same training as there. The odds of all alarms are
-        added; those of the alarm on activations are bounded. The paper has no alarms on inputs. `AlarmSpec`s of
-        your own replace them.
+        Whether further alarms of `A3Detector` learn too if anomalies are known. On tables these are the alarms on
+        inputs: they read the encoded columns and their piecewise linear encoding. On images it is the alarm on
+        peaks: it reads the largest value of each channel of the maps that the detector's own alarm reads. The
+        training is the same as there. The odds of all alarms are added. On tables those of the own alarm are
+        bounded; on images its logit counts in standard deviations above normal images. The paper has no such
+        alarms. `AlarmSpec`s of your own replace them: those that read `"inputs"` are for tables, those that read
+        `"peaks"` for images.
     blend
         The largest share of a normal row that is blended into a known anomaly in training. Each share is drawn
         between 0 and this number. 0 shows known anomalies unchanged. It needs a number as `known_weight`. Only the
@@ -211,7 +215,7 @@ class ConvA3Detector(BaseDetector):
         check_type(self, "generator", self.generator, Generator, Callable)  # type: ignore[arg-type]
         check_schedule(self, "schedule", self.schedule)
         if not isinstance(self.input_alarms, bool):
-            check_alarms(self, "input_alarms", self.input_alarms, reads=("inputs",))
+            check_alarms(self, "input_alarms", self.input_alarms, reads=("inputs", "peaks"))
         check_choice(self, "reads", self.reads, ("encoder", "both"))
         check_choice(self, "scored_by", self.scored_by, SCORES)
         check_real(self, "alarm_weight", self.alarm_weight, 0)
@@ -228,16 +232,24 @@ class ConvA3Detector(BaseDetector):
         return TableEncoder(scaling="quantile-normal")
 
     def _build_scorer(self, shape: tuple[int, ...], weights: Mapping[str, NDArray[Any]]) -> ConvA3Scorer:
-        inputs = None
-        if f"{INPUTS}pieces.columns" in weights:
-            if len(shape) != 1:
-                raise ValueError("there are alarms on inputs, and the rows are images")
-            pieces = PiecewiseLinearEncoding.stored(weights, f"{INPUTS}pieces.", shape[0])
-            alarms = stored_alarms(weights, f"{INPUTS}alarms.", shape=None)
-            if any(end - start != shape[0] + len(pieces) for start, end in alarms.spans):
-                raise ValueError("the alarms on inputs read other inputs")
-            inputs = InputAlarms(pieces, alarms)
-        return self._scorer_of(self._target_for(shape), shape, inputs)
+        scorer = self._scorer_of(self._target_for(shape), shape)
+        if any(name.startswith(INPUTS) for name in weights):
+            scorer.inputs = self._stored_inputs(shape, weights)
+        return scorer
+
+    def _stored_inputs(self, shape: tuple[int, ...], weights: Mapping[str, NDArray[Any]]) -> InputAlarms:
+        """The alarms in addition to the detector's own that a model file holds."""
+        images, cut = len(shape) > 1, f"{INPUTS}pieces.columns" in weights
+        if images == cut:
+            raise ValueError(
+                f"there are alarms on inputs, and the rows are {'images' if images else 'a table'}"
+            )
+        pieces = PiecewiseLinearEncoding.stored(weights, f"{INPUTS}pieces.", shape[0]) if cut else None
+        width = self._maps_shape(shape)[0] if pieces is None else shape[0] + len(pieces)
+        alarms = stored_alarms(weights, f"{INPUTS}alarms.", shape=None)
+        if any(end - start != width for start, end in alarms.spans):
+            raise ValueError("the alarms on inputs read other inputs")
+        return InputAlarms(pieces, alarms)
 
     def _build_target(self, data: TrainingData) -> StridedAutoencoderNetwork:
         return self._target_for(data.rows.shape)
@@ -249,16 +261,18 @@ class ConvA3Detector(BaseDetector):
         self,
         target: StridedAutoencoderNetwork,
         shape: tuple[int, ...],
-        inputs: InputAlarms | None = None,
         errors: ErrorScale | None = None,
     ) -> ConvA3Scorer:
         """A target with a new alarm, which has no memory for weights yet."""
-        some = torch.empty((1, *shape), device="meta")
-        maps, _ = read_maps(self._target_for(shape), some, self.reads, reconstructed=0)
-        alarm = (self.alarm or ConvAlarm()).build(tuple(maps.shape[1:]))
+        alarm = (self.alarm or ConvAlarm()).build(self._maps_shape(shape))
         return ConvA3Scorer(
-            target, alarm, errors or ErrorScale(), inputs, reads=self.reads, scored_by=self.scored_by
+            target, alarm, errors or ErrorScale(), None, reads=self.reads, scored_by=self.scored_by
         )
+
+    def _maps_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """Of the maps (C, H, W) that the alarm reads of a row of this shape."""
+        some = torch.empty((1, *shape), device="meta")
+        return tuple(read_maps(self._target_for(shape), some, self.reads, reconstructed=0)[0].shape[1:])
 
     def _schedule(self, rows: int, shape: tuple[int, ...]) -> Schedule:
         return chosen_schedule(self.schedule, joint_schedule(rows, shape))
@@ -285,15 +299,29 @@ class ConvA3Detector(BaseDetector):
     def _with_input_alarms(
         self, scorer: ConvA3Scorer, data: TrainingData, context: TrainingContext
     ) -> ConvA3Scorer:
-        if not (self.input_alarms and len(data.rows.shape) == 1 and len(data.known)):
+        images = len(data.rows.shape) > 1
+        specs = self._input_specs(images=images)
+        if not (specs and len(data.known)):
             return scorer
         training = AlarmTraining(data=data, seed=self.seed_, context=context, known_weight=self.known_weight)
-        pieces = data.pieces().to(data.rows.device)
-        scorer.inputs = InputAlarms(
-            pieces, training.mixture(self._input_specs(), lambda _: pieces, self.history_)
-        ).eval()
-        for scored_by, above in zip(ALARMED, scorer.inputs.above, strict=True):
-            above.fill_(training.speaks_above(partial(scorer.own_logits, scored_by=scored_by)))
+        pieces = None if images else data.pieces().to(data.rows.device)
+
+        @torch.no_grad()
+        def read(batch: Tensor) -> Tensor:
+            if pieces is not None:
+                return pieces(batch)  # type: ignore[no-any-return]
+            return peaks(read_maps(scorer.target, batch, scorer.reads, reconstructed=0)[0])
+
+        mixture = training.mixture(specs, lambda _: read, self.history_)
+        scorer.inputs = InputAlarms(pieces, mixture).eval()
+        for place, scored_by in enumerate(ALARMED):
+            own = partial(scorer.own_logits, scored_by=scored_by)
+            if scorer.inputs.deviation is None:
+                scorer.inputs.above[place] = training.speaks_above(own)
+            else:
+                usual = training.usual_logits(own, SCALED_BY)
+                scorer.inputs.above[place] = usual.mean()
+                scorer.inputs.deviation[place] = usual.std(correction=0).clamp(min=1e-3)
         return scorer
 
     def _train(
@@ -341,10 +369,17 @@ class ConvA3Detector(BaseDetector):
         )
 
     def _alarm_names(self) -> list[str]:
-        return ["alarm", *(spec.name for spec in self._input_specs())] if self._scorer.inputs else ["alarm"]
+        inputs = self._scorer.inputs
+        if inputs is None or self._scorer.scored_by not in ALARMED:
+            return ["alarm"]
+        return ["alarm", *(spec.name for spec in self._input_specs(images=inputs.pieces is None))]
 
-    def _input_specs(self) -> Sequence[AlarmSpec]:
-        return DEFAULT_ALARMS["inputs"] if isinstance(self.input_alarms, bool) else self.input_alarms
+    def _input_specs(self, *, images: bool) -> list[AlarmSpec]:
+        """The alarms that join the detector's own: on images those on peaks, on tables those on inputs."""
+        kind: Reads = "peaks" if images else "inputs"
+        given = self.input_alarms
+        specs = DEFAULT_ALARMS[kind] if given is True else given or ()
+        return [spec for spec in specs if spec.reads == kind]
 
     @staticmethod
     def _default_generator(rows: RowStore) -> Generator:

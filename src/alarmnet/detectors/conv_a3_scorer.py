@@ -1,4 +1,4 @@
-"""How E2E-ConvA3 scores: an alarm on stacked maps, the reconstruction error, and alarms on inputs."""
+"""How E2E-ConvA3 scores: an alarm on stacked maps, the reconstruction error, and other alarms."""
 
 import math
 from typing import Literal, get_args
@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from alarmnet.detectors.scorer import Scorer
-from alarmnet.networks.activations import stacked
+from alarmnet.networks.activations import peaks, stacked
 from alarmnet.networks.alarms import BOUNDED_SHARE, AlarmMixture, ConvAlarmNetwork, log_bounded_odds
 from alarmnet.networks.channels_last import FirstRows
 from alarmnet.networks.piecewise import PiecewiseLinearEncoding
@@ -51,33 +51,45 @@ class ErrorScale(nn.Module):
 
 
 class InputAlarms(nn.Module):
-    """A mixture of alarms on a table's columns and their pieces, which a detector's own alarm joins.
+    """A mixture of alarms, which a detector's own alarm joins.
 
-    `above` (2,) are the own alarm's logits above which it gives better than even odds, one for each of `ALARMED`.
+    On a table they read its columns and their pieces. The own alarm's odds are then bounded, and `above` (2,) are
+    its logits above which it gives better than even odds, one for each of `ALARMED`. On images they read the peaks
+    of the maps. The own alarm's logits then count in `deviation`s (2,) above the mean of normal rows, `above`.
 
     Shapes
     ------
-    Input: rows (B, F), and the own alarm's logits (B,). Output: (B,), higher is more anomalous.
+    Input: rows (B, ...), their maps (B, C, H, W), and the own alarm's logits (B,). Output: (B,), higher is more
+    anomalous.
     """
 
     above: Tensor
+    deviation: Tensor | None
 
-    def __init__(self, pieces: PiecewiseLinearEncoding, alarms: AlarmMixture) -> None:
+    def __init__(self, pieces: PiecewiseLinearEncoding | None, alarms: AlarmMixture) -> None:
         super().__init__()
         self.pieces, self.alarms = pieces, alarms
         self.register_buffer("above", torch.zeros(len(ALARMED)))
+        self.register_buffer("deviation", torch.ones(len(ALARMED)) if pieces is None else None)
 
-    def forward(self, batch: Tensor, own: Tensor, scored_by: ScoreKind) -> Tensor:
+    def forward(self, batch: Tensor, maps: Tensor, own: Tensor, scored_by: ScoreKind) -> Tensor:
         """Score a batch."""
-        return self.alarms.logits(self.pieces(batch), self._beyond(own, scored_by))
+        return torch.logaddexp(self.alarms.together(self._read(batch, maps)), self._counted(own, scored_by))
 
-    def odds(self, batch: Tensor, own: Tensor, scored_by: ScoreKind) -> Tensor:
+    def odds(self, batch: Tensor, maps: Tensor, own: Tensor, scored_by: ScoreKind) -> Tensor:
         """What the own alarm and each of these add to the odds, as logarithms (B, 1 + alarms)."""
-        bounded = log_bounded_odds(self._beyond(own, scored_by)) + math.log(BOUNDED_SHARE)
-        return torch.cat([bounded[None], self.alarms.odds(self.pieces(batch))]).T
+        return torch.cat([self._counted(own, scored_by)[None], self.alarms.odds(self._read(batch, maps))]).T
 
-    def _beyond(self, own: Tensor, scored_by: ScoreKind) -> Tensor:
-        return own - self.above[ALARMED.index(scored_by)]
+    def _read(self, batch: Tensor, maps: Tensor) -> Tensor:
+        return peaks(maps) if self.pieces is None else self.pieces(batch)
+
+    def _counted(self, own: Tensor, scored_by: ScoreKind) -> Tensor:
+        """What the own alarm adds to the odds, as a logarithm (B,)."""
+        place = ALARMED.index(scored_by)
+        beyond = own - self.above[place]
+        if self.deviation is None:
+            return log_bounded_odds(beyond) + math.log(BOUNDED_SHARE)
+        return beyond / self.deviation[place]
 
 
 class ConvA3Scorer(Scorer):
@@ -86,7 +98,7 @@ class ConvA3Scorer(Scorer):
     Parameters
     ----------
     target, alarm, errors, inputs
-        The networks; `inputs` None: there are no alarms on inputs.
+        The networks; `inputs` None: the detector's own alarm is the only one.
     reads, scored_by
         As `ConvA3Detector` describes them.
     """
@@ -110,26 +122,30 @@ class ConvA3Scorer(Scorer):
 
     def forward(self, batch: Tensor) -> Tensor:
         """Score a batch."""
-        logits = self.own_logits(batch, self.scored_by)
+        own, maps = self._own(batch, self.scored_by)
         if self.inputs is None or self.scored_by not in ALARMED:
-            return logits
-        return self.inputs(batch, logits, self.scored_by)  # type: ignore[no-any-return]
+            return own
+        return self.inputs(batch, maps, own, self.scored_by)  # type: ignore[no-any-return]
 
     def odds(self, batch: Tensor) -> Tensor:
-        """What the detector's own alarm and those on inputs add to the odds, as logarithms (B, alarms)."""
-        own = self.own_logits(batch, self.scored_by)
+        """What the detector's own alarm and the others add to the odds, as logarithms (B, alarms)."""
+        own, maps = self._own(batch, self.scored_by)
         if self.inputs is None or self.scored_by not in ALARMED:
             return own[:, None]
-        return self.inputs.odds(batch, own, self.scored_by)
+        return self.inputs.odds(batch, maps, own, self.scored_by)
 
     def own_logits(self, batch: Tensor, scored_by: ScoreKind) -> Tensor:
-        """Without the alarms on inputs."""
+        """Without the other alarms."""
+        return self._own(batch, scored_by)[0]
+
+    def _own(self, batch: Tensor, scored_by: ScoreKind) -> tuple[Tensor, Tensor]:
+        """The detector's own logits, and the maps that its alarm reads."""
         reconstructed = len(batch) if scored_by != "alarm" else 0
         maps, errors = read_maps(self.target, batch, self.reads, reconstructed=reconstructed)
         if scored_by == "alarm":
-            return self.alarm(maps)  # type: ignore[no-any-return]
+            return self.alarm(maps), maps
         scaled: Tensor = self.errors(errors)
-        return scaled if scored_by == "reconstruction" else scaled + self.alarm(maps)
+        return (scaled if scored_by == "reconstruction" else scaled + self.alarm(maps)), maps
 
 
 def read_maps(

@@ -61,6 +61,21 @@ def flattened(parts: Sequence[Tensor]) -> Tensor:
     return together
 
 
+def peaks(maps: Tensor) -> Tensor:
+    """The largest activation of each channel, wherever it is.
+
+    Shapes
+    ------
+    Input: (B, C, ...). Output: (B, C); activations without places, (B, C), stay as they are.
+
+    Examples
+    --------
+    >>> peaks(torch.arange(8.0).reshape(1, 2, 2, 2))
+    tensor([[3., 7.]])
+    """
+    return maps if maps.dim() == 2 else maps.flatten(2).amax(2)
+
+
 def stacked(maps: Sequence[Tensor]) -> Tensor:
     """Maps, max-pooled to the smallest of them, one behind the other (E2E-ConvA3, section 3.1).
 

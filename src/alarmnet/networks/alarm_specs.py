@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
 
@@ -12,16 +12,18 @@ from alarmnet.errors import InputError
 from alarmnet.networks.alarms import BOUNDED_SHARE, AlarmMixture, DenseAlarm, DenseAlarmNetwork
 from alarmnet.networks.training import Schedule
 
-Part = Literal["activations", "inputs", "residuals"]
-"""Of the target: its hidden activations, what it reads, and what it could not reconstruct of that."""
+Part = Literal["activations", "inputs", "residuals", "peaks"]
+"""Of the target: its hidden activations, what it reads, what it could not reconstruct of that, and the largest
+activation of each channel, wherever in an image it is."""
 
-Reads = Literal["activations", "inputs", "everything", "both"]
+Reads = Literal["activations", "inputs", "everything", "both", "peaks"]
 
 PARTS_READ: dict[Reads, tuple[Part, ...]] = {
     "activations": ("activations",),
     "inputs": ("inputs",),
     "everything": ("activations", "inputs", "residuals"),
     "both": ("activations", "inputs"),
+    "peaks": ("peaks",),
 }
 """What alarms read together, in order."""
 
@@ -146,19 +148,35 @@ _ON_INPUTS = (
         relaxes_with_labels=True,
     ),
 )
+# Finds a mark anywhere in an image that known anomalies had elsewhere: other alarms bind activations to places.
+_ON_PEAKS = AlarmSpec(
+    name="alarm on peaks",
+    reads="peaks",
+    shape=DenseAlarm(hidden=(), dropout=0.0),
+    schedule=Schedule(steps=800, batch_size=128, learning_rate=3e-3, decay=True, sparsity=0.2),
+    share=0.25,
+    blends=False,
+    robust_to_unlabelled=True,
+    relaxes_with_labels=True,
+)
 DEFAULT_ALARMS: dict[Reads, tuple[AlarmSpec, ...]] = {
     "activations": (_ON_ACTIVATIONS,),
     "inputs": _ON_INPUTS,
     "everything": (replace(_ON_ACTIVATIONS, reads="everything"),),
     "both": (_ON_ACTIVATIONS, *_ON_INPUTS),
+    "peaks": (_ON_PEAKS,),
 }
 """The alarms, by what a detector reads."""
 
 
 def parts_of(specs: Sequence[AlarmSpec]) -> tuple[Part, ...]:
-    """What alarms read together."""
-    kinds = {spec.reads for spec in specs}
-    return PARTS_READ["both" if len(kinds) > 1 else next(iter(kinds))]
+    """What alarms read together: activations first, peaks last.
+
+    >>> parts_of([*DEFAULT_ALARMS["peaks"], *DEFAULT_ALARMS["both"]])
+    ('activations', 'inputs', 'peaks')
+    """
+    read = {part for spec in specs for part in PARTS_READ[spec.reads]}
+    return tuple(part for part in get_args(Part) if part in read)
 
 
 def check_alarms(owner: object, name: str, specs: object, *, reads: Sequence[Reads]) -> None:
@@ -181,12 +199,14 @@ def check_alarms(owner: object, name: str, specs: object, *, reads: Sequence[Rea
 
 
 def side_by_side(specs: Sequence[AlarmSpec], alarms: Sequence[DenseAlarmNetwork]) -> AlarmMixture:
-    """Alarms as their specs say, on what they read together: activations first."""
+    """Alarms as their specs say, on what they read together (`parts_of`)."""
     # an alarm alone counts by its own odds: a share or a bound would only move the threshold along
     widths = {spec.reads: alarm.width for spec, alarm in zip(specs, alarms, strict=True)}
+    kinds = list(PARTS_READ)
+    before = {kind: sum(widths.get(earlier, 0) for earlier in kinds[: kinds.index(kind)]) for kind in kinds}
     return AlarmMixture(
         alarms,
         torch.tensor([spec.share if len(alarms) > 1 else 1.0 for spec in specs]),
-        torch.tensor([widths.get("activations", 0) * (spec.reads == "inputs") for spec in specs]),
+        torch.tensor([before[spec.reads] for spec in specs]),
         torch.tensor([float(spec.bounded and len(alarms) > 1) for spec in specs]),
     )

@@ -134,18 +134,8 @@ class AlarmMixture(nn.Module):
         read = [features[:, start:end] for start, end in self.spans]
         return torch.stack([alarm(part) for alarm, part in zip(self.alarms, read, strict=True)])
 
-    def logits(self, features: Tensor, own: Tensor | None = None) -> Tensor:
-        """The logit of all alarms together (B,): higher is more anomalous.
-
-        `own` (B,) are the logits of a further alarm, which reads something else and whose odds are bounded.
-        """
-        together = self.together(features)
-        if own is None:
-            return together
-        return torch.logaddexp(together, log_bounded_odds(own) + math.log(BOUNDED_SHARE))
-
     def together(self, features: Tensor) -> Tensor:
-        """The logit of those alarms that read `features` (B,).
+        """The logit of all alarms together (B,): higher is more anomalous.
 
         Odds are summed, logit = log(sum over alarms of share * odds): one alarm that is sure is enough, and one
         that is not takes nothing away.

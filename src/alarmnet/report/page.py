@@ -26,6 +26,7 @@ CAPTIONS = {
     "alarm": "Loss of the alarm network, which reads the target network's activations",
     "second_alarm": "Loss of the second alarm network, which is linear and reads the encoded rows",
     "third_alarm": "Loss of the third alarm network, which reads the encoded rows with a hidden layer",
+    "alarm_on_peaks": "Loss of the alarm network that reads the largest activation of each channel",
     "looked": "Anomalies found by number of rows reviewed",
     "joint": "Loss of the target and alarm networks, which are trained together",
 }
