@@ -179,7 +179,7 @@ def _resample(
 
 
 def _hits(counts: NDArray[np.int64], *, budget: int) -> NDArray[np.float64]:
-    """Anomalies among the `budget` highest-scored rows, (..., L, 2) to (...); equal scores share alike."""
+    """Anomalies among the `budget` highest-scored rows, (..., L, 2) to (...); equal scores share equally."""
     rows = counts.sum(axis=-1)
     looked_at = np.clip(budget - (np.cumsum(rows, axis=-1) - rows), 0, rows)
     hits: NDArray[np.float64] = (looked_at * counts[..., 1] / np.maximum(rows, 1)).sum(axis=-1)

@@ -13,7 +13,7 @@ Scores = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
 ROUNDING = 2.0**-15
-"""Scores of one row differ by less than this share of 1 + |score| between processors; a tenth was measured."""
+"""Scores of a row differ by less than this share of 1 + |score| between processors; a tenth of it was measured."""
 
 
 def _rounding(scores: Scores) -> Scores:
@@ -21,11 +21,11 @@ def _rounding(scores: Scores) -> Scores:
 
 
 def _levels(calibration: Scores) -> Scores:
-    """For each calibration score (N,) the level above which a row lies beyond it, whatever the processor.
+    """For each calibration score (N,), the level above which another score is higher on any processor.
 
-    A row that equals a calibration row may score a little higher or lower than that did, where sums are rounded
-    otherwise. So a level lies above its score by more than rounding, and scores that rounding cannot tell apart
-    share the level of the highest.
+    Another processor may round sums differently, so that a row equal to a calibration row scores a little higher
+    or lower. So a level lies above its score by more than rounding. Scores that rounding cannot tell apart share
+    the level of the highest of them.
     """
     margin = _rounding(calibration)
     last_of_group = np.append(np.diff(calibration) > margin[1:] + margin[:-1], True)
@@ -42,7 +42,7 @@ class Threshold:
 
 
 def _masses(calibration: Scores, weights: Scores | None) -> Scores:
-    """How many normal rows the calibration rows from each one upwards are, and 0 behind the highest (N + 1,)."""
+    """The normal rows among the calibration rows from each one upwards, and 0 after the highest (N + 1,)."""
     weights = np.ones(len(calibration)) if weights is None else weights
     return np.append(np.cumsum(weights[::-1])[::-1], 0.0)
 
@@ -101,7 +101,7 @@ def conformal_p_values(calibration: Scores, scores: Scores, weights: Scores | No
 
 
 DRIFT_LEVEL = 0.01
-"""The share of data like the training data that is said to differ from it, at most."""
+"""The highest probability of a drift note for data that is like the training data."""
 
 
 def drift_note(alarms: int, rows: int, *, calibration_rows: int, held: float) -> str:

@@ -1,1 +1,1 @@
-"""What every folder needs and nobody calls by name: files, seeds, threads, devices, checks of parameters."""
+"""Internal helpers for every folder: files, seeds, threads, devices, checks of parameters."""

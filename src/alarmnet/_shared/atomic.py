@@ -1,4 +1,4 @@
-"""Files opened and replaced so that nothing blocks and nobody ever sees half of one."""
+"""Opens and replaces files so that nothing blocks and no reader ever sees half a file."""
 
 import hashlib
 import os
@@ -14,9 +14,9 @@ from filelock import FileLock
 from alarmnet.errors import InputError
 
 SECONDS_FOR_LOCK = 10
-"""A lock of a new name is free, unless another process looks for strays at this moment."""
+"""The lock of a new draft is free, unless another process looks for strays at this moment."""
 _AS_BYTES = getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)
-"""Windows changes line ends otherwise; elsewhere opening a pipe would wait."""
+"""Without these flags Windows changes line ends, and other systems wait when they open a pipe."""
 
 _KINDS = {
     stat.S_IFDIR: "a folder",
@@ -42,7 +42,7 @@ def _reading(path: Path) -> Iterator[None]:
         raise InputError(f"{path}: there is no such file", code="missing_file") from error
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}", code="unreadable") from error
-    except ValueError as error:  # of a path that holds a zero byte
+    except ValueError as error:  # the path holds a zero byte
         raise InputError(f"{str(path)!r} cannot be read: {error}", code="unreadable") from error
 
 
@@ -59,7 +59,7 @@ def open_regular(path: Path) -> BinaryIO:
     _refuse_irregular(path, mode)  # before opening, since opening a device can have effects
     with _reading(path):
         stream = os.fdopen(os.open(path, os.O_RDONLY | _AS_BYTES), "rb")
-    _refuse_irregular(path, os.fstat(stream.fileno()).st_mode)  # it may have been replaced in between
+    _refuse_irregular(path, os.fstat(stream.fileno()).st_mode)  # the file may have been replaced in between
     return stream
 
 
@@ -95,7 +95,7 @@ def _drafts_of(target: Path) -> str:
 
 
 def _lock_of(draft: Path) -> Path:
-    """A file of its own, since Windows neither writes nor renames what is locked."""
+    """The lock file of a draft: a separate file, since Windows neither writes nor renames a locked file."""
     return draft.with_name(f"{draft.name}.lock")
 
 
@@ -112,11 +112,9 @@ def remove_strays(path: str | os.PathLike[str]) -> None:
 
 @contextmanager
 def _locked(draft: Path) -> Iterator[None]:
-    """Lock a draft that is not there yet; the lock ends with this process, however that ends."""
+    """Lock a draft that does not exist yet; the lock ends with this process, however the process ends."""
     lock = FileLock(_lock_of(draft), timeout=SECONDS_FOR_LOCK, thread_local=False)
-    with suppress(
-        OSError, NotImplementedError
-    ):  # where a file system has no locks, nothing is taken for a stray
+    with suppress(OSError, NotImplementedError):  # if a file system has no locks, no file counts as a stray
         lock.acquire()
     try:
         yield
@@ -168,7 +166,7 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
     try:
         with _new_draft(target) as draft:
             yield draft
-            _flush_to_disk(draft, flags=os.O_RDWR)  # Windows flushes only what may be written
+            _flush_to_disk(draft, flags=os.O_RDWR)  # Windows flushes only files that are open for writing
             draft.replace(target)
     except OSError as error:
         raise InputError(

@@ -1,4 +1,4 @@
-"""Rows are computed in blocks of one size, so that what comes out never depends on a row's neighbours."""
+"""Rows are computed in blocks of one size, so that the result for a row never depends on its neighbours."""
 
 import math
 
@@ -9,13 +9,13 @@ BLOCK_IMAGES = 128
 """Images computed at once."""
 
 SMALL = (4, 16)
-"""Rows computed at once where there are few: the first size that gives the bits of a full block."""
+"""Rows in a small block, used for few rows: the first size that gives the same bits as a full block."""
 
 SMALL_BLOCKS = 8
-"""Small blocks that are computed instead of a full one, at most."""
+"""The most small blocks that are computed instead of a full one."""
 
 BLOCK_INPUTS = 2**20
-"""Numbers in a block: of large images and very wide rows there are fewer at once."""
+"""The most numbers in a block: blocks of large images and very wide rows have fewer rows."""
 
 
 def block_size(shape: tuple[int, ...]) -> int:

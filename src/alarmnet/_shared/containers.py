@@ -1,7 +1,7 @@
 """A column of any library and type as a NumPy array of numbers, one plain Arrow array, or an object array.
 
-Chunks are joined, and what only saves memory (runs, views, dictionaries of dates) is undone, so that equal values
-are read as equal bits. A dictionary of text or numbers stays one: its values are categories.
+Chunks are joined. Forms that only save memory (runs, views, dictionaries of dates) are undone, so that equal
+values are read as equal bits. A dictionary of text or numbers stays a dictionary: its values are categories.
 """
 
 import datetime
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from alarmnet.errors import InputError, InputTypeError
 
 TRUTHS = {"false": "0", "true": "1"}
-"""Booleans in text, in any case, and what they are where booleans were learned from."""
+"""Booleans in text, in any case, and their values in a column that was learned from booleans."""
 
 Rows = NDArray[np.intp]
 
@@ -60,7 +60,7 @@ def read_column(raw: Any, rows: Rows | None, *, label: str) -> Any:
         return _canonical(raw if rows is None else _taken(raw, rows))
     except InputError:
         raise
-    except Exception as error:  # libraries raise whatever a type leads them to
+    except Exception as error:  # libraries raise any kind of error
         kind = getattr(raw.to_native() if isinstance(raw, nw.Series) else raw, "dtype", type(raw).__name__)
         raise wrong_type(f"Column {label!r} holds {kind}, which cannot be read ({error}).", label) from error
 
@@ -77,7 +77,7 @@ def wrong_type(fault: str, label: str) -> InputTypeError:
 def _taken(raw: Any, rows: Rows) -> Any:
     try:
         return raw.take(pa.array(rows)) if isinstance(raw, pa.Array | pa.ChunkedArray) else raw[rows]
-    except pa.ArrowNotImplementedError:  # runs cannot be picked from before they are undone
+    except pa.ArrowNotImplementedError:  # pyarrow cannot pick rows from runs
         return _canonical(raw).take(pa.array(rows))
 
 
@@ -106,7 +106,7 @@ def _from_series(series: nw.Series[Any]) -> Any:
             code="sparse",
             column=str(series.name),
         )
-    if str(dtype) != "Object":  # of which polars gives Arrow the addresses
+    if str(dtype) != "Object":  # polars would give Arrow the addresses of objects
         with suppress(pa.ArrowException):
             return plain(series.to_arrow())
     return _from_objects(np.array([*series.to_list(), None], dtype=object)[:-1])
@@ -141,7 +141,7 @@ def plain(column: Any) -> pa.Array:
     if pa.types.is_string_view(kind):
         return column.cast(pa.large_string())
     if pa.types.is_time(kind):
-        return column.cast(pa.string())  # a form of text that is read
+        return column.cast(pa.string())  # text in a form that the time reader knows
     if pa.types.is_run_end_encoded(kind):
         places = np.arange(column.offset, column.offset + len(column))
         runs = np.searchsorted(column.run_ends.to_numpy(), places, side="right")
@@ -158,11 +158,11 @@ def plain(column: Any) -> pa.Array:
 
 def _joined(chunks: pa.ChunkedArray) -> pa.Array:
     if pa.types.is_string(chunks.type) and chunks.num_chunks > 1:
-        chunks = chunks.cast(pa.large_string())  # together they may be longer than string's offsets can say
+        chunks = chunks.cast(pa.large_string())  # joined, they may exceed the offsets of string
     pieces = chunks.chunks or [pa.nulls(0, chunks.type)]
     if len(pieces) == 1:
         return plain(pieces[0])
-    if pa.types.is_dictionary(chunks.type):  # each chunk may have its own
+    if pa.types.is_dictionary(chunks.type):  # each chunk may have its own dictionary
         values = pa.concat_arrays([decoded(piece) for piece in pieces])
         if pa.types.is_time(chunks.type.value_type):
             return values
@@ -171,7 +171,7 @@ def _joined(chunks: pa.ChunkedArray) -> pa.Array:
 
 
 def _as_categories(indices: pa.Array, values: pa.Array) -> pa.Array:
-    """A dictionary of what can be categories; dates and what else cannot are what they are."""
+    """A dictionary if its values can be categories; otherwise, such as for dates, the plain values."""
     kind = values.type
     categories = (
         is_text_type(kind) or is_number_type(kind) or pa.types.is_decimal(kind) or pa.types.is_null(kind)

@@ -16,7 +16,7 @@ from alarmnet._shared.spelling import is_near
 from alarmnet.errors import AlarmnetWarning, InputError
 
 NORMAL_WORDS = ("normal", "benign", "good", "ok", "legitimate", "regular", "negative")
-"""Labels of normal rows, in any case, if nobody says which label is the anomaly's."""
+"""Labels of normal rows, in any case, if `anomaly_label` is not given."""
 
 _NUMBERS = (numbers.Real, Decimal, np.bool_)
 
@@ -169,7 +169,7 @@ def _shown(labels: Sequence[object]) -> str:
 
 
 def _refuse_near(labels: Sequence[object], anomalies: Sequence[object]) -> None:
-    """Refuse labels that would count as normal, and are those of anomalies but for their spelling."""
+    """Refuse labels that would count as normal, but differ from a label of anomalies only in spelling."""
     near = [
         label
         for label in labels

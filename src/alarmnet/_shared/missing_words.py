@@ -21,7 +21,7 @@ MISSING_WORDS = (
     "nan",
     "null",
 )
-"""What pandas takes as missing when it reads a file, as it is written: missing in every column, unless it is one of
+"""Words that pandas reads as missing, in exactly this spelling: missing in every column, unless the word is one of
 a column's categories. So a file means the same however it was read."""
 
 _BESIDE_NUMBERS = (
@@ -29,7 +29,7 @@ _BESIDE_NUMBERS = (
     "#div/0! #ref! #value! #num! #name? #null! #getting_data \\n"
 )
 NUMBER_WORDS = (*_BESIDE_NUMBERS.split(), "not available", *(word.casefold() for word in MISSING_WORDS))
-"""What means missing in a column of numbers, dates or times, in any case and with spaces around."""
+"""Words that mean missing in a column of numbers, dates or times, in any case and with spaces around."""
 _FOLDED = frozenset(NUMBER_WORDS)
 
 

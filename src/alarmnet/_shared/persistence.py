@@ -10,9 +10,9 @@ Layout, integers little-endian::
     ...       arrays, safetensors
     32 bytes  SHA-256 of every byte before it
 
-The digest finds damage, not malice: anyone can write a file with a valid one. So nothing in a file is ever
-run or imported, and reading it takes a small multiple of its size. A change to the layout, or to what
-a detector's manifest and arrays hold that an older alarmnet could not read, raises ``FORMAT_VERSION``.
+The digest finds damage, not malice: anyone can write a file with a valid digest. So nothing in a file is ever
+run or imported, and reading a file takes a small multiple of its size. ``FORMAT_VERSION`` goes up with each change
+to the layout, or to a detector's manifest or arrays, that an older alarmnet could not read.
 """
 
 import hashlib
@@ -32,15 +32,16 @@ from alarmnet.errors import InputError, ModelFileError
 FORMAT_VERSION = 6
 """The format this version writes, and the newest that it reads.
 
-Since format 2 detectors keep quantiles as arrays; since format 3 the threshold is not stored, but follows from the
-calibration scores; since format 4 also from their weights. Since format 5 there may be a forest on rotated columns,
-few neighbours, or the oriented gradients of images. Since format 6 there may be alarms on peaks of activations.
+Since format 2, detectors keep quantiles as arrays. Since format 3, the threshold is not stored, but follows from
+the calibration scores; since format 4, also from their weights. Since format 5, there may be a forest on rotated
+columns, few neighbours, or the oriented gradients of images. Since format 6, there may be alarms on peaks of
+activations.
 """
 
 _MAGIC = b"ALARMNET"
 _HEADER = struct.Struct("<8sIQQ")
 _DIGEST_BYTES = hashlib.sha256().digest_size
-# What is parsed into Python objects takes many times its own size, lists and dicts the most, so it is bounded.
+# Parsed JSON takes many times its size in memory, lists and dicts the most, so it is bounded.
 _MOST_MANIFEST_BYTES = 1 << 23
 _MOST_CONTAINERS = 1 << 18
 _MOST_ARRAY_INDEX_BYTES = 1 << 20
@@ -126,11 +127,11 @@ def _parse_arrays(payload: bytes) -> dict[str, np.ndarray]:
         raise ModelFileError(f"its arrays have the unknown type {error}") from error
     except (ValueError, TypeError, OverflowError, safetensors.SafetensorError) as error:
         raise ModelFileError(f"its arrays cannot be read: {error}") from error
-    return {name: array.copy() for name, array in arrays.items()}  # the loaded ones are read-only
+    return {name: array.copy() for name, array in arrays.items()}  # loaded arrays are read-only
 
 
 def _split(stream: BinaryIO) -> tuple[bytes, bytes]:
-    """Give manifest and arrays, once sizes, which are looked at first, and digest have been found right."""
+    """Check the sizes first, then the digest, and give the manifest and the arrays."""
     size = os.fstat(stream.fileno()).st_size
     if size == 0:
         raise ModelFileError("it is empty")

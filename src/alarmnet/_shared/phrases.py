@@ -1,4 +1,4 @@
-"""Names of columns and numbers of rows, as sentences have them."""
+"""Names of columns and numbers of rows, worded for sentences."""
 
 from collections.abc import Sequence
 

@@ -5,7 +5,7 @@ import unicodedata
 from collections.abc import Iterable
 
 _UNSEEN = dict.fromkeys(map(ord, "\ufeff\u200b"))
-"""A byte-order mark that was read as text, and a space without width."""
+"""A byte-order mark that was read as text, and a zero-width space."""
 
 
 def as_folded(text: str) -> str:

@@ -1,4 +1,4 @@
-"""Standard output and standard error where nobody reads them, or where they cannot be written."""
+"""Standard output and standard error when nobody reads them, or when they cannot be written."""
 
 import errno
 import os
@@ -11,14 +11,14 @@ from typing import Any, TextIO, cast
 import click
 
 STANDARD = "-"
-"""Standard input or output, in the place of a path."""
+"""Standard input or output, given instead of a path."""
 READER_GONE = 141
-"""What a shell reports of a program that the signal of a broken pipe (13) ended."""
+"""The exit code that a shell reports for a program that the broken-pipe signal (13) ended."""
 UNWRITABLE = 2
 
 
 class _Stream:
-    """A stream that is told of its first failure; what comes after it goes nowhere."""
+    """A stream that reports its first failure and discards all later output."""
 
     def __init__(self, stream: TextIO, on_failure: Callable[[OSError], None]) -> None:
         self._stream = stream
@@ -38,7 +38,7 @@ class _Stream:
             yield
         except OSError as error:
             nowhere = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(nowhere, self._stream.fileno())  # which also takes what is still in the buffer
+            os.dup2(nowhere, self._stream.fileno())  # and discards what is still in the buffer
             os.close(nowhere)
             self._on_failure(error)
 
@@ -57,14 +57,14 @@ class _Stream:
 def _end(error: OSError) -> None:
     if isinstance(error, BrokenPipeError) or (
         os.name == "nt" and error.errno == errno.EINVAL
-    ):  # Windows' word for it
+    ):  # what Windows raises for a broken pipe
         sys.exit(READER_GONE)
     click.echo(f"Error: standard output cannot be written: {error.strerror}", err=True)
     sys.exit(UNWRITABLE)
 
 
 def _open_closed() -> None:
-    """Open what was closed, so that no file takes its number and receives what is meant for it."""
+    """Open closed streams, so that no file gets the number of a stream and receives its output."""
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
             setattr(sys, name, Path(os.devnull).open(mode))  # noqa: SIM115 - until the process ends

@@ -9,11 +9,11 @@ import torch
 from torch import nn
 
 WORTH_SHARING = 2e9
-"""Floating-point operations a step; below it threads wait for each other longer than they compute."""
+"""Floating-point operations a step below which threads wait for each other longer than they compute."""
 
 
 CHOSEN_BY = {"OMP_NUM_THREADS", "OMP_WAIT_POLICY"}
-"""Where one of these is set, the number of threads is left alone."""
+"""If one of these variables is set, alarmnet does not change the number of threads."""
 
 
 def operations(network: nn.Module, rows: int, *, training: bool) -> float:
@@ -34,14 +34,14 @@ def operations(network: nn.Module, rows: int, *, training: bool) -> float:
 
 
 def _cores() -> int:
-    """Those that this process may use, where the system tells."""
+    """The cores that this process may use; all cores if the system does not tell."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _most_threads(own: int) -> int:
-    """The caller's own number, but one fewer where that is every core and nobody asked for it.
+    """The caller's number of threads, but one fewer if that is every core and the user did not choose it.
 
-    Threads that wait for each other by spinning take eight times as long as one thread where another process holds
+    Threads that wait for each other by spinning take eight times as long as one thread if another process holds
     one of their cores (measured). `OMP_WAIT_POLICY=PASSIVE` lets them sleep, and must be set before torch is
     imported: the command line does.
     """
@@ -52,7 +52,7 @@ def _most_threads(own: int) -> int:
 
 class _Caller(threading.local):
     threads: int | None = None
-    """What this thread had before alarmnet changed it; None where alarmnet has not."""
+    """The number of this thread before alarmnet changed it; None if alarmnet has not."""
 
 
 _CALLER = _Caller()
@@ -62,7 +62,7 @@ _SETTING = threading.Lock()
 def _set_threads(threads: int, *, callers: int) -> None:
     """Set the number for this thread, and leave the caller's to threads that start meanwhile.
 
-    PyTorch keeps a number for each thread, and one that new threads start with. Setting the first sets the second
+    PyTorch keeps a number for each thread, and another for new threads. Setting the first sets the second
     too; only another thread can put the second back.
     """
     torch.set_num_threads(threads)

@@ -1,4 +1,4 @@
-"""Parameters: what every estimator checks, worded alike everywhere."""
+"""Checks of parameters that all estimators share, with the same wording everywhere."""
 
 import math
 import warnings
@@ -9,7 +9,7 @@ from alarmnet.errors import AlarmnetWarning, InputError
 
 MOST_LAYERS = 64
 EXACT_INTEGER_LIMIT = 2**53
-"""Beyond it float64 no longer tells neighbours apart."""
+"""Above this limit float64 cannot tell consecutive integers apart."""
 
 
 def check_real(

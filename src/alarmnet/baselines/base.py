@@ -1,4 +1,4 @@
-"""What every baseline shares: rows of any kind encoded, labels read, scores that are numbers."""
+"""The base of every baseline: it encodes rows of any kind, reads labels and checks that scores are numbers."""
 
 import copy
 from abc import ABC, abstractmethod

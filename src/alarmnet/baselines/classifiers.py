@@ -1,4 +1,4 @@
-"""Today's simple rivals where there are labels: gradient boosting and random forest of scikit-learn."""
+"""Simple rivals that learn from labels: scikit-learn's gradient boosting and random forest."""
 
 from abc import abstractmethod
 from typing import Any, ClassVar
@@ -17,7 +17,7 @@ class _Classifier(Baseline):
 
     @abstractmethod
     def _classifier(self, anomalies: int) -> Any:
-        """Make the classifier for so many known anomalies."""
+        """Make the classifier for this number of known anomalies."""
 
     def _learn(self, rows: Matrix, labels: Labels) -> None:
         classifier = self._classifier(int(labels.anomalous.sum()))

@@ -18,7 +18,7 @@ from alarmnet.networks.layers import SeededDropout
 from alarmnet.networks.training import Schedule, chosen_schedule
 
 SMALLEST = 1e-6
-"""Added to what is divided by, and to the variances of a mixture."""
+"""Added to divisors, and to the variances of a mixture."""
 
 SCHEDULE = Schedule(epochs=200, batch_size=1024, learning_rate=1e-4)
 
@@ -54,7 +54,7 @@ def _dense(sizes: tuple[int, ...]) -> nn.Sequential:
 
 
 class _Network(nn.Module):
-    """Compression to a code and two measures of what is lost, and the estimation of memberships."""
+    """Compresses rows to a code and two measures of the loss, and estimates memberships."""
 
     def __init__(self, width: int, hidden: tuple[int, ...], estimation: int, mixtures: int) -> None:
         super().__init__()

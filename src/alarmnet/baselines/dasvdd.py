@@ -15,13 +15,13 @@ from alarmnet.networks.optimiser import AdamW
 from alarmnet.networks.training import Schedule, chosen_schedule
 
 NETWORK_SHARE = 0.9
-"""Of each step's rows, those that the autoencoder learns from; the centre learns from the others."""
+"""The share of each step's rows that the autoencoder learns from; the centre learns from the others."""
 
 FIRST_WEIGHTS = 10
 """How many random initialisations the weight of the distance is averaged over."""
 
 MEASURED_ROWS = 1024
-"""Rows that the weight of the distance and the first centre are taken from."""
+"""The most rows that set the weight of the distance and the first centre."""
 
 SCHEDULE = Schedule(epochs=50, batch_size=128)
 
@@ -139,7 +139,7 @@ class DASVDD(NeuralBaseline):
 
     @torch.no_grad()
     def _ratio(self, rows: Tensor) -> float:
-        """The mean error of reconstruction for each unit of distance, of networks that have learned nothing."""
+        """The mean ratio of reconstruction error to distance, over untrained networks."""
         drawn = torch_generator(self.seed_, "first weights")
         ratios = []
         for _ in range(FIRST_WEIGHTS):

@@ -13,7 +13,7 @@ from alarmnet.baselines.neural import NeuralBaseline, NeuralParameters, normal_r
 from alarmnet.networks.training import Schedule, check_schedule, chosen_schedule
 
 NEAREST = 0.1
-"""No coordinate of the centre is nearer to 0, which weights of zero would reach."""
+"""The least absolute value of the centre's coordinates: weights of zero would reach a centre at 0."""
 
 PRETRAINING = Schedule(epochs=100, batch_size=200, learning_rate=1e-4, decay=True)
 SCHEDULE = Schedule(epochs=150, batch_size=200, learning_rate=1e-4, decay=True)

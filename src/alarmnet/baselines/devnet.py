@@ -13,7 +13,7 @@ from alarmnet.networks.alarms import DenseAlarmNetwork
 from alarmnet.networks.training import Schedule, chosen_schedule
 
 REFERENCES = 5_000
-"""Scores drawn from N(0, 1) for each step, of which the rows' scores are to deviate or not."""
+"""Scores drawn from N(0, 1) in each step: only anomalies' scores should deviate from these."""
 
 SCHEDULE = Schedule(steps=50 * 20, batch_size=256)
 

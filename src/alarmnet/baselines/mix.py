@@ -17,15 +17,15 @@ from alarmnet.networks.targets.dense import suggested_hidden
 from alarmnet.networks.training import chosen_schedule
 
 UNSEEN = 0.5
-"""Rows that a value counts for that no row has."""
+"""The count of a value that no training row has."""
 
 
 class _Categories:
-    """How much rarer than the most frequent value of its column each value of a row is."""
+    """How rare each value of a row is, compared with the most frequent value of its column."""
 
     def __init__(self, columns: list[NDArray[np.intp]]) -> None:
         self.columns = columns
-        """Of each column of categories, the encoded columns that are its values."""
+        """For each column of categories, the encoded columns of its values."""
 
     def learn(self, rows: Matrix) -> None:
         """Count the values of rows (N, F)."""
@@ -160,7 +160,7 @@ class MIX(NeuralBaseline):
 
     @staticmethod
     def _least(scores: Scores, count: int) -> NDArray[np.intp]:
-        """Places of the rows with the lowest scores, in their order; all where scores tell nothing apart."""
+        """Places of the rows with the lowest scores, in the order of the rows; all rows if all scores are equal."""
         if scores.min() == scores.max():
             return np.arange(len(scores))
         return np.sort(np.argsort(scores, kind="stable")[:count])

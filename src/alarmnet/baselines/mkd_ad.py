@@ -23,10 +23,10 @@ VGG_16: Widths = ((64,) * 2, (128,) * 2, (256,) * 3, (512,) * 3, (512,) * 3)
 """Channels of the convolutions of each block."""
 
 OWN: Widths = ((16, 16), (32, 32), (64, 64), (64, 64))
-"""The same of a teacher that is trained here."""
+"""Channels of the convolutions of a teacher that is trained here."""
 
 NARROW = 16
-"""Channels of the cloner's convolutions, but for the last of a block, which has the teacher's."""
+"""Channels of the cloner's convolutions; the last of a block has as many as the teacher's."""
 
 PIXELS = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 """Means and standard deviations that VGG-16's pixels are scaled by."""
@@ -39,7 +39,7 @@ SCHEDULE = Schedule(epochs=50, batch_size=128)
 
 
 class _Blocks(nn.Module):
-    """Blocks of 3x3 convolutions and ReLU, each with a pooling behind it, named as in VGG-16's files."""
+    """Blocks of 3x3 convolutions and ReLU, each followed by a pooling, named as in VGG-16's files."""
 
     def __init__(self, channels: int, widths: Widths, *, bias: bool) -> None:
         super().__init__()
@@ -54,7 +54,7 @@ class _Blocks(nn.Module):
         self.features = nn.Sequential(*layers)
 
     def forward(self, batch: Tensor) -> list[Tensor]:
-        """Images (B, C, H, W) to the maps behind each block."""
+        """Images (B, C, H, W) to the maps after each block."""
         found, start = [], 0
         for end in self.ends:
             batch = self.features[start:end](batch)
@@ -243,7 +243,7 @@ class MKDAD(NeuralBaseline):
         return turned.teacher
 
     def _seen(self, images: Tensor) -> Tensor:
-        """Images as the teacher wants them: VGG-16 has three channels, scaled."""
+        """Images as input for the teacher: VGG-16 has three channels, scaled."""
         if self.teacher is None:
             return images
         means, deviations = (torch.tensor(numbers, device=images.device).view(3, 1, 1) for numbers in PIXELS)

@@ -95,7 +95,7 @@ class NeuralBaseline(Baseline):
         network.to(rows.device)
 
     def _hold_out(self, pool: Index, schedule: Schedule) -> tuple[Tensor, Tensor]:
-        """Row numbers to train on, and to watch where the schedule has patience."""
+        """Row numbers to train on, and row numbers to watch if the schedule has patience."""
         count = int(VALIDATION_SHARE * len(pool)) if schedule.patience else 0
         held, rest = draw(pool, count, numpy_generator(self.seed_, "validation rows"))
         return torch.from_numpy(rest), torch.from_numpy(held)

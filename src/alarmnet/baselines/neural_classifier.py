@@ -1,4 +1,4 @@
-"""A plain neural classifier, the "NN classifier" of E2E-ConvA3's Table 2, which says no more of it."""
+"""A plain neural classifier, the "NN classifier" of E2E-ConvA3's Table 2, which gives no details."""
 
 import math
 from typing import ClassVar, Unpack

@@ -1,9 +1,9 @@
 """Table and image files in batches of bounded size, and results written as tables.
 
-A CSV file is refused, rather than guessed at, for: no header, a header that repeats a name or stands again
+A CSV file is refused, rather than guessed at, for: no header, a header that repeats a name or occurs again
 between the rows, rows of unequal length, a quote that is never closed, text that is not UTF-8, NUL bytes, a
 line longer than 8 MiB. Blank lines are skipped. The separator (comma, semicolon or tab) is the one that the
-header has most of; where it has none of these, it is |, ^ or a space, if that makes a table.
+header has most of; if it has none of these, it is |, ^ or a space, if that makes a table.
 """
 
 from alarmnet._shared.missing_words import MISSING_WORDS

@@ -24,7 +24,7 @@ TYPES: dict[ColumnKind, pa.DataType] = {
 
 Guess = Literal["number", "datetime"]
 GUESSES: tuple[Guess, ...] = ("number", "datetime")
-"""What a column may turn out to be before its cells are read, the first that fits them all; else text."""
+"""What a column may be before its cells are read: the first that fits all cells, otherwise text."""
 
 NUMBER = r"^[+-]?((\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|(?i:inf|infinity|nan(\([a-z0-9_]*\))?))$"
 _COMMA_NUMBER = r"^[+-]?((\d+|[1-9]\d{0,2}(\.\d{3})+)(,\d*)?|,\d+)([eE][+-]?\d+)?$"
@@ -66,7 +66,7 @@ def _trimmed(cells: pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 def _without_words(cells: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Leave out the words that mean missing in a column of numbers too, in any case."""
+    """Make words missing that mean missing in a column of numbers, in any case."""
     trimmed = pc.ascii_trim_whitespace(cells)
     return pc.if_else(pc.is_in(pc.utf8_lower(trimmed), pa.array(NUMBER_WORDS)), None, trimmed)
 

@@ -22,8 +22,8 @@ from alarmnet.data_files.text import CheckedText, open_text
 from alarmnet.errors import AlarmnetWarning, InputError
 
 _BLOCK_BYTES = 8 << 20
-# It begins a row that no file can hold, since NUL bytes are refused: added to each file, only an open quote
-# can swallow it.
+# The first cell of a row that is added to each file. No file can hold the row, since NUL bytes are refused: if
+# the row is missing in the end, an open quote has swallowed it.
 _END_CELL = "\0"
 
 
@@ -71,7 +71,7 @@ class CsvFile:
         return f"row {row} (counted from 0)"
 
     def _lines(self, *, strict: bool) -> Iterator[tuple[int, int]]:
-        """Go through the file slowly, giving each row and the line it begins on: only for words about errors."""
+        """Go through the file slowly, giving each row and the line it begins on: only for error messages."""
         with open_text(self.path) as stream:
             text = io.TextIOWrapper(stream, encoding="utf-8-sig", newline="")
             records = csv.reader(text, delimiter=self.separator, strict=strict)
@@ -85,7 +85,7 @@ class CsvFile:
     def _options(self) -> dict[str, Any]:
         return {
             "read_options": pyarrow.csv.ReadOptions(
-                use_threads=False,  # with threads its errors do not say which row
+                use_threads=False,  # with threads, pyarrow's errors do not name the row
                 block_size=_BLOCK_BYTES,
                 column_names=self.columns,
                 skip_rows_after_names=1,

@@ -23,7 +23,7 @@ _LOOKED_AT = 1 << 16
 _FEWEST_LINES = 2
 _LIBSVM = r"[+-]?\d+(\.\d*)?(\s+(qid:)?\d+:[^\s:]+)+\s*(#.*)?"
 _SURE_COMMA, _SURE_POINT = (rf"[+-]?\d*\{mark}(\d{{1,2}}|\d{{4,}})" for mark in ",.")
-"""Numbers with a decimal sign that cannot be one of thousands."""
+"""Numbers whose decimal sign cannot be a separator of thousands."""
 
 
 @dataclass(frozen=True)
@@ -70,14 +70,14 @@ def _refuse_other_formats(path: Path, head: bytes) -> None:
 
 
 def _records(text: str, separator: str) -> Iterator[list[str]]:
-    """Give the header and the first rows, without one that is cut off."""
+    """Give the header and the first rows, without a row that is cut off."""
     lines = text if len(text) < _MOST_BYTES // 4 else text[: text.rfind("\n") + 1]
-    with suppress(csv.Error):  # which is told of where the rows are read
+    with suppress(csv.Error):  # reported when the rows are read
         yield from islice(csv.reader(io.StringIO(lines, newline=""), delimiter=separator), _MOST_RECORDS)
 
 
 def _is_spaced(lines: Sequence[str]) -> bool:
-    """Whether all lines are as many words, some of them numbers, with one space between them."""
+    """Whether all lines have the same number of words, some of them numbers, with one space between words."""
     rows = [line.split(" ") for line in lines]
     numbers = [sum(bool(re.match(NUMBER, cell)) for cell in row) for row in rows[1:]]
     same = {len(row) for row in rows}
@@ -109,7 +109,7 @@ def _separator(path: Path, text: str) -> str:
 
 
 def _decimal(text: str, separator: str) -> str:
-    """The decimal comma where some numbers have it for certain and none has a point."""
+    """The decimal comma if some numbers certainly have it and none certainly has a point; otherwise the point."""
     if separator == ",":
         return "."
     cells = [cell.strip() for record in islice(_records(text, separator), 1, None) for cell in record]

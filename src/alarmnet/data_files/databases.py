@@ -115,7 +115,7 @@ def database_at(place: str | os.PathLike[str]) -> Database | None:
 
 
 def _plain(batch: pa.RecordBatch) -> pa.RecordBatch:
-    """Give numbers of arbitrary precision as float64, and other types of the database's own as they are stored."""
+    """Give numbers of arbitrary precision as float64, and the database's other own types as they are stored."""
     columns = []
     for column in batch.columns:
         own = isinstance(column.type, pa.BaseExtensionType)

@@ -9,7 +9,7 @@ import numpy as np
 from alarmnet.errors import InputError
 
 _MARKS = {
-    codecs.BOM_UTF32_LE: "UTF-32",  # before UTF-16, whose mark it begins with
+    codecs.BOM_UTF32_LE: "UTF-32",  # before UTF-16, since this mark begins with that of UTF-16
     codecs.BOM_UTF32_BE: "UTF-32",
     codecs.BOM_UTF16_LE: "UTF-16",
     codecs.BOM_UTF16_BE: "UTF-16",
@@ -20,12 +20,12 @@ _ZEROS = {
     (False, True, False, True): "UTF-16LE",
     (True, False, True, False): "UTF-16BE",
 }
-"""Which of four bytes are mostly zero where the letters are mostly Latin."""
+"""Which of four bytes are mostly zero if the letters are mostly Latin."""
 _LOOKED_AT = 4096
 
 
 def _by_zeros(head: bytes) -> str | None:
-    r"""Tell UTF-16 and UTF-32 without a mark by where the zero bytes are.
+    r"""Recognise UTF-16 and UTF-32 without a mark by the places of their zero bytes.
 
     >>> _by_zeros("a,b\n1,2\n".encode("utf-16-le")), _by_zeros(b"a,b\n1,2\n")
     ('UTF-16LE', None)

@@ -27,7 +27,7 @@ def _reading(path: Path) -> Iterator[None]:
         yield
     except InputError:
         raise
-    except Exception as error:  # NumPy and zipfile raise whatever a damaged file leads them to
+    except Exception as error:  # NumPy and zipfile raise any kind of error on a damaged file
         raise InputError(
             f"{path} is damaged, or holds pickled objects, which are never read ({error}); write it again with "
             "numpy.save or numpy.savez",
@@ -37,7 +37,7 @@ def _reading(path: Path) -> Iterator[None]:
 
 @dataclass(frozen=True)
 class _Header:
-    """What an array says of itself, before its values are read."""
+    """The header of an array, which is read before its values."""
 
     shape: tuple[int, ...]
     fortran: bool
@@ -64,7 +64,7 @@ class _Array:
 
 
 LARGEST_LABEL = 4096
-"""Bytes of one value: a small archive must not fill the memory with labels."""
+"""The most bytes of one label: a small archive must not fill the memory with labels."""
 
 
 class _Archive:

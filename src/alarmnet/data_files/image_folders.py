@@ -16,7 +16,7 @@ def _refuse(error: OSError) -> None:
 
 
 def _pictures(folder: Path) -> list[str]:
-    """The paths of a folder's pictures, relative to it and in order; hidden files and folders are not looked at."""
+    """The paths of a folder's pictures, relative to it and in order; hidden files and folders are skipped."""
     found = []
     for place, folders, names in os.walk(folder, onerror=_refuse):
         folders[:] = [name for name in folders if not name.startswith(".")]
@@ -42,7 +42,7 @@ def _pictures(folder: Path) -> list[str]:
 
 
 def _class_of(name: str, folder: Path, *, alone: bool) -> str | None:
-    """The sub-folder that holds a picture; where there is none, its folder if there are several."""
+    """The sub-folder that holds a picture; without a sub-folder, the folder's name if there are several folders."""
     within, *rest = name.split("/")
     if rest:
         return within
@@ -88,9 +88,9 @@ class ImageFolders:
             yield images, bad
 
     def _shared_shape(self) -> Shape:
-        """Find the first picture's size, which all must have unless they are resized, and the most channels.
+        """Find the size of the first picture, which all must have unless they are resized, and the most channels.
 
-        Pictures that cannot be opened are told of when they are read.
+        Pictures that cannot be opened are reported when they are read.
         """
         shapes: dict[Path, Shape] = {}
         fault: InputError | None = None

@@ -1,6 +1,6 @@
 """Streams lent to pyarrow's threads, and taken back.
 
-pyarrow reads CSV ahead in threads of its own. Where one of them holds something of Python's while Python ends,
+pyarrow reads CSV ahead in threads of its own. If one of these threads holds a Python object when Python exits,
 Python ends the thread in the middle of C++ code, and that aborts the process (SIGABRT).
 """
 
@@ -16,26 +16,26 @@ import pyarrow.csv
 
 _COPIED_AT_ONCE = 1 << 16
 _WAITS, _SECONDS = 10_000, 1e-4
-"""Far more than a thread takes to let go: only a debugger that holds on to a frame makes it wait to the end."""
+"""Far more than a thread takes to let go: only a debugger that keeps a frame makes the wait this long."""
 
 Batches = Generator[pa.RecordBatch, None, None]
 _unfinished: weakref.WeakSet[Batches] = weakref.WeakSet()
 
 
 class _Lent:
-    """All of Python's that pyarrow's threads hold."""
+    """The only Python object that pyarrow's threads hold."""
 
-    closed = False  # pyarrow asks for it, and for close() and readable()
+    closed = False  # pyarrow reads this, and calls close() and readable()
 
     def __init__(self, read: Callable[[int], bytes | None]) -> None:
         self.read = read
 
     def readable(self) -> bool:
-        """Say that it can be read."""
+        """Say that the stream can be read."""
         return True
 
     def close(self) -> None:
-        """Say that nobody reads on."""
+        """Note that nobody will read more."""
         self.closed = True
 
 
@@ -45,19 +45,19 @@ def _batches(read: Callable[[int], bytes], options: Mapping[str, Any]) -> Batche
     def read_or_keep(size: int) -> bytes | None:
         try:
             return read(size)
-        except BaseException as error:  # pyarrow's threads would hold it
+        except BaseException as error:  # pyarrow's threads would hold the error
             faults.append(error)
-            return None  # which is no text: pyarrow stops with a TypeError that holds nothing of Python's
+            return None  # not bytes: pyarrow stops with a TypeError that holds no Python object
 
     lent = _Lent(read_or_keep)
-    # it copies, so that blocks are memory of pyarrow's own
+    # this stream copies, so that blocks are pyarrow's own memory
     stream = pa.BufferedInputStream(pa.PythonFile(lent, "r"), _COPIED_AT_ONCE)
     held = weakref.ref(lent)
     del lent
     try:
         yield from pyarrow.csv.open_csv(
             stream, **options
-        )  # here: a traceback's other frames would hold the stream
+        )  # in this frame, since another frame in a traceback would hold the stream
     except pa.ArrowTypeError:
         if faults:
             raise faults.pop() from None
@@ -84,5 +84,5 @@ def csv_batches(read: Callable[[int], bytes], **options: Any) -> Batches:
 @atexit.register
 def _close_unfinished() -> None:
     for batches in list(_unfinished):
-        with suppress(ValueError):  # a thread runs it at this moment
+        with suppress(ValueError):  # a thread is running the generator
             batches.close()

@@ -1,4 +1,4 @@
-"""Text files with a record a line: JSON lines and Zeek's logs, as tables of strings."""
+"""Text files with one record a line, as tables of strings: JSON lines and Zeek's logs."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,7 +20,7 @@ class LineFile(ABC):
     path: Path
     columns: Sequence[str]
     unusable: Mapping[str, str]
-    """Columns that hold what is no value, and what that is."""
+    """Columns whose cells are no plain values, and what the cells are."""
 
     @abstractmethod
     def records(self) -> Iterator[Record]:

@@ -108,7 +108,7 @@ def _check_query(
 
 
 def _files_of(folder: Path) -> list[Path]:
-    """Give the tables in a folder and those below it, in order; none where it holds a picture, or hidden files."""
+    """Give the tables in a folder and its sub-folders, in order and not hidden; none if it holds a picture."""
     found = []
     for place, folders, names in os.walk(folder):
         folders[:] = [name for name in folders if not name.startswith(".")]

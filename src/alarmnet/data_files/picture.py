@@ -37,7 +37,7 @@ _TURNS = {
 _LYING = (5, 6, 7, 8)
 """Orientations that swap height and width."""
 _WARNINGS = threading.Lock()
-"""Their filters are the process's: two threads that changed them at once would leave them changed."""
+"""All threads share the filters of warnings: two threads that changed these at once would leave them changed."""
 
 
 def shown_shape(shape: Shape) -> str:
@@ -71,7 +71,7 @@ def _pillow() -> Any:
 
 @contextmanager
 def _opened(path: Path) -> Iterator["Image"]:
-    """Open a picture; what cannot be opened or decoded in the block is refused by name."""
+    """Open a picture; a picture that cannot be opened, or decoded in the block, is refused by name."""
     pillow = _pillow()
     with open_regular(path) as stream, _WARNINGS, warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -92,7 +92,7 @@ def _opened(path: Path) -> Iterator["Image"]:
                 f"{path} is not a PNG, JPEG, BMP, TIFF or WebP image; convert or remove it",
                 code="not_an_image",
             ) from error
-        except Exception as error:  # decoders raise whatever a damaged file leads them to
+        except Exception as error:  # decoders raise any kind of error on a damaged file
             raise InputError(
                 f"{path} is a damaged or truncated image ({error}); copy it again or remove it",
                 code="damaged_image",
@@ -117,9 +117,9 @@ def _shape(picture: "Image", path: Path) -> Shape:
 
 
 def _orientation(picture: "Image") -> int:
-    """How the picture is stored, as EXIF numbers it: 1 is upright, and where nothing is said that can be read."""
+    """The EXIF number of the picture's orientation: 1 if it is upright, or if no orientation can be read."""
     if picture.format == "TIFF" or (picture.format == "PNG" and "exif" not in picture.info):
-        return 1  # Pillow turns a TIFF itself, and to ask a PNG would decode it
+        return 1  # Pillow turns a TIFF itself, and asking a PNG would decode it
     with suppress(Exception):  # viewers show a picture with damaged EXIF as it is stored
         told = picture.getexif().get(_ORIENTATION)
         return told if told in _TURNS else 1

@@ -36,12 +36,12 @@ def decompressing(path: Path) -> Iterator[None]:
         zlib.error,
         RuntimeError,
         NotImplementedError,
-    ) as error:  # the last two of encrypted archives
+    ) as error:  # encrypted archives raise the last two
         raise InputError(f"{path} cannot be read: {error}", code="unreadable") from error
 
 
 def _only_member(path: Path, archive: zipfile.ZipFile) -> zipfile.ZipInfo:
-    """Give the one file that a zip archive holds, folders and what systems add aside."""
+    """Give the only file in a zip archive, apart from folders and files that systems add."""
     members = [item for item in archive.infolist() if not (item.is_dir() or item.filename.startswith(_ASIDE))]
     names = [item.filename for item in members]
     if "[Content_Types].xml" in names:

@@ -1,4 +1,4 @@
-"""Text files as one table: what each column is, found out from every cell, and the rows."""
+"""Text files as one table: the type of each column, found from every cell, and the rows."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import reduce

@@ -1,4 +1,4 @@
-"""What every public data set is handed over as: `Table` or `Images`, with a `DatasetInfo`."""
+"""The form of every public data set: `Table` or `Images`, with a `DatasetInfo`."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace

@@ -1,6 +1,6 @@
 """Finds a public data file: in the folder ``ALARMNET_DATA``, in the cache, or at its public address.
 
-Whatever the place, a file is used only when its sha256 is the expected one.
+Wherever the file is found, it is used only if its SHA-256 is the expected one.
 """
 
 import gzip
@@ -146,7 +146,7 @@ def _download(form: DataFile, url: str, how_to_supply: str) -> Path:
                 return part.replace(target)
     except _DOWNLOAD_ERRORS as error:
         if isinstance(error, urllib.error.HTTPError):
-            error.close()  # it holds the connection
+            error.close()  # the error holds the connection
         raise InputError(
             f"{form.path} could not be downloaded from {url} ({error}). {how_to_supply}",
             code="data_file_missing",

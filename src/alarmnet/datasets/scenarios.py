@@ -1,6 +1,6 @@
-"""Who is normal, which anomalies are known in training, and which turn up in the test.
+"""Which classes are normal, which anomalies are known in training, and which occur in the test.
 
-Holds the experiments of the A3 paper's Table 1; a `Scenario` of one's own works the same way.
+Contains the experiments of the A3 paper's Table 1; your own `Scenario` works the same way.
 """
 
 from dataclasses import dataclass, replace

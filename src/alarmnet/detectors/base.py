@@ -1,4 +1,4 @@
-"""What every detector shares: scikit-learn's contract, who serves what, the threshold and scoring."""
+"""What every detector shares: scikit-learn's contract, the roles of rows, the threshold and scoring."""
 
 import copy
 import math
@@ -103,7 +103,7 @@ class BaseDetector(Scoring, ClassifierMixin, Parameters, ABC):  # type: ignore[m
     method: ClassVar[str]
 
     def _check_parameters(self) -> None:
-        """Refuse parameters of its own that cannot be used."""
+        """Refuse the detector's own parameters if they cannot be used."""
 
     def _watches(self) -> bool:
         """Whether a training run looks at held-out rows to know when to stop."""
@@ -115,11 +115,11 @@ class BaseDetector(Scoring, ClassifierMixin, Parameters, ABC):  # type: ignore[m
 
     @abstractmethod
     def _build_scorer(self, shape: tuple[int, ...], weights: Mapping[str, NDArray[Any]]) -> Scorer:
-        """Make the scorer for rows of `shape` that a model file's weights fit, without memory for them."""
+        """Make the scorer for rows of `shape` and for a model file's weights, without memory for the weights."""
 
     @abstractmethod
     def _build_target(self, data: TrainingData) -> TargetNetwork:
-        """Make the target for rows to learn from, without memory for weights."""
+        """Make the target for the training rows, without memory for its weights."""
 
     @abstractmethod
     def _fit_scorer(self, target: TargetNetwork, data: TrainingData, context: TrainingContext) -> Scorer:
@@ -127,7 +127,7 @@ class BaseDetector(Scoring, ClassifierMixin, Parameters, ABC):  # type: ignore[m
 
     @abstractmethod
     def _refit_scorer(self, data: TrainingData, context: TrainingContext) -> Scorer:
-        """Train a new alarm for the target that there is, and leave the scorer that there is as it was."""
+        """Train a new alarm for the existing target, and leave the existing scorer unchanged."""
 
     # Learning
 
@@ -156,7 +156,7 @@ class BaseDetector(Scoring, ClassifierMixin, Parameters, ABC):  # type: ignore[m
         encoder = ImageScaler() if images else copy.deepcopy(self.encoder or self._default_encoder())
         n_rows = row_count(X)
         if n_rows < 2:
-            encoder.fit(X)  # which refuses it, and says why
+            encoder.fit(X)  # refuses the rows, and says why
         X = indexable(X) if images else read_frame(X)
         labels = read_labels(y, rows=n_rows, X=given, anomaly_label=self.anomaly_label)
         normal, known = taken_as_normal(labels, self.unlabelled), np.flatnonzero(labels.anomalous)
@@ -285,7 +285,7 @@ class BaseDetector(Scoring, ClassifierMixin, Parameters, ABC):  # type: ignore[m
         load_weights(detector._scorer, state.weights)
         return detector
 
-    # How it is done
+    # Implementation
 
     def _default_of(self, name: str) -> Any:
         return self._default_encoder() if name == "encoder" else super()._default_of(name)
@@ -303,7 +303,7 @@ class BaseDetector(Scoring, ClassifierMixin, Parameters, ABC):  # type: ignore[m
         return VALIDATION_SHARE if self._watches() else 0.0
 
     def _set_input_names(self) -> None:
-        """What scikit-learn wants to know of a fitted estimator's input."""
+        """Set the attributes that scikit-learn reads of a fitted estimator's input."""
         encoder = self.encoder_
         self.__dict__.pop("feature_names_in_", None)
         if isinstance(encoder, ImageScaler):
@@ -333,7 +333,7 @@ class BaseDetector(Scoring, ClassifierMixin, Parameters, ABC):  # type: ignore[m
         return TrainingData(rows, *map(torch.from_numpy, (*numbers, labels.unlabelled)))
 
     def _count(self, rows: RowStore, labels: Labels) -> None:
-        """Count the labels, and warn of rows that teach nothing or the opposite."""
+        """Count the labels, and warn of rows that teach nothing or contradict each other."""
         keys = keys_of(rows)
         contradictory = int(np.isin(keys[~labels.anomalous], keys[labels.anomalous]).sum())
         self.label_counts_ = {**labels.counts(), "contradictory": contradictory}

@@ -215,7 +215,7 @@ class Calibrated:
         return self._calibrating.answers[self._calibrating.order]
 
     def _calibrate(self, scores: Scores, known: Scores) -> None:
-        """Calibrate by the scores of the calibration rows, as they are kept, and of known anomalies."""
+        """Calibrate with the scores of the calibration rows, in the order of these rows, and of known anomalies."""
         order = np.argsort(scores, kind="stable")
         self.calibration_scores_ = scores[order]
         if self._calibrating is not None:
@@ -223,7 +223,7 @@ class Calibrated:
         self._weigh(known)
 
     def _weigh(self, known: Scores) -> None:
-        """Say how probably each calibration row is normal, and set the threshold."""
+        """Estimate the probability that each calibration row is normal, and set the threshold."""
         if self.calibration_is_labelled_ or self._calibrating is None:
             self.calibration_weights_ = np.ones(len(self.calibration_scores_))
         else:

@@ -1,4 +1,4 @@
-"""Which rows of the training table calibrate, and what was answered about them."""
+"""Which rows of the training table calibrate, and the answers about these rows."""
 
 from dataclasses import dataclass, replace
 from typing import Self

@@ -18,25 +18,25 @@ Answers = NDArray[np.int8]
 UNANSWERED, NORMAL, ANOMALY = -1, 0, 1
 
 FEWEST_KNOWN = 3
-"""Known anomalies that say where anomalies score, at least."""
+"""The fewest known anomalies that show where anomalies score."""
 
 TAIL = 0.3
-"""The share of the highest rows, among which anomalies are looked for."""
+"""The share of rows, those with the highest scores, among which anomalies are looked for."""
 
 STEPS = 100
-"""Of expectation and maximisation."""
+"""Steps of expectation and maximisation."""
 
 WIDTH = 3.0
-"""Of the kernels around known anomalies' scores, in Scott's width: hidden anomalies score lower and vary more."""
+"""The kernels' width around known scores, in units of Scott's: hidden anomalies score lower and vary more."""
 
 PRIOR_ROWS = 5.0
-"""Answers that the estimate without answers counts for."""
+"""The number of answers that the estimate without answers counts for."""
 
 STEEPNESS, STEEPNESS_DEVIATION = 1.5, 0.7
-"""Of the logarithm of how fast the odds of an anomaly fall with the logarithm of the rank."""
+"""The prior of the logarithm of the slope of an anomaly's log odds over the logarithm of the rank."""
 
 DRAWS = 30
-"""Of calibration rows, for an interval."""
+"""Draws of calibration rows for an interval."""
 
 
 def weights_by_scores(scores: Scores, known: Scores) -> Scores:
@@ -68,7 +68,7 @@ def weights_by_scores(scores: Scores, known: Scores) -> Scores:
 
 
 def _density_of_anomalies(beyond: Scores, known: Scores) -> Scores:
-    """The density of anomalies' scores (M,) at the tail's."""
+    """The density of anomalies' scores (M,) at each score of the tail."""
     if len(known) < FEWEST_KNOWN:
         return np.full(len(beyond), 1 / beyond[-1])
     width = WIDTH * max(float(known.std()), 1e-3) * len(known) ** -0.2

@@ -14,7 +14,7 @@ from alarmnet.networks.targets.dense import DenseAutoencoderNetwork, reconstruct
 from alarmnet.preprocessing.row_store import TensorRows
 
 BLOCK = 64
-"""Rows whose columns are weighed at once: always as many, so that bits never depend on a batch."""
+"""Rows whose columns are weighed at once: always this number, so that bits never depend on a batch."""
 
 AT_ONCE = 2**12
 """Mixtures that are made at once, which bounds the memory."""
@@ -40,7 +40,7 @@ class ColumnChanges:
         rows = torch.from_numpy(ends)
         with torch.inference_mode():
             self._trees = [forest.asks(places) for forest in scorer.forests]  # (trees, C)
-            # what the trees say that do not ask about a column (K, C)
+            # the votes of the trees that do not ask about a column (K, C)
             self._others = [
                 forest.said(rows).double().numpy() @ ~asks
                 for forest, asks in zip(scorer.forests, self._trees, strict=True)
@@ -48,7 +48,7 @@ class ColumnChanges:
             self._learn_first_layers(rows, places)
 
     def _learn_first_layers(self, rows: Tensor, places: Index) -> None:
-        """What each column of rows adds in the first layers of networks, and what all others do, (K, C, H)."""
+        """What each column of rows adds in the networks' first layers, and what all others add, (K, C, H)."""
         target = self._target
         layers = [self._network.first, *(alarm.first for alarm in self._alarms)]
         self._widths = [layer.out_features for layer in layers]
@@ -96,14 +96,14 @@ class ColumnChanges:
         return by_block(self._scorer, read_any, TensorRows(torch.from_numpy(mixtures))).astype(np.float64)
 
     def _read(self, batch: Tensor, inputs: Tensor, first: Tensor) -> Tensor:
-        """What the scorer's `read` does, given the target's inputs and the outputs of the first layers (B, H)."""
+        """Compute what the scorer's `read` does, from the target's inputs and the first layers' outputs (B, H)."""
         own, *alarms = torch.split(first, self._widths, dim=1)
         losses = reconstruction_losses(self._network.after_first(own), inputs, self._network.loss)
         logits = [alarm.after_first(own) for alarm, own in zip(self._alarms, alarms, strict=True)]
         return self._scorer.read_of(batch, losses, logits)
 
     def _votes(self, rows: Tensor, starts: Index, columns: Index) -> Floats:
-        """The mean log odds of the forests, (V,): only trees walk that ask about the column that is changed."""
+        """The mean log odds of the forests (V,): only the trees that ask about the changed column are walked."""
         order = np.argsort(columns, kind="stable")
         parts = np.split(order, np.flatnonzero(np.diff(columns[order])) + 1)
         odds = []

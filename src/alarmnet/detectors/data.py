@@ -1,4 +1,4 @@
-"""Encoded rows, and which of them serve for what."""
+"""Encoded rows, and the role of each row."""
 
 import math
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from alarmnet.networks.targets import TargetNetwork
 from alarmnet.preprocessing.row_store import RowStore
 
 MEASURED_BY = 100_000
-"""Normal rows that quantiles are taken of, at most."""
+"""The most normal rows that quantiles are computed from."""
 
 
 @dataclass(frozen=True)

@@ -33,15 +33,15 @@ LEARNED = {
     "calibration_is_labelled": "calibration_is_labelled_",
     "notes": "notes_",
 }
-"""Fields of the state that a manifest holds as they are, and what it calls them."""
+"""Fields of the state that a manifest stores unchanged, by their names in the manifest."""
 APART = ("calibration.", "encoder.")
-"""What arrays begin with that are no weights."""
+"""Prefixes of the names of arrays that are not weights."""
 KNOWN_ROWS, KNOWN_NUMBERS = "calibration.known_rows", "calibration.known_numbers"
-"""Optional, and named as what calibrates, so that versions that know nothing of them leave them alone."""
+"""Optional arrays; older versions ignore them, since their names begin like those of calibration."""
 CALIBRATING = "calibration.numbers", "calibration.answers", "calibration.order"
-"""Which rows calibrate; files before format 4 do not say it."""
+"""The arrays of the calibration rows; files before format 4 lack them."""
 LONGEST_REASON = 500
-"""Letters of an error that are told: a hostile file can make it as long as itself."""
+"""The most characters of an error that are shown: a hostile file can make it as long as the file."""
 
 
 def _plain(value: Any) -> Any:

@@ -1,4 +1,4 @@
-"""What a detector's training depends on, so that no checkpoint is taken for another training's."""
+"""What a detector's training depends on, so that no training continues from the checkpoint of another."""
 
 import functools
 import hashlib
@@ -16,7 +16,7 @@ from alarmnet.networks.checkpoints import Identity
 from alarmnet.networks.recipes import to_json
 
 APART = ("checkpoint", "device", "random_state", "verbose")
-"""Parameters that change no model, or that stand in the settings as what they led to."""
+"""Parameters that do not change the model, or whose effect is already among the settings."""
 
 
 def _digest_of(tensors: Iterable[Tensor]) -> str:
@@ -29,7 +29,7 @@ def _digest_of(tensors: Iterable[Tensor]) -> str:
 
 @functools.cache
 def _code_digest() -> str:
-    """Of the package's source: another state of it trains another model, whatever its version says."""
+    """The digest of the package's source: changed source trains another model, whatever the version number."""
     digest = hashlib.sha256()
     for path in sorted(Path(__file__).parents[1].rglob("*.py")):
         digest.update(path.read_bytes())

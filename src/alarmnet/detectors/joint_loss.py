@@ -1,4 +1,4 @@
-"""What E2E-ConvA3 lowers: reconstruction errors and the alarm's errors, together or the alarm's alone."""
+"""The loss of E2E-ConvA3: reconstruction errors and the alarm's errors, together or the alarm's alone."""
 
 from collections.abc import Callable
 
@@ -10,10 +10,10 @@ from alarmnet.detectors.data import TrainingData
 from alarmnet.detectors.lesson import Lesson
 
 FEWEST_WATCHED = 10
-"""Known images held out that say when to stop: fewer would end training before the target can reconstruct."""
+"""The fewest held-out known images that decide when to stop: fewer end training before the target reconstructs."""
 
 Read = Callable[..., tuple[Tensor, Tensor]]
-"""Rows (B, ...) to the maps that the alarm reads of them, and the errors of the first `reconstructed` rows."""
+"""Rows (B, ...) to the maps that the alarm reads, and the errors of the first `reconstructed` rows."""
 
 
 class JointLoss:
@@ -75,7 +75,7 @@ class JointLoss:
         return data.rows.take(known[:0] if few_images or not self._weighted else known)
 
     def _blocks(self, rows: Tensor, *, reconstructed: bool) -> tuple[Tensor, Tensor]:
-        """The alarm's logits, and errors where they are wanted, a block at a time."""
+        """The alarm's logits, and the errors if `reconstructed`, a block at a time."""
         blocks = torch.split(rows, block_size(rows.shape[1:]))
         read = [self._read(block, reconstructed=len(block) * reconstructed) for block in blocks]
         return torch.cat([self._alarm(maps) for maps, _ in read]), torch.cat([errors for _, errors in read])

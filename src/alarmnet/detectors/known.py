@@ -29,12 +29,12 @@ class KnownAnomalies:
         self.draws = torch_generator(seed, "known anomalies")
 
     def __call__(self, rows: Tensor) -> Tensor:
-        """Draw, and read all at once."""
+        """Draw known anomalies, and read these and the rows at once."""
         if not self.count:
             return self.read(rows)
         chosen = torch.randint(len(self.numbers), (self.count,), generator=self.draws)
         together = self.read(torch.cat([rows, self.numbers[chosen]]))
-        # drawn without a blend too, so that blending changes no other draw
+        # also drawn without blending, so that blending changes no other draw
         partners = torch.randint(len(rows), (self.count,), generator=self.draws)
         share = self.blend * torch.rand((self.count, *[1] * (together.dim() - 1)), generator=self.draws)
         if self.blend:

@@ -101,7 +101,7 @@ class NormalityTraining:
 
     @torch.no_grad()
     def _rotated_forest(self, nearness: Nearness) -> RotatedForest:
-        """Randomised trees that do so along the principal directions of normal rows."""
+        """Randomised trees that separate the same rows along the principal directions of normal rows."""
         whitening = Whitening(nearness.stored.shape[1]).to(nearness.stored.device)
         whitening.learn(nearness.stored, self._trusted())
 

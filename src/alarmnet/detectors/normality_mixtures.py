@@ -1,4 +1,4 @@
-"""How mixtures of a row and a normal row score: what they share is computed once."""
+"""Scores mixtures of a row and a normal row: what the mixtures share is computed once."""
 
 import numpy as np
 import torch
@@ -10,7 +10,7 @@ from alarmnet.explain.mixtures import Bools, Floats, Index, Matrix, different, o
 from alarmnet.networks.nearness import Nearness, neighbour_places
 
 BLOCK = 64
-"""Rows that are compared with stored rows at once: always as many, so that bits never depend on a batch."""
+"""Rows that are compared with stored rows at once: always this number, so that bits never depend on a batch."""
 
 MIXTURES = 128
 """Mixtures whose distances are found at once, so that the distances stay in the cache."""
@@ -62,7 +62,7 @@ class NormalityMixtures:
         return found
 
     def _single(self, starts: Index, others: Index, changed: Bools) -> Floats:
-        """Score starts (V,) with the one column of others that is changed, (V, C); equal ones once."""
+        """Score starts (V,) with the one changed column (V, C) taken from others; equal mixtures once."""
         columns = changed.argmax(axis=1)
         ends, count = self._values.shape
         same_value = (starts * count + columns) * ends + self._values[others, columns]
@@ -74,13 +74,13 @@ class NormalityMixtures:
         return self._logits(starts, others, features, seen)[same]
 
     def _several(self, starts: Index, others: Index, changed: Bools) -> Floats:
-        """Score starts (V,) with those columns of others that are changed, (V, C)."""
+        """Score starts (V,) with the changed columns (V, C) taken from others."""
         features = changed[:, self._places]
         mixtures = np.where(features, self._ends[others], self._ends[starts])
         return self._logits(starts, others, features, once(self._changes.seen_of_any, mixtures))
 
     def _logits(self, starts: Index, others: Index, changed: Bools, seen: Floats) -> Floats:
-        """Logits of mixtures (V,), by what the forests and the scorer's `read` say, (V, 1 + n), and distances."""
+        """Logits of mixtures (V,) from distances and the outputs of forests and the scorer's `read`, (V, 1 + n)."""
         distances = torch.from_numpy(self._distances(starts, others, changed))
         read = torch.from_numpy(seen)
         with torch.inference_mode():
@@ -90,7 +90,7 @@ class NormalityMixtures:
 
 
 class _Distances:
-    """Of mixtures to their neighbours among stored rows; in float64, since squares are subtracted."""
+    """Distances of mixtures to their neighbours among stored rows; in float64, since squares are subtracted."""
 
     def __init__(self, nearness: Nearness, ends: Matrix) -> None:
         self._ends = nearness.scaled(torch.from_numpy(ends)).double()
@@ -106,7 +106,7 @@ class _Distances:
         found = np.empty((len(starts), 2))
         ends = self._ends.numpy()
         changed = changed & (ends[starts] != ends[others])
-        none = ~changed.any(axis=1)  # no change is one of a number to itself
+        none = ~changed.any(axis=1)  # without a change, a number is changed to itself
         changed[none, 0], others = True, np.where(none, starts, others)
         for start in range(0, len(starts), MIXTURES):
             some = slice(start, start + MIXTURES)

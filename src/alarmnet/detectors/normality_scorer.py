@@ -86,7 +86,7 @@ class NormalityScorer(Scorer):
     ) -> None:
         super().__init__()
         self.target, self.nearness, self.spread, self.rotated = target, nearness, spread, rotated
-        self.forest, *others = forests  # a model file names it so since before there were others
+        self.forest, *others = forests  # its name in model files, from when it was the only forest
         self.other_forests = nn.ModuleList(others)
         self.alarms = nn.ModuleList(alarms)
         self.register_buffer("vote_mean", torch.zeros(()))

@@ -14,10 +14,10 @@ from alarmnet.preprocessing.row_store import RowStore
 from alarmnet.preprocessing.rows import Keys, row_keys, take
 
 FEWEST, LEAST_SHARE = 5, 0.5
-"""Kept rows that have to be found, and their share of all kept rows, before data is said to be training data.
+"""The fewest kept rows, and their least share of all kept rows, that show that data is training data.
 
-Of ten public tables (`benchmarks/few_label_tables.py`), models find all kept rows in the rows that they were
-trained on, and at most 13 % in other rows, but 42 % where all columns are binary (CelebA's attributes).
+On ten public tables (`benchmarks/few_label_tables.py`), models find all kept rows among the rows that they were
+trained on. Among other rows they find at most 13 %, but 42 % if all columns are binary (CelebA's attributes).
 """
 
 

@@ -1,4 +1,4 @@
-"""Which rows serve for what: calibration, training, validation."""
+"""The roles of rows: calibration, training, validation."""
 
 from typing import Literal, NamedTuple
 

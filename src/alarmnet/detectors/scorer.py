@@ -1,4 +1,4 @@
-"""What scores rows: a module from encoded rows to logits, and how rows are run through it."""
+"""The scorer: a module from encoded rows to logits, and how rows are run through it."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable
@@ -32,9 +32,9 @@ class Scorer(nn.Module, ABC):
     def __init__(self) -> None:
         super().__init__()
         self.small: dict[Hashable, int] = {}
-        """How many rows small blocks have; `by_block` finds it out."""
+        """The number of rows in a small block; `by_block` finds it."""
         self.work: tuple[torch.device, float] | None = None
-        """Where it was last placed, and the operations of a row there; `by_block` finds it out."""
+        """The device where the scorer was last, and the operations for a row there; `by_block` finds both."""
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "small": {}}  # a copy may go to another processor
@@ -84,7 +84,7 @@ def _in_blocks(compute: Callable[[Tensor], Tensor], rows: Tensor, size: int) -> 
 
 
 def _small(scorer: Scorer, compute: Callable[[Tensor], Tensor], like: Tensor) -> int:
-    """The size of small blocks that give the bits of a full one: tried once, since processors' kernels differ."""
+    """The size of small blocks that give a full block's bits: tried once, since processors' kernels differ."""
     key = (getattr(compute, "__name__", ""), like.device, torch.get_num_threads())
     if key not in scorer.small:
         full = block_size(like.shape[1:])

@@ -51,7 +51,7 @@ class Scoring(Calibrated):
     _known_numbers: NDArray[np.int64] | None
 
     def _alarm_names(self) -> list[str]:
-        """What the alarms are called whose odds the scorer gives, in order."""
+        """The names of the alarms whose odds the scorer gives, in order."""
         return ["alarm"]
 
     def logits(self, X: Any) -> Scores:
@@ -105,7 +105,7 @@ class Scoring(Calibrated):
         )
 
     def _mix(self) -> Mix | None:
-        """What scores mixtures of rows faster than one by one."""
+        """A function that scores mixtures of rows faster than one by one, if there is one."""
         return None
 
     def column_deviations(self, X: Any) -> Scores:

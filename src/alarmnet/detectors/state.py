@@ -1,4 +1,4 @@
-"""All that a fitted detector is, as plain values."""
+"""The whole state of a fitted detector, as plain values."""
 
 import math
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ Encoder = TableEncoder | ImageScaler
 Matrix = NDArray[np.float32]
 
 LARGEST_LABEL = 4096
-"""Bytes of a class's label, which every prediction repeats."""
+"""The most bytes of a class's label, since every prediction repeats it."""
 
 
 @dataclass(frozen=True, kw_only=True)

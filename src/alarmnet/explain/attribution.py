@@ -1,4 +1,4 @@
-"""Which input columns a logit comes from: normal values in their place, one column after the other."""
+"""Divides a logit among the input columns: one column after the other gets a normal value."""
 
 from dataclasses import dataclass
 
@@ -156,7 +156,7 @@ def _single_changes(mixed: ScoreMixtures, differs: Bools, ends: Floats, asked: B
 def _play(
     mixed: ScoreMixtures, pairs: Index, candidates: Index, differs: Bools, ends: Floats, single: Floats
 ) -> Floats:
-    """Logits of every combination (G, 2, 2**m); none that is known or equal is scored again."""
+    """Logits of every combination (G, 2, 2**m); known or equal combinations are not scored again."""
     n_games, size = candidates.shape
     games = np.arange(n_games)
     chosen = np.zeros_like(differs)

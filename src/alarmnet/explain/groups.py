@@ -42,7 +42,7 @@ def groups_of(found: Attribution, names: tuple[str, ...]) -> list[tuple[Group, .
 
 
 def _act_as_one(effects: Floats, subset: int, members: list[int], whole: Floats) -> NDArray[np.bool_]:
-    """Whether each member does more with the others than alone; `effects` (P, 2**m) are of each combination."""
+    """Whether each member has more effect with the others than alone; `effects` (P, 2**m): of each combination."""
     as_one = whole > 0
     for member in members:
         gain = effects[:, subset] - effects[:, subset ^ (1 << member)]

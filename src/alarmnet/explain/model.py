@@ -1,4 +1,4 @@
-"""What an explanation asks of a fitted detector, as plain values and functions."""
+"""What an explanation needs of a fitted detector, as plain values and functions."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

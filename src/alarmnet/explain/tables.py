@@ -31,15 +31,15 @@ from alarmnet.preprocessing.time_forms import read_times
 SIMILAR, REPRESENTATIVE = 4, 6
 """Normal rows that a row is compared with: those most like it, and some that are the same for every row."""
 NORMAL_ROWS = 500
-"""Held-out normal rows to find similar ones among, at most."""
+"""The most held-out normal rows that are searched for similar rows."""
 REPRESENTED = 250
-"""Normal rows that the representative ones are chosen from, at most."""
+"""The most normal rows that representative rows are chosen from."""
 MOST_SIMILAR = 3
-"""Known anomalies that are named."""
+"""The most known anomalies that are named."""
 TRIED = 8
-"""Numbers of columns to reset that are tried at once."""
+"""How many numbers of columns to reset are tried at once."""
 UNLIKE = 0.1
-"""The difference in rank from which on two values of a column are told as different."""
+"""The difference in rank from which two values of a column count as different."""
 
 Reset = tuple[Index, Matrix, float]
 """The columns to reset (k,), the normal row whose values they get (F,), and the logit after that."""
@@ -56,7 +56,7 @@ class _Row:
 
     @functools.cached_property
     def weights(self) -> Floats:
-        """What each column counts (C,) when rows are compared: all a little, and those that raise the score."""
+        """The weight of each column (C,) when rows are compared: small for all, larger if it raises the score."""
         raising = np.maximum(self.values, 0)
         return np.asarray(1 / len(raising) + raising / max(float(raising.sum()), 1e-12))
 
@@ -134,7 +134,7 @@ class TableExplainer:
         return np.concatenate([similar, np.tile(self._representative, (len(similar), 1))], axis=1)
 
     def _counterfactuals(self, encoded: Matrix, usual: Matrix, found: Attribution) -> list[Reset | None]:
-        """For each alarm what to reset to values of a similar row (N, CLOSE, F), so that there is none."""
+        """For each alarm, the columns to reset to the values of a similar row (N, CLOSE, F) so that it stops."""
         size = found.game.candidates.shape[1]
         after = found.game.with_candidates_reset().reshape(-1, CLOSE, 2**size)
         counts = np.array([combination.bit_count() for combination in range(2**size)])
@@ -160,13 +160,13 @@ class TableExplainer:
         return resets
 
     def _greedy(self, rows: Matrix, usual: Matrix, values: Floats) -> list[Reset | None]:
-        """Columns in the order of their contributions, as many as it takes: all of them make the normal row."""
+        """Reset columns in the order of their contributions until the alarm stops; all make the normal row."""
         orders = []
         for row, other, shares in zip(rows, usual, values, strict=True):
             differs = np.unique(self.places[row != other])
             orders.append(differs[np.argsort(-shares[differs], kind="stable")])
         mixed = (self.scored.mix or mixed_by(self.scored.score))(rows, usual, self.places)
-        resets: list[Reset | None] = [None] * len(rows)  # None stays where every normal row raises an alarm
+        resets: list[Reset | None] = [None] * len(rows)  # None remains if every normal row raises an alarm
         for first in range(1, len(self.names) + 1, TRIED):
             tried = [
                 (place, count)

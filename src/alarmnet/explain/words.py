@@ -23,7 +23,7 @@ HOUR = 1 / 24
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 LONGEST = 60
 MOST_READ = 2_000
-"""Letters of a cell that are read, at most: cells may have millions."""
+"""The most characters of a cell that are read: cells may have millions."""
 MISSING = "missing"
 
 
@@ -135,7 +135,7 @@ class ColumnWords:
         else:
             beyond = max(-encoded, encoded - 1, 0.0)
         inside = float(np.interp(encoded, positions, knots))
-        # the log of the distance is held, since a hostile file may say any
+        # the logarithm of the distance is bounded, since a hostile file may give any value
         return inside + math.copysign(spread * math.expm1(min(beyond, 80.0)), encoded - 0.5)
 
     def _number(self, value: float) -> str:

@@ -1,4 +1,4 @@
-"""A detector as scikit-learn's outlier detectors are: -1 and 1, low scores are anomalous."""
+"""A detector as an outlier detector of scikit-learn: it predicts -1 and 1, and low scores are anomalous."""
 
 from typing import Any, Self
 

@@ -1,4 +1,4 @@
-"""A detector as PyOD's are; needs the extra `pyod` (importing PyOD seeds NumPy's global random state)."""
+"""A detector with PyOD's interface; needs the extra `pyod` (importing PyOD seeds NumPy's global random state)."""
 
 from typing import Any, Self
 

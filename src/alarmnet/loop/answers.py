@@ -14,7 +14,7 @@ Said = Verdict | Literal["withdrawn"]
 SAID: tuple[str, ...] = (*get_args(Verdict), "withdrawn")
 
 MOST_BYTES = 500
-"""Longest key, row key, reviewer, reason, model digest and group, in UTF-8: databases index them."""
+"""The most bytes of a key, row key, reviewer, reason, model digest or group, in UTF-8: databases index them."""
 
 
 @dataclass(frozen=True, kw_only=True)

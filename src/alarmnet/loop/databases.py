@@ -62,7 +62,7 @@ def _file(path: Path) -> tuple[str, sa.Engine]:
 
     @sa.event.listens_for(engine, "connect")
     def settle(connection: Any, record: Any) -> None:
-        connection.isolation_level = None  # transactions begin as said below
+        connection.isolation_level = None  # transactions begin with the statement below
         _write_ahead(connection)
         connection.execute("PRAGMA synchronous=FULL")
 
@@ -115,7 +115,7 @@ def _server(address: str) -> tuple[str, sa.Engine]:
         if connection.get_execution_options().get("writes"):
             connection.exec_driver_sql(
                 f"SET LOCAL lock_timeout = '{WAIT}s'; SET LOCAL synchronous_commit = on; "
-                "SELECT pg_advisory_xact_lock(2104)"  # a number of our own
+                "SELECT pg_advisory_xact_lock(2104)"  # a number that only alarmnet uses
             )
 
     return url.set(query={}).render_as_string(hide_password=True), engine

@@ -1,4 +1,4 @@
-"""What a row is called in a store of answers: its id, or a digest of its cells that every container agrees on."""
+"""The key of a row in a store of answers: its id, or a digest of its cells, the same for every container."""
 
 import hashlib
 import re
@@ -24,7 +24,7 @@ from alarmnet.preprocessing.frames import as_array, read_frame
 Bytes = NDArray[np.uint8]
 
 SIZE = 16
-"""Bytes of a digest, and of a cell in what is digested. A missing cell is zeros."""
+"""Bytes of a digest, and of each cell that is digested. A missing cell is zeros."""
 
 _NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?([eE][-+]?\d+)?", re.ASCII)
 
@@ -174,7 +174,7 @@ def _stacked(cells: Sequence[bytes]) -> Bytes:
 
 
 def _eight_bytes(values: NDArray[Any], missing: NDArray[np.bool_], mark: bytes) -> Bytes:
-    """Values of eight bytes (N,), each with what it is, as bytes (N, SIZE)."""
+    """Values of eight bytes (N,), each with a mark for its type, as bytes (N, SIZE)."""
     cells = np.zeros((len(values), SIZE), dtype=np.uint8)
     cells[:, :8] = (
         np.ascontiguousarray(values, dtype=values.dtype.newbyteorder("<")).view(np.uint8).reshape(-1, 8)

@@ -1,7 +1,7 @@
 """The tables of a store of answers, and how a store of an older version gets them.
 
 To change the tables: change them here, and append to `STEPS` a function that changes a store of the version before.
-Its statements stay as they are ever after, since they meet stores of that version only.
+Never change its statements later, since they only run on stores of that version.
 """
 
 from collections.abc import Callable, Sequence
@@ -61,7 +61,7 @@ Step = Callable[[sa.Connection], None]
 
 
 def _say_what_was_drawn(connection: sa.Connection) -> None:
-    """Version 2 says which rows were drawn at random; of earlier answers that is not known."""
+    """Version 2 says which rows were drawn at random; for earlier answers this is unknown."""
     connection.execute(
         sa.text("ALTER TABLE alarmnet_answers ADD COLUMN at_random BOOLEAN NOT NULL DEFAULT FALSE")
     )

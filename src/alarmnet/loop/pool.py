@@ -1,4 +1,4 @@
-"""The rows of files that a queue takes: those with the highest scores, and some that are drawn at random."""
+"""The rows of files that a queue takes: those with the highest scores, and some drawn at random."""
 
 import math
 from collections import Counter
@@ -21,13 +21,13 @@ from alarmnet.sources import Rows
 from alarmnet.sources.tables import usable_rows
 
 HIGHEST = 20_000
-"""Rows with the highest scores that a pool has, at most."""
+"""The most rows with the highest scores that a pool has."""
 DRAWN = 1_000
-"""Rows drawn from all others."""
+"""The most rows drawn from all others."""
 FITTED = 20_000
-"""Rows that a first detector is fitted on, at most."""
+"""The most rows that a first detector is fitted on."""
 MOST_BYTES = 1 << 29
-"""Memory of the highest rows; fewer are kept where rows are large."""
+"""The most bytes of the rows with the highest scores: fewer rows are kept if rows are large."""
 
 Index = NDArray[np.intp]
 
@@ -125,7 +125,7 @@ class _Kept:
         return max(1, int(self.X.nbytes) // max(len(self.scores), 1))
 
     def best(self, width: int) -> tuple[Index, Index]:
-        """Which rows to keep as the highest (A,), those answered among them, and as drawn (B,)."""
+        """The rows to keep for their scores (A,), including answered rows, and the rows to keep as drawn (B,)."""
         most = max(1, min(HIGHEST, MOST_BYTES // (self.row_bytes + width)))
         order = np.lexsort((self.numbers, -self.scores))
         high = np.zeros(len(order), dtype=bool)

@@ -33,7 +33,7 @@ IMAGES_AT_ONCE = 256
 
 
 def _edges(images: torch.Tensor) -> Matrix:
-    """The directions of images' edges, which tell alike images better than their pixels do (N, F)."""
+    """The directions of images' edges (N, F), which show better than pixels do which images are alike."""
     blocks = range(0, len(images), IMAGES_AT_ONCE)
     return np.concatenate(
         [oriented_gradients(images[start : start + IMAGES_AT_ONCE]).numpy() for start in blocks]
@@ -58,7 +58,7 @@ class Seen:
 
 @dataclass(frozen=True)
 class _Shown:
-    """What was so when a row was answered first."""
+    """The circumstances when a row was first answered."""
 
     at_random: bool
     waiting: int
@@ -301,7 +301,7 @@ class Queue:
         return waiting
 
     def _answered(self) -> list[int]:
-        """The rows that have an answer, in the order of these."""
+        """The rows that have an answer, in the order of the answers."""
         with self._lock:
             return [self._places[key] for key in self.verdicts]
 

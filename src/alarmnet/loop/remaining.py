@@ -102,7 +102,7 @@ def _lack(looks: Sequence[Look]) -> str:
 
 
 def _foretold(looks: Sequence[Look], scores: Vector, counts: Vector) -> Vector:
-    """How likely the scores make each number that may remain, as logarithms; equal until both verdicts came."""
+    """The log likelihood that the scores give each number that may remain; equal until both verdicts occurred."""
     found = np.array([look.found for look in looks])
     if not 0 < found.sum() < len(found):
         return np.zeros_like(counts)
@@ -116,7 +116,7 @@ def _foretold(looks: Sequence[Look], scores: Vector, counts: Vector) -> Vector:
 
 
 def _bounded(looks: Sequence[Look], share: Vector) -> Vector:
-    """How likely the last looks at rows that came first make each share, where it is above their yield."""
+    """The log likelihood that the last looks at chosen rows give each share; equal below their own share."""
     first = [look.found for look in looks if not look.at_random]
     fruitless = next((number for number, found in enumerate(reversed(first)) if found), len(first))
     last = first[-max(LAST, fruitless) :]

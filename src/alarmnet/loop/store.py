@@ -21,7 +21,7 @@ from alarmnet.loop.databases import check_whole, errors_in_words, open_database
 from alarmnet.loop.migrations import ANSWERS, LEASES, prepare
 
 AT_ONCE = 500
-"""Rows that one statement asks for."""
+"""The most rows that one statement asks for."""
 
 
 def _batches(values: Iterable[str]) -> Iterator[list[str]]:

@@ -1,4 +1,4 @@
-"""Convolutions and their maps are laid out channels last, which is faster, and gradients as what they belong to."""
+"""Lays out convolutions and their maps channels last, which is faster, and each gradient like its tensor."""
 
 import threading
 from typing import Any

@@ -1,4 +1,4 @@
-"""Training kept in a folder as it goes, so that a fit that was interrupted goes on where it was."""
+"""Keeps a running training in a folder, so that an interrupted fit continues where it stopped."""
 
 import math
 import os
@@ -16,9 +16,9 @@ from alarmnet.errors import InputError, ModelFileError
 
 KIND = "alarmnet checkpoint"
 SHARE = 0.05
-"""Of the time that a training run takes, how much writing may add."""
+"""The share of a training run's time that writing may add."""
 MOST_SECONDS = 60.0
-"""Of work are lost, even where writing takes more than its share."""
+"""The most seconds of work that are lost, even if writing then takes more than its share."""
 
 Facts = dict[str, Any]
 Arrays = dict[str, NDArray[Any]]
@@ -110,7 +110,7 @@ def _read(path: Path) -> tuple[Facts, Arrays]:
 
 
 def _stages(folder: Path) -> Iterator[Facts]:
-    """What the files of a folder say, in the order in which they were begun."""
+    """The facts in the files of a folder, in the order in which the files were begun."""
     paths = sorted(folder.glob("alarmnet-*.checkpoint"), key=lambda path: path.stat().st_mtime_ns)
     return (_read(path)[0] for path in paths)
 

@@ -14,7 +14,7 @@ from alarmnet.errors import AlarmnetWarning
 try:
     from sklearn.ensemble._gradient_boosting import predict_stages
     from sklearn.tree._tree import NODE_DTYPE, Tree
-except ImportError:  # scikit-learn promises neither
+except ImportError:  # scikit-learn does not promise these imports
     AVAILABLE = False
 else:
     AVAILABLE = True

@@ -40,7 +40,7 @@ AT_ONCE = 2**15
 """Places in trees that tensors hold at once while scoring, so that these stay in the cache."""
 
 MOST_DRAWN = 1_000
-"""Anomalies that a tree sees, at most: with thousands, trees would be as large as the table."""
+"""The most anomalies that a tree sees: with thousands, trees would be as large as the table."""
 
 SUREST = 1e-3
 """How near a vote comes to 0 or 1: even where all trees agree, their number is finite."""
@@ -158,7 +158,7 @@ class Forest(nn.Module):
         return said if self.adds else (said / len(self.roots)).clamp(SUREST, 1 - SUREST).logit()
 
     def _said(self, batch: Tensor, roots: Tensor) -> Tensor:
-        """What the trees of these roots say: (B, trees)."""
+        """The votes of the trees with these roots: (B, trees)."""
         node = roots.expand(len(batch), -1)
         for _ in range(self.depth):
             yes = batch.gather(1, self.columns[node]) <= self.cuts[node]
@@ -167,7 +167,7 @@ class Forest(nn.Module):
 
     @functools.cached_property
     def _compiled(self) -> CompiledTrees:
-        """Made when rows are first scored; a copy makes its own."""
+        """The compiled trees, made when rows are first scored; a copy makes its own."""
         return CompiledTrees({name: self._array(name) for name in TYPES})
 
     def _array(self, name: str) -> NDArray[Any]:
@@ -176,7 +176,7 @@ class Forest(nn.Module):
 
 
 def _depth(left: NDArray[Any], right: NDArray[Any], roots: NDArray[Any]) -> int:
-    """The most questions on a way from a root to a leaf; raises ValueError past `DEEPEST`."""
+    """The most questions on a path from a root to a leaf; raises ValueError past `DEEPEST`."""
     nodes = roots
     for depth in range(DEEPEST + 1):
         nodes = nodes[left[nodes] != nodes]
@@ -254,7 +254,7 @@ def boosted(normal: Matrix, anomalies: Draw, *, normal_rows: int, seed: int) -> 
 
 
 def _unchecked() -> AbstractContextManager[None]:
-    """Spare small trees scikit-learn's checks, which take 7 % of a fit to 200 rows."""
+    """Skip scikit-learn's checks for small trees: the checks take 7 % of a fit to 200 rows."""
     return config_context(skip_parameter_validation=True, assume_finite=True)  # type: ignore[no-any-return]
 
 

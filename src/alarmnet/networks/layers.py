@@ -1,4 +1,4 @@
-"""Building blocks whose chance is seeded: dropout and initial weights that draw from a given generator."""
+"""Building blocks with seeded randomness: dropout and initial weights that draw from a given generator."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -13,7 +13,7 @@ from torch.utils.flop_counter import flop_registry
 from alarmnet.networks.channels_last import lay_out
 
 POSITIVE = ("running_var", "deviation")
-"""Endings of weights that are divided by, or by the root of."""
+"""Endings of the names of weights that divide, or whose square roots divide."""
 
 
 class SeededDropout(nn.Module):

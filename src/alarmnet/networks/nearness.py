@@ -47,7 +47,7 @@ class Nearness(nn.Module):
     def __init__(self, rows: int, width: int, *, few: bool = False) -> None:
         super().__init__()
         self.few = few
-        if few:  # a model file says so by the presence of this name
+        if few:  # this name in a model file says so
             self.register_buffer("few_neighbours", torch.ones(()))
         self.register_buffer("stored", torch.zeros(rows, width))
         self.register_buffer("centre", torch.zeros(width))
@@ -108,7 +108,7 @@ def neighbour_distances(
     """
     leave_out_itself = leave_out_itself and len(stored) > 1
     places = neighbour_places(neighbours, len(stored) - leave_out_itself)
-    near = (stored * stored).sum(1) - 2 * rows @ stored.T  # but for a row's own square
+    near = (stored * stored).sum(1) - 2 * rows @ stored.T  # without the row's own square
     if leave_out_itself:
         near.fill_diagonal_(torch.inf)
     _, chosen = near.topk(max(places) + 1, dim=1, largest=False)

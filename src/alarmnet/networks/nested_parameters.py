@@ -11,7 +11,7 @@ from alarmnet.networks.training import Schedule, ScheduleChanges
 
 
 def _settings(value: Any) -> dict[str, Any]:
-    """What can be set of a parameter's value, and what it is set to."""
+    """The settings of a parameter's value, by name."""
     if isinstance(value, ScheduleChanges):
         return dict(value.changes)
     if not is_dataclass(value) or isinstance(value, type):
@@ -29,7 +29,7 @@ def _nested(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _split(parameters: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
-    """Parameters that are given whole, and by the name of each other one what is to change of it."""
+    """Parameters that are given whole, and the changed settings of each other parameter by its name."""
     whole: dict[str, Any] = {}
     parts: dict[str, dict[str, Any]] = {}
     for name, value in parameters.items():
@@ -81,12 +81,12 @@ class Parameters(BaseEstimator):  # type: ignore[misc]
         own = super().get_params(deep=False)
         for name, changes in parts.items():
             if name not in own:
-                super().set_params(**{name: changes})  # which refuses it
+                super().set_params(**{name: changes})  # refuses the name
             value = self._default_of(name) if own[name] is None else own[name]
             settable = hasattr(value, "set_params")
             setattr(self, name, value.set_params(**changes) if settable else _changed(value, changes, name))
         return self
 
     def _default_of(self, name: str) -> Any:
-        """What a parameter that is None stands for, as far as settings can be changed of it."""
+        """The value that None stands for, if settings of this value can be changed."""
         return ScheduleChanges() if name.endswith("schedule") else None

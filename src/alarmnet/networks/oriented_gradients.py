@@ -10,7 +10,7 @@ from alarmnet.networks.spread import NEAR_NEIGHBOUR, NEIGHBOUR
 
 ORIENTATIONS = 8
 CELLS = 7
-"""A side of an image has so many steps; a cell is two steps wide, so that cells overlap by half."""
+"""Steps along a side of an image; a cell is two steps wide, so that cells overlap by half."""
 
 FAINT = 0.02
 """Edges of a cell that are weaker than this, in pixels from 0 to 1, count for less."""
@@ -84,7 +84,7 @@ class EdgeDistance(nn.Module):
     def __init__(self, images: int, width: int, *, few: bool = False) -> None:
         super().__init__()
         self.few = few
-        if few:  # a model file says so by the presence of this name
+        if few:  # this name in a model file says so
             self.register_buffer("few_neighbours", torch.ones(()))
         self.register_buffer("stored", torch.zeros(images, width))
         self.register_buffer("mean", torch.zeros(()))

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 SHARES = (0, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.35, 0.5)
-"""Of the rows, that lie below a knot; above one half the same from the other end. Close in the tails, where
-anomalies are."""
+"""The shares of rows below the knots up to one half; the knots above are their mirror image. Knots are close in
+the tails, where anomalies are."""
 
 MOST_PIECES = 4_000
 """The most pieces of all columns: networks on thousands of columns would read mostly pieces, and train slowly."""
@@ -54,7 +54,7 @@ class PiecewiseLinearEncoding(nn.Module):
         most = min(len(shares) - 1, MOST_PIECES // max(1, len(numbers)))
         chosen = shares[np.linspace(0, len(shares) - 1, most + 1).round().astype(int)]
         columns, knots = [], []
-        for place in numbers if most > 1 else []:  # one piece says what the number itself does
+        for place in numbers if most > 1 else []:  # one piece says no more than the number itself
             found = np.unique(np.quantile(matrix[:, place], chosen).astype(np.float32))
             if len(found) > 1:
                 columns.append(np.full(len(found) - 1, place))

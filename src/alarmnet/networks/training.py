@@ -20,13 +20,13 @@ from alarmnet.networks.layers import drawing_from
 from alarmnet.networks.optimiser import AdamW
 
 CHECKS = 20
-"""How often a training run looks at its held-out rows."""
+"""How many times a training run looks at its held-out rows."""
 
 VALIDATION_SHARE = 0.1
-"""Of the rows to learn from, what is held out to look at where a schedule has patience."""
+"""The share of training rows that is held out for validation if a schedule has patience."""
 
 LENGTHS = {"epochs", "steps"}
-"""Settings of which a schedule has one."""
+"""The settings of a schedule's length: a schedule has exactly one of them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,7 +89,7 @@ class Schedule:
         """Optimiser steps of a run over so many rows."""
         if self.epochs is not None:
             full, rest = divmod(rows, self.batch_size)
-            return self.epochs * max(1, full + (rest > 1))  # as `batches` has them
+            return self.epochs * max(1, full + (rest > 1))  # as `batches` forms them
         return self.steps or 0
 
     def learning_rate_at(self, share: float) -> float:
@@ -110,7 +110,7 @@ class ScheduleChanges:
     changes: tuple[tuple[str, Any], ...] = ()
 
     def __post_init__(self) -> None:
-        self.of(Schedule(steps=1))  # which refuses what no schedule can have
+        self.of(Schedule(steps=1))  # refuses settings that no schedule can have
 
     def changed(self, **settings: Any) -> "ScheduleChanges":
         """The same with more changes."""
@@ -143,7 +143,7 @@ class Progress(NamedTuple):
     loss: float
     validation_loss: float | None
     stops: bool = False
-    """Early, since held-out rows no longer gain."""
+    """Whether training stops early, since held-out rows no longer improve."""
 
 
 ProgressFunction = Callable[[Progress], None]
@@ -158,7 +158,7 @@ class TrainingContext:
 
 
 ALONE = TrainingContext()
-"""Nobody is told, and nothing is kept."""
+"""A context that reports no progress and keeps no checkpoint."""
 
 
 def batches(rows: int, batch_size: int, generator: torch.Generator) -> Iterator[Tensor]:
@@ -239,7 +239,7 @@ class _State:
         return check
 
     def kept(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
-        """JSON-ready facts, and arrays; of a finished run only what came out."""
+        """JSON-ready facts, and arrays; of a finished run only the result."""
         watch, facts = self.watch, {"step": self.step, "finished": self.finished, "history": self.history}
         tensors = {f"network.{name}": tensor for name, tensor in self.network.state_dict().items()}
         if not self.finished:

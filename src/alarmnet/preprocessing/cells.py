@@ -1,6 +1,6 @@
 """One column's cells as numbers, durations, times or categories.
 
-Nothing is refused here: cells that are none of what was expected are marked.
+Nothing is refused here: cells of another kind than expected are marked.
 """
 
 from collections.abc import Callable, Sequence
@@ -68,7 +68,7 @@ class Cells:
     def invalid(self) -> Bools:
         """Cells that are refused: no number, infinite, or beyond float32."""
         with np.errstate(invalid="ignore"):
-            beyond: Bools = np.abs(self.values) > FLOAT32_LIMIT  # infinity is, NaN is not
+            beyond: Bools = np.abs(self.values) > FLOAT32_LIMIT  # true for infinity, false for NaN
         return self.unreadable | beyond
 
 
@@ -115,7 +115,7 @@ def value_of(cell: Any) -> Any:
     """A cell as Python has it; as text where it has no such value, such as for a time after the year 9999."""
     try:
         return cell.as_py() if isinstance(cell, pa.Scalar) else cell
-    except Exception:  # whatever the type's conversion leads to
+    except Exception:  # any kind of error in the type's conversion
         return pa.repeat(cell, 1).to_string()[1:-1].strip()
 
 
@@ -157,7 +157,7 @@ def _readable(values: Any) -> Cells:
 
 
 def _unreadable(column: Any) -> Cells:
-    """No cell is of the kind expected; empty ones are still missing."""
+    """Cells none of which is of the expected kind; empty cells are still missing."""
     if isinstance(column, np.ndarray):
         filled = ~_read_numbers(column).missing
     else:
@@ -203,10 +203,10 @@ def _read_numbers(column: Any) -> Cells:
 
 
 def _counted(times: NDArray[Any], unit: str) -> Floats:
-    """Count the units of times or durations, NaN where there is none."""
+    """Count the units of times or durations, NaN for missing ones."""
     of_one = np.ones(1, f"m8[{np.datetime_data(times.dtype)[0]}]") / np.ones(1, f"m8[{unit}]")
     rough = times.astype(np.int64) * of_one
-    long = np.abs(rough) >= 2.0**62  # more of these units than 64 bits count
+    long = np.abs(rough) >= 2.0**62  # may be more units than 64 bits can count
     exact = (
         np.where(long, np.zeros_like(times), times).astype(f"{times.dtype.kind}8[{unit}]").astype(np.int64)
     )

@@ -31,11 +31,11 @@ from alarmnet.preprocessing.text_meaning import without_missing_words
 from alarmnet.preprocessing.time_forms import FORMS, MILLISECONDS_A_DAY, TEXT_FORMS, UNDATED, read_times
 
 MOST_KEPT = 2**16
-"""Categories of a column that get a column each, however many are asked for."""
+"""The most categories of a column that get an output column each, whatever the setting."""
 
 
 def _plain_form_left_out(column: "NumberColumn | DatetimeColumn") -> dict[str, Any]:
-    """Its values, without a form where it has none: as files had them before there were forms."""
+    """The column's values, without a form of None: as in files from before there were forms."""
     return {name: value for name, value in asdict(column).items() if name != "form" or value is not None}
 
 
@@ -122,7 +122,7 @@ class NumberColumn:
         """JSON-ready values, for `column_from_dict`."""
         state = _plain_form_left_out(self) | {"scale": scale_to_dict(self.scale)}
         if not self.boolean:
-            del state["boolean"]  # which files of earlier releases do not have
+            del state["boolean"]  # files of earlier releases do not have it
         return state
 
     @classmethod
@@ -195,7 +195,7 @@ class CategoryColumn:
         return {text: n for text, as_known, n in read if n and as_known not in known}
 
     def _as_known(self, texts: Sequence[str]) -> list[str]:
-        """Texts as training wrote them, where they are another writing of one and only one of these."""
+        """Texts in the spelling of training, if they are another spelling of exactly one training text."""
         known = {*self.kept, *self.rare}
         if known.issuperset(texts):
             return [*texts]

@@ -1,4 +1,4 @@
-"""Either encoder, from the values that carry it."""
+"""Makes either encoder from its JSON-ready values."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -22,7 +22,7 @@ from alarmnet._shared.phrases import quoted
 from alarmnet.errors import InputError, InputTypeError
 
 MOST_MADE_DENSE = 2**30
-"""Numbers of a sparse matrix that are encoded at once, at most: 4 GiB of float32."""
+"""The most numbers of a sparse matrix that are encoded at once: 4 GiB of float32."""
 
 
 class _Selected(Sequence[Any]):
@@ -248,7 +248,7 @@ def row_count(X: Any) -> int:
     try:
         return int(_num_samples(X))
     except TypeError:
-        return read_frame(X).rows  # which says what else it is
+        return read_frame(X).rows  # refuses other input, and says what it is
 
 
 def as_array(X: Any) -> NDArray[Any]:

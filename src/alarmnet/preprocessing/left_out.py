@@ -29,13 +29,13 @@ REASONS: dict[Reason, str] = {
     "empty": "hardly any row has a value",
 }
 FEWEST = 20
-"""Different values: fewer are learned, whatever they look like."""
+"""Columns with fewer different values are learned, whatever they look like."""
 GROWING_SHARE, IDS_SHARE, ADDRESSES_SHARE = 0.1, 0.05, 0.01
-"""Of the rows, as many different values are many."""
+"""Different values are many from these shares of the rows."""
 ALWAYS_MANY = 1000
-"""Different values, of however many rows."""
+"""Different values that are many, whatever the number of rows."""
 EXPECTED_REPEATS = 10.0
-"""Pairs of equal numbers that chance would have made of as many whole numbers in their range."""
+"""Expected pairs of equal numbers among as many whole numbers, drawn by chance from the same range."""
 LONGEST_SPAN = 1 / 50
 """Times without a telling name span at most this share of the years from 1990 to 2100."""
 
@@ -72,7 +72,7 @@ _ENTITIES = frozenset(
         "user",
     ]
 )
-"""Whose number is an identity."""
+"""Words for things whose number is an identity."""
 _HEX = r"[0-9A-Fa-f]"
 _ADDRESSES = re.compile(
     r"(?:[0-9]{1,3}\.){3}[0-9]{1,3}(?:[:/][0-9]{1,5})?"
@@ -116,7 +116,7 @@ def _are_many(distinct: int, rows: int, share: float) -> bool:
 
 
 def _only_grow(numbers: Floats) -> bool:
-    """Whether numbers in the order of the rows go one way, in many steps."""
+    """Whether numbers only grow or only fall in the order of the rows, in many steps."""
     steps = np.diff(numbers)
     if not ((steps >= 0).all() or (steps <= 0).all()):
         return False

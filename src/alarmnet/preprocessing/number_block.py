@@ -1,6 +1,6 @@
 """Plain numbers of a few rows, encoded for all columns at once.
 
-Of a single row, the calls for each column take longer than the computing.
+For a single row, the calls for each column take longer than the computing.
 """
 
 from collections.abc import Iterable
@@ -18,7 +18,7 @@ from alarmnet.preprocessing.frames import Frame
 from alarmnet.preprocessing.scales import LinearScale, linearly
 
 FEW = 64
-"""The most rows that are encoded so: of more, a column is worth its calls, and the copy of all numbers is large."""
+"""The most rows encoded this way: with more, the calls for a column pay off, and a copy of all numbers is large."""
 
 
 def _plain(column: Any) -> NDArray[Any] | None:

@@ -1,4 +1,4 @@
-"""Numbers in dress, such as $1,234.50, (3.20), 12 % or 1 234,50: what they mean, and which are refused."""
+"""Formatted numbers, such as $1,234.50, (3.20), 12 % or 1 234,50: what they mean, and which are refused."""
 
 import re
 from collections import Counter
@@ -12,7 +12,7 @@ from alarmnet.errors import InputError
 from alarmnet.preprocessing.cells import Cells, is_text, read_cells, read_texts
 
 SEPARATORS = {",": "commas", " ": "spaces", "'": "apostrophes"}
-"""Of thousands."""
+"""Separators of thousands."""
 _SIGNS = "$¢£¤¥֏؋৲৳฿₠-⃏"
 _CODES = (
     "AED AUD BGN BRL CAD CHF CLP CNY COP CZK DKK EGP EUR GBP HKD HUF IDR ILS INR ISK JPY KRW KZT MXN MYR NOK NZD "
@@ -71,7 +71,7 @@ def _undressed(text: str) -> _Undressed | None:
     negative = "-" in parts["sign"] + parts["inner"] + parts["behind"] or parts["open"]
     separator = parts["separator"]
     if separator == " " and parts["sign"] == "+":
-        return None  # +48 600 100 200 is a telephone
+        return None  # +48 600 100 200 is a telephone number
     groups = parts["digits"].split(separator) if separator else [parts["digits"]]
     plain = ("-" if negative else "") + "".join(groups)
     return _Undressed(plain, separator, len(groups) - 1, parts["before"] or parts["after"])

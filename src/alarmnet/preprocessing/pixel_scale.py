@@ -23,7 +23,7 @@ _FROM_ONE: dict[Scale, str] = {
 
 
 def _scale_of_range(low: float, high: float) -> Scale | None:
-    """Tell the scale of training images, where they can only have been on one."""
+    """Tell the scale of training images, if only one is possible."""
     if high <= 1:
         return "0 to 1" if low >= 0 else "-1 to 1"
     if (low, high) == (0, 255):
@@ -33,7 +33,7 @@ def _scale_of_range(low: float, high: float) -> Scale | None:
 
 
 def _scale_of_pixels(images: NDArray[Any]) -> Scale | None:
-    """Tell the scale of some images; None where it may be any, as that of an image without light.
+    """Tell the scale of some images; None if several are possible, as for a black image.
 
     >>> [_scale_of_pixels(np.array(pixels)) for pixels in ([0.0, 0.5], [0.0, 1.0], [0, 7])]
     ['0 to 1', None, '0 to 255']

@@ -32,7 +32,7 @@ OnExtra = Literal["refuse", "ignore"]
 
 MOST_STORED_COLUMNS = 50_000
 MOST_LETTERS = 2**24
-"""In the names of output columns, which repeat a stored column's name for each category."""
+"""The most letters in the names of output columns, which repeat a stored column's name for each category."""
 
 
 def _good_cells(column: Any, learned: Column, label: str) -> Cells:

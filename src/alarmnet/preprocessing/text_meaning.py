@@ -112,7 +112,7 @@ def _times(texts: Sequence[str], label: str) -> Meaning | None:
 
 
 def _example(text: str) -> str:
-    """Give the date of a text that may have the month first as it should be written then."""
+    """Write the date of a text as year, month and day, with the month read first."""
     milliseconds = read_times(pa.array([text]), "the month first").values[0]
     return str(np.datetime64(int(milliseconds), "ms").astype("datetime64[D]"))
 
@@ -139,7 +139,7 @@ _MEASURED = re.compile(
 
 
 def _warn_of_measurements(texts: Sequence[str], label: str) -> bool:
-    """Numbers with a unit behind them or a sign before them become categories, which nobody means."""
+    """Warn if numbers with a unit or a sign become categories, which users rarely want."""
     found = [match for text in texts if (match := _MEASURED.fullmatch(text.strip()))]
     marked = Counter(match["unit"] or match["sign"] for match in found if match["unit"] or match["sign"])
     if len(texts) < FEWEST_MEASURED or not marked or len(found) < 0.9 * len(texts):
@@ -158,7 +158,7 @@ def _warn_of_measurements(texts: Sequence[str], label: str) -> bool:
 
 
 def _warn_of_numbers_or_times(texts: Sequence[str], label: str) -> None:
-    """A single mark among a million measurements makes categories of them, which nobody means."""
+    """Warn if odd cells or several spellings turn numbers or times into categories, which users rarely want."""
     if _warn_of_measurements(texts, label):
         return
     for what, reads in (("numbers", _is_number), ("times", is_time)):

@@ -70,11 +70,11 @@ UNITS = {
     "microseconds since 1970": 1e6,
     "nanoseconds since 1970": 1e9,
 }
-"""Forms of numbers, and how many are a second."""
+"""Forms of numbers, and how many units make a second."""
 _DIGITS = {"digits, yyyymmdd": 8, "digits, yyyymmddhhmm": 12, "digits, yyyymmddhhmmss": 14}
 EARLIEST_DIGITS = 19_900_101
 EARLIEST, LATEST = 631_152_000.0, 4_102_444_800.0
-"""1990 and 2100: seconds since 1970 beyond them are no times of records."""
+"""1990 and 2100, in seconds since 1970: numbers outside are no times of records."""
 SPREADSHEET_DAYS = "days since 1900, as spreadsheets count them"
 _DAYS_TO_1970 = 25_569
 FORMS = (*TEXT_FORMS, *UNITS, *_DIGITS, SPREADSHEET_DAYS)
@@ -85,7 +85,7 @@ def _year(text: str) -> int:
 
 
 def _month(parts: Mapping[str, str]) -> int:
-    """Give the month's number; 0, which no date has, for a name that is none."""
+    """Give the month's number; for a name that is no month, 0, which no date has."""
     if "name" not in parts:
         return int(parts.get("month", 1))
     name = parts["name"].casefold()
@@ -94,7 +94,7 @@ def _month(parts: Mapping[str, str]) -> int:
 
 
 def _hour(parts: Mapping[str, str]) -> int:
-    """Give the hour of 24; 24, which no time has, for one that is none."""
+    """Give the hour from 0 to 23; for an impossible hour, 24, which no time has."""
     hour = int(parts.get("hour", 0))
     if "half" not in parts:
         return hour
@@ -166,7 +166,7 @@ def _since_1970(numbers: Floats, a_second: float) -> Cells:
 
 
 def _from_digits(numbers: Floats, length: int) -> Cells:
-    """Read 20170705 and the like; what is no date between 1990 and 2100 is unreadable."""
+    """Read 20170705 and the like; anything but a date between 1990 and 2100 is unreadable."""
     missing = np.isnan(numbers)
     whole = np.where(missing | (np.abs(numbers) >= 1e15), 0, numbers).astype(np.int64)
     dates, clock = np.divmod(whole, 10 ** (length - 8))
@@ -191,7 +191,7 @@ def times_of_numbers(numbers: Floats, form: str) -> Cells:
 
 def number_time_forms(numbers: Floats) -> list[str]:
     """Give the forms by which all numbers, none of them missing, are times."""
-    if numbers.min() < EARLIEST_DIGITS:  # most columns, at once
+    if numbers.min() < EARLIEST_DIGITS:  # a quick answer for most columns
         return []
     return [form for form in (*UNITS, *_DIGITS) if not times_of_numbers(numbers, form).unreadable.any()]
 
@@ -205,7 +205,7 @@ def read_times(column: Any, form: str | None) -> Cells:
         times = times_of_numbers(numbers.values, form)
         return Cells(times.values, times.unreadable | numbers.unreadable)
     if not is_text(column):
-        return read_cells(column, "datetime")  # in which nothing is readable
+        return read_cells(column, "datetime")  # no cell of such a column is readable
     if form is None:
         return _read_iso(column)
     return read_texts(column, lambda text: parse_time(text, form))

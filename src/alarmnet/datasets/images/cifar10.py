@@ -72,7 +72,7 @@ def _npz_arrays(path: Path) -> list[NDArray[Any]]:
 
 
 def _read_npz(path: Path, *, sha256: str = _NPZ_SHA256) -> _Arrays:
-    """Arrays of a file whose own bytes depend on who packed it."""
+    """Arrays of a file whose bytes depend on the program that packed it."""
     try:
         arrays = _npz_arrays(path)
     except Exception as error:  # NumPy and zipfile raise many kinds on a damaged file

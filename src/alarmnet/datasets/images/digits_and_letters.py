@@ -1,4 +1,4 @@
-"""MNIST with EMNIST's letters, as the A3 paper's third experiment has them."""
+"""MNIST with EMNIST's letters, as in the A3 paper's third experiment."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""The idx format of MNIST, which other sets have taken over with its file names."""
+"""The idx format of MNIST, which other sets use too, with the same file names."""
 
 import gzip
 import math

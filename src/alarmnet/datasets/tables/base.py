@@ -21,7 +21,7 @@ def as_table(
     left_out: Mapping[str, int] | None = None,
 ) -> Table:
     """Rows with their class among the columns as a `Table`; a class is its own group without `groups`."""
-    encoded = rows[class_column].dictionary_encode().combine_chunks()  # no Python object a row
+    encoded = rows[class_column].dictionary_encode().combine_chunks()  # without a Python object for each row
     names = np.array(encoded.dictionary.to_pylist(), dtype=np.str_)
     return Table(
         info,

@@ -140,7 +140,7 @@ def _type(column: str) -> pa.DataType:
 
 
 def _blocks(path: Path) -> Iterator[pa.Table]:
-    """A day's rows as they stand in its file; in a repeated header line every number is null."""
+    """A day's rows as in its file; in a repeated header line every number is null."""
     columns = (*_FEATURES, "Label")
     with pyarrow.csv.open_csv(
         path,

@@ -1,4 +1,4 @@
-"""What older model files hold, as today's: so that networks and detectors know today's format alone."""
+"""Converts older model files to today's format, so that networks and detectors know this format alone."""
 
 from alarmnet.detectors.formats.alarms import stored_alarms
 from alarmnet.detectors.formats.manifests import quantile_scales, upgraded

@@ -1,4 +1,4 @@
-"""The alarms of a model file, of whatever age."""
+"""The alarms of a model file of any format."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

@@ -1,4 +1,4 @@
-"""Manifests and arrays of older model files, brought to today's form."""
+"""Manifests and arrays of older model files, converted to today's format."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 Arrays = Mapping[str, NDArray[Any]]
 
 QUANTILES = ("knots", "positions")
-"""Of a column's scale. A manifest has room for those of some 800 columns, so they are kept as arrays, one a name
-for all columns, and the manifest says how many each has."""
+"""The quantiles of a column's scale. A manifest has room for some 800 columns of these, so files keep them as
+arrays: one array a name for all columns. The manifest says how many quantiles each column has."""
 
 
 def quantile_scales(encoder: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -15,7 +15,7 @@ from alarmnet.networks.layers import count_operations
 from alarmnet.networks.targets.base import Target, TargetNetwork
 
 LARGEST_LOG = 20.0
-"""Of a code's variance, either way: so that no row, however odd, has an infinite error."""
+"""The largest absolute log variance of a code: it keeps the error of even the oddest row finite."""
 
 
 class StridedAutoencoderNetwork(TargetNetwork):
@@ -61,7 +61,7 @@ class StridedAutoencoderNetwork(TargetNetwork):
         for number, (narrow, wide) in reversed(steps):
             sides = (
                 -(-side // 2 ** (number - 1)) for side in (height, width)
-            )  # those that the convolution had
+            )  # the sides that the convolution had
             rest = tuple((side - 1) % by for side, by in zip(sides, stride, strict=True))
             last = number == 1
             deconv = nn.ConvTranspose2d(

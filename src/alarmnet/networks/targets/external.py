@@ -12,7 +12,7 @@ from alarmnet.networks.targets.base import Target, TargetNetwork
 
 
 class _Record(threading.local):
-    """What hooks of this thread note: outputs by layer, and how often each had been written to."""
+    """What hooks of this thread note: outputs by layer, and how often each output had been written to."""
 
     outputs: dict[nn.Module, tuple[Tensor, int]] | None = None
 
@@ -38,7 +38,7 @@ class _Noting:
 
 
 def _version(tensor: Tensor) -> int:
-    """How often a tensor has been written to; in inference mode nobody counts."""
+    """How often a tensor has been written to; 0 in inference mode, where PyTorch does not count."""
     return 0 if tensor.is_inference() else tensor._version
 
 
