@@ -1,1 +1,1 @@
-"""What the figures in the docs are measured with; not part of the package."""
+"""Commands that measure the figures in the docs; not part of the package."""

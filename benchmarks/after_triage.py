@@ -3,11 +3,11 @@
     python -m benchmarks.after_triage --out benchmarks/results/after_triage.jsonl [--seeds 0 1 2]
     python -m benchmarks.after_triage --out benchmarks/results/after_triage.jsonl --table
 
-Of the test half of each table a seed draws rows as `benchmarks.loop` does. The queue shows nine rows, and a
-tenth that is drawn at random, as the triage page does, learns, and goes on, 20 times. Then the answers are
-learned: by the queue's detector (`refit`), by a new detector that gets every answer as a label (`fit`), and by
+A seed draws rows of each table's test half as `benchmarks.loop` does. As on the triage page, the queue shows nine
+rows and a tenth that is drawn at random, and learns from the answers; this is done 20 times. Then the answers
+are learned: by the queue's detector (`refit`), by a new detector that gets every answer as a label (`fit`), and by
 a new detector that gets the anomalies only (`fit, anomalies only`). Alarms are counted on normal rows of the
-test half that were not drawn. What is there is not run again.
+test half that were not drawn. Finished runs are not repeated.
 """
 
 import json
@@ -29,12 +29,12 @@ NAMES = ("bank", "census", "credit card", "nsl-kdd")
 ROUNDS, BATCH = 20, 10
 RATES = (0.01, 0.05)
 MEASURED = 20_000
-"""Normal rows, and anomalies, that alarms are counted on, at most."""
+"""The most normal rows, and the most anomalies, that alarms are counted on."""
 WAYS = {"refit": "`refit`", "fit": "`fit`", "fit, anomalies only": "`fit`, anomalies only"}
 
 
 def reviewed(queue: Queue, anomalous: np.ndarray) -> np.ndarray:
-    """Answer as the triage page asks; give the labels (N,)."""
+    """Answer the rows that the triage page would show; give the labels (N,)."""
     for _ in range(ROUNDS):
         chosen: list[Any] = queue.next(BATCH - 1)
         for row in [*chosen, *queue.next(strategy=AtRandom(), skip=chosen)]:
@@ -77,7 +77,7 @@ def run(name: str, seed: int) -> dict[str, Any]:
 
 
 def table(path: Path) -> Iterator[str]:
-    """Observed rates, by way of learning."""
+    """The observed rates of each way to learn."""
     runs = [json.loads(line) for line in path.read_text().splitlines()]
     columns = [f"false alarms at {rate:g}" for rate in RATES] + [f"anomalies found at {RATES[0]:g}"]
     yield f"| learned by | calibration rows | {' | '.join(columns)} |"

@@ -4,7 +4,7 @@
 
 A seed draws 12,000 normal rows and 100 known anomalies to learn from (2,400 of the normal rows calibrate), and
 10,000 other normal rows to count alarms on. With k = floor(rate (n + 1)) of n calibration rows, the count is
-beta-binomial with parameters k and n + 1 - k. What is there already is not run again.
+beta-binomial with parameters k and n + 1 - k. Finished runs are not repeated.
 """
 
 import argparse
@@ -26,7 +26,7 @@ RATES = (0.001, 0.01, 0.05)
 
 
 def tables() -> dict[str, tuple[pa.Table, np.ndarray]]:
-    """Rows, and which of them are normal."""
+    """Rows, and True for normal rows."""
     attacks, cards = load_nsl_kdd().train, load_credit_card()
     return {
         "nsl-kdd": (attacks.frame, attacks.classes == "normal"),
@@ -52,7 +52,7 @@ def run(X: pa.Table, normal: np.ndarray, seed: int) -> dict[str, Any]:
 
 
 def summary(path: Path) -> Iterator[str]:
-    """A table of what came out, a line a data set and rate."""
+    """A table of the results, with a line for each data set and rate."""
     runs = [json.loads(line) for line in path.read_text().splitlines()]
     yield "| data | rate asked for | seeds | mean observed | rate + 3 standard errors | within 99.9 % interval |"
     yield "|---|---|---|---|---|---|"

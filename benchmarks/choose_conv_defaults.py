@@ -3,10 +3,10 @@
     python -m benchmarks.choose_conv_defaults --out benchmarks/results/conv_defaults.jsonl [--settings NAME ...]
     python -m benchmarks.choose_conv_defaults --out benchmarks/results/conv_defaults.jsonl --table
 
-Without the alarms on inputs of tables, which are A3's (`few_labels` has what they bring).
-Tables as in `choose_defaults`, and eights of MNIST against the other digits and shirts of Fashion-MNIST against
-other clothes, from the official test parts, which the paper does not use: 400 images to learn from and as many to
-judge by. Each model is judged by each of its three scores. What is there is not run again.
+On tables the detector has no alarms on inputs, since these are A3's (`few_labels` measures their effect). Data: the
+tables of `choose_defaults`, eights of MNIST against the other digits, and shirts of Fashion-MNIST against other
+clothes. Images come from the official test parts, which the paper does not use: 400 to learn from and 400 to judge
+by. Each model is judged by each of its three scores. Finished runs are not repeated.
 """
 
 import argparse
@@ -57,11 +57,11 @@ SETTINGS: dict[str, dict[str, Any]] = {
 }
 """The defaults, and each with one change."""
 COMMITTED = ["defaults", "noise", "column swaps", "known weight 0.1", "blend 0.8"]
-"""Those of the committed output."""
+"""The settings in the committed output."""
 
 
 def scores(setting: str, task: Task, known: int, seed: int) -> Iterator[dict[str, Any]]:
-    """Average precision on one draw, a dict a score."""
+    """Average precision on one draw, with a dict for each score."""
     normal, labelled, judged = draw(task, known, seed)
     y = np.repeat([0, 1], [len(normal), len(labelled)])
     start = time.perf_counter()

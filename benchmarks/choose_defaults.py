@@ -6,8 +6,8 @@
 Each task is a public table with its development rows: the official training part (NSL-KDD, thyroid, census),
 credit card rows outside the test parts of seeds 0 to 9 of scenario 1g, every second row of bank marketing, all of
 scikit-learn's bundled sets. A draw takes 3,000 normal rows to learn from and 3,000 others to judge by (25,000 where
-normal rows drift). One line a
-(setting, task, known anomalies, seed); what is there is not run again.
+normal rows drift). The file has one line for each setting, task, number of known anomalies and seed. Finished runs
+are not repeated.
 """
 
 import argparse
@@ -52,8 +52,8 @@ BUDGETS = (5, 25)
 class Task:
     """Development rows: what is normal, what may be known, and all that is anomalous.
 
-    `drifted` are normal rows unlike those that are learned from: all of them are judged. `rows` normal rows are
-    learned from.
+    `drifted` are normal rows unlike the training rows: all of them are judged. `rows` is the number of normal rows
+    to learn from.
     """
 
     X: pa.Table
@@ -71,14 +71,14 @@ def _task(X: pa.Table, classes: np.ndarray, normal: str, rows: np.ndarray | None
 
 
 def nsl_kdd(known_groups: tuple[str, ...]) -> Task:
-    """KDDTrain+, some attack groups known, all of them to be found."""
+    """KDDTrain+: some attack groups are known, and all groups are to be found."""
     table = load_nsl_kdd().train
     task = _task(table.frame, table.row_groups, "normal")
     return Task(task.X, task.normal, np.flatnonzero(np.isin(table.row_groups, known_groups)), task.anomalous)
 
 
 def nsl_kdd_unseen() -> Task:
-    """KDDTrain+, some attacks of DoS and Probe known, others of the same groups to be found."""
+    """KDDTrain+: some attacks of DoS and Probe are known, and others of the same groups are to be found."""
     table = load_nsl_kdd().train
     known = np.isin(table.classes, ("back", "neptune", "pod", "ipsweep", "portsweep"))
     unseen = np.isin(table.classes, ("land", "smurf", "teardrop", "nmap", "satan"))
@@ -120,13 +120,13 @@ def bundled(load: Callable[..., Any], normal: tuple[int, ...]) -> Task:
 
 
 def bank() -> Task:
-    """Every second row."""
+    """Every second row of bank marketing."""
     table = load_bank_marketing()
     return _task(table.frame, table.classes, "no", np.arange(0, len(table.classes), 2))
 
 
 def official_train(load: Callable[[], Any], normal: str) -> Task:
-    """The official training part."""
+    """The official training part of a table."""
     table = load().train
     return _task(table.frame, table.classes, normal)
 
@@ -166,9 +166,9 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "column swaps": {"generator": ColumnSwap()},
     "quantile scaling": {"reads": "both", "encoder": TableEncoder(scaling="quantile")},
 }
-"""What the defaults for tables were before they read normality, and each with one change."""
+"""The defaults for tables before they read normality, and the same with one change each."""
 COMMITTED = [*RIVALS, "reads both", "reads inputs", "reads activations"]
-"""Those of the committed output."""
+"""The settings in the committed output."""
 
 
 def draw(task: Task, known: int, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

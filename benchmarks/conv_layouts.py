@@ -2,8 +2,9 @@
 
     python -m benchmarks.conv_layouts --out benchmarks/results/conv_layouts.jsonl
 
-Each convolution and deconvolution of the step on inputs of its size, one after the other, without anything between:
-channels last in float32, as the detector has them, in the usual layout, and in bfloat16. Medians of 20 repetitions.
+Each convolution and deconvolution of the step runs on inputs of its size, one after the other, with nothing
+between: channels last in float32, as in the detector; in the usual layout; and in bfloat16. Times are medians of 20
+runs.
 """
 
 import argparse
@@ -34,7 +35,7 @@ SHAPES: dict[str, tuple[int, ...]] = {
 
 
 def median_of(call: Callable[[], object], repetitions: int = 20) -> float:
-    """Seconds."""
+    """The median time of one call, in seconds."""
     call()
     seconds = []
     for _ in range(repetitions):
@@ -54,7 +55,7 @@ def trained(shape: tuple[int, ...]) -> ConvA3Detector:
 
 
 def convolutions_of(detector: ConvA3Detector, shape: tuple[int, ...]) -> list[tuple[nn.Module, Tensor]]:
-    """Every convolution of a step, with what it is given: as many anomalies as normal rows."""
+    """Every convolution of a step, with its input: as many anomalies as normal rows."""
     seen: list[tuple[nn.Module, Tensor]] = []
     networks = nn.ModuleList([detector._scorer.target, detector._scorer.alarm]).train()
     for layer in networks.modules():
@@ -109,7 +110,7 @@ def table(path: Path) -> Iterator[str]:
 
 
 def main() -> None:
-    """Write one JSON line a shape, and print them as a table."""
+    """Write one JSON line for each shape, and print the results as a table."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

@@ -23,7 +23,7 @@ from alarmnet.datasets import (
 
 @dataclass(frozen=True)
 class Halves:
-    """Rows of a table, True for anomalies, and which rows are for what."""
+    """Rows of a table, True for anomalies, and the rows of each half."""
 
     frame: pa.Table
     anomalous: np.ndarray
@@ -32,7 +32,7 @@ class Halves:
 
 
 def _halved(table: Table, normal: str) -> Halves:
-    """Halves drawn once and for all."""
+    """Halves that are the same in every run."""
     order = np.random.default_rng(0).permutation(len(table.classes))
     return Halves(table.frame, table.classes != normal, *np.array_split(order, 2))
 

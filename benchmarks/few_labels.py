@@ -1,14 +1,14 @@
-"""Few labels: our defaults and their rivals' on public tables, with 5, 25 and 5 % of the anomalies known.
+"""Few labels: our defaults and their rivals' on public tables, with 5 anomalies, 25 anomalies or 5 % of them known.
 
     python -m benchmarks.few_labels --out benchmarks/results/few_labels.jsonl [--methods NAME ...]
     python -m benchmarks.few_labels --out benchmarks/results/few_labels.jsonl --table
     python -m benchmarks.few_labels --part validation --out FILE
     python -m benchmarks.few_labels --known 100 --out benchmarks/results/many_labels.jsonl
 
-Of each half of a table (`few_label_tables`) a seed draws at most 2,000 normal rows and a tenth as many anomalies.
-The other anomalies are removed from training, or left in as unlabelled. `--part validation` learns from one half of
-the development rows and is judged by the other; nothing is chosen by the test half. What is there is not run
-again.
+A seed draws at most 2,000 normal rows and a tenth as many anomalies of each half of a table (`few_label_tables`).
+Anomalies that are not known are removed from training, or left in as unlabelled rows. `--part validation` learns
+from one half of the development rows and is judged by the other; nothing is chosen by the test half. Finished runs
+are not repeated.
 """
 
 import itertools
@@ -41,9 +41,9 @@ from benchmarks.few_label_tables import TABLES, Halves
 NORMAL_ROWS = 2_000
 BUDGETS = ("5", "25", "5 %")
 MANY = "100"
-"""Beyond a few: as many as there are, where there are not so many."""
+"""More than a few known anomalies; all anomalies if there are fewer."""
 OTHERS = ("removed", "unlabelled")
-"""What becomes of the anomalies that nobody knows."""
+"""The treatment of anomalies that are not known."""
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,7 @@ def isolation_forest(data: Draw, seed: int) -> np.ndarray:
 
 
 def neighbour(count: int) -> Callable[[Draw, int], np.ndarray]:
-    """Distance to the nearest row of that number that is not a known anomaly."""
+    """Distance to the neighbour with this number among the rows that are not known anomalies."""
 
     def scores(data: Draw, _seed: int) -> np.ndarray:
         learned, judged = encoded(data)
@@ -146,7 +146,7 @@ ABLATIONS: dict[str, dict[str, Any]] = {
     "no blending": {"reads": "both", "blend": 0.0},
     "reads both": {"reads": "both"},
 }
-"""A3 that reads both, whole and with one part left out."""
+"""A3 that reads both inputs and activations, whole or with one part left out."""
 
 _first, _linear, _hidden = DEFAULT_ALARMS["both"]
 ALARMS: dict[str, tuple[AlarmSpec, ...]] = {
@@ -162,7 +162,7 @@ ALARMS: dict[str, tuple[AlarmSpec, ...]] = {
     ),
     "odds not bounded": (replace(_first, bounded=False, share=0.25), _linear, _hidden),
 }
-"""Other alarms than the defaults'."""
+"""Alarms that differ from the defaults."""
 
 
 def detector(kind: type[BaseDetector], **parameters: Any) -> Callable[[Draw, int], np.ndarray]:
@@ -201,7 +201,7 @@ def finished(path: Path) -> dict[Key, dict[str, Any]]:
 
 
 def measured(scores: Callable[[Draw, int], np.ndarray], data: Draw, seed: int) -> dict[str, Any]:
-    """What a method's scores of the rows to judge by come to, and how long they took."""
+    """The metrics of a method's scores on the rows to judge by, and the time they took."""
     start = time.perf_counter()
     found = scores(data, seed)
     return {
@@ -252,7 +252,7 @@ class Scores:
 
     @classmethod
     def of(cls, path: Path) -> "Scores":
-        """The committed ones."""
+        """Read the scores of a file of results."""
         done = finished(path)
         tables = [name for name in TABLES if any(name == key[1] for key in done)]
         budgets = [known for known in (*BUDGETS, MANY) if any(known == key[2] for key in done)]
@@ -276,7 +276,7 @@ class Scores:
 
     @property
     def ranks(self) -> np.ndarray:
-        """Among the methods, 1 the best."""
+        """Ranks among the methods; 1 is the best."""
         return np.asarray(rankdata(-self.ap, axis=0))
 
 
@@ -306,7 +306,7 @@ def table(path: Path) -> Iterator[str]:
 
 
 def short_table(path: Path) -> Iterator[str]:
-    """Mean AP by what is known, and mean rank, without intervals."""
+    """Mean AP by number of known anomalies, and mean rank, without intervals."""
     found = Scores.of(path)
     yield (
         "| mean average precision | "

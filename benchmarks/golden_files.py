@@ -1,4 +1,4 @@
-"""The golden model files of tests/golden, with their rows and what these scored when the files were made."""
+"""The golden model files of tests/golden, with their rows and the scores of these when the files were made."""
 
 import json
 from dataclasses import dataclass

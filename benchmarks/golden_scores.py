@@ -1,4 +1,4 @@
-"""What detectors say of six data sets: recorded, to see whether a change moves any bit.
+"""Scores of detectors on six data sets, recorded to see whether a change moves any bit.
 
     python -m benchmarks.golden_scores
 
@@ -77,7 +77,7 @@ def logits_of(method: str, name: str) -> NDArray[np.float32]:
 
 
 def digest(logits: NDArray[np.float32]) -> str:
-    """Of every bit."""
+    """A digest of every bit."""
     return hashlib.sha256(np.ascontiguousarray(logits).data).hexdigest()
 
 

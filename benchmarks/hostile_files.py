@@ -64,7 +64,7 @@ def _object_array(folder: Path) -> bytes:
 
 
 def _sparse(path: Path) -> None:
-    """A file of a terabyte that takes no room on the disk, its sizes as its header says."""
+    """A file of a terabyte that takes no room on the disk; its header gives its true sizes."""
     arrays = tensors({"a": tensor("U8", [MANY], 0, MANY)})
     with path.open("wb") as stream:
         stream.write(struct.pack("<8sIQQ", b"ALARMNET", 1, 2, len(arrays) + MANY) + b"{}" + arrays)
@@ -72,7 +72,7 @@ def _sparse(path: Path) -> None:
 
 
 def _encoder(path: Path, **state: Any) -> None:
-    """A good file but for its encoder."""
+    """A good file except for its encoder."""
     text, arrays = parts(golden("a3-format-1").path.read_bytes())
     manifest = json.loads(text)
     manifest["encoder"].update(state)
@@ -80,7 +80,7 @@ def _encoder(path: Path, **state: Any) -> None:
 
 
 def _recipe(path: Path, parameter: str, value: Any) -> None:
-    """A good file but for one parameter, given as JSON-ready values."""
+    """A good file except for one parameter, given as JSON-ready values."""
     manifest, arrays = read_file(golden("a3-format-1").path)
     manifest["parameters"][parameter] = value
     write_file(path, manifest, arrays)

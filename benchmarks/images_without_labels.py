@@ -4,9 +4,9 @@
     python -m benchmarks.images_without_labels --out benchmarks/results/images_without_labels.jsonl --table
 
 A seed draws 2,000 training images of the normal class. In state "clean" they are labelled normal. In state "hidden"
-nothing is labelled, and 100 images of other classes are among them. Test images judge: all of the class, and as
-many of other classes. The default was chosen on training images of classes 0, 2, 4, 6 and 8 alone. What is there is
-not run again. It needs the extra `benchmarks`.
+nothing is labelled, and 100 images of other classes are among them. Models are judged by test images: all of the
+class, and as many of other classes. The default was chosen on training images of classes 0, 2, 4, 6 and 8 alone.
+Finished runs are not repeated. The command needs the extra `benchmarks`.
 """
 
 import itertools

@@ -1,16 +1,16 @@
-"""Interrupts training, saving and writing in every way at hand, and counts what comes out.
+"""Interrupts training, saving and writing in every available way, and counts the outcomes.
 
     python -m benchmarks.interruption --out benchmarks/results/interruption.json
 
 Every run is a process of its own.
 
 - Training: `alarmnet fit --checkpoint` is killed (kill -9) at a random point of training and started again, until
-  it was killed 25 times with each method. Each model that comes out is compared with an undisturbed one, array by
+  it was killed 25 times with each method. Each model that results is compared with an undisturbed one, array by
   array, bit for bit.
 - Saving: a process that writes a model of 32 MB over an older one is killed, until 20 kills have hit the writing,
   as the draft that they leave behind shows.
-- No room: `alarmnet fit` where no file may have more than 1 kB, in a folder that may not be written to, and on a
-  file system of 64 kB where one can be mounted.
+- No room: `alarmnet fit` with files limited to 1 kB, in a folder without permission to write, and on a file system
+  of 64 kB if one can be mounted.
 """
 
 import argparse
@@ -74,7 +74,7 @@ def write_rows(path: Path, rows: int) -> None:
 def killed_training(
     folder: Path, table: Path, method: str, kills: int, chance: random.Random
 ) -> dict[str, Any]:
-    """Kill fits at random points, and compare each model that came out with an undisturbed one."""
+    """Kill fits at random points, and compare each finished model with an undisturbed one."""
     undisturbed, model, kept = folder / "undisturbed", folder / "model", folder / "kept"
     began = time.monotonic()
     process = start(alarmnet, *fit_words(table, undisturbed, method))
@@ -144,13 +144,13 @@ def killed_saving(folder: Path, kills: int, chance: random.Random) -> dict[str, 
 
 
 def limited(*words: object) -> None:
-    """The command line where no file may have more than 1 kB."""
+    """The command line with files limited to 1 kB."""
     resource.setrlimit(resource.RLIMIT_FSIZE, (1_000, 1_000))
     alarmnet(*words)
 
 
 def unprivileged(*words: object) -> None:
-    """The command line as somebody who may not write everywhere."""
+    """The command line as a user who may not write everywhere."""
     if os.geteuid() == 0:
         os.setuid(NOBODY)
     alarmnet(*words)
@@ -158,7 +158,7 @@ def unprivileged(*words: object) -> None:
 
 @contextmanager
 def small_disk(folder: Path) -> Iterator[Path | None]:
-    """A file system of 64 kB; None where it cannot be mounted."""
+    """A file system of 64 kB; None if it cannot be mounted."""
     mounted = (
         subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", folder], check=False).returncode
         == 0
@@ -171,7 +171,7 @@ def small_disk(folder: Path) -> Iterator[Path | None]:
 
 
 def without_room(folder: Path, table: Path) -> dict[str, Any]:
-    """Exit code, and what stands in the output's folder, of a fit that cannot write its model."""
+    """The exit code of a fit that cannot write its model, and the files left in the output's folder."""
     places = {name: folder / name for name in ("limited", "unwritable", "disk")}
     for place in places.values():
         place.mkdir()
@@ -192,7 +192,7 @@ def without_room(folder: Path, table: Path) -> dict[str, Any]:
 
 
 def summary(path: Path) -> Iterator[str]:
-    """A table of what came out."""
+    """A table of the outcomes."""
     result = json.loads(path.read_text())
     yield "| what was done | what came out |"
     yield "|---|---|"

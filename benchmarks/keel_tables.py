@@ -61,7 +61,7 @@ ANOMALIES = {
     "wine": "3",
     "wisconsin": "4",
 }
-"""Each table's class of anomalies; all others are normal."""
+"""Each table's class of anomalies; all other classes are normal."""
 
 
 def _lines(name: str) -> list[str]:

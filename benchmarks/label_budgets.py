@@ -1,13 +1,13 @@
-"""What labels are worth: average precision against the number of known anomalies, as a picture and table.
+"""The value of labels: average precision against the number of known anomalies, as a picture and a table.
 
     python -m benchmarks.few_labels --known 0 --methods A3 "isolation forest" "5th neighbour" --out OUT
     python -m benchmarks.few_labels --known 100 200 --methods A3 --out OUT
     python -m benchmarks.few_labels --known 200 --methods CatBoost --out OUT
     python -m benchmarks.label_budgets --figure docs/pictures/label-budgets.png
 
-OUT is `benchmarks/results/label_budgets.jsonl`; each run has `--seeds 0 1 2`. The figures for 5 and 25 known come
-from `few_labels.jsonl`, CatBoost's for 100 from `many_labels.jsonl`. Methods that learn nothing from labels are
-drawn as lines. A draw has at most 200 anomalies: with 200 known, all are known.
+OUT is `benchmarks/results/label_budgets.jsonl`; each run has `--seeds 0 1 2`. The figures for 5 and 25 known
+anomalies come from `few_labels.jsonl`, CatBoost's for 100 from `many_labels.jsonl`. Methods that learn nothing from
+labels are drawn as lines. A draw has at most 200 anomalies: with 200 known, all are known.
 """
 
 import argparse
@@ -25,12 +25,12 @@ FILES = ("few_labels.jsonl", "many_labels.jsonl", "label_budgets.jsonl")
 KNOWN = {"0": "0", "5": "5", "25": "25", "100": "100", "200": "all"}
 LEARNING, FIXED = {"A3": "alarmnet", "CatBoost": "CatBoost"}, ("5th neighbour", "isolation forest")
 NAMES = {"5th neighbour": "distance to the 5th nearest neighbour"}
-"""What the picture calls a method, if not by its name in the results."""
+"""Names of methods in the picture, if they differ from those in the results."""
 SEEDS = (0, 1, 2)
 
 
 def means() -> dict[str, dict[str, float]]:
-    """Mean average precision by method and known anomalies, over tables, ways to treat the others, and seeds."""
+    """Mean average precision by method and known anomalies, over tables, treatments of the others, and seeds."""
     runs = {key: run for name in FILES for key, run in finished(RESULTS / name).items()}
     found: dict[str, dict[str, float]] = {}
     for method in (*LEARNING, *FIXED):

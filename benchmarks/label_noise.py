@@ -1,10 +1,10 @@
-"""Wrong labels: what is lost where 5 % of the known labels are wrong, both ways, compared with CatBoost.
+"""Wrong labels: the loss if 5 % of the known labels are wrong, in both directions, compared with CatBoost.
 
     python -m benchmarks.label_noise --out benchmarks/results/label_noise.jsonl
     python -m benchmarks.label_noise --out benchmarks/results/label_noise.jsonl --table
 
-Draws are those of `few_labels` on test halves with 100 known anomalies, the other anomalies removed. Five of the
-known anomalies are then labelled normal, and five normal rows anomalous. What is there is not run again.
+The draws are those of `few_labels` on test halves with 100 known anomalies, without the other anomalies. Five of
+the known anomalies are then labelled normal, and five normal rows anomalous. Finished runs are not repeated.
 """
 
 import itertools

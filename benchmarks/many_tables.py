@@ -5,11 +5,11 @@
     python -m benchmarks.many_tables --out benchmarks/results/many_tables.jsonl --table
 
 The tables are KEEL's (`keel_tables`) and the ten of `few_label_tables`. In the order of their names every other
-one is for choosing settings, the rest for reporting; of the ten, settings see the development halves alone. A seed
-draws at most 1,000 normal rows of a table's first half to learn from. From its second half it draws as many to be
-judged by, and a tenth as many anomalies, ten at least. In state "clean" the normal rows are labelled so. In state
-"hidden" no normal row is labelled, and a tenth as many unknown anomalies lie among them. What is there is not run
-again.
+table is for choosing settings, the rest for reporting; on the ten, settings are chosen on the development halves
+alone. A seed draws at most 1,000 normal rows of a table's first half to learn from. From the second half it draws
+as many to judge by, and a tenth as many anomalies, ten at least. In state "clean" the normal rows are labelled
+normal. In state "hidden" no normal row is labelled, and a tenth as many hidden anomalies are among these rows.
+Finished runs are not repeated.
 """
 
 import argparse
@@ -57,7 +57,7 @@ Cell = tuple[str, str, int, str, int]
 
 
 def draw(halves: Halves, *, known: int, state: str, seed: int) -> Draw:
-    """One draw of a table; as many known anomalies as there are, where there are fewer."""
+    """One draw of a table; if it has fewer anomalies than `known`, all of them are known."""
     generator = np.random.default_rng(seed)
 
     def drawn(rows: np.ndarray, most: int) -> np.ndarray:
@@ -78,7 +78,7 @@ def draw(halves: Halves, *, known: int, state: str, seed: int) -> Draw:
 
 
 def _validation(halves: Halves) -> Halves:
-    """Half of the development rows to learn from, and half to choose by."""
+    """The development rows: half to learn from, half to choose by."""
     order = np.random.default_rng(0).permutation(halves.development)
     learned, judged = np.array_split(order, 2)
     return Halves(halves.frame, halves.anomalous, learned, judged)
@@ -166,7 +166,7 @@ def run(cell: Cell, data: Draw) -> dict[str, Any]:
 
 
 def finished(path: Path) -> dict[Cell, dict[str, Any]]:
-    """Results by cell."""
+    """Results by `Cell`."""
     lines = path.read_text().splitlines() if path.exists() else []
     return {
         (run["method"], run["table"], run["known"], run["state"], run["seed"]): run
@@ -175,7 +175,7 @@ def finished(path: Path) -> dict[Cell, dict[str, Any]]:
 
 
 def cells(arguments: argparse.Namespace) -> Iterator[Cell]:
-    """What is asked for, table by table."""
+    """The cells that are asked for, table by table."""
     tables = arguments.tables or (CHOOSE if arguments.part == "choose" else REPORT)
     for table, known, state, seed in itertools.product(
         tables, arguments.known, arguments.states, arguments.seeds

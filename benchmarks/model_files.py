@@ -1,4 +1,4 @@
-"""Spoils model files in thousands of ways, and tries hostile ones: what is refused, and what else happens.
+"""Spoils model files in thousands of ways, tries hostile files, and counts what is refused and what else happens.
 
     python -m benchmarks.model_files --out benchmarks/results/model_files.json
 
@@ -29,14 +29,14 @@ def _write_bytes(content: bytes, path: Path) -> None:
 
 
 def spoil(way: str, number: int, name: str, folder: Path) -> list[Outcome]:
-    """Outcomes of so many spoiled copies of a golden file, by one of `WAYS`."""
+    """Outcomes of `count` copies of a golden file, spoiled in one of `WAYS`."""
     data = golden(name).path.read_bytes()
     with closing(Trials(folder, name)) as trials:
         return [trials.attempt(partial(_write_bytes, WAYS[way](data, seed))) for seed in range(number)]
 
 
 def try_hostile(name: str, folder: Path) -> Outcome:
-    """What becomes of one hostile file, in a child of its own."""
+    """The outcome of one hostile file, in its own child process."""
     with closing(Trials(folder, NAMES[0])) as trials:
         outcome = trials.attempt(partial(write_hostile, name))
     return outcome._replace(verdict="code ran") if (folder / MARKER).exists() else outcome
@@ -55,7 +55,7 @@ def counted(outcomes: list[Outcome]) -> dict[str, Any]:
 
 
 def measured(number: int, behind: int) -> dict[str, Any]:
-    """So many changes of any byte, so many of each kind behind the digest, and every hostile file."""
+    """The outcomes of changes of any byte, of each kind of change behind the digest, and of every hostile file."""
     found: dict[str, Any] = {"golden files": NAMES}
     with tempfile.TemporaryDirectory() as folder:
         for way in WAYS:
@@ -79,7 +79,7 @@ def measured(number: int, behind: int) -> dict[str, Any]:
 
 
 def summary(path: Path) -> Iterator[str]:
-    """A table of what came out, a line a part."""
+    """A table of the outcomes, with a line for each part."""
     result = json.loads(path.read_text())
     yield "| what | files | refused | ... when scoring | for other rows | scored, finite | faults | s | MB |"
     yield "|---|---|---|---|---|---|---|---|---|"

@@ -33,7 +33,7 @@ def parts(data: bytes) -> tuple[bytes, bytes]:
 # Bytes
 
 Change = Callable[[bytes, int, int, random.Random], bytes]
-"""A file, a place in it, a number of bytes and chance to another file."""
+"""Makes another file from a file, a place in it, a number of bytes and a random generator."""
 
 CHANGES: dict[str, Change] = {
     "flip": lambda data, at, _, chance: (
@@ -50,7 +50,7 @@ CHANGES: dict[str, Change] = {
 
 
 def mutated(data: bytes, seed: int) -> bytes:
-    """Change a file in one place: in its header, manifest, arrays or digest, each as often."""
+    """Change a file in one place: in its header, manifest, arrays or digest, each equally often."""
     chance = random.Random(seed)
     change = list(CHANGES.values())[seed % len(CHANGES)]
     manifest, arrays = parts(data)
@@ -182,4 +182,4 @@ WAYS: dict[str, Callable[[bytes, int], bytes]] = {
     "arrays": with_other_arrays,
     "bytes behind the digest": with_other_bytes,
 }
-"""A file and a seed to another file, never the same; all but the first have a digest that is right."""
+"""Makes a different file from a file and a seed; all ways but the first give a right digest."""

@@ -1,11 +1,10 @@
-"""NSL-KDD 1c from CSV to scores with `A3Detector()`'s defaults, timed, beside the paper's schedule in the same run.
+"""NSL-KDD 1c from CSV to scores with `A3Detector()`'s defaults, timed and compared with the paper's schedule.
 
     OMP_NUM_THREADS=1 python -m benchmarks.nsl_kdd_defaults --out benchmarks/results/nsl_kdd_defaults.jsonl
 
-What is there is not run again. Times are processor times, on one thread, so that other work on the machine counts
-little. 1c knows 100 anomalies of
-the DoS and Probe groups; its test is KDDTest+ without the other groups. 2c, with all groups, is scored by the same
-models.
+Times are processor times on one thread, so that other work on the machine has little effect. In 1c, 100 anomalies
+of the DoS and Probe groups are known; its test is KDDTest+ without the other groups. The same models score 2c,
+which has all groups. Finished runs are not repeated.
 """
 
 import argparse
@@ -41,7 +40,7 @@ def from_csv(path: Path) -> tuple[pa.Table, np.ndarray]:
 
 
 def measure(make: Callable[[int, dict[str, Any]], A3Detector], seed: int, folder: Path) -> dict[str, Any]:
-    """Read, fit, read, score; seconds of each and how well it went."""
+    """Read, fit, read and score; give the seconds of each step, and the metrics."""
     data = make_scenario("1c", seed=seed)
     train, test = as_csv(folder, "train", data.train), as_csv(folder, "test", data.test)
     wider = as_csv(folder, "wider", make_scenario("2c", seed=seed).test)
@@ -72,12 +71,12 @@ def metrics(y: np.ndarray, scores: np.ndarray) -> dict[str, float]:
 
 
 def defaults(seed: int, _categories: dict[str, Any]) -> A3Detector:
-    """As it comes."""
+    """A3 with default settings."""
     return A3Detector(random_state=seed)
 
 
 def published(seed: int, categories: dict[str, Any]) -> A3Detector:
-    """With the paper's settings."""
+    """A3 with the paper's settings."""
     encoder = TableEncoder(scaling="minmax", categories=categories)
     return A3Detector.as_published(encoder=encoder, random_state=seed)
 
@@ -91,12 +90,12 @@ RUNS = {
 
 
 def finished(path: Path) -> list[dict[str, Any]]:
-    """The runs that are there."""
+    """The finished runs."""
     return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
 
 def medians(path: Path) -> dict[str, float]:
-    """Of the defaults, and how many times faster they are than the paper's schedule."""
+    """Medians of the defaults, and how many times faster they are than the paper's schedule."""
     runs = finished(path)
     ours = [run for run in runs if run["settings"] == "defaults"]
     (paper,) = (run["seconds"]["fit"] for run in runs if run["settings"] != "defaults")
@@ -106,7 +105,7 @@ def medians(path: Path) -> dict[str, float]:
 
 
 def summary(path: Path) -> Iterator[str]:
-    """A table of what came out, a line a run."""
+    """A table of the results, with a line for each run."""
     yield "| settings | seed | read CSV, s | fit, s | read and score, s | 1c: AP, ROC AUC | 2c: AP, ROC AUC |"
     yield "|---|---|---|---|---|---|---|"
     for run in sorted(finished(path), key=lambda run: (run["settings"], run["seed"])):

@@ -1,10 +1,10 @@
-"""What each part of the default score for tables brings: scores without it.
+"""The effect of each part of the default score for tables: scores without this part.
 
     KEEL_DATA=FOLDER python -m benchmarks.parts --out benchmarks/results/parts.jsonl
     python -m benchmarks.parts --out benchmarks/results/parts.jsonl --table
 
-Draws are those of `many_tables`, by default of its tables to report. A draw is fitted once, and scored without one
-part after the other; nothing else changes. What is there is not run again.
+The draws are those of `many_tables`, by default of its tables for reporting. Each draw is fitted once, and scored
+without one part after the other; nothing else changes. Finished runs are not repeated.
 """
 
 import itertools
@@ -84,13 +84,13 @@ def measured(data: Draw, seed: int) -> dict[str, float]:
 
 
 def finished(path: Path) -> dict[Cell, dict[str, Any]]:
-    """Results by cell."""
+    """Results by `Cell`."""
     lines = path.read_text().splitlines() if path.exists() else []
     return {(run["table"], run["known"], run["state"], run["seed"]): run for run in map(json.loads, lines)}
 
 
 def table(path: Path) -> Iterator[str]:
-    """What leaving a part out changes in mean AP, by regime."""
+    """The change in mean AP without each part, by regime."""
     regimes: dict[tuple[str, int], list[dict[str, float]]] = defaultdict(list)
     for (_, known, state, _), run in finished(path).items():
         regimes[state, known].append(run["ap"])

@@ -1,4 +1,4 @@
-"""The bare matrix products of a piece of work: recorded while it runs, then repeated with nothing between them."""
+"""The bare matrix products of some work: recorded while the work runs, then repeated with nothing between them."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -22,10 +22,10 @@ PRODUCTS = {
 
 
 class Products(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """While open, keeps every matrix product and convolution, forward and backward; called, repeats them.
+    """While open, keeps every matrix product and convolution, forward and backward; a call repeats these.
 
-    They are repeated with the number of threads they had, without a bias, without gradients and without whatever
-    stood between them.
+    They are repeated with the same number of threads as before, without a bias, without gradients and without the
+    work between them.
     """
 
     def __init__(self) -> None:
@@ -36,7 +36,7 @@ class Products(TorchDispatchMode):  # type: ignore[no-untyped-call]
     def __torch_dispatch__(
         self, function: Any, _types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
-        """Run an operation, and keep it where it is a product."""
+        """Run an operation, and keep it if it is a product."""
         kwargs = kwargs or {}
         if function in PRODUCTS:
             self.threads = torch.get_num_threads()
@@ -45,7 +45,7 @@ class Products(TorchDispatchMode):  # type: ignore[no-untyped-call]
         return function(*args, **kwargs)
 
     def __call__(self) -> None:
-        """Repeat them."""
+        """Repeat the products."""
         with torch.inference_mode(), set_threads(self.threads):
             for function, args, kwargs in self.calls:
                 function(*args, **kwargs)
@@ -63,7 +63,7 @@ def _without_bias(
 
 @contextmanager
 def set_threads(threads: int) -> Iterator[None]:
-    """So many threads in the block."""
+    """Use this number of threads in the block."""
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
     try:
@@ -73,7 +73,7 @@ def set_threads(threads: int) -> Iterator[None]:
 
 
 def processor_clock() -> float:
-    """Seconds that this process has computed, which others on the machine hardly change; on a GPU, seconds."""
+    """Processor seconds of this process, which other processes hardly change; on a GPU, seconds on the clock."""
     if torch.cuda.is_available():
         torch.cuda.synchronize()
         return time.perf_counter()

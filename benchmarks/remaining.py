@@ -1,11 +1,11 @@
-"""Whether the interval of `Queue.remaining` holds the number of anomalies that remain, on real tables.
+"""Measures how often the interval of `Queue.remaining` covers the number of anomalies that remain, on real tables.
 
     python -m benchmarks.remaining --out benchmarks/results/remaining.jsonl [--seeds 0 1] [--draws 100]
 
-Of the development half of each table a seed draws rows as `benchmarks.loop` does. The queue shows nine rows, and a
-tenth that is drawn at random, as the triage page does, learns, and goes on, 20 times. The looks that the queue
-chose and their scores are kept then, and the random looks are drawn anew, many times. After 50, 100 and 200 looks
-each draw gives an interval. What is there is not run again.
+A seed draws rows of each table's development half as `benchmarks.loop` does. As on the triage page, the queue shows
+nine rows and a tenth that is drawn at random, and learns from the answers; this is done 20 times. Then the looks
+that the queue chose keep their scores, and the random looks are drawn anew, many times. Each draw gives an interval
+after 50, 100 and 200 looks. Finished runs are not repeated.
 """
 
 import argparse
@@ -29,14 +29,14 @@ COUNTED = (50, 100, 200)
 
 @dataclass(frozen=True)
 class Step:
-    """The rows that the queue chose, and what it believed of all rows then (N,)."""
+    """The rows that the queue chose, and its scores of all rows at that time (N,)."""
 
     chosen: list[int]
     scores: np.ndarray
 
 
 def session(pool: Pool, seed: int) -> list[Step]:
-    """Look and learn; the last step has no looks."""
+    """Review rows and learn, step by step; the last step has no looks."""
     queue = Queue(pool.X, random_state=seed)
     steps = []
     for _ in range(STEPS):
@@ -49,7 +49,7 @@ def session(pool: Pool, seed: int) -> list[Step]:
 
 
 def drawn(steps: list[Step], anomalous: np.ndarray, seed: int) -> Iterator[tuple[int, Remaining, int]]:
-    """Draw the random looks anew; give the looks, what is said to remain, and what does."""
+    """Draw the random looks anew; give the number of looks, the estimate of what remains, and the truth."""
     generator = np.random.default_rng(seed)
     waiting, looks = np.ones(len(anomalous), dtype=bool), []
     for number, step in enumerate(steps[:-1], start=1):

@@ -1,4 +1,4 @@
-"""The picture of a report in the README: card payments of which 25 frauds are known.
+"""The picture of a report in the README: card payments with 25 known frauds.
 
     python -m benchmarks.report_picture --out docs/pictures/report.png
 

@@ -3,10 +3,11 @@
     python -m benchmarks.size --folder SCRATCH --out benchmarks/results/size.json --picture docs/pictures/size.png
 
 60 columns of numbers, 15 of text and 5 of booleans become 158 encoded columns; ten of the numbers and three of
-the texts have missing cells, and one row in a thousand is labelled anomalous. Each run is a process of its own, and
-its memory is the most that was resident (VmHWM), all counted. "Times the data" is a fit's peak less that of fitting
-1,000 rows (interpreter, libraries, model), by four bytes a cell of the table's 80 columns. The bare matrix products
-of scoring are timed in the same process, before and after. What is there already is not run again.
+the texts have missing cells, and one row in a thousand is labelled anomalous. Each run is a separate process, and
+its memory is the peak resident memory (VmHWM), everything included. "Times the data" is the peak of a fit minus the
+peak of fitting 1,000 rows (interpreter, libraries, model), divided by four bytes for each cell of the table's 80
+columns. The bare matrix products of scoring are timed in the same process, before and after. Finished runs are not
+repeated.
 """
 
 import argparse
@@ -32,7 +33,7 @@ SCORED = (1_000, 10_000, 100_000, 1_000_000, 5_000_000)
 
 
 def columns(rows: int, generator: np.random.Generator) -> Iterator[tuple[str, pa.Array]]:
-    """Columns of some rows, the label last; the anomalies lie apart in every number."""
+    """Columns of some rows, the label last; anomalies differ in every number."""
     anomalous = generator.random(rows) < 0.001
 
     def gaps(wanted: bool) -> np.ndarray | None:
@@ -113,7 +114,7 @@ def score(folder: Path, rows: int, model_rows: int) -> dict[str, Any]:
 
 
 def measured(task: str, folder: Path, rows: int, model_rows: int) -> dict[str, Any]:
-    """What a process of its own found out; the data is generated first, in another, where it is not there."""
+    """The results of a separate process; another process generates the data first, if it is missing."""
     data = folder / f"{rows}.parquet"
     if not data.exists():
         generating = f"from benchmarks.size import *; generate(Path({str(data)!r}), {rows})"
@@ -125,13 +126,13 @@ def measured(task: str, folder: Path, rows: int, model_rows: int) -> dict[str, A
 
 
 def share_of_data(result: dict[str, Any], rows: int) -> float:
-    """How many times the table as float32 a fit added to the memory of the smallest fit."""
+    """The memory that a fit adds to that of the smallest fit, divided by the size of the table as float32."""
     fits = {run["rows"]: run["peak_bytes"] for run in result["fit"]}
     return float((fits[rows] - fits[min(fits)]) / (4 * COLUMNS * rows))
 
 
 def table(path: Path) -> Iterator[str]:
-    """What came out, a line a run."""
+    """The results, with a line for each run."""
     result = json.loads(path.read_text())
     yield "| run | rows | seconds | rows a second | bare products, s | ratio | peak memory, MB | times the data |"
     yield "|---|---|---|---|---|---|---|---|"
@@ -145,7 +146,7 @@ def table(path: Path) -> Iterator[str]:
 
 
 def draw(result: dict[str, Any], picture: Path) -> None:
-    """Time and memory over the number of rows."""
+    """Draw time and memory over the number of rows."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(8, 3.2), layout="constrained")
@@ -166,7 +167,7 @@ def draw(result: dict[str, Any], picture: Path) -> None:
 
 
 def run_missing(folder: Path, out: Path, *, fitted: Sequence[int], scored: Sequence[int]) -> dict[str, Any]:
-    """Do the runs that the file does not have, and write each down as it ends."""
+    """Do the runs that the file lacks, and write each result when its run ends."""
     from experiments.provenance import provenance
 
     result: dict[str, Any] = json.loads(out.read_text()) if out.exists() else {"fit": [], "score": []}

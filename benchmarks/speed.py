@@ -1,11 +1,11 @@
-"""Times alarmnet beside its bare products, beside other methods, beside a busy neighbour, and a row at a time.
+"""Times alarmnet against its bare products, against other methods, next to a busy neighbour, and for single rows.
 
     python -m benchmarks.speed --out benchmarks/results/speed.json
 
 A step's bare products are its matrix products and convolutions, recorded from a step and repeated with nothing
 between them; both are timed in turn while training runs, in processor time, and the figures are medians of 20
-turns. After other work the products find caches cold, as in a step; warm they are when they are repeated at once,
-which is timed too. The neighbour is a process that computes without pause; alone and beside it alternate.
+turns. After other work the products find cold caches, as in a step. Products that are repeated at once, with warm
+caches, are timed too. The neighbour is a process that computes without pause; runs with and without it alternate.
 """
 
 import argparse
@@ -43,7 +43,7 @@ Make = Callable[[Schedule], BaseDetector]
 
 
 def alike(reads: Reads, schedule: Schedule) -> tuple[AlarmSpec, ...]:
-    """The default alarms, as long as the schedule and watching nothing."""
+    """The default alarms, with this schedule's length and without held-out rows."""
     return tuple(
         replace(
             spec,
@@ -55,7 +55,7 @@ def alike(reads: Reads, schedule: Schedule) -> tuple[AlarmSpec, ...]:
 
 
 def a3(schedule: Schedule) -> A3Detector:
-    """What reads both: the defaults for images."""
+    """A3 that reads both inputs and activations: the defaults for images."""
     return A3Detector(target_schedule=schedule, alarms=alike("both", schedule), random_state=0)
 
 
@@ -65,7 +65,7 @@ def published(schedule: Schedule) -> A3Detector:
 
 
 def conv(schedule: Schedule) -> ConvA3Detector:
-    """The defaults of the convolutional detector."""
+    """The convolutional detector with its defaults."""
     return ConvA3Detector(schedule=schedule, input_alarms=alike("inputs", schedule), random_state=0)
 
 
@@ -77,7 +77,7 @@ CASES: dict[str, tuple[Make, tuple[int, ...], int]] = {
     "ConvA3, images 1 x 28 x 28": (conv, (28, 28), 128),
     "ConvA3, images 3 x 32 x 32": (conv, (3, 32, 32), 128),
 }
-"""What makes a detector, the shape of a row, and rows a step."""
+"""A function that makes a detector, the shape of a row, and the rows in a step."""
 
 
 def data_of(shape: tuple[int, ...], rows: int = ROWS) -> tuple[np.ndarray, np.ndarray]:
@@ -103,12 +103,12 @@ def recorded(make: Make, X: np.ndarray, y: np.ndarray, batch_size: int) -> dict[
 
 
 def floors_of(products: Products) -> tuple[float, float]:
-    """Seconds of bare products after other work, and when they are repeated."""
+    """Seconds of the bare products after other work, and when repeated at once."""
     return seconds_of(products), statistics.median(seconds_of(products) for _ in range(4))
 
 
 def ratios(seconds: float, cold: float, warm: float) -> dict[str, float]:
-    """Of a piece of work to its bare products."""
+    """The ratios of the time of some work to the time of its bare products."""
     ms = {"ms": 1e3 * seconds, "products_ms": 1e3 * cold, "warm_products_ms": 1e3 * warm}
     return ms | {"ratio": seconds / cold, "warm_ratio": seconds / warm}
 
@@ -130,13 +130,13 @@ def step_ratios(make: Make, shape: tuple[int, ...], batch_size: int) -> Iterator
     schedule = Schedule(steps=TURNS * STEPS_A_TURN, batch_size=batch_size)
     make(schedule).set_params(verbose=note).fit(X, y)
     for name, found in turns.items():
-        step, *floors = np.median(found[1:], axis=0)  # the first turn has what comes before a training
+        step, *floors = np.median(found[1:], axis=0)  # the first turn includes work before the training
         what = {"what": f"{name} step", "threads": products[name].threads}
         yield what | ratios(step, *floors) | _gpu_share(products[name], step)
 
 
 def _gpu_share(products: Products, step: float) -> dict[str, float]:
-    """Steps a second and the share of the card's peak in float32; a GPU's only."""
+    """Steps a second, and the share of the card's float32 peak; empty without a GPU."""
     if not torch.cuda.is_available():
         return {}
     from torch.utils.flop_counter import FlopCounterMode
@@ -169,7 +169,7 @@ def scoring_ratio(make: Make, shape: tuple[int, ...], batch_size: int) -> Iterat
 
 
 def products_part() -> Iterator[dict[str, Any]]:
-    """Steps and scoring beside their bare products."""
+    """Steps and scoring compared with their bare products."""
     for name, case in CASES.items():
         for measure in (step_ratios, scoring_ratio):
             for found in measure(*case):
@@ -208,7 +208,7 @@ METHODS: dict[str, tuple[Callable[[], Any], str | None]] = {
     "PyOD's AutoEncoder": (autoencoder, "pyod"),
     "scikit-learn's MLPClassifier": (classifier, None),
 }
-"""What makes a method, and the module that it needs."""
+"""A function that makes a method, and the module that the method needs."""
 
 SIZES = ((200, 10), (2_000, 7), (ROWS, NSL_KDD_COLUMNS))
 """Rows and columns."""
@@ -246,12 +246,12 @@ def methods_part() -> Iterator[dict[str, Any]]:
 
 
 NEIGHBOUR = "import os; parent = os.getppid()\nwhile os.getppid() == parent: sum(range(100_000))"
-"""Computes until whoever started it has ended, in whatever way."""
+"""Computes until the process that started it has ended, in whatever way."""
 
 
 @contextmanager
 def busy_neighbour() -> Iterator[None]:
-    """A process that holds a core."""
+    """Keep a core busy with another process in the block."""
     process = subprocess.Popen([sys.executable, "-c", NEIGHBOUR])
     try:
         time.sleep(0.2)
@@ -263,7 +263,7 @@ def busy_neighbour() -> Iterator[None]:
 
 @contextmanager
 def every_core(wanted: bool) -> Iterator[None]:
-    """As if a user had asked for a thread on every core."""
+    """Behave as if a user had asked for a thread on every core."""
     before = os.environ.pop("OMP_NUM_THREADS", None)
     cores = os.cpu_count() or 1
     if wanted:
@@ -283,7 +283,7 @@ def _score_ten_times(detector: BaseDetector, X: np.ndarray) -> None:
 
 
 def _tasks() -> Iterator[tuple[str, Callable[[], object]]]:
-    """Fitting in 100 steps of each network, and scoring ten times what was fitted on."""
+    """Fitting with 100 steps of each network, and scoring the training rows ten times."""
     X, y = data_of((NSL_KDD_COLUMNS,), rows=2048)
     for name, make, batch_size in (("A3, defaults", a3, 128), ("A3, paper's networks", published, 256)):
         schedule = Schedule(steps=100, batch_size=batch_size)
@@ -293,7 +293,7 @@ def _tasks() -> Iterator[tuple[str, Callable[[], object]]]:
 
 
 def neighbour_part() -> Iterator[dict[str, Any]]:
-    """The tasks alone and beside a neighbour, five times in turn."""
+    """The tasks alone and next to a busy neighbour, five times in turn."""
     for name, task in _tasks():
         for forced in (False, True):
             alone, beside = [], []
@@ -319,7 +319,7 @@ def mixed_rows(columns: int, rows: int) -> tuple[pd.DataFrame, np.ndarray]:
 
 
 def one_row_part() -> Iterator[dict[str, Any]]:
-    """`decision_function` of a single row, by the number of columns and what holds the row."""
+    """`decision_function` of a single row, by the number of columns and the row's container."""
     for columns in (7, 40, 200):
         frame, y = mixed_rows(columns, 5000)
         numbers = np.random.default_rng(0).normal(size=frame.shape)
@@ -362,7 +362,7 @@ def _shown(value: object) -> str:
 
 
 def table(path: Path, part: str) -> Iterator[str]:
-    """What a part found, a line each."""
+    """The results of a part, with a line for each."""
     yield HEADINGS[part]
     yield "|---" * len(COLUMNS[part]) + "|"
     for found in json.loads(path.read_text())[part]:

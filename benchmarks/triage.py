@@ -1,19 +1,19 @@
-"""Measures `alarmnet triage` as a reviewer meets it: over HTTP, as a command of its own.
+"""Measures `alarmnet triage` as a reviewer uses it: over HTTP, with the command in a process of its own.
 
     python -m benchmarks.triage --out benchmarks/results/triage.json --postgres postgresql://...
 
 Parts (`--parts`):
 
-- `learning`: queues of 2,200 and of 20,000 rows of 40 columns, in this process, on as many threads as it has: how
-  long a new one takes, how long learning from 60 answers, and how long training the detector for them.
-- `latency`: 20,000 rows of 40 columns. How long it takes from sending an answer until the next row is there, with
-  and without a refit in the background; a reviewer looks at each row for half a second.
-- `kills`: `kill -9` at random moments of sessions of answers, group answers and undos, over SQLite and, where
-  `--postgres` names an empty database, PostgreSQL. What was acknowledged has to be in the store once, and the next
-  start goes on.
+- `learning`: queues of 2,200 and of 20,000 rows of 40 columns, in this process, on as many threads as it has: the
+  time to make a queue, to learn from 60 answers, and to train the detector for these answers.
+- `latency`: 20,000 rows of 40 columns. The time from sending an answer until the next row is shown, with and
+  without a refit in the background; a reviewer looks at each row for half a second.
+- `kills`: `kill -9` at random moments of sessions of answers, group answers and undos, over SQLite and, if
+  `--postgres` names an empty database, PostgreSQL. Each acknowledged answer must be in the store exactly once, and
+  the next start must continue the session.
 - `million`: a file of 1,000,000 rows, and the memory of both processes.
-- `wide`: 500 columns, and some cells of a megabyte; a reviewer looks at each row for two seconds, then for
-  half a second.
+- `wide`: 500 columns, and some cells of a megabyte; a reviewer looks at each row for two seconds, then for half a
+  second.
 """
 
 import argparse
@@ -68,7 +68,7 @@ class Server(Client):
             time.sleep(0.2)
 
     def memory(self) -> dict[str, float]:
-        """The most that the page and the process that learns have held, in MiB."""
+        """The peak memory of the page and of the process that learns, in MiB."""
         pid = self._process.pid
         found = {"page": pid}
         for child in map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split()):
@@ -85,7 +85,7 @@ def _peak(pid: int) -> float:
 
 
 def rows_of(rows: int, columns: int, *, first: int = 0, seed: int = 0) -> pa.Table:
-    """Normal rows and, among the first of all, anomalies in three columns."""
+    """Normal rows, and anomalies in three columns among the very first rows."""
     values = np.random.default_rng(seed).normal(size=(rows, columns))
     anomalies = max(0, ANOMALIES - first)
     values[:anomalies, :3] += 3.5
@@ -94,12 +94,12 @@ def rows_of(rows: int, columns: int, *, first: int = 0, seed: int = 0) -> pa.Tab
 
 
 def truth(key: str) -> Verdict:
-    """What a perfect reviewer says."""
+    """The verdict of a perfect reviewer."""
     return "anomaly" if int(key.partition("-")[2]) < ANOMALIES else "normal"
 
 
 def answered(server: Server, looks: int, pause: float) -> Iterator[tuple[float, bool]]:
-    """Answer; give the seconds until the next row was there, and whether the queue learned meanwhile."""
+    """Answer; give the seconds until the next row was shown, and whether the queue was learning."""
     key = shown(server.get("/"))
     for _ in range(looks):
         time.sleep(pause)
@@ -111,7 +111,7 @@ def answered(server: Server, looks: int, pause: float) -> Iterator[tuple[float, 
 
 
 def _milliseconds(seconds: Sequence[float]) -> dict[str, float]:
-    """Percentiles of times."""
+    """Percentiles of times, in milliseconds."""
     found = np.quantile(seconds, [0.5, 0.95, 1.0]) * 1e3
     return {"answers": len(seconds), **dict(zip(("median", "p95", "max"), found.tolist(), strict=True))}
 
@@ -123,7 +123,7 @@ def _timed(act: Callable[[], object]) -> float:
 
 
 def _learning(rows: int) -> dict[str, float]:
-    """Seconds of a queue."""
+    """The seconds that a queue takes to start, to learn and to train its detector."""
     table = rows_of(rows, COLUMNS)
     ids = table["id"].to_pylist()
     began = time.perf_counter()
@@ -137,12 +137,12 @@ def _learning(rows: int) -> dict[str, float]:
 
 
 def learning(_: Path, __: Any) -> dict[str, Any]:
-    """A queue without a page."""
+    """The times of a queue without a page."""
     return {"rows": {str(rows): _learning(rows) for rows in (2_200, ROWS)}}
 
 
 def latency(folder: Path, _: Any) -> dict[str, Any]:
-    """From an answer to the next row."""
+    """The time from an answer to the next row."""
     write_table(folder / "rows.csv", [rows_of(ROWS, COLUMNS)])
     with Server(str(folder / "rows.csv"), "--id", "id") as server:
         times = [*answered(server, LOOKS, PAUSE)]
@@ -161,7 +161,7 @@ def latency(folder: Path, _: Any) -> dict[str, Any]:
 
 
 def kills(folder: Path, postgres: str | None) -> dict[str, Any]:
-    """Sessions over both stores."""
+    """Killed sessions over both stores."""
     path, model = folder / "rows.csv", folder / "rows.model"
     table = rows_of(2_000, 6)
     write_table(path, [table])

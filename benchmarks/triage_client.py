@@ -1,4 +1,4 @@
-"""A client of the triage page, as a browser is one, without a browser."""
+"""A client that acts on the triage page like a browser."""
 
 import http.client
 import json
@@ -8,7 +8,7 @@ from typing import Any
 
 
 class Client:
-    """Has the token of an address, and keeps a connection and the cookies."""
+    """Takes the token from an address, and keeps a connection and the cookies."""
 
     def __init__(self, address: str) -> None:
         found = re.search(r"http://([^:]+):(\d+)(/\S+)", address)
@@ -34,12 +34,12 @@ class Client:
         return reply
 
     def cookies(self) -> Any:
-        """The cookies, as a browser takes them."""
+        """The cookies, read as a browser reads them."""
         address = f"http://{self.host}:{self.port}"
         return [{"name": name, "value": value, "url": address} for name, value in self._cookies.items()]
 
     def close(self) -> None:
-        """Hang up."""
+        """Close the connection."""
         self._connection.close()
 
     def _request(self, method: str, path: str, body: str | None = None, head: Any = None) -> str:

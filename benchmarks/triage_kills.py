@@ -28,11 +28,11 @@ from benchmarks.triage_client import Client, shown
 
 VERDICTS = ("anomaly", "normal", "unsure")
 MOST, LATEST = 16, 0.1
-"""Requests of a session before the one that it is killed at, at most, and seconds from then, at most."""
+"""The most requests of a session before the request at which it is killed, and the most seconds from there."""
 
 
 class QueueHere(QueueProcess):
-    """The queue in this process: it starts at once."""
+    """A queue in this process, which starts at once."""
 
     alive = True
 
@@ -50,7 +50,7 @@ class QueueHere(QueueProcess):
         return reply
 
     def close(self) -> None:
-        """Nothing runs."""
+        """Do nothing, since no process runs."""
 
 
 def _serve(wanted: Wanted, connection: Connection) -> None:
@@ -87,7 +87,7 @@ class Told:
 
 
 def session(client: Client, told: Told, choice: random.Random, kill: Callable[[], None]) -> None:
-    """Answer until the server is gone: single rows, now and then all that are alike; and take answers back."""
+    """Answer until the server is gone: single rows, and sometimes all similar rows; also take answers back."""
     left, key = choice.randrange(MOST), shown(client.get("/"))
     while key:
         if left == 0:
@@ -112,7 +112,7 @@ def session(client: Client, told: Told, choice: random.Random, kill: Callable[[]
 
 
 def killed_sessions(wanted: Wanted, place: str, kills: int) -> dict[str, int]:
-    """Hold so many sessions over one store, each killed; then compare the store with what was acknowledged."""
+    """Run and kill sessions over one store; then compare the store with the acknowledged requests."""
     told, went_on = Told(), 0
     for number in range(kills):
         before = len(told.acknowledged)

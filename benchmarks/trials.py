@@ -15,23 +15,23 @@ from alarmnet import InputError, ModelFileError, load
 from benchmarks.golden_files import Golden, golden
 
 HANG_SECONDS = 2
-"""Of the processor, so that other work on the machine does not count."""
+"""Processor seconds after which a file counts as hanging: other work on the machine does not count."""
 
 ANSWER_SECONDS = 20
-"""A child that says nothing for so long is killed, and counts as hanging too."""
+"""Seconds without an answer after which a child is killed, and also counts as hanging."""
 
 ROOM = 4 << 30
-"""Address space a child may add before its allocations fail: it protects the machine, not the measurement."""
+"""Bytes that a child may allocate before allocations fail: it protects the machine, not the measurement."""
 
 SOUND = ("refused", "scored", "refused when scoring", "for other rows")
-"""What may become of a file whose digest is right. The last is a sound model of another table."""
+"""Sound outcomes of a file with a right digest. The last one is a sound model of another table."""
 
 
 class Outcome(NamedTuple):
-    """What became of one file.
+    """The outcome of one file.
 
-    `verdict` is one of `SOUND`, or else a fault: "crash", "hang", or what went wrong. `seconds` are of the
-    processor. `megabytes` is the most memory that the child has taken so far, beyond what it takes to load and
+    `verdict` is one of `SOUND`, or a fault: "crash", "hang", or what went wrong. `seconds` are processor
+    seconds. `megabytes` is the most memory that the child has taken so far, beyond what it takes to load and
     score a good file.
     """
 
@@ -70,7 +70,7 @@ def _attempt(path: Path, good: Golden) -> tuple[str, str]:
 
 
 def _work(connection: Connection, name: str) -> None:
-    """Judge one file after the other, each by the rows of a golden file; first that one itself."""
+    """Judge one file after the other, each with the rows of a golden file; first the golden file itself."""
     warnings.simplefilter("ignore")
     good = golden(name)
     assert _verdict(good.path, good)[0] == "scored"
@@ -93,7 +93,7 @@ def _clear(path: Path) -> None:
 
 
 class Trials:
-    """Tries files in a child process; after a crash or a hang in a new one.
+    """Tries files in a child process; after a crash or a hang, in a new one.
 
     Parameters
     ----------
@@ -118,7 +118,7 @@ class Trials:
         assert self._connection.recv() == "ready"
 
     def attempt(self, write: Callable[[Path], object]) -> Outcome:
-        """Make a file, and see what becomes of it."""
+        """Make a file, and give its outcome."""
         _clear(self.path)
         write(self.path)
         try:

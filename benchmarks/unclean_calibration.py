@@ -8,8 +8,8 @@ A seed draws 3,000 unlabelled rows of a table's test half, of which a share is h
 anomalies. The calibration set has 2,000 of the unlabelled rows. False alarms are counted on 5,000 other normal
 rows, found anomalies on up to 500 other anomalies. Each table, share, number of known anomalies and seed is fitted
 once, with short schedules; its scores go to FOLDER, and every rule for the threshold is tried on them. Finished
-runs are not repeated.
-The rules were chosen on development halves of bank, census, celeba, kdd http and nsl-kdd, seeds 0 to 2.
+runs are not repeated. The rules were chosen on development halves of bank, census, celeba, kdd http and nsl-kdd,
+seeds 0 to 2.
 """
 
 import argparse
@@ -137,14 +137,14 @@ RULES: dict[str, Callable[[Found, float], np.ndarray]] = {
     "30 highest looked at (label-trim)": trimmed,
     "anomalies removed": lambda scores, _rate: 1.0 - scores["hidden"],
 }
-"""Weights of calibration rows by rule; the last rule knows the truth."""
+"""Weights of calibration rows by rule; the last rule knows all true labels."""
 SHOWN = {
     "every row counts, as before": "no correction",
     "estimated": "estimate",
     "30 looks": "30 rows reviewed",
     "30 highest looked at (label-trim)": "30 highest rows reviewed (label-trim)",
 }
-"""What the docs call a rule, where that is not the name in the results."""
+"""Names of rules in the docs, if they differ from those in the results."""
 
 
 def judged(scores: Found) -> dict[str, Any]:
@@ -172,7 +172,7 @@ def judged(scores: Found) -> dict[str, Any]:
 
 
 def judge(folder: Path, out: Path, cells: list[Cell]) -> None:
-    """Try every rule on the scores that are there."""
+    """Try every rule on the stored scores."""
     done = {tuple(run["cell"]) for run in runs(out)} if out.exists() else set()
     for cell in cells:
         path = scores_of(folder, cell)
@@ -259,7 +259,7 @@ def within(path: Path) -> Iterator[str]:
 
 
 PARTS = {"in range": within, "rates": table, "shares": estimates}
-"""What the docs show."""
+"""The tables that the docs show."""
 
 
 def main() -> None:

@@ -26,7 +26,7 @@ def _network(n_classes: int) -> nn.Sequential:
         nn.Dropout(0.5),
         nn.Linear(128, n_classes),
     )
-    for name, weight in network.named_parameters():  # as Keras has it
+    for name, weight in network.named_parameters():  # as in Keras
         nn.init.zeros_(weight) if name.endswith("bias") else nn.init.xavier_uniform_(weight)
     return network
 

@@ -1,4 +1,4 @@
-"""How long trainings take, as far as results say, and whether there is time for another."""
+"""How long trainings take, according to results, and whether there is time for another training."""
 
 import itertools
 import time
@@ -10,7 +10,7 @@ from experiments.results import Job, Result
 
 
 def device_name(device: str) -> str:
-    """What a device is called in results."""
+    """The name of a device in results."""
     on_gpu = device.startswith("cuda") or (device == "auto" and torch.cuda.is_available())
     return torch.cuda.get_device_name() if on_gpu else "cpu"
 
@@ -21,7 +21,7 @@ class Clock:
     Parameters
     ----------
     minutes
-        After which nothing may run any more; None: there is time for everything.
+        The minutes after which nothing may run any more; None for no limit.
     """
 
     def __init__(self, found: list[Result], *, device: str, minutes: float | None = None) -> None:
@@ -38,7 +38,7 @@ class Clock:
         self.seconds.setdefault(result["method"], []).append(result["fit_seconds"])
 
     def expected(self, job: Job) -> float:
-        """Seconds that a job will take: as the method's others did, or any; 0 before the first."""
+        """Expected seconds of a job: from jobs with the same method, otherwise from any; 0 before the first."""
         known = self.seconds.get(job.method) or [*itertools.chain(*self.seconds.values())]
         return median(known) if known else 0.0
 

@@ -1,4 +1,4 @@
-"""Prints our results beside a paper's table, with the difference and every departure.
+"""Compares our results with a paper's table, and names every departure from the paper.
 
 python -m experiments.compare a3-table-3
 python -m experiments.compare a3-table-3 --html table.html --figure curves.png
@@ -19,13 +19,13 @@ STYLE = "body{font:14px sans-serif;margin:2em}td,th{padding:.2em .6em;border-bot
 
 
 def comparison_of(name: str, folder: Path = results.FOLDER) -> Comparison:
-    """One table beside its results."""
+    """The comparison of one table with its results."""
     table = load_table(name)
     return compare(table, results.read(name, folder), methods=[*METHODS[table.detector]])
 
 
 def markdown(comparison: Comparison) -> Iterator[str]:
-    """Lines of Markdown: the table, and what its cells mean."""
+    """Lines of Markdown: the table, and the meaning of its cells."""
     yield f"| {' | '.join(comparison.headings)} |"
     yield "|---" * len(comparison.headings) + "|"
     yield from (f"| {' | '.join(cells)} |" for cells in comparison.lines)
@@ -42,7 +42,7 @@ def _html_row(cells: list[str], tag: str = "td") -> str:
 
 
 def html(comparison: Comparison) -> str:
-    """The same as a page of its own."""
+    """The same content as an HTML page."""
     table = comparison.table
     lines = [
         f'<!doctype html><meta charset="utf-8"><title>{escape(table.title)}</title><style>{STYLE}</style>',

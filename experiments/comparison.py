@@ -1,4 +1,4 @@
-"""Our results beside a paper's numbers: the difference, and in what each number departs from the paper."""
+"""Our results compared with a paper's numbers: the difference, and how each number departs from the paper."""
 
 import itertools
 import math
@@ -15,7 +15,7 @@ METRICS = {"average_precision": "AP", "roc_auc": "ROC AUC"}
 
 @dataclass(frozen=True)
 class Comparison:
-    """A table as text: headings, lines of cells, and what stands below it."""
+    """A table as text: headings, lines of cells, and the notes below the table."""
 
     table: PaperTable
     headings: list[str]
@@ -37,7 +37,7 @@ class Letters:
 
 
 def with_deviation(value: float, deviation: float | None, digits: int) -> str:
-    """A mean and its standard deviation, where there is one, with more digits where these would hide something.
+    """A mean and its standard deviation, if there is one, with more digits if rounding would hide something.
 
     >>> with_deviation(0.999, 9e-5, 3), with_deviation(0.98, 0.0, 2), with_deviation(0.5, None, 3)
     ('0.999±9e-05', '0.98±0.00', '0.500')
@@ -49,7 +49,7 @@ def with_deviation(value: float, deviation: float | None, digits: int) -> str:
 
 
 def published(table: PaperTable, row: Row, column: str) -> list[str]:
-    """A column's numbers as the paper prints them, one a metric."""
+    """A column's numbers as the paper prints them, one for each metric."""
     return [
         with_deviation(value, deviation[0] if deviation else None, table.digits)
         for value, *deviation in row.published[column]
@@ -57,7 +57,7 @@ def published(table: PaperTable, row: Row, column: str) -> list[str]:
 
 
 def mean_with_deviation(values: list[float], digits: int) -> str:
-    """The mean of our runs and their sample standard deviation, where there is more than one.
+    """The mean of our runs, and the sample standard deviation if there are several runs.
 
     >>> mean_with_deviation([0.5, 0.7], 3), mean_with_deviation([0.5], 3)
     ('0.600±0.141', '0.500')
@@ -67,12 +67,12 @@ def mean_with_deviation(values: list[float], digits: int) -> str:
 
 
 def our_digits(table: PaperTable) -> int:
-    """One more than the paper's, up to the four that results have."""
+    """One digit more than the paper's, up to the four that results have."""
     return min(table.digits + 1, 4)
 
 
 def difference(values: list[float], numbers: list[float], table: PaperTable) -> str:
-    """Ours less the paper's; bold where short by more than two of its standard deviations, and not by rounding.
+    """Our result minus the paper's; bold if lower by more than two of its standard deviations, beyond rounding.
 
     >>> from experiments.tables import load_table
     >>> table = load_table("a3-table-3")
@@ -100,7 +100,7 @@ def _most(known: int | None) -> float:
 
 
 def _column(table: PaperTable, row: Row, method: str, known: int | None) -> str:
-    """The paper's column that a method is compared with; empty where there is none."""
+    """The paper's column that a method is compared with; empty if there is none."""
     if known not in table.known:
         return ""
     column = table.columns.get(method, "")
@@ -108,13 +108,13 @@ def _column(table: PaperTable, row: Row, method: str, known: int | None) -> str:
 
 
 def _label(column: str, method: str) -> str:
-    """What a line is called: the paper's name and ours, where they differ."""
+    """The name of a line: the paper's name, and ours if it differs."""
     same = not column or column.lower().replace(" ", "_") == method
     return method if same else f"{column}: {method}"
 
 
 def _fitting_time(runs: list[Result]) -> str:
-    """The median of runs that were not interrupted, since only the last leg of the others is known."""
+    """The median time of uninterrupted runs, since only the last leg of the other runs is known."""
     whole = [run["fit_seconds"] for run in runs if not run.get("resumed")]
     where = " on a GPU" if gpu_of(runs[0]) else ""
     return f"{median(whole):.0f}{where}" if whole else ""

@@ -1,4 +1,4 @@
-"""The rows that one training learns from, and those that it is judged by."""
+"""The rows that a training learns from, and the rows that judge it."""
 
 import hashlib
 from dataclasses import dataclass
@@ -12,28 +12,28 @@ from alarmnet.datasets import Images, ScenarioPart, Table, dataset_info, make_sc
 from experiments.tables import PaperTable, Row
 
 AS_THEY_STAND = ("Time", "hispanic origin")
-"""Columns that the published figures learned from and that are else left out or read otherwise: the credit cards'
-seconds since the first row, and census-income's NA, which is an origin."""
+"""Columns that the published figures learned from, but that are left out or read differently by default: the credit
+cards' seconds since the first row, and census-income's NA, which is an origin."""
 
 
 def as_they_stand(X: object) -> list[str]:
-    """Give those of `AS_THEY_STAND` that a table has, for `TableEncoder`'s ``keep``."""
+    """Give the columns of `AS_THEY_STAND` that a table has, for `TableEncoder`'s ``keep``."""
     return [name for name in AS_THEY_STAND if name in getattr(X, "column_names", ())]
 
 
 @dataclass(frozen=True, eq=False)
 class Rows:
-    """What a training needs.
+    """The rows that a training needs.
 
     Attributes
     ----------
     train
         Normal rows and the known anomalies.
     validation, test
-        By row of the table, since rows that share a training differ in their anomalies. No validation where
-        these rows are learned from too.
+        Parts by row of the paper's table, since rows that share a training differ in their anomalies. There is no
+        validation part if its rows are learned from too.
     categories
-        The values of each string column over the whole data set; None where they are learned from `train`.
+        The values of each string column over the whole data set; None if they are learned from `train`.
     """
 
     train: ScenarioPart
@@ -64,8 +64,8 @@ def _distinct_rows(table: Table) -> NDArray[np.int64]:
 def _stratified(table: PaperTable, row: Row, *, known: int | None, seed: int) -> Rows:
     """The E2E-ConvA3 paper's split, 8:1:1, of distinct rows or of the official training images.
 
-    The first nine tenths are learned from, since detectors hold rows out themselves. `known` leaves so many known
-    anomalies among them.
+    The training part is the first nine tenths, since detectors hold rows out themselves. `known` is the number of
+    known anomalies left in it.
     """
     data = dataset_info(row.data).loader()
     if isinstance(data, Images):
@@ -110,7 +110,7 @@ def rows_of(table: PaperTable, row: Row, *, known: int | None, seed: int) -> Row
 
 
 def data_hashes(name: str) -> dict[str, str]:
-    """The sha256 of each file of a data set; of CIFAR-10's training images, which lie in files of many kinds."""
+    """SHA-256 of each file of a data set; for CIFAR-10, of the training images, whose files have many forms."""
     info = dataset_info(name)
     if name == "cifar10" and isinstance(data := info.loader(), Images):
         return {"training images": hashlib.sha256(data.train_images.tobytes()).hexdigest()}

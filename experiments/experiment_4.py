@@ -2,7 +2,8 @@
 
     python -m experiments.experiment_4 --rows 4a --seeds 0 1 2 3 --out experiments/results/experiment_4.jsonl
 
-A training learns 8,000 rows, and its alarm network for 5 epochs instead of 60. What the file has is not run again.
+Each training uses 8,000 rows, and trains its alarm network for 5 epochs instead of 60. Finished runs are not
+repeated.
 """
 
 import argparse
@@ -24,7 +25,7 @@ from experiments.tables import PaperTable, Row, load_table
 
 TABLE = "a3-table-4"
 OTHER = {"4a": "4c", "4c": "4a"}
-"""The row whose digits are the other's anomalies."""
+"""For each row, the row whose digits are its anomalies."""
 
 
 def detector(job: Job, table: PaperTable, rows: Rows) -> Any:
@@ -39,7 +40,7 @@ def detector(job: Job, table: PaperTable, rows: Rows) -> Any:
 
 
 def run(rows: list[str], seeds: list[int], path: Path) -> None:
-    """Append a line for each training that the file does not have."""
+    """Append a line for each training that the file lacks."""
     jobs = [
         Job(table=TABLE, row=row, method=method, known=0, seed=seed)
         for seed in seeds

@@ -19,7 +19,7 @@ from experiments.tables import NAMES, PaperTable, load_table
 
 COLUMNS = 3
 Styles = dict[tuple[str, int], dict[str, Any]]
-"""How curves are named and drawn, by method and number of known anomalies, in the order of the legend."""
+"""Names and styles of curves by method and number of known anomalies, in the order of the legend."""
 
 CURVES: Styles = {
     ("published", 100): {"label": "A3, 100, noise", "color": "#08306b"},
@@ -33,7 +33,7 @@ CURVES: Styles = {
     ("autoencoder", 100): {"label": "autoencoder", "color": "0.35", "linestyle": "--"},
     ("dagmm", 100): {"label": "DAGMM", "color": "0.55", "linestyle": "-."},
 }
-"""By method and number of known anomalies; the last three look at none."""
+"""Curves by method and number of known anomalies; the last three methods use none."""
 
 Curves = dict[tuple[str, int], list[list[float]]]
 
@@ -47,7 +47,7 @@ def _family(table: PaperTable) -> list[PaperTable]:
 def _panels(tables: Iterable[PaperTable], folder: Path) -> list[tuple[str, list[str], Curves]]:
     """Data, names and each seed's curve by method and known anomalies, of rows that know and test the same.
 
-    Rows that know no anomaly are drawn with those of the same test that do, if there are any.
+    Rows without known anomalies are drawn with rows of the same test that have some, if there are any.
     """
     found: dict[tuple[Any, ...], tuple[list[str], Curves]] = {}
     for table in tables:

@@ -1,4 +1,4 @@
-"""What an isolation forest's ROC AUC owes to how columns are encoded, where the E2E-ConvA3 paper does not say.
+"""The effect of column encodings, which the E2E-ConvA3 paper does not name, on an isolation forest's ROC AUC.
 
 python -m experiments.forest_encodings conv-a3-table-2 bank --seeds 0 1 2 --out experiments/results/forest_bank.json
 """
@@ -49,7 +49,7 @@ def ordinal(train: Any, test: Any) -> Encoded:
 
 
 def numbers_alone(train: Any, test: Any) -> Encoded:
-    """Without texts."""
+    """Numbers as they are, without texts."""
     learned, judged = (part.to_pandas().select_dtypes("number").to_numpy(float) for part in (train, test))
     return learned, judged
 
@@ -64,7 +64,7 @@ TRAINED_ON = ("normal rows", "all rows")
 
 
 def found(table_name: str, row_name: str, seeds: list[int]) -> dict[str, Any]:
-    """ROC AUCs by encoding and by what is trained on, folded as the paper's: max(x, 1 - x)."""
+    """ROC AUCs by encoding and by training rows, folded as in the paper: max(x, 1 - x)."""
     table = load_table(table_name)
     values: dict[str, dict[str, list[float]]] = {name: {on: [] for on in TRAINED_ON} for name in ENCODINGS}
     for seed in seeds:
@@ -80,7 +80,7 @@ def found(table_name: str, row_name: str, seeds: list[int]) -> dict[str, Any]:
 
 
 def summary(path: Path) -> Iterator[str]:
-    """A line an encoding."""
+    """A line for each encoding."""
     stored = json.loads(path.read_text())
     yield f"| isolation forest on {stored['row']}, ROC AUC | {' | '.join(f'on {on}' for on in TRAINED_ON)} |"
     yield "|---" * (1 + len(TRAINED_ON)) + "|"
@@ -90,7 +90,7 @@ def summary(path: Path) -> Iterator[str]:
 
 
 def main() -> None:
-    """Try each, write what came out, and print it."""
+    """Try each encoding, then write and print the results."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

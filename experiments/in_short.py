@@ -10,20 +10,20 @@ from experiments.tables import load_table
 
 @dataclass(frozen=True)
 class Short:
-    """Which rows stand side by side, and which methods one below the other.
+    """The rows in the columns of a small table, and the methods in its lines.
 
     Attributes
     ----------
     heading, metric
-        What is measured, in words and as results name it.
+        What is measured, in words and by its name in results.
     known
-        Known anomalies; None is all of them.
+        The number of known anomalies; None for all.
     rows
         Heading, table and row of each column.
     paper
-        What the paper's own line is called, and its column.
+        The name of the line for the paper's method, and its column in the paper.
     methods
-        What each of our lines is called, and its method.
+        Our methods by the names of their lines.
     """
 
     heading: str
@@ -79,13 +79,13 @@ CONV_A3 = Short(
 
 
 def _papers(short: Short, table_name: str, row_name: str) -> str:
-    """What the paper prints."""
+    """The numbers that the paper prints."""
     table = load_table(table_name)
     return published(table, table.rows[row_name], short.paper[1])[table.metrics.index(short.metric)]
 
 
 def _ours(short: Short, method: str, table_name: str, row_name: str) -> str:
-    """Mean, standard deviation and number of seeds; nothing where nothing ran."""
+    """Mean, standard deviation and number of seeds; nothing if nothing ran."""
     values = [
         result["metrics"][row_name][short.metric]
         for result in results.one_a_job(results.read(table_name))
@@ -95,7 +95,7 @@ def _ours(short: Short, method: str, table_name: str, row_name: str) -> str:
 
 
 def in_short(short: Short) -> Iterator[str]:
-    """The paper's line, and one a method."""
+    """The paper's line, and one for each method."""
     places = [place for _, *place in short.rows]
     yield f"| {short.heading} | {' | '.join(heading for heading, *_ in short.rows)} |"
     yield "|---" * (1 + len(short.rows)) + "|"

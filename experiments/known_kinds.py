@@ -1,4 +1,4 @@
-"""Which kinds of anomalies a row's seeds happened to know, beside those that its test has.
+"""The kinds of anomalies that a row's seeds happened to know, compared with the kinds in its test.
 
 python -m experiments.known_kinds a3-table-3 1d --seeds 0 1 2 3 --out experiments/results/known_kinds_1d.json
 """
@@ -41,7 +41,7 @@ def kinds(table_name: str, row_name: str, seeds: list[int]) -> dict[str, Any]:
 
 
 def summary(path: Path, methods: tuple[str, ...]) -> Iterator[str]:
-    """A table with a line a kind, and the average precision of methods by seed."""
+    """A table with a line for each kind, and the average precision of methods by seed."""
     found = json.loads(path.read_text())
     row, known = found["row"], found["known"]
     names = list(dict.fromkeys([*found["test"], *(name for kinds in known.values() for name in kinds)]))
@@ -66,7 +66,7 @@ def summary(path: Path, methods: tuple[str, ...]) -> Iterator[str]:
 
 
 def main() -> None:
-    """Count, and write what came out."""
+    """Count the kinds, and write the result."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

@@ -6,7 +6,7 @@
 
 The first command runs the paper's settings in a short form: 8,000 normal rows, and the alarm network for 5 epochs
 instead of 60 (on credit card for all 60). Noise generates the synthetic anomalies; with no known anomalies, a VAE
-does. Jobs that the file has are not run again. The second command runs the defaults at full length.
+does. Finished jobs are not repeated. The second command runs the defaults at full length.
 """
 
 import argparse
@@ -39,7 +39,7 @@ ALL_EPOCHS = ("1g",)
 """Rows whose alarm network trains for all epochs: 5 epochs are too few for it."""
 SHORT, FULL, DEFAULTS = "paper's, short form", "paper's, full length", "defaults"
 FULL_LENGTH = {"published": FULL, "vae": FULL, "defaults": DEFAULTS}
-"""What the table calls the settings of methods whose trainings are whole."""
+"""The table's names for the settings of methods that are trained at full length."""
 
 STYLES = CURVES | {
     ("defaults", 100): {"label": "defaults, 100", "color": "#54278f", "linestyle": "--"},
@@ -51,13 +51,13 @@ STYLES = CURVES | {
 
 
 def detector(job: Job, table: PaperTable, rows: Rows) -> Any:
-    """A3 with the paper's settings, most with a short training of the alarm."""
+    """A3 with the paper's settings, but for most rows with a short training of the alarm."""
     made = METHODS["A3"][job.method](training_of(job, table, rows, device="cpu", folder=Path()))
     return made.set_params(checkpoint=None) if job.row in ALL_EPOCHS else shortened.with_short_alarm(made)
 
 
 def run(rows: list[str], budgets: Sequence[int], seeds: list[int], path: Path) -> None:
-    """Append a line for each training that the file does not have."""
+    """Append a line for each training that the file lacks."""
     jobs = [
         Job(table=TABLE, row=row, method="published" if known else "vae", known=known, seed=seed)
         for seed in seeds
@@ -68,7 +68,7 @@ def run(rows: list[str], budgets: Sequence[int], seeds: list[int], path: Path) -
 
 
 def _found(path: Path, folder: Path) -> Iterator[tuple[str, Result]]:
-    """Settings and result of each training: of the short form, and at full length of the same rows."""
+    """Settings and result of each training: those in the short form, and those of the same rows at full length."""
     short = shortened.lines(path)
     yield from ((SHORT, line) for line in short)
     rows = {line["row"] for line in short}
@@ -102,7 +102,7 @@ def summary(path: Path, folder: Path = results.FOLDER) -> Iterator[str]:
 
 
 def _panels(path: Path, folder: Path) -> dict[str, Curves]:
-    """Each row's curves by title: of the defaults, and of the paper's settings, in short if not all ran in full."""
+    """Each row's curves by title: for the defaults, and the paper's settings, in short if not all ran in full."""
     found: dict[tuple[str, str], Curves] = defaultdict(lambda: defaultdict(list))
     for settings, result in _found(path, folder):
         if curve := result.get("validation_curves", {}).get(result["row"]):

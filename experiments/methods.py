@@ -25,7 +25,7 @@ TARGET_EPOCHS = 30
 
 @dataclass(frozen=True, kw_only=True)
 class Training:
-    """What a method may know: the rows, how to encode them, the row's settings, seed, device and checkpoint."""
+    """What a method may know: the rows and their encoding, the row's settings, seed, device and checkpoint."""
 
     rows: ScenarioPart
     encoder: TableEncoder
@@ -93,7 +93,7 @@ def a3(training: Training) -> A3Detector:
 
 
 def reads_both(training: Training) -> A3Detector:
-    """A3 as it came before it read normality: by default for images still."""
+    """A3 with the defaults before it read normality, which are still those for images."""
     return A3Detector(reads="both", **training.common)
 
 
@@ -127,7 +127,7 @@ def _baseline(kind: type[Any]) -> Method:
 
 
 def autoencoder(training: Training) -> Any:
-    """A3's target alone, trained as the paper's, by its reconstruction error."""
+    """A3's target alone, trained as in the paper, scored by its reconstruction error."""
     estimator = _baseline(BASELINES["autoencoder"])(training)
     if not training.settings or training.settings.get("target") == "classifier":
         return estimator
@@ -136,7 +136,7 @@ def autoencoder(training: Training) -> Any:
 
 
 def _briefly(kind: type[Any], **schedules: Schedule) -> Method:
-    """A baseline with short schedules where it learns images: two processor cores have to do."""
+    """A baseline with short schedules if it learns images, since two processor cores must be enough."""
 
     def make(training: Training) -> Any:
         images = getattr(training.rows.X, "ndim", 2) > 2
@@ -146,7 +146,7 @@ def _briefly(kind: type[Any], **schedules: Schedule) -> Method:
 
 
 IMAGE_STEPS = Schedule(steps=200, batch_size=128)
-"""What DASVDD learns images in, and a teacher of MKD-AD; the cloner has half as many more."""
+"""The schedule of DASVDD and of MKD-AD's teacher on images; the cloner takes 100 more steps."""
 
 RIVALS: dict[str, Method] = {name.replace("-", "_"): _baseline(kind) for name, kind in BASELINES.items()} | {
     "autoencoder": autoencoder,
@@ -175,13 +175,13 @@ METHODS: dict[str, dict[str, Method]] = {
         **RIVALS,
     },
 }
-"""By the detector whose paper the table is from."""
+"""Methods by the detector whose paper the table is from."""
 
 NOT_SETTINGS = {"random_state", "device", "verbose", "checkpoint", "encoder"}
 
 
 def settings_of(estimator: Any) -> dict[str, str]:
-    """An estimator's parameters as text, where they are set, and how its encoder scales."""
+    """An estimator's parameters as text, if they are set, and the scaling of its encoder."""
     parameters = estimator.get_params(deep=False)
     texts = {
         name: repr(value)

@@ -1,4 +1,4 @@
-"""A VAE that learned other rows than those of the detector that it makes anomalies for."""
+"""A generator of synthetic anomalies whose VAE learns other rows than the detector."""
 
 from dataclasses import dataclass, field
 
@@ -21,13 +21,13 @@ class VaeOfOtherRows(Generator):
     row
         The row of A3's tables that the images are of.
     images
-        Bytes; shape (N, H, W).
+        Images as bytes; shape (N, H, W).
     """
 
     row: str
     images: NDArray[np.uint8] = field(repr=False, compare=False)
 
     def sampler(self, rows: RowStore, *, seed: int, context: TrainingContext = ALONE) -> Sampler:
-        """Train the VAE on the other images; the detector's `rows` it does not see."""
+        """Train the VAE on the other images; it does not see the detector's `rows`."""
         others = torch.from_numpy(self.images).unsqueeze(1).to(rows.device) / 255
         return VaeAnomalies().sampler(TensorRows(others), seed=seed, context=context)

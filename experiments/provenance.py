@@ -11,14 +11,14 @@ import torch
 
 
 def _commit() -> str:
-    """The commit that the code is of, with a mark where it was changed since; nothing outside a checkout."""
+    """The commit of the code, with a mark if the code was changed since; nothing outside a checkout."""
     command = ["git", "describe", "--always", "--dirty", "--exclude=*"]
     found = subprocess.run(command, cwd=Path(__file__).parent, capture_output=True, text=True, check=False)
     return found.stdout.strip()
 
 
 def provenance() -> dict[str, Any]:
-    """Threads, commit, versions, machine and date, as every result has them."""
+    """Threads, commit, versions, machine and date, as in every result."""
     return {
         "threads": torch.get_num_threads(),
         "commit": _commit(),

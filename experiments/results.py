@@ -1,4 +1,4 @@
-"""Results as files, one a training."""
+"""Results as files, one for each training."""
 
 import json
 import os
@@ -13,7 +13,7 @@ from sklearn.metrics import average_precision_score, roc_auc_score, roc_curve
 
 FOLDER = Path(__file__).parent / "results"
 FALSE_POSITIVE_RATES = np.linspace(0, 1, 201)
-"""Where a stored curve says the true positive rate."""
+"""The false positive rates at which a stored curve gives the true positive rate."""
 
 Result = dict[str, Any]
 
@@ -29,7 +29,7 @@ class Job:
     seed: int
 
     def path(self, folder: Path, gpu: str = "") -> Path:
-        """Where its result lies; a GPU has its name in that of the file.
+        """The path of the job's result; the name of a GPU is part of the file's name.
 
         >>> job = Job(table="a3-table-4", row="4a", method="vae", known=0, seed=1)
         >>> print(job.path(Path()), job.path(Path(), "NVIDIA H100"), sep=chr(10))
@@ -40,22 +40,22 @@ class Job:
         return folder / self.table / f"{self.name}{where}.json"
 
     def done(self, folder: Path) -> bool:
-        """Whether it has a result, whatever device made it."""
+        """Whether the job has a result, from any device."""
         return self.path(folder).exists() or any((folder / self.table).glob(f"{self.name}-on-*.json"))
 
     def checkpoint(self, folder: Path) -> Path:
-        """The folder of what is half trained."""
+        """The folder for the checkpoint of an unfinished training."""
         return folder / "unfinished" / self.table / self.name
 
     @property
     def name(self) -> str:
-        """What its files are called, but for the device and the ending."""
+        """The name of the job's files, without the device and the ending."""
         known = "all" if self.known is None else self.known
         return f"{self.row}-{self.method}-known{known}-seed{self.seed}"
 
 
 def metrics(y: NDArray[np.int64], scores: NDArray[np.float64]) -> dict[str, float]:
-    """What is measured on the test part."""
+    """The metrics on the test part."""
     return {
         "average_precision": round(float(average_precision_score(y, scores)), 4),
         "roc_auc": round(float(roc_auc_score(y, scores)), 4),
@@ -72,13 +72,13 @@ def curve(y: NDArray[np.int64], scores: NDArray[np.float64]) -> list[float]:
 
 
 def as_text(result: Result) -> str:
-    """JSON with a line a fact."""
+    """JSON with a line for each fact."""
     lines = (f" {json.dumps(key)}: {json.dumps(value)}" for key, value in result.items())
     return "{\n" + ",\n".join(lines) + "\n}\n"
 
 
 def gpu_of(result: Result) -> str:
-    """The GPU that made a result; nothing where a processor did."""
+    """The GPU that made a result; empty if a processor did."""
     device: str = result.get("device") or "cpu"  # the oldest results name none
     return "" if device == "cpu" else device
 
@@ -89,7 +89,7 @@ def job_of(result: Result) -> Job:
 
 
 def place(result: Result, folder: Path) -> Path:
-    """Where a result lies."""
+    """The path of a result."""
     return job_of(result).path(folder, gpu_of(result))
 
 
@@ -103,13 +103,13 @@ def write(result: Result, folder: Path) -> None:
 
 
 def read(table: str, folder: Path = FOLDER) -> list[Result]:
-    """All results of a table; of the same job, a processor's comes first."""
+    """All results of a table; among results of the same job, a processor's comes first."""
     paths = sorted((folder / table).glob("*.json"), key=lambda path: path.stem)
     return [json.loads(path.read_text()) for path in paths]
 
 
 def one_a_job(found: list[Result]) -> list[Result]:
-    """The first result of each job, so that no seed counts twice that two devices ran."""
+    """The first result of each job, so that a seed that two devices ran counts once."""
     firsts: dict[Job, Result] = {}
     for result in found:
         firsts.setdefault(job_of(result), result)

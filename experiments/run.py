@@ -1,12 +1,12 @@
-"""Runs rows of the papers' tables and writes one JSON result a (row, method, known, seed).
+"""Runs rows of the papers' tables and writes one JSON result for each row, method, known and seed.
 
     python -m experiments.run a3-table-3 --rows 1c 2c 1d 2d --seeds 0 1 2 3
     python -m experiments.run conv-a3-table-2 --rows thyroid --methods gamma_1 gamma_10 --seeds 0 1 2
     python -m experiments.run a3-table-3 --rows 1a --device cuda --minutes 9 --pack out.jsonl
     python -m experiments.run --unpack out.jsonl
 
-What is there already is not run again, so that the same command goes on after a stop; half-trained detectors go on
-from their checkpoints. Rows that share a training, such as 1c and 2c, are judged by one.
+Finished jobs are not repeated, so that the same command continues after a stop; half-trained detectors continue
+from their checkpoints. Rows that share a training, such as 1c and 2c, are judged with the same training.
 """
 
 import argparse
@@ -44,7 +44,7 @@ def training_of(job: Job, table: PaperTable, rows: Rows, *, device: str, folder:
 
 
 def _fit(estimator: Any, training: Training) -> bool:
-    """Fit, and say whether an interrupted training went on; one that the code no longer makes begins anew."""
+    """Fit, and say whether an interrupted training continued; one of changed code begins anew."""
     resumed = any(training.checkpoint.glob("*.checkpoint"))
     try:
         estimator.fit(training.rows.X, training.rows.y)
@@ -92,7 +92,7 @@ def missing_jobs(
     seeds: Iterable[int],
     folder: Path,
 ) -> list[Job]:
-    """What has no result yet, a seed after the other, jobs on the same rows together."""
+    """The jobs without a result, seed by seed, jobs on the same rows together."""
     trained = dict.fromkeys(table.rows[row].trained_as for row in rows)
     jobs = (
         Job(table=table.name, row=row, method=method, known=count, seed=seed)
@@ -105,7 +105,7 @@ def missing_jobs(
 
 
 def run(table: PaperTable, jobs: list[Job], *, folder: Path, device: str, clock: Clock) -> Iterator[Result]:
-    """Do the jobs, and say after each what came out and how long the others will take."""
+    """Do the jobs, and report after each its result and the time that the others will take."""
     key: tuple[str, int | None, int] | None = None
     for place, job in enumerate(jobs):
         if job.done(folder) or not clock.allows(job):
@@ -136,7 +136,7 @@ def run(table: PaperTable, jobs: list[Job], *, folder: Path, device: str, clock:
 
 
 def unpack(path: Path, folder: Path) -> None:
-    """Put packed results into their places; another result that is there already stays, and is told of."""
+    """Put packed results into their places; a different result that is already there stays, and is reported."""
     taken = []
     for result in map(json.loads, path.read_text().splitlines()):
         place = results.place(result, folder)

@@ -12,7 +12,7 @@ TABLE, METHODS = "conv-a3-table-1", ("gamma_1", "gamma_10")
 
 
 def summary() -> Iterator[str]:
-    """A line for each image set and method whose every class one device ran, with the same seed."""
+    """A line for each image set and method for which one device ran every class with the same seed."""
     table = load_table(TABLE)
     areas: dict[tuple[str, ...], dict[str, float]] = defaultdict(dict)
     for result in results.read(TABLE):

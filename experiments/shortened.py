@@ -37,7 +37,7 @@ def with_short_alarm(made: Any) -> Any:
 
 
 def judged(job: Job, make: Make) -> dict[str, Any]:
-    """Train on few rows, and measure on the whole validation and test of the rows that share the training."""
+    """Train on few rows, and measure on the whole validation and test parts of the rows that share the training."""
     table = load_table(job.table)
     known = rows_of(table, table.rows[job.row], known=job.known, seed=job.seed)
     rows = replace(known, train=first_rows(known.train))
@@ -63,12 +63,12 @@ def judged(job: Job, make: Make) -> dict[str, Any]:
 
 
 def lines(path: Path) -> list[dict[str, Any]]:
-    """What a file of such results has; nothing where there is none."""
+    """The results in a file; nothing if there is no file."""
     return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
 
 def run(jobs: list[Job], make: Make, path: Path) -> None:
-    """Append a line for each job that the file does not have."""
+    """Append a line for each job that the file lacks."""
     done = {(line["row"], line["method"], line.get("known", 0), line["seed"]) for line in lines(path)}
     for job in jobs:
         if (job.row, job.method, job.known, job.seed) not in done:

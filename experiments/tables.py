@@ -18,7 +18,7 @@ class Row:
     Attributes
     ----------
     name
-        The paper's, such as ``"2c"``.
+        The paper's name for the row, such as ``"2c"``.
     data
         A name of `alarmnet.datasets.DATASETS`.
     normal, train_anomalies, test_anomalies
@@ -26,15 +26,15 @@ class Row:
     without_columns
         Features that are left out.
     trained_as
-        The row whose training it shares; its own name where it has one of its own.
+        The row whose training it shares; its own name if it has its own training.
     settings
         What the methods must know of the row, such as the sizes of its target.
     departures
-        In what its data departs from the paper.
+        How the data departs from the paper's.
     not_run
-        What a row without a result says.
+        The text for a row without a result.
     published
-        By column of the paper: mean, and standard deviation where there is one, of each metric of the table.
+        By column of the paper: mean, and standard deviation if there is one, of each metric of the table.
     """
 
     name: str
@@ -69,20 +69,20 @@ class PaperTable:
     Attributes
     ----------
     name, title, paper
-        The name of its file, and what it is.
+        The name of the table's file, its title and its paper.
     split
-        ``"80:5:15"``, the last part being the official test where there is one; or ``"8:1:1"``, by chance,
-        stratified, of distinct rows.
+        ``"80:5:15"``, with the official test part, if there is one, as the last part; or ``"8:1:1"``, a random
+        stratified split of distinct rows.
     scaling
         How the encoder scales the numbers of a table.
     detector
-        Whose paper it is: ``"A3"`` or ``"E2E-ConvA3"``.
+        The detector of the paper: ``"A3"`` or ``"E2E-ConvA3"``.
     metrics, digits
-        What the paper prints, and with how many decimals.
+        The metrics that the paper prints, and the number of decimals.
     known
-        How many known anomalies are in training, as in the paper; None leaves all.
+        The numbers of known anomalies in training, as in the paper; None for all.
     runs
-        How many runs the paper's means are of.
+        The number of runs in the paper's means.
     columns
         By method: the paper's column that it is compared with.
     quoted
@@ -90,9 +90,9 @@ class PaperTable:
     folded
         Methods whose ROC AUC the paper gives as max(x, 1 - x).
     departures
-        By method: in what ours departs from the paper.
+        By method: how ours departs from the paper's.
     rows
-        By name.
+        The rows by name.
     """
 
     name: str
@@ -112,7 +112,7 @@ class PaperTable:
     rows: dict[str, Row]
 
     def sharing(self, row: Row) -> list[Row]:
-        """The rows that are judged by the same training as `row`, itself among them."""
+        """The rows that are judged with the same training as `row`, including `row` itself."""
         return [other for other in self.rows.values() if other.trained_as == row.trained_as]
 
 

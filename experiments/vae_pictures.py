@@ -1,4 +1,4 @@
-"""Draws what the VAE makes of normal images: the counterexamples that A3's experiment 4 learns from.
+"""Draws the synthetic anomalies of A3's experiment 4, which its VAE makes from normal images.
 
 python -m experiments.vae_pictures 4a --out docs/pictures/vae.png
 """
@@ -22,14 +22,14 @@ SPREADS = (1.0, 5.0, 20.0)
 
 
 def counterexamples(images: np.ndarray, spread: float, *, seed: int) -> np.ndarray:
-    """What the VAE, trained on (N, H, W), makes of the first images: (SHOWN, H, W)."""
+    """Synthetic anomalies (SHOWN, H, W) that a VAE, trained on images (N, H, W), makes of the first images."""
     rows = torch.from_numpy(images.astype(np.float32) / 255).unsqueeze(1)
     sample = VaeAnomalies(spread=spread).sampler(TensorRows(rows), seed=seed)
     return sample(rows[:SHOWN], torch.Generator().manual_seed(seed)).squeeze(1).numpy()
 
 
 def draw(images: np.ndarray, path: Path, *, seed: int) -> None:
-    """A line of normal images, and below it one a spread."""
+    """A line of normal images, and below it one line for each spread."""
     lines = {"normal images": images[:SHOWN] / 255}
     for spread in SPREADS:
         lines[f"decoded from their codes plus N(0, {spread:g})"] = counterexamples(images, spread, seed=seed)
@@ -43,7 +43,7 @@ def draw(images: np.ndarray, path: Path, *, seed: int) -> None:
 
 
 def main() -> None:
-    """Train the VAE on a row's normal images, once a spread, and draw."""
+    """Train the VAE on a row's normal images, once for each spread, and draw."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
