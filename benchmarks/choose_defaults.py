@@ -5,7 +5,7 @@
 
 Each task is a public table with its development rows: the official training part (NSL-KDD, thyroid, census),
 credit card rows outside the test parts of seeds 0 to 9 of scenario 1g, every second row of bank marketing, all of
-scikit-learn's bundled sets. A draw takes 3,000 normal rows to learn from and 3,000 others to judge by (25,000 where
+scikit-learn's bundled sets. A draw takes 3,000 normal rows to learn from and 3,000 others to judge by (25,000 if
 normal rows drift). The file has one line for each setting, task, number of known anomalies and seed. Finished runs
 are not repeated.
 """

@@ -1,11 +1,11 @@
-"""What the alarm on peaks adds to images with known anomalies, on training images alone.
+"""The effect of the alarm on peaks on images with known anomalies, measured on training images alone.
 
     python -m benchmarks.choose_peaks --out benchmarks/results/peaks.jsonl
     python -m benchmarks.choose_peaks --out benchmarks/results/peaks.jsonl --table
 
-One class is normal. Known anomalies are of the next two classes ("seen"); other training images of the class, and
-of all other classes, judge. "Without" is the score of the other alarms of the same detector. What is there is not
-run again.
+One class is normal. Known anomalies are of the next two classes ("seen"); models are judged by other training
+images of the class and of all other classes. "Without" is the score of the other alarms of the same detector.
+Finished runs are not repeated.
 """
 
 import itertools
@@ -28,11 +28,11 @@ from benchmarks.label_noise import runs
 DETECTORS = {"A3": A3Detector, "ConvA3": ConvA3Detector}
 CLASSES, KNOWN = (0, 3, 5), (5, 25, 100)
 NORMAL_IMAGES, JUDGED = 1_500, 500
-"""Normal images to learn from, and images of each kind that judge."""
+"""Normal images to learn from, and images of each kind to judge by."""
 
 
 def compared(data: Images, normal: int, known: int, method: str) -> dict[str, float]:
-    """ROC AUC with and without the alarm on peaks, of all anomalies, and of those of seen and unseen classes."""
+    """ROC AUC with and without the alarm on peaks: of all anomalies, and of those from seen and unseen classes."""
     generator = np.random.default_rng(normal)
     classes = data.train_labels
     own = generator.permutation(np.flatnonzero(classes == normal))

@@ -1,4 +1,4 @@
-"""The golden model files of tests/golden, with their rows and the scores of these when the files were made."""
+"""The golden model files of tests/golden, with their rows and the scores of the rows when the files were made."""
 
 import json
 from dataclasses import dataclass

@@ -82,7 +82,7 @@ def digest(logits: NDArray[np.float32]) -> str:
 
 
 def machine() -> dict[str, str]:
-    """What the last bits depend on."""
+    """The facts of the machine that the last bits depend on."""
     told = Path("/proc/cpuinfo")
     lines = told.read_text().splitlines() if told.exists() else [platform.processor()]
     model = sorted({" ".join(line.split()) for line in lines if line.startswith(("cpu family", "model"))})

@@ -19,7 +19,7 @@ from benchmarks.golden_files import golden
 from benchmarks.mutations import forged, parts
 
 MARKER = "code-ran"
-"""A file of this name appears beside a hostile file whose code was run."""
+"""A file of this name appears next to a hostile file whose code was run."""
 
 MANY = 10**12
 

@@ -44,7 +44,7 @@ SERVER.set_forkserver_preload(["alarmnet.cli.fit"])
 
 
 def start(function: Callable[..., None], *arguments: object) -> Any:
-    """A process of its own, so that a kill is a real one."""
+    """Start a process of its own, so that a kill is a real one."""
     process = SERVER.Process(target=function, args=arguments)
     process.start()
     return process

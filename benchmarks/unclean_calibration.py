@@ -87,7 +87,7 @@ def scores_of(folder: Path, cell: Cell) -> Path:
 
 
 def collect(folder: Path, cells: list[Cell], *, part: str) -> None:
-    """Fit what is missing."""
+    """Fit the runs that are missing."""
     folder.mkdir(parents=True, exist_ok=True)
     halves: dict[str, Halves] = {}
     for cell in cells:

@@ -177,7 +177,7 @@ class MIX(NeuralBaseline):
         )
 
     def _errors(self, rows: Matrix) -> Scores:
-        """The autoencoder's error for each row (N,); 0 where there are no numbers."""
+        """The autoencoder's error for each row (N,); 0 if there are no numbers."""
         return super()._scores(rows[:, self._numbers]) if len(self._numbers) else np.zeros(len(rows))
 
     def _joint(self, of_numbers: Scores, of_categories: Scores) -> Scores:

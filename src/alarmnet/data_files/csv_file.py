@@ -1,4 +1,4 @@
-"""One CSV file: its rows as strings, and where a row stands in the file."""
+"""One CSV file: its rows as strings, and the line on which a row begins."""
 
 import csv
 import io

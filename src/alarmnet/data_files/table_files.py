@@ -58,7 +58,7 @@ def _open_file(path: Path, reading: Reading) -> TextFile | ParquetFile:
 
 
 def _share_decimal_sign(files: Sequence[TextFile | ParquetFile]) -> None:
-    """Files of one table have one decimal sign: the comma where any of them has it."""
+    """Files of one table have one decimal sign: the comma if any of them has it."""
     spaced = [file for file in files if isinstance(file, CsvFile) and file.separator != ","]
     if any(file.decimal == "," for file in spaced):
         for file in spaced:

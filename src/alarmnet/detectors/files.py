@@ -54,7 +54,7 @@ def write_state(path: str | PathLike[str], state: FittedState) -> None:
 
 
 def _manifest_of(state: FittedState) -> dict[str, Any]:
-    """What a model file says in JSON: versions, parameters, encoder, labels, history."""
+    """The manifest of a model file: versions, parameters, encoder, labels, history."""
     encoder = state.encoder.to_dict()
     for scale in quantile_scales(encoder):
         scale.update({name: len(scale[name]) for name in QUANTILES})
@@ -160,7 +160,7 @@ def read_state(path: str | PathLike[str], *, target: Target | None) -> FittedSta
 
 
 def _restore_quantiles(encoder: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> None:
-    """Put quantiles back where an encoder's scales have them, in place."""
+    """Put quantiles back into an encoder's scales, in place."""
     for name in QUANTILES:
         start, stored = 0, arrays.get(f"encoder.{name}", np.empty(0))
         for scale in quantile_scales(encoder):

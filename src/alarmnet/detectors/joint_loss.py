@@ -68,7 +68,7 @@ class JointLoss:
         return self._loss(self.watched, errors, self._labels, parts)
 
     def _held_known(self) -> Tensor:
-        """Known anomalies to watch in addition to normal rows, where they have a weight of their own."""
+        """Known anomalies to watch in addition to normal rows, if they have a weight of their own."""
         data = self._data
         known = data.validation_known if len(data.validation_known) else data.known
         few_images = len(data.rows.shape) > 1 and len(known) < FEWEST_WATCHED

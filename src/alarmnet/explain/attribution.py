@@ -187,7 +187,7 @@ def _play(
 def _scaled_to(changes: Floats, totals: Floats, differs: Floats) -> Floats:
     """Changes (N, C), moved in proportion to their size so that they add up to totals (N,).
 
-    Where no change has a size, all columns that differ take an equal part.
+    If all changes are 0, all columns that differ take an equal part.
     """
     sizes = np.abs(changes)
     sizes = np.where(sizes.any(axis=1, keepdims=True), sizes, differs)

@@ -57,7 +57,7 @@ def _pattern(explanation: Explanation, columns: frozenset[int], places: Sequence
 
 
 def _values(explanation: Explanation, places: Sequence[int], name: str) -> str:
-    """The one value that all rows have in a column, in words; "" where they differ."""
+    """The one value that all rows have in a column, in words; "" if they differ."""
     texts = {
         reason.value
         for place in places

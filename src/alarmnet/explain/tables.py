@@ -121,7 +121,7 @@ class TableExplainer:
         )
 
     def _attributed(self, encoded: Matrix) -> tuple[Attribution, Index, Matrix]:
-        """Each row against its references, the numbers of these (N, R), and the rows' ranks (N, F)."""
+        """Each row's attribution, the numbers of its references (N, R), and the rows' ranks (N, F)."""
         ranks = self._likeness.ranks(encoded)
         usual = self._references(ranks)
         references, base = self._usual[usual], self._usual_logits[usual]

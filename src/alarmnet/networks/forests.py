@@ -43,7 +43,7 @@ MOST_DRAWN = 1_000
 """The most anomalies that a tree sees: with thousands, trees would be as large as the table."""
 
 SUREST = 1e-3
-"""How near a vote comes to 0 or 1: even where all trees agree, their number is finite."""
+"""How near a vote comes to 0 or 1: even if all trees agree, their number is finite."""
 
 
 class Forest(nn.Module):

@@ -41,7 +41,7 @@ class SeededDropout(nn.Module):
         )
 
     def _kept(self, mask: Tensor) -> Tensor:
-        """Fill a mask with 1 for what is kept; on the CPU from doubles, as `bernoulli_` draws there, but faster."""
+        """Fill a mask with 1 for kept values; on the CPU from doubles, as `bernoulli_` does there, but faster."""
         if mask.is_cpu:
             drawn = torch.empty(mask.shape, dtype=torch.float64).uniform_(generator=self.generator)
             return mask.copy_(drawn.lt_(1 - self.rate))

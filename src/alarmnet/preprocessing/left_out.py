@@ -96,7 +96,7 @@ def _words(label: str) -> list[str]:
 
 
 def _names_identities(label: str, *, of_text: bool = False) -> bool:
-    """Whether a column's name says so; a number named session or address may be a count of them."""
+    """Whether a column's name names identities; a number named session or address may be a count of these."""
     words = _words(label)
     if not words:
         return False

@@ -70,7 +70,7 @@ class NumberBlock:
         median, shift, scale = self._learned[held].T[:, :, None]
         missing = np.isnan(values)
         starts, indicated = self._starts[held], self._indicated[held]
-        # -0.0 + 0.0 is 0.0, as where a column is read alone
+        # -0.0 + 0.0 is 0.0, as when a column is read alone
         output[:, starts] = linearly(np.where(missing, median, values + 0.0), shift, scale).T
         output[:, starts[indicated] + 1] = missing[indicated].T
         return frozenset(place for place, is_held in zip(self._places, held, strict=True) if is_held)

@@ -27,7 +27,7 @@ from alarmnet.preprocessing.number_forms import NumberForm, is_dressed, number_f
 from alarmnet.preprocessing.time_forms import UNDATED, is_time, read_times, time_forms
 
 ODD_TEXTS = 0.1
-"""A text column is suspicious where at most this share of its different texts are no numbers, or no times."""
+"""A text column is suspicious if at most this share of its different texts are no numbers, or no times."""
 FEWEST_MEASURED = 10
 """Different texts of measurements with a unit: fewer are categories."""
 SAMPLE = 100

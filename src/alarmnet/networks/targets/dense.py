@@ -38,7 +38,7 @@ class _MeanCrossEntropy(torch.autograd.Function):
     def forward(ctx: Any, output: Tensor, batch: Tensor) -> Tensor:
         ctx.save_for_backward(output.sigmoid().sub_(batch))
         value = reconstruction_losses(output[::8], batch[::8], "cross-entropy").mean()
-        return value + 0 * output.sum()  # not finite where any row is not
+        return value + 0 * output.sum()  # not finite if any row is not
 
     @staticmethod
     @once_differentiable

@@ -1,4 +1,4 @@
-"""A network the user already has, read as it is: a trained classifier, for instance (A3, experiment 3)."""
+"""A network that the user already has, read unchanged, such as a trained classifier (A3, experiment 3)."""
 
 import copy
 import threading
