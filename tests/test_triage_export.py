@@ -115,7 +115,10 @@ def test_learning_that_fails_is_said_by_the_export(
     with monkeypatch.context() as patch:
         patch.setattr(QueueHere, "train", fails)
         reply = client.http.get("/export/triage.alarmnet")
-        assert (reply.status_code, "the disk is full" in reply.text) == (503, True)
+        assert (
+            reply.status_code,
+            "Learning failed: the disk is full. The exported labels" in reply.text,
+        ) == (503, True)
         assert "lacks 2 answers" in client.http.get("/learned").json()["html"]
     assert counts_of(client, tmp_path)["anomaly"] >= 1, "the next try learns them"
 

@@ -155,7 +155,11 @@ class Exports:
         worker = self._desk.worker
         if not worker.learn_all(LONGEST_WAIT):
             answers = len(worker.clear())
-            why = f" Learning failed: {worker.trouble}" if worker.trouble else " Try again in a minute."
+            why = (
+                f" Learning failed: {worker.trouble.rstrip('.')}."
+                if worker.trouble
+                else " Try again in a minute."
+            )
             raise InputError(
                 f"the model has not yet learned {worker.unlearned:,} of {answers:,} answers, so it is not "
                 f"exported.{why} The exported labels have every answer; alarmnet refit learns them.",
