@@ -25,7 +25,7 @@ def warn_of_slow_trees() -> None:
     """Say once that trees are walked without compiled code."""
     warnings.warn(
         "this version of scikit-learn lacks the compiled code that walks trees, so scoring and training take up to "
-        "ten times as long, with the same scores; install a version that constraints.txt names",
+        "ten times as long, with the same scores; an earlier version of scikit-learn avoids this",
         AlarmnetWarning,
         stacklevel=2,
     )
