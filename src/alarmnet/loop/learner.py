@@ -42,6 +42,20 @@ class Answers:
     anomalous: NDArray[np.bool_]
 
 
+def curiosity_after(anomalous: NDArray[np.bool_], *, steady: bool) -> float:
+    """Standard deviations that an uncertain row gains after answers (A,), True for anomalies.
+
+    What finds anomalies is repeated, and where nothing is found, rows that say more come first. `steady`
+    curiosity depends on the number of found anomalies alone.
+
+    >>> [round(curiosity_after(np.array(found, bool), steady=False), 2) for found in ([], [0] * 5, [1] * 5)]
+    [0.3, 0.86, 0.01]
+    """
+    latest = anomalous[-LATEST:]
+    finds = 0.0 if steady else (latest.sum() + EXPECTED) / (len(latest) + 1)
+    return float(CURIOSITY * (1 - finds) ** 2 * SATISFIED ** (anomalous.sum() / GROWN))
+
+
 @dataclass(frozen=True)
 class _Choice:
     """How much each view counts, the variance of an answer, and the weight of the prior."""
@@ -87,10 +101,7 @@ class Belief:
             self.mean = self.mean + self._half @ np.linalg.solve(root, surprise)
             self.variance = self.variance - np.einsum("ij,ij->i", self._half, self._half)
         self._learned = self._half, self.variance
-        latest = answers.anomalous[-LATEST:]
-        found = (latest.sum() + EXPECTED) / (len(latest) + 1)
-        # what finds anomalies is repeated; what finds none is left for rows that say more
-        self.curiosity = CURIOSITY * (1 - found) ** 2 * SATISFIED ** (answers.anomalous.sum() / GROWN)
+        self.curiosity = curiosity_after(answers.anomalous, steady=views.images)
         self._settled: list[int] = []
 
     def varied(self, waiting: NDArray[np.bool_], count: int, shown: Sequence[int]) -> list[int]:

@@ -61,6 +61,7 @@ class Views:
     def __init__(
         self, rows: Matrix, detected: NDArray[np.floating], seed: int, *, images: bool = False
     ) -> None:
+        self.images = images
         forest = IsolationForest(n_estimators=TREES, random_state=seed).fit(rows)
         self._leaves = np.stack([tree.apply(rows) for tree in forest.estimators_], axis=1).astype(np.int16)
         self._rows = standardised(rows, images=images)
