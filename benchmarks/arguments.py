@@ -1,4 +1,4 @@
-"""The command-line options that benchmarks on draws of tables and images share."""
+"""What benchmarks on draws of tables and images share: command-line options, and the words of headings."""
 
 import argparse
 from pathlib import Path
@@ -12,3 +12,12 @@ def parser_for(description: str | None) -> argparse.ArgumentParser:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--table", action="store_true")
     return parser
+
+
+def seed_count(seeds: int) -> str:
+    """The number of seeds in words.
+
+    >>> seed_count(1), seed_count(3)
+    ('1 seed', '3 seeds')
+    """
+    return f"{seeds} seed{'s' * (seeds != 1)}"

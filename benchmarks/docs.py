@@ -15,6 +15,7 @@ from experiments.compare import comparison_of, markdown
 from experiments.tables import NAMES
 
 from benchmarks import (
+    after_triage,
     alarm_rate,
     choose_conv_defaults,
     choose_defaults,
@@ -117,6 +118,7 @@ def tables() -> dict[str, tuple[str, Iterable[str]]]:
             "guides/explanations.md",
             explanation_tables.differences(RESULTS / "explanations.json"),
         ),
+        "after triage": ("guides/triage.md", after_triage.table(RESULTS / "after_triage.jsonl")),
         "triage": ("guides/triage.md", triage.summary(RESULTS / "triage.json")),
         "interruption": ("reference/command-line.md", interruption.summary(RESULTS / "interruption.json")),
         **reference.tables(),

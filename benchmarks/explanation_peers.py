@@ -1,6 +1,6 @@
 """Other ways to say which columns scores come from, as contributions (N, C), for `benchmarks.explanations`."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from importlib.util import find_spec
 from typing import Any
 
@@ -30,7 +30,19 @@ METHODS = (
     "KernelSHAP, our references",
 )
 SLOW = METHODS[-2:]
+NEEDED = {"integrated gradients": "captum", "KernelSHAP": "shap", "KernelSHAP, our references": "shap"}
+"""The packages of methods that need one."""
 Method = Callable[[Any, Encoded], Floats]
+
+
+def absent(methods: Sequence[str]) -> Iterator[str]:
+    """Say which of these methods are not measured, because their package is not installed."""
+    for method in methods:
+        if method in NEEDED and not find_spec(NEEDED[method]):
+            yield (
+                f"{method} is left out of every part: {NEEDED[method]} is not installed; "
+                "pip install 'alarmnet[explanations]'"
+            )
 
 
 class Peers:
@@ -50,13 +62,11 @@ class Peers:
             "alarmnet": lambda table, encoded: self.explainer.values(encoded)[0],
             "z-scores": lambda table, encoded: self.detector.column_deviations(table),
             "random": self._random,
+            "integrated gradients": self._gradients,
+            "KernelSHAP": self._kernel,
+            "KernelSHAP, our references": self._kernel_by_our_references,
         }
-        if find_spec("captum"):
-            found["integrated gradients"] = self._gradients
-        if find_spec("shap"):
-            found["KernelSHAP"] = self._kernel
-            found["KernelSHAP, our references"] = self._kernel_by_our_references
-        return found
+        return {name: found[name] for name in found if name not in NEEDED or find_spec(NEEDED[name])}
 
     def similar(self, encoded: Encoded, count: int) -> Encoded:
         """Normal calibration rows most like each row, (N, count, F)."""

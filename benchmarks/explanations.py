@@ -20,6 +20,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import sys
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -43,7 +44,7 @@ from alarmnet.explain.mixtures import ScoreMixtures, mixtures_of
 from alarmnet.explain.tables import TableExplainer
 from alarmnet.preprocessing.row_store import TensorRows
 from benchmarks.explanation_images import IMAGES, Result, images_part
-from benchmarks.explanation_peers import METHODS, SLOW, Encoded, Floats, Method, Peers
+from benchmarks.explanation_peers import METHODS, SLOW, Encoded, Floats, Method, Peers, absent
 from benchmarks.explanation_tables import COLUMNS, lines
 from benchmarks.few_label_tables import TABLES
 
@@ -326,6 +327,8 @@ def main() -> None:
     warnings.simplefilter("ignore", AlarmnetWarning)
     result = json.loads(arguments.out.read_text()) if arguments.out.exists() else {}
     only = Only(arguments.data, arguments.methods, arguments.half)
+    for sentence in absent(arguments.methods):
+        print(sentence, file=sys.stderr)
     for part in arguments.parts:
         # what is not measured anew stays, and each line says from which commit it is
         lines_of = {identity(line): line for line in result.get(part, {}).get("results", [])}

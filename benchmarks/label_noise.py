@@ -20,7 +20,7 @@ import numpy as np
 from experiments.provenance import provenance
 
 from alarmnet import AlarmnetWarning
-from benchmarks.arguments import parser_for
+from benchmarks.arguments import parser_for, seed_count
 from benchmarks.few_label_tables import TABLES
 from benchmarks.few_labels import METHODS, Draw, draw, measured
 
@@ -52,7 +52,7 @@ def table(path: Path) -> Iterator[str]:
     common = sorted(set.intersection(*whole))
     tables, seeds = ({cell[place] for cell in common} for place in (0, 1))
     yield (
-        f"| {len(tables)} tables, {len(seeds)} seeds | mean AP, right labels | 5 % wrong | loss "
+        f"| {len(tables)} tables, {seed_count(len(seeds))} | mean AP, right labels | 5 % wrong | loss "
         "| largest loss of a table |"
     )
     yield "|---" * 5 + "|"

@@ -39,6 +39,7 @@ from sklearn.ensemble import IsolationForest, RandomForestClassifier
 from alarmnet import AlarmnetWarning, TableEncoder
 from alarmnet.datasets import Images, load_fashion_mnist, load_mnist
 from alarmnet.loop import Queue
+from benchmarks.arguments import seed_count
 from benchmarks.chart import chart
 from benchmarks.few_label_tables import TABLES
 from benchmarks.few_labels import NORMAL_ROWS
@@ -302,7 +303,7 @@ def table(path: Path, data: str = "tables", wrong: float = 0.0) -> Iterator[str]
     ranks = rankdata(-found[:, :, -2:], axis=0).mean(axis=(1, 2))
     seeds = len(cells[0][0])
     yield (
-        f"| found of all anomalies, {seeds} seeds | "
+        f"| found of all anomalies, {seed_count(seeds)} | "
         + " | ".join(f"{looks} looks" for looks in COUNTED)
         + " | mean rank | WSS@95 | mean look of a find | ms a look |"
     )

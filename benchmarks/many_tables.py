@@ -29,7 +29,7 @@ from sklearn.ensemble import ExtraTreesClassifier, RandomForestClassifier
 from sklearn.neighbors import LocalOutlierFactor
 
 from alarmnet import A3Detector, AlarmnetWarning, ConvA3Detector
-from benchmarks.arguments import parser_for
+from benchmarks.arguments import parser_for, seed_count
 from benchmarks.few_label_tables import TABLES, Halves
 from benchmarks.few_labels import (
     Draw,
@@ -205,7 +205,9 @@ def table(path: Path, among: Collection[str] = USUAL) -> Iterator[str]:
         )
         ranks = rankdata(-ap, axis=0).mean(axis=1)
         seeds = {seed for _, seed in draws}
-        title = f"{known or 'none'} known, {state}, {len(draws) // len(seeds)} tables, {len(seeds)} seeds"
+        title = (
+            f"{known or 'none'} known, {state}, {len(draws) // len(seeds)} tables, {seed_count(len(seeds))}"
+        )
         yield f"| {title} | mean AP | mean ROC AUC | mean rank of {len(names)} | fit and score, s |"
         yield "|---" * 5 + "|"
         for place in np.argsort(-ap.mean(axis=1)):

@@ -38,6 +38,7 @@ from alarmnet.detectors.cleanness import (
     worth_a_look,
 )
 from alarmnet.thresholds import conformal_threshold
+from benchmarks.arguments import seed_count
 from benchmarks.few_label_tables import TABLES, Halves
 
 UNLABELLED, CALIBRATING, FRESH, FRESH_ANOMALIES = 3_000, 2_000, 5_000, 500
@@ -202,7 +203,7 @@ def table(path: Path) -> Iterator[str]:
             for rate in RATES:
                 ratios[known, share, rule, rate][name].append(rates[str(rate)][0] / rate)
     for known in KNOWN:
-        title = f"{known or 'no'} known anomalies, {len(seeds)} seeds"
+        title = f"{known or 'no'} known anomalies, {seed_count(len(seeds))}"
         headings = " | ".join(f"rate {rate:g}" for rate in RATES)
         yield f"| {title} | hidden | {headings} | anomalies found at 0.01 |"
         yield "|---" * (3 + len(RATES)) + "|"

@@ -10,8 +10,11 @@ import torch
 from numpy.typing import NDArray
 from sklearn.ensemble import GradientBoostingClassifier
 
-from alarmnet.networks.compiled_trees import AVAILABLE
+from alarmnet.errors import AlarmnetWarning
+from alarmnet.networks.compiled_trees import AVAILABLE, warn_of_slow_trees
 from alarmnet.networks.forests import DEEPEST, Forest, around, boosted, bootstrapped, grown
+
+SLOW = pytest.mark.filterwarnings("ignore:this version of scikit-learn lacks")
 
 Arrays = dict[str, NDArray[np.generic]]
 
@@ -57,6 +60,18 @@ def test_votes_are_those_of_the_trees_one_by_one(forest: Forest, rows: NDArray[n
         assert found.item() == pytest.approx(expected, abs=1e-5)
 
 
+def test_trees_without_compiled_code_say_once_that_they_are_slow(
+    forest: Forest, rows: NDArray[np.float32], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("alarmnet.networks.forests.AVAILABLE", False)
+    warn_of_slow_trees.cache_clear()
+    batch = torch.from_numpy(rows[:5].copy())
+    with pytest.warns(AlarmnetWarning, match="lacks the compiled code"):
+        first = forest.said(batch)
+    assert torch.equal(forest.said(batch), first), "a second warning would be an error"
+
+
+@SLOW
 @pytest.mark.parametrize("seed", range(5))
 def test_compiled_trees_say_the_bits_that_tensors_say(
     forest: Forest, rows: NDArray[np.float32], monkeypatch: pytest.MonkeyPatch, seed: int
@@ -74,6 +89,7 @@ def test_compiled_trees_say_the_bits_that_tensors_say(
     assert torch.equal(found[1], forest.said(batch))
 
 
+@SLOW
 @pytest.mark.parametrize("compiled", [True, False])
 def test_trees_that_do_not_ask_about_a_column_never_say_anything_else(
     forest: Forest, rows: NDArray[np.float32], monkeypatch: pytest.MonkeyPatch, compiled: bool

@@ -230,3 +230,34 @@ def test_advice_is_to_stop_after_many_looks_in_vain() -> None:
 def test_before_any_answer_anything_may_remain() -> None:
     found = remaining([], np.zeros(100))
     assert (found.low, found.high, found.stop) == (2, 98, False)
+
+
+def test_an_estimate_says_what_it_lacks() -> None:
+    looks = [Look(place % 10 == 0, 500 - place, 0.0, place == 3) for place in range(49)]
+    lacks = remaining(looks, np.zeros(451)).lacks
+    assert "needs 50 reviewed rows, 5 of them drawn at random; so far 49 are reviewed, 5" in lacks
+    assert remaining([*looks, Look(False, 451, 0.0, False)], np.zeros(450)).lacks == ""
+    chosen = [Look(False, 500 - place, 0.0, place == 3) for place in range(60)]
+    assert "0 of them drawn at random" in remaining(chosen, np.zeros(440)).lacks
+    assert remaining([Look(False, 1, 0.0, False)], np.zeros(0)).lacks == "", "no row is left"
+
+
+def test_the_detector_has_the_answers_of_now_and_no_others() -> None:
+    table, kinds = rows()
+    queue = Queue(table, detector=QUICK, random_state=0)
+    first, anomaly = queue.detector_, int(np.flatnonzero(kinds == "anomaly")[0])
+    calibration = int(first.calibration_rows_[0])
+    assert queue.learned_ == {}
+    queue.answer(anomaly, "anomaly")
+    queue.answer(calibration, "anomaly")
+    queue.answer(7, "unsure")
+    queue.refit_detector()
+    assert queue.learned_ == {anomaly: "anomaly", calibration: "anomaly"}
+    assert len(queue.detector_.calibration_scores_) < len(first.calibration_scores_)
+    queue.answer(calibration, "normal")
+    queue.refit_detector()
+    assert len(queue.detector_.calibration_scores_) == len(first.calibration_scores_), "it calibrates again"
+    queue.answer(anomaly, "normal")
+    queue.refit_detector()
+    assert queue.detector_ is first
+    assert queue.learned_ == {}

@@ -104,7 +104,7 @@ def test_it_reads_what_fit_and_score_read(form: str, run: Run, tmp_path: Path) -
     def look(app: App) -> None:
         assert len(app._desk.pool) == 240
         assert app._desk.pool.X["c1"].null_count == 20
-        encoder: Any = app._desk.worker.detector.encoder_
+        encoder: Any = app._desk.worker.trained.detector.encoder_
         assert encoder.kinds_["port"] == "category"
         client = Client(app)
         for key in ("r-0", "r-100"):
@@ -137,7 +137,7 @@ def test_a_model_reads_missing_words_too_and_the_export_remembers_them(
 
     def look(app: App) -> None:
         assert app._desk.pool.X["c1"].null_count == 20
-        assert app._desk.worker.detector.notes_["missing"] == ["-999"]
+        assert app._desk.worker.trained.detector.notes_["missing"] == ["-999"]
 
     words = [str(tmp_path / "flows.csv"), "--model", str(tmp_path / "flows.model"), "--ignore", "port"]
     result = run(*words, "--missing", "-999", look=look)
@@ -145,6 +145,28 @@ def test_a_model_reads_missing_words_too_and_the_export_remembers_them(
     refused = run(*words, "--category", "port")
     assert refused.exit_code == 2
     assert "--category is for fitting a model" in refused.output
+
+
+@pytest.mark.parametrize(
+    ("again", "said"),
+    [("r-3", "'r-3' is in rows 3, 7, 200"), ("", "there is no id in rows 7, 200")],
+)
+def test_ids_that_cannot_name_rows_are_refused_before_any_work(
+    again: str, said: str, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = rows()
+    names = data["id"].to_pylist()
+    names[7] = names[200] = again
+    names[150] = "r-100"
+    parts = data.set_column(0, "id", pa.array(names))
+    for number, part in enumerate((parts.slice(0, 120), parts.slice(120))):
+        (tmp_path / f"{number}.csv").write_text(text(part))
+    monkeypatch.setattr(starting, "_first_detector", lambda *_: pytest.fail("it works before it refuses"))
+    result = run(str(tmp_path / "0.csv"), str(tmp_path / "1.csv"))
+    assert result.exit_code == 2
+    assert "0.csv and 1 more: column 'id' names the rows" in result.output
+    assert said in result.output
+    assert not list(tmp_path.glob("*.sqlite*"))
 
 
 @pytest.mark.parametrize("data", ["-", "{}/*.csv"])

@@ -23,6 +23,7 @@ from alarmnet.loop.page.cards import cell_words
 from alarmnet.loop.page.progress import change_of, expected_by_rank, ranks_of
 from alarmnet.loop.page.starting import Wanted, made_ready
 from alarmnet.loop.process import LearningError
+from alarmnet.loop.remaining import Remaining
 
 Open = Callable[[Path | str], AbstractContextManager[App]]
 
@@ -60,7 +61,9 @@ def test_a_session_from_the_first_look_to_a_refitted_model(
         time.sleep(0.05)
     side = client.http.get("/state").json()["side"]
     assert "What changed" in side
-    assert "95 % interval" in side
+    assert "The estimate needs 50 reviewed rows, 5 of them drawn at random; so far 24 are" in side
+    assert "95 % interval" not in side
+    assert "first ranking" not in side, "nothing is known of the rows that nobody has reviewed"
     assert f'id="looks">{len(seen)}<' in side
     (tmp_path / "out").mkdir()
     fresh._exports.write(tmp_path / "out")
@@ -310,8 +313,27 @@ def test_learning_that_fails_is_said_and_answers_go_on(fresh: App, monkeypatch: 
 
 def test_the_first_ranking_is_expected_to_find_what_it_ranks_high() -> None:
     ranks = ranks_of(np.array([5.0, 4.0, 3.0, 2.0, 1.0]))
-    found = expected_by_rank(ranks, {0: "anomaly", 4: "anomaly", 2: "normal"}, 3, None)
+    nothing = Remaining(0, 0, 0, stop=False, advice="", lacks="")
+    found = expected_by_rank(ranks, {0: "anomaly", 4: "anomaly", 2: "normal"}, 3, nothing)
     assert found.tolist() == [1, 1, 1]
+
+
+def test_what_remains_is_shown_once_there_is_a_basis(fresh: App, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("alarmnet.loop.remaining.BASIS", 12)
+    monkeypatch.setattr("alarmnet.loop.remaining.RANDOM_BASIS", 1)
+    client, desk = Client(fresh), desk_of(fresh)
+    for count in (5, 12):
+        while len(desk.worker.answers) < count:
+            client.answer(truth(client.shown()))
+        deadline = time.monotonic() + 30
+        while desk.worker._estimated_at != desk.worker._ledger.read and time.monotonic() < deadline:
+            time.sleep(0.05)
+        while desk.worker._estimating is not None and time.monotonic() < deadline:
+            time.sleep(0.05)
+        side = client.http.get("/state").json()["side"]
+        assert ("95 % interval" in side) == (count == 12)
+        assert ("expected with the first ranking" in side) == (count == 12)
+        assert ("so far 5 are reviewed" in side) == (count == 5)
 
 
 def test_what_rose_is_told() -> None:

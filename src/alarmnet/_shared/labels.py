@@ -99,19 +99,43 @@ def _refuse_other_than_numbers_and_text(labels: NDArray[Any], missing: NDArray[n
         raise InputError("Input y contains infinity; labels are 1, 0 or missing", code="label", rows=rows)
 
 
-def read_labels(y: Any, *, rows: int, anomaly_label: object = None, to_learn: bool = True) -> Labels:
+def _check_index(y: Any, X: Any) -> None:
+    """Refuse labels in another order than their rows, by the indexes of pandas; warn if the indexes differ."""
+    if not (hasattr(y, "iloc") and hasattr(X, "iloc")) or y.index.equals(X.index):
+        return
+    place = int(np.argmax(np.asarray(y.index != X.index)))
+    of_rows, of_labels = (index[[place]].tolist()[0] for index in (X.index, y.index))
+    differ = f"At position {place}, the index of X has {of_rows!r}, and that of y has {of_labels!r}"
+    if y.index.value_counts().eq(X.index.value_counts()).all():
+        raise InputError(
+            f"X and y have the same index in different orders. {differ}. Pass y.loc[X.index] to align y by its "
+            "index (if no value occurs twice), or y.to_numpy() if y is in the order of X",
+            code="label_order",
+        )
+    warnings.warn(
+        f"the indexes of X and y differ; labels are taken by position. {differ}; pass y.to_numpy() if y is in the "
+        "order of X",
+        AlarmnetWarning,
+        stacklevel=4,
+    )
+
+
+def read_labels(
+    y: Any, *, rows: int, X: Any = None, anomaly_label: object = None, to_learn: bool = True
+) -> Labels:
     """Labels of any container and spelling, as 1, 0 and NaN.
 
     `anomaly_label` is one label, or a list of them. Without it, 1 and True are the anomaly; of two other labels
     the one that is not "normal", "benign" or the like is, else the second in sorted order, with a warning that
-    says so. What nothing can be learned from is refused, unless the labels are not there `to_learn` from.
+    says so. What nothing can be learned from is refused, unless the labels are not there `to_learn` from. `X` are
+    the labels' rows, so that the indexes of pandas can be compared.
 
     Raises
     ------
     InputError
-        Another length than the rows; infinite or continuous labels; three labels or more, or a single unknown
-        one, without `anomaly_label`; a label that differs from an anomaly's only in its spelling. To learn from:
-        NaN alone, or no normal row.
+        Another length than the rows; their index in another order; infinite or continuous labels; three labels
+        or more, or a single unknown one, without `anomaly_label`; a label that differs from an anomaly's only
+        in its spelling. To learn from: NaN alone, or no normal row.
     """
     if y is None:
         return Labels(np.full(rows, np.nan), np.array([0, 1]))
@@ -122,6 +146,7 @@ def read_labels(y: Any, *, rows: int, anomaly_label: object = None, to_learn: bo
             f"{len(labels)} labels",
             code="length_mismatch",
         )
+    _check_index(y, X)
     missing = _missing(labels)
     if to_learn and missing.all():
         raise InputError("Input y contains NaN only: no row is labelled; pass y=None", code="no_labels")

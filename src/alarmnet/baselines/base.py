@@ -86,13 +86,13 @@ class Baseline(Parameters, ABC):
         images = getattr(X, "ndim", 2) in (3, 4)
         if not (images or self.reads_tables):
             raise InputError(
-                f"{type(self).__name__} reads images alone, of shape (N, H, W) or (N, C, H, W), and "
+                f"{type(self).__name__} reads images alone, of shape (N, H, W), (N, C, H, W) or (N, H, W, C), and "
                 "rows of a table came: take another method, such as AutoencoderBaseline",
                 code="image_shape",
             )
         encoder = ImageScaler() if images else copy.deepcopy(self.encoder or self._default_of("encoder"))
         rows = encoder.fit_transform(X)
-        labels = read_labels(y, rows=len(rows))
+        labels = read_labels(y, rows=len(rows), X=X)
         if self.learns_from_labels and not labels.anomalous.any():
             raise InputError(
                 f"{type(self).__name__} learns from known anomalies, and no row is labelled anomalous: label some "

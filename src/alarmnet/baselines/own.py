@@ -78,16 +78,17 @@ def imported(own: str) -> Any:
         It cannot be imported, or lacks a method.
     """
     module, _, name = own.partition(":")
+    expected = (
+        "give module:Class, such as my_methods:Mine for the class Mine in my_methods.py of the current folder"
+    )
+    if not (module and name):
+        raise InputError(f"{own!r} does not name a module and a class: {expected}", code="own_method")
     here = str(Path.cwd())
     sys.path.insert(0, here)
     try:
         kind = getattr(import_module(module), name)
     except (ImportError, AttributeError, ValueError) as error:
-        raise InputError(
-            f"{own!r} cannot be imported ({error}): give module:Class, such as my_methods:Mine for the class Mine "
-            "in my_methods.py of the current folder",
-            code="own_method",
-        ) from error
+        raise InputError(f"{own!r} cannot be imported ({error}): {expected}", code="own_method") from error
     finally:
         sys.path.remove(here)
     if not hasattr(kind, "fit") or not {"decision_function", "predict_proba"} & {*dir(kind)}:

@@ -25,6 +25,7 @@ from alarmnet.cli.terminal import (
 )
 from alarmnet.data_files import Reading
 from alarmnet.detectors import BaseDetector
+from alarmnet.detectors.recognition import SeenRows
 from alarmnet.report import make_report
 from alarmnet.report.words import said_of_calibration
 from alarmnet.sources.bad_rows import OTHERS, way_out
@@ -116,16 +117,20 @@ def evaluate(
     labelled = rows.labels(labelling, given=(*anomaly, *normal))
     labels = labelled.values
     with row_progress(rows.n_rows, quiet=quiet) as progress, way_out(OTHERS):
-        batches = score_batches(detector, rows, flag=False, tally=Tally(), progress=progress)
+        seen = SeenRows(detector.fitted_state())
+        batches = score_batches(detector, rows, flag=False, tally=Tally(), progress=progress, seen=seen)
         logits = np.concatenate([scored.logits for scored in batches])
     found = metrics.evaluate(labels, logits, budget=budget, threshold=detector.threshold_)
     if as_json:
         values = {"label_values": labelled.facts()}
         asked = {"alarm_rate_asked": detector.alarm_rate_, "calibration": calibration_facts(detector)}
-        show_facts({"model": str(model), **asked, **asdict(found), **values})
+        training = {"training_rows": asdict(seen.recognised)}
+        show_facts({"model": str(model), **asked, **asdict(found), **values, **training})
     else:
         click.echo(labelled.described())
         _print(found, detector)
+        if note := seen.recognised.note():
+            click.echo(note)
 
 
 @click.command()

@@ -30,7 +30,7 @@ from alarmnet.sources.opened import load_model, open_to_run
     metavar="ID",
     multiple=True,
     required=True,
-    help="The row to explain, by its value in the --id column or its number; may be repeated.",
+    help="The row to explain, by its value in the --id column or its number (1234 or 1,234); may be repeated.",
 )
 @id_option("whose values --row names")
 @ignore_option
@@ -52,7 +52,8 @@ def explain(
 ) -> None:
     """Explain the scores of single rows or images.
 
-    explain splits a score into contributions of the columns, compared with normal rows, and names a change that
+    explain splits a row's margin (how far it lies above the alarm threshold, in logits) into contributions of the
+    columns, compared with normal rows, and names a change that
     would stop the alarm. For images it names the region that raises the score most.
 
     \b

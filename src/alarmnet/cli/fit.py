@@ -4,6 +4,7 @@ import re
 import shlex
 import sys
 import time
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -29,7 +30,7 @@ from alarmnet.cli.terminal import (
 )
 from alarmnet.data_files import Reading
 from alarmnet.detectors import DETECTORS, BaseDetector
-from alarmnet.errors import InputError
+from alarmnet.errors import AlarmnetWarning, InputError
 from alarmnet.networks.checkpoints import kept_steps
 from alarmnet.preprocessing import ImageScaler, TableEncoder
 from alarmnet.preprocessing.images import SMALLEST_IMAGE
@@ -41,6 +42,9 @@ from alarmnet.sources.labels import FoundLabels, Labelling, label_counts, needed
 from alarmnet.sources.memory import available_bytes, check_memory, shown_bytes
 from alarmnet.sources.model_facts import calibration_facts
 from alarmnet.sources.opened import Rows, load_model, open_to_run, open_to_train
+
+VERDICTS = ["anomaly", "normal"]
+"""The values of the column of answers that triage exports."""
 
 
 def say_labels(found: FoundLabels | None, counts: dict[str, int], *, aside: bool) -> None:
@@ -59,6 +63,20 @@ def say_labels(found: FoundLabels | None, counts: dict[str, int], *, aside: bool
         f"{counts['unlabelled']:,} unlabelled. {found.described()}",
         err=aside,
     )
+
+
+def warn_of_triage(labelling: Labelling | None, counts: dict[str, int]) -> None:
+    """Warn that answers of triage do not calibrate a model."""
+    if labelling is None or not (counts["normal"] and counts["unlabelled"]):
+        return
+    if labelling.label.rstrip("_") == "verdict" and [*labelling.anomaly, *labelling.normal] == VERDICTS:
+        warnings.warn(
+            f"column {labelling.label!r} looks like answers of alarmnet triage. The {counts['normal']:,} rows that it "
+            "calls normal were chosen for review, so a threshold calibrated on them misses anomalies: use alarmnet "
+            "refit with the model that triage exports",
+            AlarmnetWarning,
+            stacklevel=2,
+        )
 
 
 def check_size(rows: Rows, *, aside: bool) -> None:
@@ -93,6 +111,8 @@ def _model_facts(detector: BaseDetector, model: Path, *, seconds: float) -> dict
 
 def _say_model(facts: dict[str, Any]) -> None:
     click.echo(f"Alarm threshold: {said_of_calibration(facts)}")
+    if facts["calibration_is_labelled"] and facts["labels"]["unlabelled"]:
+        click.echo("The rate holds if the rows labelled normal are a random sample of normal rows.")
     if not facts["calibration_is_labelled"]:
         click.echo(
             f"To make the rate more reliable, review some rows: alarmnet recalibrate {facts['model']} --ask "
@@ -214,6 +234,9 @@ def fit(
     reads images of one size: folders of PNG, JPEG, BMP, TIFF and WebP files, or .npy and .npz arrays. If each class
     of images has a folder, name the folders of normal images with --normal, or those of anomalies with --anomaly.
 
+    If some rows are labelled normal, they set the alarm threshold. They must then be a random sample of normal rows. To
+    learn the answers of triage, whose rows were chosen, use refit.
+
     \b
     Examples:
       alarmnet fit train.csv --label class --anomaly fraud --out fraud.model
@@ -250,6 +273,7 @@ def fit(
         click.echo(f"Dropped {dropped:,} rows: {rows.unusable}.", err=as_json)
     counts = label_counts(labels, rows=len(X))
     say_labels(found, counts, aside=as_json)
+    warn_of_triage(labelling, counts)
     if checkpoint and (earlier := kept_steps(checkpoint)):
         click.echo(f"{checkpoint} keeps earlier training: {earlier}.", err=as_json)
     detector = DETECTORS[method](

@@ -63,7 +63,7 @@ def recalibrate(
     """Review a few calibration rows, and set the threshold again.
 
     If the threshold was calibrated on unlabelled rows, anomalies among them raise it. --ask writes the most
-    informative rows to a file: their row numbers in the training data, counted from 0, and their scores. Review
+    informative rows to a file: their row numbers in the training data, counted from 0, and their logits. Review
     these rows, write 1 (anomaly) or 0 (normal) into the column `anomaly`, and pass the file to --answers. Nothing
     is trained. Three rounds of ten rows are usually enough.
 

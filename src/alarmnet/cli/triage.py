@@ -2,6 +2,7 @@
 
 import getpass
 import glob
+from functools import partial
 from pathlib import Path
 
 import click
@@ -117,7 +118,6 @@ def triage(
             code="options",
         )
     store = labels or _store_beside(click.get_current_context().params["data"][0])
-    taken = listen(host, port)
     wanted = Wanted(
         data=data,
         reading=reading,
@@ -131,7 +131,8 @@ def triage(
         seed=seed,
         device=device,
     )
-    with made_ready(wanted, lambda words: click.echo(words, err=True)) as app:
+    say = partial(click.echo, err=True)
+    with listen(host, port) as taken, made_ready(wanted, say) as app:
         guard, address = guarded(app, host, taken)
         if host not in LOCAL:
             click.echo("Other machines can reach this page, and the connection is not encrypted.", err=True)

@@ -132,14 +132,20 @@ class _Archive:
             return values
 
 
-def _is_channels_last(shape: tuple[int, ...]) -> bool:
+def is_channels_last(shape: tuple[int, ...]) -> bool:
+    """Whether images have their 1 or 3 channels last, and nothing that could be channels in second place.
+
+    >>> is_channels_last((9, 28, 28, 3)), is_channels_last((9, 3, 28, 3))
+    (True, False)
+    """
     return len(shape) == 4 and shape[1] not in (1, 3) and shape[3] in (1, 3)
 
 
-def _channels_first(images: NDArray[Any]) -> NDArray[Any]:
+def channels_first(images: NDArray[Any]) -> NDArray[Any]:
+    """Give images (N, H, W) or with their channels last as (N, C, H, W), a view; others as they are."""
     if images.ndim == 3:
         return images[:, np.newaxis]
-    return images.transpose(0, 3, 1, 2) if _is_channels_last(images.shape) else images
+    return images.transpose(0, 3, 1, 2) if is_channels_last(images.shape) else images
 
 
 def _image_shape(array: _Array | _Archive) -> Shape:
@@ -149,7 +155,7 @@ def _image_shape(array: _Array | _Archive) -> Shape:
             f"{array.path}: images are numbers (uint8 or float), but the array holds {array.dtype}",
             code="wrong_type",
         )
-    if _is_channels_last(shape):
+    if is_channels_last(shape):
         shape = (shape[0], shape[3], *shape[1:3])
     elif len(shape) == 3:
         shape = (shape[0], 1, *shape[1:])
@@ -188,7 +194,7 @@ class ImageArrays:
         """Give images (B, C, H, W), and, unless they are to be refused later, which hold unusable numbers (B,)."""
         for array in self._arrays:
             for block in array.blocks(rows):
-                images, bad = _channels_first(block), np.zeros(len(block), dtype=bool)
+                images, bad = channels_first(block), np.zeros(len(block), dtype=bool)
                 if not refuse and self.dtype.kind == "f":
                     bad = ~(np.abs(images) <= np.finfo(np.float32).max).all(axis=(1, 2, 3))
                 yield images, bad

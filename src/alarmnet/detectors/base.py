@@ -23,6 +23,7 @@ from alarmnet.detectors.calibration_rows import CalibrationRows
 from alarmnet.detectors.data import TrainingData
 from alarmnet.detectors.files import write_state
 from alarmnet.detectors.identity import training_identity
+from alarmnet.detectors.recognition import keys_of
 from alarmnet.detectors.roles import Roles, calibration_rows, held_out, refit_rows, taken_as_normal
 from alarmnet.detectors.scorer import Scorer, placed
 from alarmnet.detectors.scoring import Scoring, indexable
@@ -55,11 +56,6 @@ def _fitted(encoder: Encoder, X: Any, training: Index) -> Encoder:
     if fault.rows:
         encoder.fit(X)
     raise fault
-
-
-def _keys(rows: RowStore) -> NDArray[np.uint64]:
-    """One hash a row (N,)."""
-    return np.concatenate([row_keys(block.numpy(force=True)) for block in rows.blocks()])
 
 
 class BaseDetector(Scoring, ClassifierMixin, Parameters, ABC):  # type: ignore[misc]
@@ -141,7 +137,7 @@ class BaseDetector(Scoring, ClassifierMixin, Parameters, ABC):  # type: ignore[m
         Parameters
         ----------
         X
-            A frame or 2-D array of rows, or images (N, H, W) or (N, C, H, W).
+            A frame or 2-D array of rows, or images (N, H, W), (N, C, H, W) or (N, H, W, C), with 1 or 3 channels C.
         y
             1 / True for known anomalies, 0 / False for normal rows, NaN / None / pd.NA for rows nobody has
             looked at; None where nothing is labelled.
@@ -156,13 +152,13 @@ class BaseDetector(Scoring, ClassifierMixin, Parameters, ABC):  # type: ignore[m
         self._check_shared_parameters()
         self._check_parameters()
         self.seed_ = resolve_seed(self._kept_seed() if self.random_state is None else self.random_state)
-        images = getattr(X, "ndim", 2) in (3, 4)
+        images, given = getattr(X, "ndim", 2) in (3, 4), X
         encoder = ImageScaler() if images else copy.deepcopy(self.encoder or self._default_encoder())
         n_rows = row_count(X)
         if n_rows < 2:
             encoder.fit(X)  # which refuses it, and says why
         X = indexable(X) if images else read_frame(X)
-        labels = read_labels(y, rows=n_rows, anomaly_label=self.anomaly_label)
+        labels = read_labels(y, rows=n_rows, X=given, anomaly_label=self.anomaly_label)
         normal, known = taken_as_normal(labels, self.unlabelled), np.flatnonzero(labels.anomalous)
         calibration = calibration_rows(labels, normal, self.calibration_share, seed=self.seed_, owner=self)
         free = np.setdiff1d(normal, calibration, assume_unique=True)
@@ -210,9 +206,9 @@ class BaseDetector(Scoring, ClassifierMixin, Parameters, ABC):  # type: ignore[m
 
     def _refit_alarm(self, X: Any, y: Any) -> None:
         rows = self.encoder_.store(X, self._device())
-        labels = read_labels(y, rows=len(rows), anomaly_label=self.anomaly_label)
+        labels = read_labels(y, rows=len(rows), X=X, anomaly_label=self.anomaly_label)
         normal, known = taken_as_normal(labels, self.unlabelled), np.flatnonzero(labels.anomalous)
-        keys, calibration_keys = _keys(rows), row_keys(self._calibration_matrix)
+        keys, calibration_keys = keys_of(rows), row_keys(self._calibration_matrix)
         still_normal, free = refit_rows(labels, normal, keys, calibration_keys)
         self._calibration_matrix = self._calibration_matrix[still_normal]
         if self._calibrating is not None:
@@ -338,7 +334,7 @@ class BaseDetector(Scoring, ClassifierMixin, Parameters, ABC):  # type: ignore[m
 
     def _count(self, rows: RowStore, labels: Labels) -> None:
         """Count the labels, and warn of rows that teach nothing or the opposite."""
-        keys = _keys(rows)
+        keys = keys_of(rows)
         contradictory = int(np.isin(keys[~labels.anomalous], keys[labels.anomalous]).sum())
         self.label_counts_ = {**labels.counts(), "contradictory": contradictory}
         if contradictory:

@@ -53,7 +53,7 @@ class Calibrated:
         raise NotImplementedError
 
     def decision_function(self, X: Any) -> Scores:
-        """How far each row lies above the alarm threshold, in logits (N,): above 0 is an alarm."""
+        """The margin of each row (N,): how far it lies above the threshold, in logits; above 0 is an alarm."""
         return self.logits(X) - self.threshold_
 
     def predict(self, X: Any) -> NDArray[Any]:

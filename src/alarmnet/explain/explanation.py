@@ -58,7 +58,7 @@ class Similar:
 
 @dataclass(frozen=True, kw_only=True)
 class Counterfactual:
-    """Columns that, set to a normal row's values, stop the alarm; `score` is then 0 or less."""
+    """Columns that, set to a normal row's values, stop the alarm; `score`, the margin, is then 0 or less."""
 
     changes: tuple[Difference, ...]
     score: float
@@ -73,13 +73,13 @@ class RowExplanation:
     row
         The row's number in the given data.
     score
-        The value of `decision_function`: above 0 is an alarm.
+        The margin, as `decision_function` gives it: above 0 is an alarm.
     alarm
         Whether the row raises an alarm.
     spoke
         The alarm network that contributes most to the odds.
     reference
-        The mean score of the normal rows that the row is compared with; contributions are added to it.
+        The mean margin of the normal rows that the row is compared with; contributions are added to it.
     reasons
         The columns that contribute most, largest first; empty for images.
     groups

@@ -39,7 +39,7 @@ class Answer:
     model
         The digest of the model that ranked the row.
     score
-        The row's score then; higher is more anomalous.
+        The row's ranking score then (`Queue.scores`); higher is more anomalous.
     group
         A UUID that answers share which were given together, and which are undone together.
     at_random

@@ -37,6 +37,14 @@ class Learned:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Trained:
+    """A detector, and the answers that it has learned: the verdicts by row, without those that teach nothing."""
+
+    detector: BaseDetector
+    answers: Mapping[str, Verdict]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Ahead:
     """Rows to look at next, best first, and which of them were drawn at random."""
 
@@ -106,9 +114,10 @@ class QueueReplies:
             keys.insert(number * DRAWN_EVERY + DRAWN_EVERY // 2, key)
         return Ahead(keys=keys, drawn=frozenset(map(str, drawn)))
 
-    def _train(self) -> BaseDetector:
+    def _train(self) -> Trained:
         self._queue.refit_detector()
-        return self._queue.detector_
+        learned = {str(key): verdict for key, verdict in self._queue.learned_.items()}
+        return Trained(detector=self._queue.detector_, answers=learned)
 
 
 def queue_of(X: Any, detector: BaseDetector, keys: Sequence[str], *, answers: Answered, seed: int) -> Queue:
@@ -201,7 +210,7 @@ class QueueProcess:
         """Start to rank the rows again by the answers so far; the queue stays usable."""
         return self._ask("refit")
 
-    def train(self) -> "Future[BaseDetector]":
+    def train(self) -> "Future[Trained]":
         """Start to train the detector on the answers so far; the queue stays usable."""
         return self._ask("train")
 

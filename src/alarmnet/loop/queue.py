@@ -87,10 +87,12 @@ class Queue:
     ids
         The keys, in the order of `X`.
     scores
-        The queue's estimate for each row (N,), in the order of `X`: about 1 for an anomaly, about -1 for a normal
-        row.
+        Ranking scores (N,), in the order of `X`: the queue's estimate, about 1 for an anomaly and about -1 for a
+        normal row.
     detector_
         The fitted detector, which explains rows; see `refit_detector`.
+    learned_
+        The verdicts that `detector_` has learned: those at its last training, without "unsure"; empty at first.
     verdicts
         Each answered row's verdict, in the order of the first answers.
 
@@ -143,6 +145,7 @@ class Queue:
         else:
             self.detector_ = clone(detector).fit(X)
             detected = self.detector_.decision_scores_
+        self._first = self.detector_
         encoded = self.detector_.encoder_.store(X, torch.device("cpu")).all()
         matrix = encoded.flatten(1).numpy()
         self._keys = row_keys(matrix)
@@ -153,6 +156,7 @@ class Queue:
         self._learner = Learner(read, views, int(self._generator.integers(SEED_LIMIT)))
         self._calibrates = self._calibrating()
         self.verdicts: dict[Hashable, Verdict] = {}
+        self.learned_: dict[Hashable, Verdict] = {}
         self._shown: dict[Hashable, _Shown] = {}
         self._drawn: set[Hashable] = set()
         self._lock, self._choosing, self._refitting = threading.Lock(), threading.Lock(), threading.Lock()
@@ -160,7 +164,7 @@ class Queue:
 
     @property
     def scores(self) -> NDArray[np.float64]:
-        """The queue's estimate for each row (N,): about 1 for an anomaly, about -1 for a normal row."""
+        """Ranking scores (N,): the queue's estimate, about 1 for an anomaly and about -1 for a normal row."""
         return self._belief.mean
 
     def next(
@@ -233,21 +237,21 @@ class Queue:
     def refit_detector(self) -> None:
         """Train the detector's alarm on the answers so far, in seconds, so that its explanations use them.
 
-        Rows that equal a known anomaly in every column count as anomalies too. Before the first anomaly is found,
-        the detector does not change.
+        Rows that equal a known anomaly in every column count as anomalies too. While no answer is an anomaly,
+        `detector_` is the detector that ranked the rows first.
         """
-        y = self.labels()
+        clear = self._clear()
+        y = self._labels(clear)
         if (y == 1).any():
             y[np.isnan(y) & np.isin(self._keys, self._keys[y == 1])] = 1
-            self.detector_ = copy.copy(self.detector_).refit_alarm(self._X, y)
-            self._calibrates = self._calibrating()
+            self.detector_, self.learned_ = copy.copy(self._first).refit_alarm(self._X, y), clear
+        else:
+            self.detector_, self.learned_ = self._first, {}
+        self._calibrates = self._calibrating()
 
     def labels(self) -> NDArray[np.float64]:
         """Return labels for `fit` (N,): 1 anomaly, 0 normal, NaN for rows without a clear answer."""
-        answers = self._answers()
-        y = np.full(len(self.ids), np.nan)
-        y[answers.places] = answers.anomalous
-        return y
+        return self._labels(self._clear())
 
     def curve(self) -> Curve:
         """Return the number of anomalies found after each reviewed row."""
@@ -274,10 +278,19 @@ class Queue:
         rows = self.detector_.fitted_state().calibration_rows
         return np.isin(self._keys, row_keys(rows.reshape(len(rows), -1)))
 
+    def _clear(self) -> dict[Hashable, Verdict]:
+        """The verdicts without "unsure"."""
+        with self._lock:
+            return {key: verdict for key, verdict in self.verdicts.items() if verdict != "unsure"}
+
+    def _labels(self, clear: dict[Hashable, Verdict]) -> NDArray[np.float64]:
+        y = np.full(len(self.ids), np.nan)
+        y[[self._places[key] for key in clear]] = [verdict == "anomaly" for verdict in clear.values()]
+        return y
+
     def _answers(self) -> Answers:
         """The clear answers."""
-        with self._lock:
-            clear = {key: verdict for key, verdict in self.verdicts.items() if verdict != "unsure"}
+        clear = self._clear()
         places = np.array([self._places[key] for key in clear], dtype=np.intp)
         return Answers(places, np.array([verdict == "anomaly" for verdict in clear.values()], dtype=bool))
 

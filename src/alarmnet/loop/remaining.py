@@ -24,6 +24,9 @@ FRUITLESS = 50
 FEW_RANDOM = 20
 """The number of random rows below which the advice asks for more."""
 
+BASIS, RANDOM_BASIS = 50, 5
+"""Reviewed rows, and random rows among them, from which the intervals were measured (docs/research/loop.md)."""
+
 
 @dataclass(frozen=True)
 class Look:
@@ -47,6 +50,8 @@ class Remaining:
         Whether further review is unlikely to find many anomalies.
     advice
         A sentence for the reviewer.
+    lacks
+        What the estimate lacks as long as too few rows are reviewed; empty once there are enough.
     """
 
     estimate: float
@@ -54,6 +59,7 @@ class Remaining:
     high: float
     stop: bool
     advice: str
+    lacks: str
 
 
 def remaining(looks: Sequence[Look], scores: Vector) -> Remaining:
@@ -82,7 +88,17 @@ def remaining(looks: Sequence[Look], scores: Vector) -> Remaining:
     low, middle, high = (
         float(np.searchsorted(below, place)) for place in ((1 - SURE) / 2, 0.5, (1 + SURE) / 2)
     )
-    return Remaining(middle, low, high, *_advice(looks, high))
+    return Remaining(middle, low, high, *_advice(looks, high), _lack(looks) if len(scores) else "")
+
+
+def _lack(looks: Sequence[Look]) -> str:
+    random = sum(look.at_random for look in looks)
+    if len(looks) >= BASIS and random >= RANDOM_BASIS:
+        return ""
+    return (
+        f"The estimate needs {BASIS} reviewed rows, {RANDOM_BASIS} of them drawn at random; so far {len(looks)} "
+        f"are reviewed, {random} of them drawn at random."
+    )
 
 
 def _foretold(looks: Sequence[Look], scores: Vector, counts: Vector) -> Vector:
@@ -123,6 +139,6 @@ def _advice(looks: Sequence[Look], high: float) -> tuple[bool, str]:
     if random < FEW_RANDOM:
         return (
             False,
-            f"{said}Continue. The estimate needs {FEW_RANDOM} random rows; {random} are reviewed so far.",
+            f"{said}Continue. The estimate is rough below {FEW_RANDOM} random rows; {random} are reviewed so far.",
         )
     return False, f"{said}Continue: more anomalies are likely."

@@ -1,11 +1,15 @@
 """Trees that scikit-learn's compiled code walks: on the CPU ten times as fast as tensors, with the same bits."""
 
+import functools
+import warnings
 from collections.abc import Mapping
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from alarmnet.errors import AlarmnetWarning
 
 try:
     from sklearn.ensemble._gradient_boosting import predict_stages
@@ -14,6 +18,17 @@ except ImportError:  # scikit-learn promises neither
     AVAILABLE = False
 else:
     AVAILABLE = True
+
+
+@functools.cache
+def warn_of_slow_trees() -> None:
+    """Say once that trees are walked without compiled code."""
+    warnings.warn(
+        "this version of scikit-learn lacks the compiled code that walks trees, so scoring and training take up to "
+        "ten times as long, with the same scores; install a version that constraints.txt names",
+        AlarmnetWarning,
+        stacklevel=2,
+    )
 
 
 class CompiledTrees:

@@ -11,7 +11,7 @@ from sklearn.ensemble import GradientBoostingClassifier
 from sklearn.tree import ExtraTreeClassifier
 from torch import Tensor, nn
 
-from alarmnet.networks.compiled_trees import AVAILABLE, CompiledTrees
+from alarmnet.networks.compiled_trees import AVAILABLE, CompiledTrees, warn_of_slow_trees
 
 Matrix = NDArray[np.float32]
 Draw = Callable[[np.random.Generator], Matrix]
@@ -135,8 +135,10 @@ class Forest(nn.Module):
 
     def said(self, batch: Tensor, trees: NDArray[np.intp] | slice = slice(None)) -> Tensor:
         """What each of some trees says of a batch: (B, trees); its bits are the same on every device."""
-        if AVAILABLE and batch.device.type == "cpu":
-            return torch.from_numpy(self._compiled.said(batch.numpy(force=True), trees))
+        if batch.device.type == "cpu":
+            if AVAILABLE:
+                return torch.from_numpy(self._compiled.said(batch.numpy(force=True), trees))
+            warn_of_slow_trees()
         at_once = max(1, AT_ONCE // max(1, len(batch)))
         split = torch.split(self.roots[trees], at_once)
         return torch.cat([self._said(batch, roots) for roots in split], dim=1)

@@ -188,7 +188,32 @@ def _from_sparse(X: Any) -> Frame:
     return Frame(names=None, rows=rows, raw=_SparseColumns(matrix))
 
 
+def is_list_of_arrays(X: Any) -> bool:
+    """Whether a list or tuple holds arrays or tensors of two dimensions or more, such as images."""
+    return isinstance(X, list | tuple) and bool(len(X)) and getattr(X[0], "ndim", 0) > 1
+
+
+def stacked(images: Sequence[Any]) -> NDArray[Any]:
+    """Make one array of a list of images."""
+    arrays = [as_array(image) for image in images]
+    shapes = [array.shape for array in arrays]
+    if other := next((place for place, shape in enumerate(shapes) if shape != shapes[0]), None):
+        raise InputError(
+            f"X is a list of images of different shapes: {shapes[0]} first, and {shapes[other]} in image {other}. "
+            "Resize or crop them to one shape.",
+            code="image_shape",
+        )
+    return np.stack(arrays)
+
+
 def _from_array(X: Any) -> Frame:
+    if is_list_of_arrays(X):
+        raise InputError(
+            f"X is a {type(X).__name__} of {len(X):,} arrays, the first of shape {tuple(X[0].shape)}. Pass images "
+            "as one array of shape (N, H, W), (N, C, H, W) or (N, H, W, C), such as numpy.stack(X), and tables as "
+            "one frame or 2-D array.",
+            code="not_2d",
+        )
     values = as_array(X)
     if values.ndim == 0 or values.dtype.names:
         kind = "NumPy array of structures" if values.dtype.names else type(X).__name__

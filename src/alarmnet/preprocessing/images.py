@@ -9,9 +9,10 @@ from numpy.typing import NDArray
 from sklearn.exceptions import NotFittedError
 
 from alarmnet._shared.phrases import rows_phrase
+from alarmnet.data_files.image_arrays import channels_first
 from alarmnet.errors import InputError, InputTypeError
 from alarmnet.preprocessing.cells import FLOAT32_LIMIT, Float32s
-from alarmnet.preprocessing.frames import as_array, check_rows
+from alarmnet.preprocessing.frames import as_array, check_rows, is_list_of_arrays, stacked
 from alarmnet.preprocessing.pixel_scale import refuse_other_scale
 from alarmnet.preprocessing.row_store import PixelRows
 from alarmnet.preprocessing.scales import LinearScale
@@ -22,23 +23,16 @@ IMAGE_BLOCK = 256
 
 def _as_images(X: Any) -> NDArray[Any]:
     """Give images as (N, C, H, W), a view where possible."""
-    images = as_array(X)
+    images = stacked(X) if is_list_of_arrays(X) else as_array(X)
     if images.dtype.kind not in "buif":
         raise InputTypeError(
             f"Images must be numbers (uint8 or float), but their dtype is {images.dtype}.", code="wrong_type"
         )
-    if images.ndim == 3:
-        images = images[:, np.newaxis]
+    images = channels_first(images)
     shape = images.shape
-    if images.ndim == 4 and shape[1] not in (1, 3) and shape[3] in (1, 3):
-        raise InputError(
-            f"Images of shape {shape[1:]} have their channels last, but (C, H, W) is expected: use "
-            "X.transpose(0, 3, 1, 2).",
-            code="channels_last",
-        )
     if images.ndim != 4 or shape[1] not in (1, 3) or min(shape[2:]) < SMALLEST_IMAGE:
         raise InputError(
-            f"Images must have the shape (N, H, W) or (N, C, H, W) with 1 or 3 channels and at least "
+            "Images must have the shape (N, H, W), (N, C, H, W) or (N, H, W, C) with 1 or 3 channels and at least "
             f"{SMALLEST_IMAGE}x{SMALLEST_IMAGE} pixels, but the shape is {np.shape(X)}.",
             code="image_shape",
         )
@@ -95,7 +89,7 @@ class ImageScaler:
     """
 
     def fit(self, X: Any) -> Self:
-        """Learn from at least two images, (N, H, W) or (N, C, H, W).
+        """Learn from at least two images, (N, H, W), (N, C, H, W) or (N, H, W, C).
 
         Raises
         ------
@@ -115,7 +109,7 @@ class ImageScaler:
         return self
 
     def transform(self, X: Any) -> Float32s:
-        """Scale images (N, H, W) or (N, C, H, W) to a new float32 array (N, C, H, W), always finite.
+        """Scale images (N, H, W), (N, C, H, W) or (N, H, W, C) to a new float32 array (N, C, H, W), always finite.
 
         Raises
         ------

@@ -1,5 +1,6 @@
 """Rows of a table or an encoded matrix: picking them, drawing from them, recognising them."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -30,7 +31,9 @@ def draw(pool: Index, count: int, generator: np.random.Generator) -> tuple[Index
 
 def row_keys(matrix: NDArray[np.float32]) -> Keys:
     """One hash a row, (N, ...) to (N,): equal rows have equal keys, wherever they stand."""
-    words = np.ascontiguousarray(matrix.reshape(len(matrix), -1), dtype=np.float32).view(np.uint32)
+    words = np.ascontiguousarray(
+        matrix.reshape(len(matrix), math.prod(matrix.shape[1:])), dtype=np.float32
+    ).view(np.uint32)
     keys = np.full(len(words), 14695981039346656037, dtype=np.uint64)  # FNV-1a, word by word
     for column in range(words.shape[1]):
         keys = (keys ^ words[:, column]) * np.uint64(1099511628211)

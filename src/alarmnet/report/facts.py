@@ -3,18 +3,19 @@
 import math
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from alarmnet._shared.labels import Labels
 from alarmnet.metrics import evaluate, proportion
 from alarmnet.preprocessing import EncodingSummary, UnseenCategories
 from alarmnet.preprocessing.cells import value_of
 from alarmnet.preprocessing.frames import read_frame
-from alarmnet.preprocessing.rows import Index
+from alarmnet.preprocessing.rows import Index, take
 from alarmnet.report.fitted_detector import FittedDetector, Floats
 
 COLUMNS_PER_ROW = 4
@@ -108,21 +109,46 @@ def highest_facts(
 
 
 def data_facts(
-    detector: FittedDetector, X: Any, labels: Floats | None, *, name: str | None, rows: int
+    detector: FittedDetector,
+    X: Any,
+    labels: Floats | None,
+    *,
+    name: str | None,
+    rows: int,
+    held_out: NDArray[np.bool_],
 ) -> dict[str, Any]:
-    """Describe the data: rows, labels, and columns or the shape of images."""
+    """Describe the data: rows, labels, and columns or the shape of images.
+
+    Ranges and categories were learned without the rows that were `held_out` to calibrate, so these are not compared
+    with them.
+    """
     counted = Labels(np.full(rows, np.nan) if labels is None else labels, np.array([0, 1]))
     facts = {"name": name, "rows": rows, "labels": counted.counts()}
     if are_images(X):
-        return {**facts, "image_shape": list(X.shape[1:]), "columns": {}, "left_out": {}, "cells": []}
+        return {
+            **facts,
+            "image_shape": list(detector.encoder_.shape_[-(X.ndim - 1) :]),
+            "columns": {},
+            "left_out": {},
+            "cells": [],
+        }
     encoder = detector.encoder_
     return {
         **facts,
         "image_shape": None,
         "columns": dict(Counter(encoder.kinds_.values())),
         "left_out": dict(encoder.left_out_),
-        "cells": _cells(encoder.summarize(X), detector.input_names_),
+        "cells": _cells(_summary(encoder, X, held_out), detector.input_names_),
+        "held_out": int(held_out.sum()),
     }
+
+
+def _summary(encoder: Any, X: Any, held_out: NDArray[np.bool_]) -> EncodingSummary:
+    found: EncodingSummary = encoder.summarize(X)
+    if not held_out.any() or held_out.all():
+        return found
+    others = encoder.summarize(take(X, np.flatnonzero(~held_out)))
+    return replace(found, unseen=others.unseen, outside=others.outside, newly_missing=others.newly_missing)
 
 
 def _cells(summary: EncodingSummary, names: Sequence[str]) -> list[dict[str, Any]]:

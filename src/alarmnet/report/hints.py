@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from alarmnet.detectors.recognition import Recognised
 from alarmnet.report.words import as_count, as_percent, said_of_share
 from alarmnet.thresholds import drift_note
 
@@ -28,6 +29,16 @@ def hints_on(facts: Mapping[str, Any]) -> list[str]:
             "threshold. "
             f"{said_of_share(rates, row)}"
         )
+    if facts["looked"]:
+        hints.append(
+            f"The labels are reviewers' answers about {row}s that were chosen for review, and the model learns "
+            f"them. Measured on such {row}s, the alarm rate, average precision and drift would mislead, so the "
+            f"report leaves them out. To measure them, label {row}s that are drawn at random and that the model "
+            "has not seen, and use alarmnet evaluate."
+        )
+        return hints
+    if note := Recognised(**facts["training_rows"]).note(row):
+        hints.append(note)
     if observed["of"] == "all rows":
         hints.append(
             f"No {row} of this data is labelled normal, so the observed rate counts all {row}s, also anomalies."

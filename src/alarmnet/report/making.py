@@ -3,13 +3,15 @@
 import datetime
 import platform
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from alarmnet._shared.labels import read_labels
+from alarmnet.detectors.recognition import Recognised, SeenRows
 from alarmnet.errors import InputError
 from alarmnet.explain.reporting import BARS, explained_facts
 from alarmnet.preprocessing.cells import Float32s
@@ -61,6 +63,22 @@ def _explained(
     return explained_facts(explanation, described), None
 
 
+@dataclass(frozen=True)
+class _Seen:
+    """Signs that the data is training data, and which of its rows calibrate the model then (N,)."""
+
+    recognised: Recognised
+    held_out: NDArray[np.bool_]
+
+
+def _seen(detector: FittedDetector, X: Any) -> _Seen:
+    if not hasattr(detector, "fitted_state"):
+        return _Seen(Recognised(0, 0), np.zeros(0, dtype=bool))
+    rows = SeenRows(detector.fitted_state())
+    calibrates = rows.add(X)
+    return _Seen(rows.recognised, calibrates & bool(rows.recognised.note()))
+
+
 def make_report(
     detector: FittedDetector,
     X: Any,
@@ -81,7 +99,8 @@ def make_report(
     detector
         Fitted; see `FittedDetector`.
     X
-        A frame (pandas, polars, pyarrow), a 2-D array, or images (N, C, H, W); scored once.
+        A frame (pandas, polars, pyarrow), a 2-D array, or images (N, H, W), (N, C, H, W) or (N, H, W, C);
+        scored once.
     y
         Labels, shape (N,): 1 or True anomaly, 0 or False normal, NaN, None or pd.NA unlabelled.
     anomaly_label
@@ -95,7 +114,8 @@ def make_report(
     date
         The date on the page; by default today. The same input and date give the same bytes.
     looked
-        The facts of `alarmnet triage` about reviewers' answers, ready for JSON. They add a section to the page.
+        The facts of `alarmnet triage` about reviewers' answers, ready for JSON. They add a section to the page. The
+        labels are then of rows that were chosen, so no alarm rate and no quality is measured on them.
 
     Raises
     ------
@@ -111,7 +131,7 @@ def make_report(
     scores = np.asarray(detector.decision_function(X), dtype=np.float64)
     labels = None
     if y is not None:
-        labels = read_labels(y, rows=len(scores), anomaly_label=anomaly_label, to_learn=False).values
+        labels = read_labels(y, rows=len(scores), X=X, anomaly_label=anomaly_label, to_learn=False).values
     if ids is not None:
         ids = np.asarray(ids, dtype=object)
         if ids.shape != scores.shape:
@@ -121,12 +141,13 @@ def make_report(
     chosen = np.argsort(-scores, kind="stable")[:top]
     rows = take(X, chosen)
     share = detector.unclean_share()
+    seen = _seen(detector, X)
     reasons, heat = _explained(detector, X, scores, labels, ids=ids, top=top)
     facts: dict[str, Any] = {
         "format": 1,
         "title": title,
         "date": (date or datetime.date.today()).isoformat(),
-        "data": data_facts(detector, X, labels, name=data_name, rows=len(scores)),
+        "data": data_facts(detector, X, labels, name=data_name, rows=len(scores), held_out=seen.held_out),
         "detector": {
             "name": type(detector).__name__,
             "seed": int(detector.seed_),
@@ -147,11 +168,12 @@ def make_report(
             "allows_for_unclean": bool(detector.allows_for_unclean_),
         },
         "alarms": alarm_share(scores, of="all rows"),
-        "observed": observed_facts(scores, labels),
-        "evaluation": evaluation_facts(scores, labels),
+        "observed": None if looked else observed_facts(scores, labels),
+        "evaluation": None if looked else evaluation_facts(scores, labels),
         "highest": highest_facts(detector, rows, chosen, scores, labels, ids=ids),
         "reasons": reasons,
         "looked": None if looked is None else dict(looked),
+        "training_rows": asdict(seen.recognised),
     }
     facts["hints"] = hints_on(facts)
     images, reconstructions = _pairs(detector, rows) if are_images(X) else (None, None)

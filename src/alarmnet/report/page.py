@@ -4,7 +4,7 @@ import json
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from alarmnet import plots
 from alarmnet._shared.atomic import atomic_path
@@ -14,9 +14,12 @@ from alarmnet.preprocessing.cells import Float32s
 from alarmnet.report.fitted_detector import Floats
 from alarmnet.report.rendering import templates
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
 CAPTIONS = {
-    "scores": "Number of rows by score",
-    "scores_narrow": "Number of rows by score",
+    "scores": "Number of rows by margin",
+    "scores_narrow": "Number of rows by margin",
     "roc": "ROC curve",
     "precision_recall": "Precision-recall curve",
     "target": "Loss of the target network, which learns what is normal",
@@ -37,7 +40,7 @@ class Report:
     facts
         Everything that the page shows, ready for JSON. Missing values are None, never NaN.
     scores
-        Shape (N,), the output of `decision_function`: above 0 is an alarm.
+        Margins, shape (N,): the output of `decision_function`; above 0 is an alarm.
     labels
         Shape (N,), 1 anomaly, 0 normal, NaN not looked at; None if no labels were given.
     images, reconstructions
@@ -114,7 +117,11 @@ class Report:
     def _pictures(self) -> dict[str, str]:
         """SVG by name; pictures without content are left out."""
         wide, half = (10.0, 3.6), (4.6, 3.3)
-        scores = partial(plots.plot_scores, scores=self.scores, y=self.labels)
+
+        def scores(axes: "Axes") -> None:
+            plots.plot_scores(axes, self.scores, self.labels)
+            axes.set_xlabel("margin (above 0: alarm)")
+
         drawn = {"scores": (scores, wide), "scores_narrow": (scores, half)}
         if self.facts["evaluation"]:
             drawn["roc"] = (partial(plots.plot_roc, y=self.labels, scores=self.scores), half)

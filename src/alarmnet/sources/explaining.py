@@ -1,5 +1,6 @@
 """Single rows of files explained."""
 
+import re
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -14,10 +15,21 @@ from alarmnet.sources.opened import Rows
 WIDEST_BAR = 24
 
 
+def _number(name: str) -> str:
+    """A row number without separators of thousands, which pages show.
+
+    >>> _number("1,234,567"), _number("12,34")
+    ('1234567', '12,34')
+    """
+    return name.replace(",", "") if re.fullmatch(r"[1-9][0-9]{0,2}(,[0-9]{3})+", name) else name
+
+
 def explained_rows(
     explainer: Explainer, rows: Rows, wanted: Sequence[str], columns: int
 ) -> Iterator[tuple[str, RowExplanation]]:
     """The wanted rows by id or number, in the order of the files."""
+    if not rows.has_ids:
+        wanted = [_number(name) for name in wanted]
     missing = dict.fromkeys(wanted)
     for part in rows.parts(flag=True):
         ids = [str(name) for name in decoded(part.ids).to_pylist()]

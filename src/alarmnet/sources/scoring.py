@@ -17,6 +17,7 @@ from scipy.special import expit
 from alarmnet._shared.containers import decoded
 from alarmnet.data_files import Reading, local_files, place_of, write_table
 from alarmnet.detectors import BaseDetector
+from alarmnet.detectors.recognition import SeenRows
 from alarmnet.errors import InputError, rows_counted_from
 from alarmnet.explain import Explainer, RowExplanation, reason_text
 from alarmnet.preprocessing import EncodingSummary, ImageScaler, TableEncoder
@@ -85,10 +86,11 @@ def score_batches(
     tally: Tally,
     progress: Progress = lambda rows: None,
     reasons: int = 0,
+    seen: SeenRows | None = None,
 ) -> Iterator[Scored]:
     """Score files, holding one part at a time; `flag` keeps invalid rows, which are else refused.
 
-    With `reasons`, alarms are explained, each by so many columns at most.
+    With `reasons`, alarms are explained, each by so many columns at most. `seen` looks for training rows.
     """
     explainer = Explainer(detector.scored_encoded()) if reasons else None
     for part in rows.parts(flag=flag):
@@ -99,6 +101,8 @@ def score_batches(
             with rows_counted_from(part.first_row, of="all files"):
                 logits[usable] = detector.logits(good)
             tally.add(_summary(detector.encoder_, good))
+            if seen:
+                seen.add(good)
         tally.rows += len(usable)
         tally.invalid += int((~usable).sum())
         progress(len(usable))

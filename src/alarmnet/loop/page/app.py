@@ -21,7 +21,7 @@ from alarmnet.loop.page.views import Views
 SEAT = "alarmnet-triage-seat"
 LONGEST = 200
 """Letters of a reviewer's name or a reason, at most."""
-REFUSALS = {"store_busy": 503, "store_unavailable": 503}
+REFUSALS = {"store_busy": 503, "store_unavailable": 503, "unlearned": 503}
 """Statuses of refusals; others are 400."""
 
 Handler = Callable[[Request], Awaitable[Response]]
@@ -82,6 +82,7 @@ class App:
             "/state": self.state,
             "/history": self.history,
             "/export": self.export,
+            "/learned": self.learned,
             "/export/{name}": self.download,
             "/static/{name}": self.static,
         }
@@ -121,8 +122,16 @@ class App:
     async def export(self, request: Request) -> Response:
         """Give the page of what can be taken away."""
         seat = self._seat(request)
-        page = await run_in_threadpool(self._views.export, seat, self._exports.facts())
-        return self._with_seat(HTMLResponse(page), seat)
+
+        def render() -> str:
+            self._desk.worker.learn_all(0)  # so that the model is ready when somebody asks for it
+            return self._views.export(seat, self._exports.facts())
+
+        return self._with_seat(HTMLResponse(await run_in_threadpool(render)), seat)
+
+    async def learned(self, request: Request) -> Response:
+        """Give how many answers the model has learned."""
+        return JSONResponse({"html": await run_in_threadpool(self._views.learned)})
 
     async def download(self, request: Request) -> Response:
         """Give a file, made for this request."""

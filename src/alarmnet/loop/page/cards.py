@@ -54,7 +54,7 @@ class Value:
 class Card:
     """A row, ready to be shown; of images `values` is empty, of tables the pictures are.
 
-    `why` is empty while the row is not explained yet.
+    `score` is the margin. `why` is empty while the row is not explained yet.
     """
 
     place: int

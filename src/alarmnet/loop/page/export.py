@@ -1,5 +1,6 @@
 """What can be taken away: labels that `fit` and `refit` take, the model, the report, and every answer."""
 
+import copy
 import shlex
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -14,13 +15,17 @@ from starlette.background import BackgroundTask
 from starlette.responses import FileResponse, PlainTextResponse, Response
 
 from alarmnet.data_files import Reading, TableFiles, write_table
-from alarmnet.detectors import BaseDetector
+from alarmnet.errors import InputError
 from alarmnet.loop.page.desk import Desk
+from alarmnet.loop.process import Trained
 from alarmnet.loop.queue import Verdict
 from alarmnet.report import make_report
 
 LABEL = "verdict"
 MODEL = "triage.alarmnet"
+REPORT = "report.html"
+LONGEST_WAIT = 120.0
+"""Seconds that an export waits for the model to learn the answers, at most."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,7 +64,7 @@ class Exports:
             f"{labels}.csv": self._labels,
             f"{labels}.parquet": self._labels,
             MODEL: self._model,
-            "report.html": self._report,
+            REPORT: self._report,
             "answers.csv": self._answers,
         }
 
@@ -67,28 +72,23 @@ class Exports:
         """What the page of exports says."""
         data = [str(path) for path in self._source.paths]
         labels = [name for name in self._makers if name.startswith("label")]
-        values = ["--label", self._label, "--anomaly", "anomaly", "--normal", "normal"]
-        ignored = [word for name in self._ignored() for word in ("--ignore", name)]
-        if self._source.images:
-            commands = [
-                ["refit", MODEL, *data, "--labels", labels[0]],
-                ["fit", *data, "--labels", labels[0], *values, "--out", "fresh.model"],
-            ]
-        else:
-            commands = [
-                ["refit", MODEL, labels[0]],
-                ["fit", labels[0], *values, *ignored, "--out", "fresh.model"],
-            ]
+        words = [*data, "--labels", labels[0]] if self._source.images else [labels[0]]
         return {
             "labels": labels,
             "label": self._label,
             "images": self._source.images,
             "by": "file" if self._desk.pool.named else "row",
-            "commands": "\n".join(shlex.join(["alarmnet", *words]) for words in commands),
+            "command": shlex.join(["alarmnet", "refit", MODEL, *words]),
         }
 
     def response(self, name: str) -> Response:
-        """Make a file and send it; the name is looked up and never a path."""
+        """Make a file and send it; the name is looked up and never a path.
+
+        Raises
+        ------
+        InputError
+            The model has not learned all answers, and does not within `LONGEST_WAIT`.
+        """
         make = self._makers.get(name)
         if make is None:
             return PlainTextResponse("There is no such export.\n", status_code=404)
@@ -150,25 +150,35 @@ class Exports:
         by = "file" if pool.named else "row"
         yield pa.table({by: names, self._label: pa.array([said[number] for number in numbers], pa.string())})
 
+    def _taught(self) -> Trained:
+        """The detector once it has learned every answer."""
+        worker = self._desk.worker
+        if not worker.learn_all(LONGEST_WAIT):
+            answers = len(worker.clear())
+            why = f" Learning failed: {worker.trouble}" if worker.trouble else " Try again in a minute."
+            raise InputError(
+                f"the model has not yet learned {worker.unlearned:,} of {answers:,} answers, so it is not "
+                f"exported.{why} The exported labels have every answer; alarmnet refit learns them.",
+                code="unlearned",
+            )
+        return worker.trained
+
     def _model(self, path: Path) -> None:
-        detector: BaseDetector = self._desk.worker.detector
+        detector = copy.copy(self._taught().detector)
         notes = {"label": self._label, "anomaly": ["anomaly"], "normal": ["normal"]}
-        before, detector.notes_ = detector.notes_, {**detector.notes_, "ignored": self._ignored(), **notes}
-        try:
-            detector.save(path)
-        finally:
-            detector.notes_ = before
+        detector.notes_ = {**detector.notes_, "ignored": self._ignored(), **notes}
+        detector.save(path)
 
     def _report(self, path: Path) -> None:
-        pool, worker = self._desk.pool, self._desk.worker
+        pool, trained = self._desk.pool, self._taught()
         make_report(
-            worker.detector,
+            trained.detector,
             pool.X,
             self._verdicts(),
             ids=np.array([pool.name(place) for place in range(len(pool))], dtype=object),
             title="Triage report",
             data_name=self._source.data_name,
-            looked=self._looked(),
+            looked=self._looked(trained),
         ).save(path)
 
     def _verdicts(self) -> NDArray[np.float64]:
@@ -177,7 +187,7 @@ class Exports:
             labels[place] = np.nan if said == "unsure" else said == "anomaly"
         return labels
 
-    def _looked(self) -> dict[str, Any]:
+    def _looked(self, trained: Trained) -> dict[str, Any]:
         """What the report says of the answers."""
         worker = self._desk.worker
         said = [*worker.verdicts().values()]
@@ -185,12 +195,13 @@ class Exports:
         return {
             "stands_for": self._desk.pool.described(),
             "looks": len(said),
+            "learned": len(trained.answers),
             "found": [int(count) for count in np.cumsum([one == "anomaly" for one in said], dtype=int)],
             "verdicts": {name: said.count(name) for name in get_args(Verdict)},
             "reviewers": sorted({event.reviewer for event in worker.answers.values()}),
             "disagreements": len(self._desk.store.disagreements()),
             "remaining": None
-            if remaining is None
+            if remaining is None or remaining.lacks
             else {"estimate": remaining.estimate, "low": remaining.low, "high": remaining.high},
         }
 

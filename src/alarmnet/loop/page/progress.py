@@ -70,7 +70,7 @@ def change_of(
 
 
 def expected_by_rank(
-    ranks: NDArray[np.int64], verdicts: Mapping[int, Verdict], looks: int, remaining: Remaining | None
+    ranks: NDArray[np.int64], verdicts: Mapping[int, Verdict], looks: int, remaining: Remaining
 ) -> Floats:
     """What looking in the order of `ranks` (N,) would have found after 1, 2, ... looks (looks,).
 
@@ -79,16 +79,16 @@ def expected_by_rank(
     looked = np.sort(ranks[list(verdicts)])
     anomalies = np.sort(ranks[[place for place, verdict in verdicts.items() if verdict == "anomaly"]])
     left = max(len(ranks) - len(verdicts), 1)
-    rate = remaining.estimate / left if remaining else 0.0
+    rate = remaining.estimate / left
     first = np.arange(1, looks + 1)
     known = np.searchsorted(anomalies, first - 1, side="right")
     unknown = first - np.searchsorted(looked, first - 1, side="right")
     return known + rate * unknown
 
 
-def drawn_curve(found: Floats, expected: Floats) -> dict[str, Any]:
-    """Two curves as the points of polylines."""
-    top = max(float(found[-1]), float(expected[-1]), 1.0)
+def drawn_curve(found: Floats, expected: Floats | None) -> dict[str, Any]:
+    """Two curves as the points of polylines, or one where nothing is known of what is expected."""
+    top = max(float(found[-1]), 1.0 if expected is None else float(expected[-1]), 1.0)
 
     def points(values: Floats) -> str:
         chosen = np.unique(np.linspace(0, len(values) - 1, WIDTH).astype(int))
@@ -96,10 +96,12 @@ def drawn_curve(found: Floats, expected: Floats) -> dict[str, Any]:
         y = HEIGHT - 2 - values[chosen] / top * (HEIGHT - 6)
         return " ".join([f"0,{HEIGHT - 2}", *(f"{a:.1f},{b:.1f}" for a, b in zip(x, y, strict=True))])
 
+    label = f"{found[-1]:.0f} anomalies found in {len(found):,} reviewed rows"
+    if expected is None:
+        return {"found": points(found), "static": "", "label": label}
     return {
         "found": points(found),
         "static": points(expected),
         "expected": float(expected[-1]),
-        "label": f"{found[-1]:.0f} anomalies found in {len(found):,} reviewed rows; the first ranking would have "
-        f"found about {expected[-1]:.1f}",
+        "label": f"{label}; the first ranking would have found about {expected[-1]:.1f}",
     }

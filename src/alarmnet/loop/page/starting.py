@@ -9,9 +9,10 @@ from pathlib import Path
 
 from starlette.types import ASGIApp
 
-from alarmnet.data_files import Reading, holds_images
+from alarmnet.data_files import Reading, TableFiles, holds_images
 from alarmnet.detectors import A3Detector, BaseDetector
 from alarmnet.errors import InputError
+from alarmnet.loop.keys import check_ids
 from alarmnet.loop.page.app import App
 from alarmnet.loop.page.desk import Desk
 from alarmnet.loop.page.export import Exports, Source
@@ -45,6 +46,20 @@ class Wanted:
     reasons: Sequence[str]
     seed: int
     device: str
+
+
+def _data_name(wanted: Wanted) -> str:
+    first, others = wanted.data[0].name, len(wanted.data) - 1
+    return f"{first} and {others:,} more" if others else first
+
+
+def _check_ids(wanted: Wanted) -> None:
+    """Refuse ids that cannot name rows, before any work and before there is a store."""
+    column = wanted.identifier
+    if column is None or holds_images(wanted.data[0]):
+        return
+    files = TableFiles(wanted.data, kinds={column: "text"}, reading=wanted.reading, ids=[column])
+    check_ids(files, column, place=_data_name(wanted))
 
 
 def _first_detector(wanted: Wanted, say: Say) -> BaseDetector:
@@ -107,6 +122,7 @@ def made_ready(
     wanted: Wanted, say: Say = lambda words: None, *, start: type[QueueProcess] = QueueProcess
 ) -> Iterator[App]:
     """Make everything ready, give the page, and end what runs behind it; `start` starts the queue."""
+    _check_ids(wanted)
     with AnswerStore.open(wanted.labels) as store:
         detector = _first_detector(wanted, say)
         pool = _pool(wanted, detector, store, say)
@@ -115,8 +131,7 @@ def made_ready(
         try:
             if worker.answers:
                 say(_said_of_answers(store.place, pool.noun, worker))
-            first, others = wanted.data[0].name, len(wanted.data) - 1
-            data_name = f"{first} and {others:,} more" if others else first
+            data_name = _data_name(wanted)
             desk = Desk(pool, worker, store, reviewer=wanted.reviewer)
             source = Source(
                 paths=wanted.data,

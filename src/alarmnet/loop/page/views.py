@@ -78,7 +78,10 @@ class Views:
         remaining = worker.remaining
         curve = None
         if len(found):
-            expected = expected_by_rank(self._static_ranks, verdicts, len(found), remaining)
+            known = remaining is not None and not remaining.lacks
+            expected = (
+                expected_by_rank(self._static_ranks, verdicts, len(found), remaining) if known else None
+            )
             curve = drawn_curve(found, expected)
         return self._render(
             "side",
@@ -152,7 +155,19 @@ class Views:
 
     def export(self, seat: Seat, facts: Mapping[str, Any]) -> str:
         """Give the page of what can be taken away."""
-        return self._page("export", seat, **facts)
+        return self._page("export", seat, learned_html=self.learned(), **facts)
+
+    def learned(self) -> str:
+        """Give how many answers the model has learned."""
+        worker = self._desk.worker
+        unlearned = worker.unlearned
+        return self._render(
+            "learned",
+            answers=len(worker.clear()),
+            unlearned=unlearned,
+            waits=bool(unlearned and (worker.teachable or worker.trained.answers) and not worker.trouble),
+            trouble=worker.trouble,
+        )
 
     def _filtered(self, chosen: Mapping[str, str]) -> list[Event]:
         store, verdict = self._desk.store, chosen.get("verdict", "")

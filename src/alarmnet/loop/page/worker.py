@@ -2,6 +2,7 @@
 
 import hashlib
 import threading
+import time
 from collections.abc import Collection, Sequence
 from concurrent.futures import Future
 from itertools import islice
@@ -18,7 +19,7 @@ from alarmnet.loop.page.cards import Card, Deck, Nearest
 from alarmnet.loop.page.ledger import Ledger, verdict_of
 from alarmnet.loop.page.progress import Change, change_of
 from alarmnet.loop.pool import Pool
-from alarmnet.loop.process import Ahead, Learned, LearningError, QueueProcess
+from alarmnet.loop.process import Ahead, Learned, LearningError, QueueProcess, Trained
 from alarmnet.loop.queue import Verdict
 from alarmnet.loop.remaining import Remaining
 from alarmnet.loop.store import AnswerStore
@@ -35,6 +36,8 @@ KEPT = 512
 """Cards that are kept, at most."""
 PAUSE = 1.0
 """Seconds after which the answers of other servers are looked for."""
+TICK = 0.05
+"""Seconds between two looks at whether a training is done."""
 
 
 def model_digest(detector: BaseDetector) -> str:
@@ -71,6 +74,8 @@ class Worker:
         What is estimated to remain, None before the first answer.
     change
         What the last refit changed.
+    trained
+        The detector as it has learned so far, and the answers that it has learned.
     disagreements
         Rows of which reviewers say different things.
     trouble
@@ -99,7 +104,9 @@ class Worker:
         self.first_scores = self.scores = self._learner.scores
         self._learned_answers, self._refit_wanted, self._train_wanted = 0, False, False
         self._refitting: Future[Learned] | None = None
-        self._training: Future[BaseDetector] | None = None
+        self._training: Future[Trained] | None = None
+        self.trained = Trained(detector=detector, answers={})
+        self._trainings = self._training_from = self._tried = self._learned = 0
         self.remaining: Remaining | None = None
         self.change: Change | None = None
         self.disagreements, self.trouble = 0, ""
@@ -140,6 +147,25 @@ class Worker:
     def fresh(self) -> int:
         """Answers since it last learned."""
         return max(0, self.answered - self._learned_answers)
+
+    def clear(self) -> dict[str, Verdict]:
+        """Verdicts by row of the pool, without those that teach nothing."""
+        return {
+            key: said
+            for key, said in self._ledger.verdicts().items()
+            if key in self.places and said != "unsure"
+        }
+
+    @property
+    def unlearned(self) -> int:
+        """The number of rows on which the answers differ from those that the detector has learned."""
+        said, learned = self.clear(), self.trained.answers
+        return sum(said.get(key) != learned.get(key) for key in {**learned, **said})
+
+    @property
+    def teachable(self) -> bool:
+        """Whether the answers can teach the detector: it learns from anomalies, or from nothing."""
+        return "anomaly" in self.clear().values()
 
     def place(self, key: str) -> int:
         """Give the place of a row in the pool.
@@ -193,6 +219,24 @@ class Worker:
         self._refit_wanted = True
         self._wake.set()
 
+    def learn_all(self, seconds: float) -> bool:
+        """Teach the detector the answers so far if it lacks any, and wait for it; whether it has learned them then.
+
+        True too where there is nothing that it could learn.
+        """
+        self.catch_up()
+        if not (self.unlearned and (self.teachable or self.trained.answers)):
+            return True
+        wanted, before, deadline = self._ledger.read, self._trainings, time.monotonic() + seconds
+        if self._training is None or self._training_from < wanted:
+            self._train_wanted = True
+            self._wake.set()
+        while not (self._trainings > before and self._tried >= wanted):
+            if time.monotonic() >= deadline or not self._learner.alive:
+                break
+            time.sleep(TICK)
+        return self._learned >= wanted
+
     def catch_up(self) -> None:
         """Take in what came into the store since, from whomever."""
         self._read_store()
@@ -209,11 +253,6 @@ class Worker:
     def deck(self) -> Deck:
         """What makes cards at present."""
         return self._ready[0]
-
-    @property
-    def detector(self) -> BaseDetector:
-        """The detector as it has learned so far."""
-        return self._ready[0].detector
 
     # How it is done
 
@@ -275,8 +314,8 @@ class Worker:
                 self._order = []
             self._take_order(ahead)
         if self._training is not None and self._training.done():
-            trained, self._training = self._training, None
-            self._ready, self.digest = self._explained_by(trained.result())
+            self._take_training(self._training)
+            self._ready, self.digest = self._explained_by(self.trained.detector)
         if self._estimating is not None and self._estimating.done():
             estimate, self._estimating = self._estimating, None
             self.remaining = estimate.result()
@@ -295,7 +334,9 @@ class Worker:
         self._read_store()
         if self._training is None and self._train_wanted:
             self._train_wanted = False
-            self._training = self._waking(self._learner.train())
+            with self._catching_up:  # all that was read before is told before
+                self._training_from = self._ledger.read
+                self._training = self._waking(self._learner.train())
         if self._refitting is None and (self._refit_wanted or self.fresh >= EVERY):
             self._refit_wanted, self._learned_answers = False, self.answered
             self._refitting = self._waking(self._learner.refit())
@@ -319,6 +360,13 @@ class Worker:
                     self._learner.withdraw(key)
                 else:
                     self._learner.answer(key, verdict_of(event), self._ledger.seen(key))
+
+    def _take_training(self, training: "Future[Trained]") -> None:
+        try:
+            self.trained = training.result()
+            self._learned = self._training_from
+        finally:
+            self._tried, self._training, self._trainings = self._training_from, None, self._trainings + 1
 
     def _rank(self, learned: Learned) -> None:
         """Take new scores over, and ask for the order and the detector that go with them."""

@@ -44,6 +44,35 @@
     }
   };
 
+  // What the server makes from all answers may take a while: say so, and what went wrong.
+  const download = async (link) => {
+    if (busy) return;
+    busy = true;
+    try {
+      say(`Making ${link.download}…`);
+      clearTimeout(fading);
+      const reply = await fetch(link.href);
+      if (!reply.ok) { say(await reply.text(), true); return; }
+      const made = document.createElement("a");
+      made.href = URL.createObjectURL(await reply.blob());
+      made.download = link.download;
+      made.click();
+      setTimeout(() => URL.revokeObjectURL(made.href), 60000);
+      say(`${link.download} is made`);
+    } catch {
+      say("The server does not reply.", true);
+    } finally { busy = false; }
+  };
+  const watchLearning = async () => {
+    if (!document.querySelector("#learned [data-waits]")) return;
+    await pause(1000);
+    try {
+      const reply = await fetch("/learned");
+      if (reply.ok) at("learned").innerHTML = (await reply.json()).html;
+    } catch { /* a download says so */ }
+    watchLearning();
+  };
+
   const row = at("row");
   const note = at("note");
   const article = () => row.querySelector("article");
@@ -103,6 +132,8 @@
   document.addEventListener("click", (event) => {
     const button = event.target.closest("button");
     if (button && button.type === "button") press(button);
+    const link = event.target.closest("a[data-made]");
+    if (link) { event.preventDefault(); download(link); }
   });
   document.addEventListener("submit", async (event) => {
     if (event.target.dataset.action !== "reviewer") return;
@@ -162,4 +193,5 @@
     };
     setTimeout(poll, 1000);
   }
+  if (at("learned")) watchLearning();
 }
