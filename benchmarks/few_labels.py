@@ -29,6 +29,7 @@ from scipy.stats import rankdata
 from sklearn.ensemble import HistGradientBoostingClassifier, IsolationForest, RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import average_precision_score, roc_auc_score
+from sklearn.neighbors import NearestNeighbors
 from sklearn.neural_network import MLPClassifier
 
 from alarmnet import A3Detector, AlarmnetWarning, ConvA3Detector, DenseAutoencoder, TableEncoder
@@ -104,6 +105,18 @@ def isolation_forest(data: Draw, seed: int) -> np.ndarray:
     return -np.asarray(forest.score_samples(judged))
 
 
+def neighbour(count: int) -> Callable[[Draw, int], np.ndarray]:
+    """Distance to the nearest row of that number that is not a known anomaly."""
+
+    def scores(data: Draw, _seed: int) -> np.ndarray:
+        learned, judged = encoded(data)
+        learned = learned[data.known == 0]
+        found = NearestNeighbors(n_neighbors=min(count, len(learned))).fit(learned)
+        return np.asarray(found.kneighbors(judged)[0][:, -1])
+
+    return scores
+
+
 def catboost(data: Draw, seed: int) -> np.ndarray:
     """CatBoost's defaults, with its own treatment of categorical columns."""
     from catboost import CatBoostClassifier  # the table is printed without it
@@ -169,13 +182,14 @@ METHODS: dict[str, Callable[[Draw, int], np.ndarray]] = {
     "ConvA3": detector(ConvA3Detector),
     "ConvA3, no alarms on inputs": detector(ConvA3Detector, input_alarms=False),
     "isolation forest": isolation_forest,
+    "5th neighbour": neighbour(5),
     "logistic regression": classifier(lambda seed: LogisticRegression(random_state=seed, max_iter=2000)),
     "random forest": classifier(lambda seed: RandomForestClassifier(random_state=seed)),
     "gradient boosting": classifier(lambda seed: HistGradientBoostingClassifier(random_state=seed)),
     "CatBoost": catboost,
     "MLP": classifier(lambda seed: MLPClassifier(random_state=seed)),
 }
-COMPARED = [method for method in METHODS if ", " not in method]
+COMPARED = [method for method in METHODS if ", " not in method and method != "5th neighbour"]
 Key = tuple[str, str, str, str, int]
 
 

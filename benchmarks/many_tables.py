@@ -26,11 +26,20 @@ import numpy as np
 from experiments.provenance import provenance
 from scipy.stats import rankdata
 from sklearn.ensemble import ExtraTreesClassifier, RandomForestClassifier
-from sklearn.neighbors import LocalOutlierFactor, NearestNeighbors
+from sklearn.neighbors import LocalOutlierFactor
 
 from alarmnet import A3Detector, AlarmnetWarning, ConvA3Detector
 from benchmarks.few_label_tables import TABLES, Halves
-from benchmarks.few_labels import Draw, catboost, classifier, detector, encoded, isolation_forest, measured
+from benchmarks.few_labels import (
+    Draw,
+    catboost,
+    classifier,
+    detector,
+    encoded,
+    isolation_forest,
+    measured,
+    neighbour,
+)
 from benchmarks.keel_tables import KEEL_TABLES
 
 NORMAL_ROWS = 1_000
@@ -74,15 +83,6 @@ def _validation(halves: Halves) -> Halves:
     return Halves(halves.frame, halves.anomalous, learned, judged)
 
 
-def _neighbour(count: int) -> Scores:
-    def scores(data: Draw, _seed: int) -> np.ndarray:
-        learned, judged = encoded(data)
-        found = NearestNeighbors(n_neighbors=min(count, len(learned))).fit(learned)
-        return np.asarray(found.kneighbors(judged)[0][:, -1])
-
-    return scores
-
-
 def _local_outlier_factor(data: Draw, _seed: int) -> np.ndarray:
     learned, judged = encoded(data)
     return -np.asarray(LocalOutlierFactor(novelty=True).fit(learned).score_samples(judged))
@@ -102,8 +102,8 @@ def _pyod(name: str) -> Scores:
 
 UNSUPERVISED: dict[str, Scores] = {
     "isolation forest": isolation_forest,
-    "5th neighbour": _neighbour(5),
-    "200th neighbour": _neighbour(200),
+    "5th neighbour": neighbour(5),
+    "200th neighbour": neighbour(200),
     "LOF": _local_outlier_factor,
     "ECOD": _pyod("ECOD"),
     "MCD": _pyod("MCD"),
