@@ -19,6 +19,8 @@ NAMES = (
     "conv-a3-format-2",
     "a3-format-3",
     "conv-a3-inputs-format-3",
+    "a3-format-4",
+    "conv-a3-inputs-format-4",
 )
 
 

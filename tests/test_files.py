@@ -309,6 +309,21 @@ HOSTILE: dict[str, tuple[Callable[[Contents], Any], str]] = {
         array("calibration.known_numbers", lambda numbers: -1 - numbers),
         "numbers of known anomalies",
     ),
+    "weights beyond 1": (array("calibration.weights", lambda weights: weights + 1), "weights are damaged"),
+    "a weight too few": (array("calibration.weights", lambda weights: weights[1:]), "weights are damaged"),
+    "calibration rows numbered twice": (
+        array("calibration.numbers", lambda numbers: numbers * 0),
+        "calibration rows' numbers are damaged",
+    ),
+    "calibration rows of fewer numbers": (
+        array("calibration.numbers", lambda numbers: numbers[1:]),
+        "calibration rows' answers are damaged",
+    ),
+    "answers of another kind": (array("calibration.answers", lambda answers: answers + 5), "of another kind"),
+    "an order that is none": (
+        array("calibration.order", lambda order: order * 0),
+        "order of the calibration",
+    ),
     "rows of another type": (
         array(ROWS, lambda rows: rows.astype(np.float64)),
         "calibration rows do not fit",
@@ -350,6 +365,9 @@ def alarms_on_images(contents: Contents) -> None:
     images = np.zeros((9, 1, 8, 8), dtype=np.float32)
     arrays.pop("calibration.known_rows")
     arrays.pop("calibration.known_numbers")
+    for name in ("calibration.numbers", "calibration.answers", "calibration.order"):
+        arrays.pop(name)
+    arrays["calibration.weights"] = np.ones(9)
     arrays.update({ROWS: images, SCORES: np.zeros(9), "inputs.pieces.columns": np.zeros(1)})
 
 

@@ -16,6 +16,7 @@ import pytest
 from PIL import Image
 
 from alarmnet.errors import InputError, MissingExtraError
+from alarmnet.metrics import Estimate
 from alarmnet.preprocessing import ImageScaler, TableEncoder
 from alarmnet.report import Report, make_report
 
@@ -43,6 +44,7 @@ class FakeDetector:
     alarm_rate_ = 0.01
     alarm_rate_held_ = 0.01
     calibration_is_labelled_ = True
+    allows_for_unclean_ = False
     seed_ = 7
     label_counts_: Mapping[str, int] = {"normal": 5, "anomaly": 2, "unlabelled": 9}
     history_: Mapping[str, Sequence[Mapping[str, float]]] = {"alarm": [{"step": 1, "loss": 0.5}]}
@@ -57,6 +59,9 @@ class FakeDetector:
     def input_names_(self) -> list[str]:
         assert not self.images, "images have no columns"
         return list(dict.fromkeys(self.encoder_.source_columns_))
+
+    def unclean_share(self) -> Estimate | None:
+        return None if self.calibration_is_labelled_ else Estimate(0.021, 0.012, 0.034)
 
     def decision_function(self, X: Any) -> np.ndarray:
         encoded = self.encoder_.transform(X)
@@ -321,8 +326,13 @@ def test_the_hints_follow_the_facts() -> None:
 
     assert "rate of 1%, expect about 100 false alarms per 10,000 normal rows" in hints()
     assert "99 calibration rows are too few to hold 1%: 5% is the smallest" in hints(alarm_rate_held_=0.05)
-    assert "holds only if these are clean" in hints(calibration_is_labelled_=False)
-    assert "holds only if these are clean" not in hints()
+    unlabelled = hints(calibration_is_labelled_=False)
+    assert (
+        "An estimated 2.1% of these rows (1.2% to 3.4%) score like anomalies. The threshold does"
+        in unlabelled
+    )
+    assert "the threshold allows for them" in hints(calibration_is_labelled_=False, allows_for_unclean_=True)
+    assert "score like anomalies" not in hints()
     few_normal = [0 if row < 59 else 1 for row in range(60)]
     assert "this data may differ" in hints(few_normal, alarm_rate_held_=1e-6)
     assert "this data may differ" not in hints(few_normal, alarm_rate_held_=0.9)

@@ -1,6 +1,5 @@
 """Thresholds that hold a false-alarm rate, and p-values: both by split-conformal calibration."""
 
-import math
 import warnings
 from dataclasses import dataclass
 
@@ -42,13 +41,20 @@ class Threshold:
     held: float
 
 
-def conformal_threshold(calibration: Scores, rate: float) -> Threshold:
+def _masses(calibration: Scores, weights: Scores | None) -> Scores:
+    """How many normal rows the calibration rows from each one upwards are, and 0 behind the highest (N + 1,)."""
+    weights = np.ones(len(calibration)) if weights is None else weights
+    return np.append(np.cumsum(weights[::-1])[::-1], 0.0)
+
+
+def conformal_threshold(calibration: Scores, rate: float, weights: Scores | None = None) -> Threshold:
     """The lowest threshold that keeps alarms on normal rows at or below `rate`, on average over draws.
 
     With n held-out normal scores and k = floor(rate * (n + 1)), a fresh normal score exceeds the k-th largest
     of them with probability at most k / (n + 1). If n is too small for the rate, the largest score is taken
     and a warning says which rate is held instead. The threshold lies above that score by `ROUNDING`, so that rows
-    which equal it raise no alarm on any processor.
+    which equal it raise no alarm on any processor. With weights, a row counts for its weight, and what is held is
+    an estimate.
 
     Parameters
     ----------
@@ -56,6 +62,8 @@ def conformal_threshold(calibration: Scores, rate: float) -> Threshold:
         Scores of the calibration set, sorted ascending; higher is more anomalous.
     rate
         The false-alarm rate asked for, in (0, 1).
+    weights
+        How probably each row is normal (N,), in [0, 1]; None: all are.
 
     Examples
     --------
@@ -63,31 +71,33 @@ def conformal_threshold(calibration: Scores, rate: float) -> Threshold:
     >>> 94 < threshold.value < 94.01, threshold.held
     (True, 0.05)
     """
-    n = len(calibration)
-    k = min(math.floor(rate * (n + 1) * (1 + 1e-12)), n)
-    if k < 1:
+    masses = _masses(calibration, weights)
+    everything = masses[0] + 1
+    if rate * everything * (1 + 1e-12) < 1:
         warnings.warn(
-            f"{n} calibration rows cannot hold an alarm rate of {rate:g}: the smallest they can hold is "
-            f"{1 / (n + 1):.2g}, and the threshold is their largest score; give more normal rows or a higher "
+            f"{masses[0]:.0f} calibration rows cannot hold an alarm rate of {rate:g}: the smallest they can hold "
+            f"is {1 / everything:.2g}, and the threshold is their largest score; give more normal rows or a higher "
             "alarm_rate",
             AlarmnetWarning,
             stacklevel=3,
         )
-        k = 1
-    return Threshold(float(_levels(calibration)[n - k]), k / (n + 1))
+    allowed = max(rate * everything * (1 + 1e-12), 1.0)
+    lowest = int(np.argmax(1 + masses[1:] <= allowed))
+    return Threshold(float(_levels(calibration)[lowest]), float((1 + masses[lowest + 1]) / everything))
 
 
-def conformal_p_values(calibration: Scores, scores: Scores) -> Scores:
+def conformal_p_values(calibration: Scores, scores: Scores, weights: Scores | None = None) -> Scores:
     """The share of normal rows that would score as high: low is anomalous, in [1 / (n + 1), 1].
 
-    It is at most the rate that a threshold holds exactly where the score lies above that threshold.
+    It is at most the rate that a threshold holds exactly where the score lies above that threshold. Weights are
+    those of `conformal_threshold`.
 
     >>> conformal_p_values(np.array([1.0, 2.0, 3.0]), np.array([2.5, 9.0, 0.0]))
     array([0.5 , 0.25, 1.  ])
     """
-    n = len(calibration)
-    at_least = n - np.searchsorted(_levels(calibration), scores, side="left")
-    return (1.0 + at_least) / (n + 1)
+    masses = _masses(calibration, weights)
+    at_least = masses[np.searchsorted(_levels(calibration), scores, side="left")]
+    return np.asarray((1.0 + at_least) / (1.0 + masses[0]))
 
 
 DRIFT_LEVEL = 0.01

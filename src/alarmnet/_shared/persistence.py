@@ -29,11 +29,11 @@ import safetensors.numpy
 from alarmnet._shared.atomic import atomic_path, open_regular
 from alarmnet.errors import InputError, ModelFileError
 
-FORMAT_VERSION = 3
+FORMAT_VERSION = 4
 """The format this version writes, and the newest that it reads.
 
 Since format 2 detectors keep quantiles as arrays; since format 3 the threshold is not stored, but follows from the
-calibration scores.
+calibration scores; since format 4 also from their weights.
 """
 
 _MAGIC = b"ALARMNET"

@@ -19,6 +19,9 @@ if "torch" not in sys.modules:
 COMMANDS = {
     "fit": LazyCommand("alarmnet.cli.fit", "Learn what is normal in tables or images, and write a model."),
     "refit": LazyCommand("alarmnet.cli.fit", "Train a model's alarm anew for new labels, in seconds."),
+    "recalibrate": LazyCommand(
+        "alarmnet.cli.recalibrate", "Look at a few calibration rows, and set the threshold anew."
+    ),
     "score": LazyCommand("alarmnet.cli.score", "Score tables or images of any size, row by row."),
     "explain": LazyCommand("alarmnet.cli.explain", "Say why single rows or images scored as they did."),
     "info": LazyCommand("alarmnet.cli.info", "Say what a model file holds: columns, labels, rate, versions."),

@@ -26,8 +26,10 @@ from alarmnet.cli.terminal import (
 from alarmnet.data_files import Reading
 from alarmnet.detectors import BaseDetector
 from alarmnet.report import make_report
+from alarmnet.report.words import said_of_calibration
 from alarmnet.sources.bad_rows import OTHERS, way_out
 from alarmnet.sources.labels import Labelling, needed
+from alarmnet.sources.model_facts import calibration_facts
 from alarmnet.sources.opened import load_model, open_to_run
 from alarmnet.sources.scoring import Tally, score_batches
 from alarmnet.thresholds import drift_note
@@ -51,6 +53,8 @@ def _print(found: metrics.Evaluation, detector: BaseDetector) -> None:
         f"{found.unlabelled:,} left out (unlabelled)"
     )
     Console().print(table)
+    if not detector.calibration_is_labelled_:
+        click.echo(f"The alarm threshold: {said_of_calibration(calibration_facts(detector))}")
     if found.alarm_rate is not None and (
         note := drift_note(
             round(found.alarm_rate.value * found.normal),
@@ -116,7 +120,8 @@ def evaluate(
     found = metrics.evaluate(labels, logits, budget=budget, threshold=detector.threshold_)
     if as_json:
         values = {"label_values": labelled.facts()}
-        show_facts({"model": str(model), "alarm_rate_asked": detector.alarm_rate_, **asdict(found), **values})
+        asked = {"alarm_rate_asked": detector.alarm_rate_, "calibration": calibration_facts(detector)}
+        show_facts({"model": str(model), **asked, **asdict(found), **values})
     else:
         click.echo(labelled.described())
         _print(found, detector)

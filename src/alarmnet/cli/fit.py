@@ -34,10 +34,12 @@ from alarmnet.networks.checkpoints import kept_steps
 from alarmnet.preprocessing import ImageScaler, TableEncoder
 from alarmnet.preprocessing.images import SMALLEST_IMAGE
 from alarmnet.preprocessing.rows import take
+from alarmnet.report.words import said_of_calibration
 from alarmnet.sources.bad_rows import FIT, OTHERS, way_out
 from alarmnet.sources.comparison import keep_columns
 from alarmnet.sources.labels import FoundLabels, Labelling, label_counts, needed
 from alarmnet.sources.memory import available_bytes, check_memory, shown_bytes
+from alarmnet.sources.model_facts import calibration_facts
 from alarmnet.sources.opened import Rows, load_model, open_to_run, open_to_train
 
 
@@ -84,21 +86,18 @@ def _model_facts(detector: BaseDetector, model: Path, *, seconds: float) -> dict
         "model": str(model),
         "labels": {name: detector.label_counts_[name] for name in ("anomaly", "normal", "unlabelled")},
         **_input_facts(detector.encoder_),
-        "alarm_rate": detector.alarm_rate_,
-        "alarm_rate_held": detector.alarm_rate_held_,
-        "calibration_rows": len(detector.calibration_scores_),
-        "calibration_is_labelled": detector.calibration_is_labelled_,
+        **calibration_facts(detector),
         "seconds": round(seconds, 3),
     }
 
 
 def _say_model(facts: dict[str, Any]) -> None:
-    source = "labelled normal" if facts["calibration_is_labelled"] else "unlabelled (taken as clean)"
-    click.echo(
-        f"Alarm threshold: at most {facts['alarm_rate_held']:.3g} of normal rows raise an alarm, held by "
-        f"{facts['calibration_rows']:,} rows set aside, {source}.\n"
-        f"Wrote {facts['model']} in {facts['seconds']:.1f} s."
-    )
+    click.echo(f"Alarm threshold: {said_of_calibration(facts)}")
+    if not facts["calibration_is_labelled"]:
+        click.echo(
+            f"Rows to look at, for a surer rate: alarmnet recalibrate {facts['model']} --ask looks.csv"
+        )
+    click.echo(f"Wrote {facts['model']} in {facts['seconds']:.1f} s.")
 
 
 def _write(detector: BaseDetector, out: Path, *, began: float, as_json: bool, **facts: Any) -> None:
@@ -264,6 +263,7 @@ def fit(
     keep_columns(detector, kept)
     with _saying_what_is_kept(checkpoint), way_out(FIT):
         detector.fit(X, labels if counts["unlabelled"] < len(X) else None)
+        detector.rename_rows(np.flatnonzero(usable))
         detector.notes_ = {
             "ignored": [*ignored],
             **({"missing": [*reading.missing]} if reading.missing else {}),

@@ -9,6 +9,7 @@ from rich.table import Table
 
 from alarmnet._shared.phrases import quoted
 from alarmnet.cli.terminal import json_option, model_argument, show_facts
+from alarmnet.report.words import said_of_calibration
 from alarmnet.sources.memory import shown_bytes
 from alarmnet.sources.model_facts import model_facts
 
@@ -26,7 +27,6 @@ def _said_of_labels(facts: dict[str, Any]) -> str:
 
 def _lines(facts: dict[str, Any]) -> dict[str, str]:
     versions = ", ".join(f"{name} {version}" for name, version in facts["versions"].items())
-    source = "labelled normal" if facts["calibration_is_labelled"] else "unlabelled (taken as clean)"
     changed = ", ".join(f"{name}={value}" for name, value in facts["parameters"].items())
     lines = {
         "model": f"{facts['model']}, {facts['bytes']:,} bytes ({shown_bytes(facts['bytes'])})",
@@ -34,8 +34,7 @@ def _lines(facts: dict[str, Any]) -> dict[str, str]:
         "versions": versions,
         "seed": str(facts["seed"]),
         "labels": _said_of_labels(facts),
-        "alarm rate": f"{facts['alarm_rate']:g} asked, {facts['alarm_rate_held']:.3g} held by "
-        f"{facts['calibration_rows']:,} rows set aside, {source}",
+        "alarm rate": f"{facts['alarm_rate']:g} asked: {said_of_calibration(facts)}",
         "threshold": f"{facts['threshold']:.4f} (logit)",
     }
     if facts["image_shape"]:

@@ -5,6 +5,7 @@ import math
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from dataclasses import replace
 from os import PathLike
 from typing import Any, ClassVar, Literal, Self
 
@@ -18,6 +19,7 @@ from alarmnet._shared.labels import Labels, read_labels
 from alarmnet._shared.random_streams import resolve_seed
 from alarmnet._shared.threads import threads_for
 from alarmnet._shared.validation import check_choice, check_random_state, check_real, check_type
+from alarmnet.detectors.calibration_rows import CalibrationRows
 from alarmnet.detectors.data import TrainingData
 from alarmnet.detectors.files import write_state
 from alarmnet.detectors.identity import training_identity
@@ -38,6 +40,7 @@ from alarmnet.preprocessing import ImageScaler, TableEncoder
 from alarmnet.preprocessing.frames import read_frame, row_count
 from alarmnet.preprocessing.row_store import RowStore, TensorRows
 from alarmnet.preprocessing.rows import Index, row_keys, take
+from alarmnet.thresholds import Scores
 
 KNOWN_KEPT = 64
 """Known anomalies that a model keeps, so that explanations can name similar ones."""
@@ -171,6 +174,7 @@ class BaseDetector(Scoring, ClassifierMixin, Parameters, ABC):  # type: ignore[m
         self.notes_: dict[str, Any] = {}
         self.calibration_is_labelled_ = bool(labels.normal.any())
         self._calibration_matrix = rows.take(torch.from_numpy(calibration)).numpy(force=True)
+        self._calibrating = CalibrationRows.of(calibration)
         self.history_: dict[str, list[dict[str, float]]] = {}
         self._keep_known(rows, known)
         self._count(rows, labels)
@@ -208,8 +212,12 @@ class BaseDetector(Scoring, ClassifierMixin, Parameters, ABC):  # type: ignore[m
         rows = self.encoder_.store(X, self._device())
         labels = read_labels(y, rows=len(rows), anomaly_label=self.anomaly_label)
         normal, known = taken_as_normal(labels, self.unlabelled), np.flatnonzero(labels.anomalous)
-        still_normal, free = refit_rows(labels, normal, _keys(rows), row_keys(self._calibration_matrix))
+        keys, calibration_keys = _keys(rows), row_keys(self._calibration_matrix)
+        still_normal, free = refit_rows(labels, normal, keys, calibration_keys)
         self._calibration_matrix = self._calibration_matrix[still_normal]
+        if self._calibrating is not None:
+            looked = np.isin(calibration_keys[still_normal], keys[labels.normal])
+            self._calibrating = self._calibrating.taken(still_normal, normal=looked)
         self._keep_known(rows, known)
         roles = held_out(free, known, self._held_share(), seed=self.seed_, purpose="refit")
         self._count(rows, labels)
@@ -218,6 +226,11 @@ class BaseDetector(Scoring, ClassifierMixin, Parameters, ABC):  # type: ignore[m
         with progress_for(self.verbose) as progress, threads_for(math.inf):
             self._scorer = self._refit_scorer(data, TrainingContext(progress))
         self._finish(rows)
+
+    def rename_rows(self, names: NDArray[np.intp]) -> None:
+        """Call row i of the table given to `fit` by the number names[i]: that of a table with more rows."""
+        self._known_numbers = names[self._known_numbers]
+        self._calibrating = replace(self._calibrating, numbers=names[self._calibrating.numbers])
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write the detector to one file; `alarmnet.load` reads it back.
@@ -244,6 +257,8 @@ class BaseDetector(Scoring, ClassifierMixin, Parameters, ABC):  # type: ignore[m
             calibration_rows=self._calibration_matrix,
             calibration_scores=self.calibration_scores_,
             calibration_is_labelled=self.calibration_is_labelled_,
+            calibration_weights=self.calibration_weights_,
+            calibrating=self._calibrating,
             known_rows=self._known_matrix,
             known_numbers=self._known_numbers,
             seed=self.seed_,
@@ -266,7 +281,8 @@ class BaseDetector(Scoring, ClassifierMixin, Parameters, ABC):  # type: ignore[m
         detector.calibration_is_labelled_ = state.calibration_is_labelled
         detector._calibration_matrix = state.calibration_rows
         detector._known_matrix, detector._known_numbers = state.known_rows, state.known_numbers
-        detector.calibration_scores_ = state.calibration_scores
+        detector.calibration_scores_, detector._calibrating = state.calibration_scores, state.calibrating
+        detector.calibration_weights_ = state.calibration_weights
         detector._set_threshold()
         detector._scorer = detector._build_scorer(state.shape, state.weights)
         load_weights(detector._scorer, state.weights)
@@ -335,14 +351,18 @@ class BaseDetector(Scoring, ClassifierMixin, Parameters, ABC):  # type: ignore[m
 
     def _finish(self, rows: RowStore) -> None:
         """Calibrate on the rows set aside, and score the training rows."""
-        scores = np.sort(self._stored_logits(self._calibration_rows()))
+        scores, known = self._stored_logits(self._calibration_rows()), self._known_scores()
         self.decision_scores_ = self._stored_logits(rows)
-        if not (np.isfinite(scores).all() and np.isfinite(self.decision_scores_).all()):
+        if not all(np.isfinite(found).all() for found in (scores, known, self.decision_scores_)):
             raise TrainingDivergedError(
                 "the last training step left weights that give no finite score; lower the learning rate"
             )
-        self.calibration_scores_ = scores
-        self._set_threshold()
+        self._calibrate(scores, known)
+
+    def _known_scores(self) -> Scores:
+        if self._known_matrix is None:
+            return np.empty(0)
+        return self._stored_logits(TensorRows(torch.from_numpy(self._known_matrix).to(self._device())))
 
     def _calibration_rows(self) -> RowStore:
         return TensorRows(torch.from_numpy(self._calibration_matrix).to(self._device()))

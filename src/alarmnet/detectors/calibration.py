@@ -1,16 +1,37 @@
 """Logits to alarms, p-values and classes: what follows from the rows that calibrate."""
 
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit
 from sklearn.utils.validation import check_is_fitted
 
-from alarmnet._shared.validation import check_real
+from alarmnet._shared.labels import read_labels
+from alarmnet._shared.validation import check_real, check_whole
+from alarmnet.detectors.calibration_rows import CalibrationRows
+from alarmnet.detectors.cleanness import (
+    ANOMALY,
+    UNANSWERED,
+    Answers,
+    hidden_share,
+    weights_after_answers,
+    weights_by_scores,
+    weights_of,
+    worth_a_look,
+)
+from alarmnet.errors import InputError
+from alarmnet.metrics import Estimate
 from alarmnet.thresholds import Scores, conformal_p_values, conformal_threshold
 
 Bits = NDArray[np.int64]
+
+
+class CalibrationQueries(NamedTuple):
+    """Calibration rows to look at: their numbers in the table given to `fit`, and their logits; both (n,)."""
+
+    rows: NDArray[np.int64]
+    logits: Scores
 
 
 class Calibrated:
@@ -18,8 +39,12 @@ class Calibrated:
 
     alarm_rate: float
     classes_: NDArray[Any]
+    anomaly_label: object
     calibration_scores_: Scores
+    calibration_weights_: Scores
+    calibration_is_labelled_: bool
     decision_scores_: Scores
+    _calibrating: CalibrationRows | None
 
     def logits(self, X: Any) -> Scores:
         """The score of each row before the threshold is taken off (N,)."""
@@ -49,10 +74,14 @@ class Calibrated:
     def p_value(self, X: Any) -> Scores:
         """The share of normal rows that would score as high (N,), in (0, 1]: low is anomalous.
 
-        Split-conformal, from held-out normal rows: over fresh normal rows, P(p <= a) is at most a.
+        Split-conformal, from held-out normal rows: over fresh normal rows, P(p <= a) is at most a. Where unlabelled
+        rows calibrate, each counts for `calibration_weights_`.
         """
-        logits = self.logits(X)
-        return conformal_p_values(self.calibration_scores_, logits)
+        return self.p_values_of(self.logits(X))
+
+    def p_values_of(self, logits: Scores) -> Scores:
+        """Give the p-values (N,) of rows with these logits (N,)."""
+        return conformal_p_values(self.calibration_scores_, logits, self.calibration_weights_)
 
     def set_alarm_rate(self, alarm_rate: float) -> Self:
         """Change the share of normal rows that may raise an alarm, without training.
@@ -66,8 +95,139 @@ class Calibrated:
         self._set_threshold()
         return self
 
+    @property
+    def allows_for_unclean_(self) -> bool:
+        """Whether the threshold allows for anomalies among unlabelled calibration rows."""
+        return bool((self.calibration_weights_ < 1).any() or (self._sorted_answers() != UNANSWERED).any())
+
+    @property
+    def calibration_rows_(self) -> NDArray[np.int64]:
+        """Row numbers of the calibration rows in the table given to `fit` (N,), by ascending score."""
+        rows = self._known_calibration_rows()
+        return rows.numbers[rows.order]
+
+    def unclean_share(self) -> Estimate | None:
+        """Estimate the share of anomalies among unlabelled calibration rows, with a 90 % interval; else None.
+
+        It counts rows that score like anomalies. Anomalies that score like normal rows are not counted, and do not
+        move the threshold. The interval tells how much the estimate varies with the rows that were drawn.
+        """
+        check_is_fitted(self)
+        if self.calibration_is_labelled_:
+            return None
+        return hidden_share(self.calibration_scores_, self._known_scores(), self._sorted_answers())
+
+    def calibration_queries(self, n: int = 30) -> CalibrationQueries:
+        """Choose unlabelled calibration rows whose labels would improve the threshold most; the highest first.
+
+        Look at them in the table that was given to `fit`, then pass the answers to `set_calibration_labels`. Three
+        rounds of ten rows improve the threshold more than one round of thirty.
+
+        Parameters
+        ----------
+        n
+            How many rows to choose, at most.
+
+        Raises
+        ------
+        InputError
+            The calibration rows are labelled normal already, or a file of an older version does not name them.
+        """
+        check_is_fitted(self)
+        check_whole(self, "n", n)
+        rows = self._known_calibration_rows()
+        if self.calibration_is_labelled_:
+            raise InputError(
+                "the calibration rows are labelled normal: the alarm rate holds without a look at them",
+                code="labelled_calibration",
+            )
+        answers = self._sorted_answers()
+        guess = weights_by_scores(self.calibration_scores_, self._known_scores())
+        weights = weights_after_answers(guess, answers)
+        places = worth_a_look(weights, answers, rate=self.alarm_rate, count=n)
+        return CalibrationQueries(rows.numbers[rows.order][places], self.calibration_scores_[places])
+
+    def set_calibration_labels(self, rows: ArrayLike, labels: Any) -> Self:
+        """Take answers about calibration rows and set the threshold anew, without training.
+
+        Parameters
+        ----------
+        rows
+            Row numbers, as `calibration_queries` gives them (n,).
+        labels
+            1 / True for anomalies, 0 / False for normal rows, NaN / None for "no answer" (n,).
+
+        Raises
+        ------
+        InputError
+            A row that does not calibrate, labels that cannot be used, or no normal row is left.
+        """
+        check_is_fitted(self)
+        known, numbers = self._known_calibration_rows(), np.asarray(rows)
+        given = read_labels(
+            labels, rows=len(numbers), anomaly_label=self.anomaly_label, to_learn=False
+        ).values
+        places = np.flatnonzero(np.isin(self.calibration_rows_, numbers))
+        by_number = dict(zip(numbers.tolist(), given.tolist(), strict=True))
+        if strangers := [
+            number for number in by_number if number not in set(self.calibration_rows_.tolist())
+        ]:
+            raise InputError(
+                f"row {strangers[0]!r} does not calibrate this detector: pass row numbers from "
+                "calibration_queries",
+                code="not_calibrating",
+                rows=[number for number in strangers if isinstance(number, int)],
+            )
+        values = np.array(
+            [by_number[number] for number in self.calibration_rows_[places].tolist()], dtype=float
+        )
+        answers = np.where(np.isnan(values), UNANSWERED, values).astype(np.int8)
+        answered = known.answered(places, answers)
+        if (answered.answers == ANOMALY).all():
+            raise InputError(
+                "every calibration row is labelled anomalous now: fit the detector anew", code="rows"
+            )
+        self._calibrating = answered
+        self._weigh(self._known_scores())
+        return self
+
+    def _known_calibration_rows(self) -> CalibrationRows:
+        if self._calibrating is None:
+            raise InputError(
+                "the model file is of an older version, which does not name its calibration rows: fit the "
+                "detector anew",
+                code="old_model_file",
+            )
+        return self._calibrating
+
+    def _known_scores(self) -> Scores:
+        """Logits of the known anomalies that are kept (K,)."""
+        raise NotImplementedError
+
+    def _sorted_answers(self) -> Answers:
+        """Answers about calibration rows, in the order of `calibration_scores_`."""
+        if self._calibrating is None:
+            return np.full(len(self.calibration_scores_), UNANSWERED, dtype=np.int8)
+        return self._calibrating.answers[self._calibrating.order]
+
+    def _calibrate(self, scores: Scores, known: Scores) -> None:
+        """Calibrate by the scores of the calibration rows, as they are kept, and of known anomalies."""
+        order = np.argsort(scores, kind="stable")
+        self.calibration_scores_ = scores[order]
+        if self._calibrating is not None:
+            self._calibrating = self._calibrating.ordered(order)
+        self._weigh(known)
+
+    def _weigh(self, known: Scores) -> None:
+        """Say how probably each calibration row is normal, and set the threshold."""
+        if self.calibration_is_labelled_ or self._calibrating is None:
+            self.calibration_weights_ = np.ones(len(self.calibration_scores_))
+        else:
+            self.calibration_weights_ = weights_of(self.calibration_scores_, known, self._sorted_answers())
+        self._set_threshold()
+
     def _set_threshold(self) -> None:
-        threshold = conformal_threshold(self.calibration_scores_, self.alarm_rate)
+        threshold = conformal_threshold(self.calibration_scores_, self.alarm_rate, self.calibration_weights_)
         self.threshold_, self.alarm_rate_held_ = threshold.value, threshold.held
         self.alarm_rate_ = float(self.alarm_rate)
         if hasattr(self, "decision_scores_"):

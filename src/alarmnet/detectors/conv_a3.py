@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, ClassVar, Self, Unpack, cast
 
-import numpy as np
 import torch
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
@@ -198,11 +197,11 @@ class ConvA3Detector(BaseDetector):
         new = copy.copy(self)
         new._scorer = copy.copy(self._scorer)
         new._scorer.scored_by, new._scorer.small = scored_by, {}
-        self.calibration_scores_ = np.sort(new._finite_logits(self._calibration_rows()))
+        scores = new._finite_logits(self._calibration_rows())
         self.scored_by, self._scorer = scored_by, new._scorer
         for name in ("decision_scores_", "labels_"):
             self.__dict__.pop(name, None)
-        self._set_threshold()
+        self._calibrate(scores, self._known_scores())
         return self
 
     def _check_parameters(self) -> None:

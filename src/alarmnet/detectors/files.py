@@ -4,6 +4,7 @@ import platform
 import reprlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import astuple
 from importlib.metadata import version
 from os import PathLike
 from typing import Any
@@ -13,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 
 from alarmnet._shared.persistence import read_file, write_file
+from alarmnet.detectors.calibration_rows import CalibrationRows
 from alarmnet.detectors.formats import quantile_scales, upgraded
 from alarmnet.detectors.formats.manifests import QUANTILES
 from alarmnet.detectors.state import FittedState
@@ -36,6 +38,8 @@ APART = ("calibration.", "encoder.")
 """What arrays begin with that are no weights."""
 KNOWN_ROWS, KNOWN_NUMBERS = "calibration.known_rows", "calibration.known_numbers"
 """Optional, and named as what calibrates, so that versions that know nothing of them leave them alone."""
+CALIBRATING = "calibration.numbers", "calibration.answers", "calibration.order"
+"""Which rows calibrate; files before format 4 do not say it."""
 LONGEST_REASON = 500
 """Letters of an error that are told: a hostile file can make it as long as itself."""
 
@@ -74,7 +78,10 @@ def arrays_of(state: FittedState) -> dict[str, NDArray[Any]]:
     arrays: dict[str, NDArray[Any]] = {
         "calibration.rows": state.calibration_rows,
         "calibration.scores": state.calibration_scores,
+        "calibration.weights": state.calibration_weights,
     }
+    if state.calibrating is not None:
+        arrays |= dict(zip(CALIBRATING, astuple(state.calibrating), strict=True))
     if state.known_rows is not None and state.known_numbers is not None:
         arrays |= {KNOWN_ROWS: state.known_rows, KNOWN_NUMBERS: state.known_numbers}
     if scales := quantile_scales(state.encoder.to_dict()):
@@ -142,6 +149,10 @@ def read_state(path: str | PathLike[str], *, target: Target | None) -> FittedSta
             classes=np.array(manifest["classes"]),
             calibration_rows=complete["calibration.rows"],
             calibration_scores=complete["calibration.scores"],
+            calibration_weights=complete["calibration.weights"],
+            calibrating=CalibrationRows(*(complete[name] for name in CALIBRATING))
+            if CALIBRATING[0] in complete
+            else None,
             known_rows=complete.get(KNOWN_ROWS),
             known_numbers=complete.get(KNOWN_NUMBERS),
             **{name: manifest["learned"][said] for name, said in LEARNED.items()},

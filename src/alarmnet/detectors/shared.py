@@ -68,8 +68,10 @@ alarm_rate_, alarm_rate_held_
 calibration_scores_
     Logits of the calibration rows, ascending.
 calibration_is_labelled_
-    False if the calibration set is made of unlabelled rows: the false-alarm rate then assumes that no anomaly is
-    among them.
+    False if the calibration set is made of unlabelled rows: the false-alarm rate is then an estimate, and
+    `unclean_share` estimates how many of these rows are anomalies.
+calibration_weights_
+    How probably each calibration row is normal, in the order of `calibration_scores_`; 1 for rows labelled normal.
 decision_scores_, labels_
     Logits of the rows given to `fit`, and 1 where they exceed the threshold. Not kept in files.
 label_counts_

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from alarmnet.detectors.calibration_rows import CalibrationRows
 from alarmnet.preprocessing import ImageScaler, TableEncoder
 from alarmnet.thresholds import Scores
 
@@ -36,6 +37,9 @@ class FittedState:
         The encoded rows that calibrate (N, ...), and their logits, ascending (N,).
     calibration_is_labelled
         Whether these rows were labelled normal.
+    calibration_weights, calibrating
+        How probably each is normal, in the order of the scores (N,), and which rows of the training table they are;
+        the latter is None in files of older versions.
     known_rows, known_numbers
         Some known anomalies, encoded (K, ...), and their numbers in the training table (K,); None in files of older
         versions.
@@ -56,6 +60,8 @@ class FittedState:
     calibration_rows: Matrix
     calibration_scores: Scores
     calibration_is_labelled: bool
+    calibration_weights: Scores
+    calibrating: CalibrationRows | None
     seed: int
     label_counts: dict[str, int]
     history: dict[str, list[dict[str, float]]]
@@ -66,6 +72,7 @@ class FittedState:
     def __post_init__(self) -> None:
         self._check_classes()
         self._check_calibration()
+        self._check_weights()
         self._check_known()
         if type(self.seed) is not int or self.seed < 0:
             raise ValueError(f"seed is {self.seed!r}")
@@ -99,6 +106,13 @@ class FittedState:
             raise ValueError("calibration rows do not fit the encoder")
         if type(self.calibration_is_labelled) is not bool:
             raise ValueError("whether the calibration rows were labelled is not said")
+
+    def _check_weights(self) -> None:
+        weights, rows = self.calibration_weights, len(self.calibration_scores)
+        if weights.shape != (rows,) or weights.dtype != np.float64 or (np.abs(weights - 0.5) > 0.5).any():
+            raise ValueError("the calibration rows' weights are damaged")
+        if self.calibrating is not None and len(self.calibrating.numbers) != rows:
+            raise ValueError("the numbers of the calibration rows do not fit their scores")
 
     def _check_known(self) -> None:
         rows, numbers = self.known_rows, self.known_numbers

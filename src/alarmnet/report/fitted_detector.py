@@ -6,6 +6,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from alarmnet.metrics import Estimate
 from alarmnet.preprocessing.cells import Float32s
 
 Floats = NDArray[np.float64]
@@ -23,6 +24,7 @@ class FittedDetector(Protocol):
     alarm_rate_held_: float
     calibration_scores_: Floats
     calibration_is_labelled_: bool
+    allows_for_unclean_: bool
     label_counts_: Mapping[str, int]
     history_: Mapping[str, Sequence[Mapping[str, float]]]
     seed_: int
@@ -31,6 +33,9 @@ class FittedDetector(Protocol):
     @property
     def input_names_(self) -> Sequence[str]:
         """The input columns of `column_deviations`, in order."""
+
+    def unclean_share(self) -> Estimate | None:
+        """Estimate the share of anomalies among unlabelled calibration rows; None where these are labelled."""
 
     def decision_function(self, X: Any) -> Floats:
         """Give one score a row, shape (N,): above 0 is an alarm."""

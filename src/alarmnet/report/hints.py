@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from alarmnet.report.words import as_count, as_percent
+from alarmnet.report.words import as_count, as_percent, said_of_share
 from alarmnet.thresholds import drift_note
 
 
@@ -24,8 +24,8 @@ def hints_on(facts: Mapping[str, Any]) -> list[str]:
         )
     if not rates["calibration_is_labelled"]:
         hints.append(
-            f"No {row} labelled normal was at hand for calibration, so unlabelled {row}s were taken. The alarm "
-            "rate holds only if these are clean; anomalies among them raise the threshold and hide others."
+            f"No {row} labelled normal was at hand for calibration, so unlabelled {row}s were taken. "
+            f"{said_of_share(rates, row)}"
         )
     if observed["of"] == "all rows":
         hints.append(

@@ -3,6 +3,7 @@
 import datetime
 import platform
 from collections.abc import Mapping
+from dataclasses import asdict
 from importlib.metadata import version
 from typing import Any
 
@@ -119,6 +120,7 @@ def make_report(
             )
     chosen = np.argsort(-scores, kind="stable")[:top]
     rows = take(X, chosen)
+    share = detector.unclean_share()
     reasons, heat = _explained(detector, X, scores, labels, ids=ids, top=top)
     facts: dict[str, Any] = {
         "format": 1,
@@ -141,6 +143,8 @@ def make_report(
             "threshold": float(detector.threshold_),
             "calibration_rows": len(detector.calibration_scores_),
             "calibration_is_labelled": bool(detector.calibration_is_labelled_),
+            "unclean_share": None if share is None else asdict(share),
+            "allows_for_unclean": bool(detector.allows_for_unclean_),
         },
         "alarms": alarm_share(scores, of="all rows"),
         "observed": observed_facts(scores, labels),

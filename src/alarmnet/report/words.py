@@ -1,5 +1,8 @@
 """Values as a page shows them."""
 
+from collections.abc import Mapping
+from typing import Any
+
 LONGEST_TEXT = 48
 
 
@@ -35,3 +38,29 @@ def as_visible(value: object) -> str:
 def shortened(text: str) -> str:
     """Cut a long text, and show that it was cut."""
     return text if len(text) <= LONGEST_TEXT else text[: LONGEST_TEXT - 1] + "\u2026"
+
+
+def said_of_calibration(facts: Mapping[str, Any]) -> str:
+    """Say what the alarm rate rests on, from the facts about it."""
+    rows, held = as_count(facts["calibration_rows"]), as_percent(facts["alarm_rate_held"])
+    if facts["calibration_is_labelled"]:
+        return (
+            f"at most {held} of normal rows raise an alarm, held by {rows} rows set aside, labelled normal."
+        )
+    return (
+        f"{'about' if facts['allows_for_unclean'] else 'at most'} {held} of normal rows raise an alarm, by {rows} "
+        f"unlabelled rows set aside. {said_of_share(facts)}"
+    )
+
+
+def said_of_share(facts: Mapping[str, Any], row: str = "row") -> str:
+    """Say how clean unlabelled calibration rows seem, and whether the threshold allows for it."""
+    share = facts["unclean_share"]
+    value, low, high = (as_percent(share[name]) for name in ("value", "low", "high"))
+    estimate = f"An estimated {value} of these {row}s ({low} to {high}) score like anomalies"
+    if facts["allows_for_unclean"]:
+        return f"{estimate}; the threshold allows for them."
+    return (
+        f"{estimate}. The threshold does not allow for them, since too few anomalies are known: alarms may be "
+        f"fewer than asked for. A look at some {row}s corrects it."
+    )

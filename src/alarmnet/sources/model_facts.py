@@ -1,6 +1,7 @@
 """What a model file holds, as facts for people and programs."""
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -33,12 +34,22 @@ def model_facts(path: Path) -> dict[str, Any]:
         "labels": {name: detector.label_counts_[name] for name in ("anomaly", "normal", "unlabelled")},
         "label_column": {name: detector.notes_.get(name) for name in ("label", "anomaly", "normal")},
         "ignored": [*detector.notes_.get("ignored", ())],
+        "threshold": detector.threshold_,
+        **calibration_facts(detector),
+        **_input_facts(detector.encoder_, detector.notes_),
+    }
+
+
+def calibration_facts(detector: BaseDetector) -> dict[str, Any]:
+    """Say what the alarm rate rests on: how many rows, whether they are labelled, and how clean they seem."""
+    share = detector.unclean_share()
+    return {
         "alarm_rate": detector.alarm_rate_,
         "alarm_rate_held": detector.alarm_rate_held_,
-        "threshold": detector.threshold_,
         "calibration_rows": len(detector.calibration_scores_),
         "calibration_is_labelled": detector.calibration_is_labelled_,
-        **_input_facts(detector.encoder_, detector.notes_),
+        "unclean_share": None if share is None else asdict(share),
+        "allows_for_unclean": detector.allows_for_unclean_,
     }
 
 

@@ -22,7 +22,7 @@ from alarmnet.explain import Explainer, RowExplanation, reason_text
 from alarmnet.preprocessing import EncodingSummary, ImageScaler, TableEncoder
 from alarmnet.preprocessing.rows import take
 from alarmnet.sources import Rows, load_model, open_to_run
-from alarmnet.thresholds import Bools, Scores, conformal_p_values, highest
+from alarmnet.thresholds import Bools, Scores, highest
 
 Progress = Callable[[int], object]
 """Called with the number of rows that were done since."""
@@ -140,7 +140,7 @@ def _reasons(scored: Scored, count: int) -> dict[str, pa.Array]:
 
 
 def _result(
-    scored: Scored, alarms: Bools, *, calibration: Scores, name: str, tally: Tally, reasons: int
+    scored: Scored, alarms: Bools, *, p_values: Scores, name: str, tally: Tally, reasons: int
 ) -> pa.Table:
     invalid = np.isnan(scored.logits)
     tally.alarms += int(alarms.sum())
@@ -148,7 +148,7 @@ def _result(
         {
             name: decoded(scored.ids),
             "score": pa.array(expit(scored.logits), mask=invalid),
-            "p_value": pa.array(conformal_p_values(calibration, scored.logits), mask=invalid),
+            "p_value": pa.array(p_values, mask=invalid),
             "alarm": pa.array(alarms, mask=invalid),
             "status": pa.array(np.where(invalid, "invalid", "ok")),
             **(_reasons(scored, reasons) if reasons else {}),
@@ -172,9 +172,17 @@ def scored_tables(
     """
     batches = score_batches(detector, rows, flag=flag, tally=tally, progress=progress, reasons=reasons)
     marked = _highest(batches, budget) if budget else _over_threshold(batches, detector.threshold_)
-    calibration, name = detector.calibration_scores_, "id" if rows.has_ids else "row"
+    name = "id" if rows.has_ids else "row"
     return (
-        _result(*pair, calibration=calibration, name=name, tally=tally, reasons=reasons) for pair in marked
+        _result(
+            scored,
+            alarms,
+            p_values=detector.p_values_of(scored.logits),
+            name=name,
+            tally=tally,
+            reasons=reasons,
+        )
+        for scored, alarms in marked
     )
 
 

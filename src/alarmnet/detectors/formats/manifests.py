@@ -23,7 +23,8 @@ def upgraded(manifest: dict[str, Any], arrays: Arrays) -> tuple[dict[str, Any], 
     """Bring what a file of any age holds to today's form.
 
     Files of format 1 hold quantiles in the manifest. Files that are older than the places and bounds of alarms say
-    nothing of them: all alarms began at the first number, and none was bounded.
+    nothing of them: all alarms began at the first number, and none was bounded. Before format 4 every calibration
+    row counted as normal.
     """
     made: dict[str, NDArray[Any]] = {}
     scales = quantile_scales(manifest["encoder"])
@@ -35,4 +36,6 @@ def upgraded(manifest: dict[str, Any], arrays: Arrays) -> tuple[dict[str, Any], 
     if "alarm.shares" in arrays and "alarm.starts" not in arrays:
         count = len(arrays["alarm.shares"])
         made |= {"alarm.starts": np.zeros(count, np.int64), "alarm.bounded": np.zeros(count, np.float32)}
+    if "calibration.weights" not in arrays:
+        made["calibration.weights"] = np.ones(len(arrays["calibration.scores"]))
     return manifest, {**arrays, **made}

@@ -1,0 +1,256 @@
+"""Anomalies among unlabelled calibration rows: they are estimated, allowed for, and found by a few looks."""
+
+import copy
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from benchmarks.golden_files import golden
+from click.testing import CliRunner
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from alarmnet import InputError, load
+from alarmnet.cli import main
+from alarmnet.detectors import BaseDetector
+from alarmnet.detectors.cleanness import (
+    ANOMALY,
+    NORMAL,
+    UNANSWERED,
+    hidden_share,
+    weights_by_scores,
+    weights_of,
+    worth_a_look,
+)
+from alarmnet.thresholds import conformal_p_values, conformal_threshold
+
+Floats = NDArray[np.float64]
+Make = Callable[..., BaseDetector]
+
+HIDDEN = 0.05
+
+
+def scores(
+    hidden: float = HIDDEN, *, seed: int = 0, rows: int = 2000
+) -> tuple[Floats, NDArray[np.bool_], Floats]:
+    """Calibration scores, which of them are anomalies', and those of 25 known anomalies."""
+    generator = np.random.default_rng(seed)
+    odd = np.arange(rows) < round(hidden * rows)
+    values = np.where(odd, generator.normal(9, 2, rows), generator.exponential(1, rows))
+    order = np.argsort(values)
+    return values[order], odd[order], generator.normal(10, 2, 25)
+
+
+def observed(values: Floats, weights: Floats, rate: float) -> float:
+    """The share of fresh normal rows in alarm."""
+    return float(np.exp(-conformal_threshold(values, rate, weights).value))
+
+
+@pytest.mark.parametrize("rate", [0.005, 0.01, 0.05])
+def test_hidden_anomalies_silence_alarms_unless_they_are_allowed_for(rate: float) -> None:
+    ratios = []
+    for seed in range(20):
+        values, _, known = scores(seed=seed)
+        unanswered = np.full(len(values), UNANSWERED, dtype=np.int8)
+        ratios.append(observed(values, weights_of(values, known, unanswered), rate) / rate)
+        assert observed(values, np.ones(len(values)), rate) < 0.4 * rate
+    assert 0.7 < np.mean(ratios) < 1.2
+
+
+def test_clean_rows_keep_their_weight() -> None:
+    for seed in range(10):
+        values, _, known = scores(0.0, seed=seed)
+        assert weights_by_scores(values, known).mean() > 0.998
+
+
+def test_without_known_anomalies_or_answers_every_row_counts() -> None:
+    values, _, known = scores()
+    unanswered = np.full(len(values), UNANSWERED, dtype=np.int8)
+    assert (weights_of(values, known[:2], unanswered) == 1).all()
+    assert (weights_of(values, known[:3], unanswered) < 1).any()
+
+
+@pytest.mark.parametrize("rate", [0.005, 0.01, 0.05])
+def test_thirty_looks_hold_the_rate_without_a_known_anomaly(rate: float) -> None:
+    ratios = []
+    for seed in range(20):
+        values, odd, known = scores(seed=seed)
+        answers = np.full(len(values), UNANSWERED, dtype=np.int8)
+        for _ in range(3):
+            places = worth_a_look(weights_of(values, known[:0], answers), answers, rate=rate, count=10)
+            assert (answers[places] == UNANSWERED).all()
+            assert (np.diff(places) < 0).all()
+            answers[places] = np.where(odd[places], ANOMALY, NORMAL)
+        assert (answers != UNANSWERED).sum() == 30
+        ratios.append(observed(values, weights_of(values, known[:0], answers), rate) / rate)
+    assert 0.8 < np.mean(ratios) < 1.2
+
+
+def test_the_share_is_estimated_with_its_interval() -> None:
+    for hidden in (0.0, 0.02, 0.05):
+        values, odd, known = scores(hidden)
+        found = hidden_share(values, known, np.full(len(values), UNANSWERED, dtype=np.int8))
+        assert found.value == pytest.approx(odd.mean(), abs=0.01)
+        assert found.low <= found.value <= found.high
+        assert found.low - 0.01 < odd.mean() < found.high + 0.01
+
+
+@given(st.lists(st.floats(-3, 3), min_size=1, max_size=12), st.integers(0, 4), st.floats(0.3, 0.95))
+@settings(max_examples=100, deadline=None)
+def test_any_few_scores_give_weights(values: list[float], known: int, rate: float) -> None:
+    """Also equal ones, and one alone."""
+    sorted_ = np.sort(values)
+    answers = np.full(len(values), UNANSWERED, dtype=np.int8)
+    for _ in range(2):
+        weights = weights_of(sorted_, np.arange(float(known)), answers)
+        assert ((weights >= 0) & (weights <= 1)).all()
+        places = worth_a_look(weights, answers, rate=rate, count=2)
+        answers[places] = NORMAL
+    assert 0 <= hidden_share(sorted_, np.arange(float(known)), answers).value <= 1
+
+
+@given(
+    st.lists(st.tuples(st.integers(-3, 3).map(float), st.sampled_from([0, 0.5, 1])), min_size=4, max_size=15),
+    st.floats(0.4, 0.95),
+)
+@settings(max_examples=100, deadline=None)
+@pytest.mark.filterwarnings("ignore:.*cannot hold an alarm rate")
+def test_weighted_p_values_agree_with_alarms(pairs: list[tuple[float, float]], rate: float) -> None:
+    values, weights = np.array(sorted(pairs)).T
+    weights[0] = 1.0
+    fresh = np.arange(-4, 4.5, 0.5)
+    threshold = conformal_threshold(values, rate, weights)
+    p = conformal_p_values(values, fresh, weights)
+    np.testing.assert_array_equal(fresh > threshold.value, p <= threshold.held * (1 + 1e-12))
+    assert threshold.held <= max(rate, 1 / (1 + weights.sum())) * (1 + 1e-9)
+
+
+@pytest.fixture(scope="module")
+def unclean() -> tuple[Floats, NDArray[np.bool_], Floats]:
+    """1,000 rows of which 60 are anomalies, and labels that know twenty of these."""
+    generator = np.random.default_rng(0)
+    odd = generator.permutation(1000) < 60
+    rows = generator.normal(size=(1000, 5)) + 4 * odd[:, None]
+    y = np.full(1000, np.nan)
+    y[np.flatnonzero(odd)[:20]] = 1
+    return rows, odd, y
+
+
+@pytest.fixture(scope="module")
+def doubted(make: Make, unclean: tuple[Floats, NDArray[np.bool_], Floats]) -> BaseDetector:
+    """A detector of each kind in turn, with unlabelled calibration rows; a test that changes it takes a copy."""
+    rows, _, y = unclean
+    return make(alarm_rate=0.05).fit(rows, y)
+
+
+def test_a_detector_names_its_calibration_rows(doubted: BaseDetector, unclean: Any) -> None:
+    rows, _, y = unclean
+    logits = doubted.logits(rows)[doubted.calibration_rows_]
+    np.testing.assert_allclose(logits, doubted.calibration_scores_, atol=1e-5)
+    assert np.isnan(y[doubted.calibration_rows_]).all()
+
+
+def test_a_detector_asks_and_learns_from_answers(doubted: BaseDetector, unclean: Any, tmp_path: Path) -> None:
+    rows, odd, _ = unclean
+    detector = copy.deepcopy(doubted)
+    for _ in range(5):
+        asked = detector.calibration_queries(10)
+        places = np.searchsorted(detector.calibration_scores_, asked.logits)
+        np.testing.assert_array_equal(detector.calibration_rows_[places], asked.rows)
+        detector.set_calibration_labels(asked.rows, odd[asked.rows])
+    share = detector.unclean_share()
+    assert share is not None
+    assert share.value == pytest.approx(odd[detector.calibration_rows_].mean(), abs=0.02)
+    found = detector.calibration_weights_[odd[detector.calibration_rows_]]
+    assert (
+        found.max() < 0.5 < np.delete(detector.calibration_weights_, odd[detector.calibration_rows_]).mean()
+    )
+    labels = detector.decision_scores_ > detector.threshold_
+    np.testing.assert_array_equal(detector.labels_, labels)
+    detector.save(tmp_path / "model")
+    again: Any = load(tmp_path / "model")
+    assert again.threshold_ == detector.threshold_
+    assert again.unclean_share() == share
+    np.testing.assert_array_equal(again.calibration_queries(5).rows, detector.calibration_queries(5).rows)
+    np.testing.assert_array_equal(again.p_value(rows[:50]), detector.p_value(rows[:50]))
+
+
+def test_answers_can_be_withdrawn(doubted: BaseDetector) -> None:
+    detector = copy.deepcopy(doubted)
+    rows = detector.calibration_queries(6).rows
+    detector.set_calibration_labels(rows, [1, 1, 0, None, 0, 1])
+    assert detector.threshold_ != doubted.threshold_
+    detector.set_calibration_labels(rows, [None] * 6)
+    assert detector.threshold_ == doubted.threshold_
+
+
+def test_a_refit_keeps_answers_and_takes_labels_as_answers(doubted: BaseDetector, unclean: Any) -> None:
+    rows, odd, y = unclean
+    detector = copy.deepcopy(doubted)
+    asked = detector.calibration_queries(8).rows
+    detector.set_calibration_labels(asked[:4], odd[asked[:4]])
+    more = y.copy()
+    more[asked[4:]] = odd[asked[4:]]
+    detector.refit_alarm(rows, more)
+    left = detector.calibration_rows_
+    assert not set(left) & set(asked[4:][odd[asked[4:]]])
+    answered = set(left[detector._sorted_answers() != UNANSWERED].tolist())
+    assert answered == set(asked[:4]) | set(asked[4:][~odd[asked[4:]]])
+
+
+def test_labelled_rows_keep_the_guarantee(trained: BaseDetector) -> None:
+    assert trained.unclean_share() is None
+    assert (trained.calibration_weights_ == 1).all()
+    with pytest.raises(InputError, match="labelled normal: the alarm rate holds without a look") as caught:
+        trained.calibration_queries()
+    assert caught.value.code == "labelled_calibration"
+
+
+def test_answers_that_cannot_be_used_are_refused(doubted: BaseDetector) -> None:
+    stranger = next(row for row in range(1000) if row not in set(doubted.calibration_rows_))
+    with pytest.raises(InputError, match=f"row {stranger} does not calibrate this detector") as caught:
+        copy.deepcopy(doubted).set_calibration_labels([stranger], [1])
+    assert (caught.value.code, caught.value.rows) == ("not_calibrating", (stranger,))
+    with pytest.raises(InputError, match="every calibration row is labelled anomalous"):
+        copy.deepcopy(doubted).set_calibration_labels(doubted.calibration_rows_, [1] * 196)
+    with pytest.raises(InputError, match="'n' parameter"):
+        doubted.calibration_queries(0)
+
+
+def test_files_of_older_versions_do_not_name_calibration_rows() -> None:
+    old = load(golden("a3-three-alarms-format-1").path)
+    with pytest.raises(InputError, match="older version, which does not name its calibration rows") as caught:
+        old.calibration_queries()
+    assert caught.value.code == "old_model_file"
+
+
+def run(*arguments: object, code: int = 0) -> str:
+    result = CliRunner().invoke(main, [str(argument) for argument in arguments])
+    assert result.exit_code == code, (result.output, result.exception)
+    return result.output
+
+
+def test_the_command_asks_and_takes_answers(unclean: Any, tmp_path: Path, doubted: BaseDetector) -> None:
+    _, odd, _ = unclean
+    model, looks = tmp_path / "flows.model", tmp_path / "looks.csv"
+    doubted.save(model)
+    assert f"Wrote {looks}: 7 rows of the training data" in run(
+        "recalibrate", model, "--ask", looks, "--count", 7
+    )
+    table = pd.read_csv(looks)
+    assert "column 'anomaly' is empty" in run("recalibrate", model, "--answers", looks, code=2)
+    table["anomaly"] = odd[table["row"]].astype(int)
+    table.loc[0, "anomaly"] = None
+    table.to_csv(looks, index=False)
+    said = run("recalibrate", model, "--answers", looks, "--out", tmp_path / "new.model")
+    assert "Took 6 answers.\nThe alarm threshold: about" in said
+    assert "score like anomalies; the threshold allows for them." in said
+    known = load(tmp_path / "new.model")
+    assert (known._sorted_answers() != UNANSWERED).sum() == 6
+    assert "Give --ask FILE or --answers FILE." in run("recalibrate", model, code=2)
+    table.rename(columns={"anomaly": "is"}).to_csv(looks, index=False)
+    assert "has no column 'anomaly'" in run("recalibrate", model, "--answers", looks, code=2)
