@@ -70,7 +70,7 @@ class Queue:
         What the queue believes of each row (N,), in the order of `X`: about 1 for an anomaly, about -1 for a normal
         row.
     detector_
-        The fitted detector, which explains rows; `refit` trains its alarm for the answers.
+        The fitted detector, which explains rows; see `refit_detector`.
     verdicts
         Each answered row's verdict, in the order of the first answers.
 
@@ -81,7 +81,8 @@ class Queue:
 
     Notes
     -----
-    `next`, `answer` and `withdraw` never wait for `refit`, so that a background thread may refit. The same calls in
+    `next`, `answer` and `withdraw` never wait for `refit` and `refit_detector`, so that a background thread may
+    call these. The same calls in
     the same order give the same rows.
 
     Examples
@@ -129,7 +130,7 @@ class Queue:
         self._shown: dict[Hashable, _Shown] = {}
         self._drawn: set[Hashable] = set()
         self._lock, self._choosing = threading.Lock(), threading.Lock()
-        self._learn()
+        self.refit()
 
     @property
     def scores(self) -> NDArray[np.float64]:
@@ -184,11 +185,18 @@ class Queue:
             self._shown.pop(id, None)
 
     def refit(self) -> None:
-        """Learn from the answers so far, rank anew, and train the detector's alarm for them.
+        """Learn from the answers so far and rank anew; a fraction of a second."""
+        answered = len(self._answered())
+        belief = self._learner.learn(self._answers())
+        with self._choosing:
+            self._belief, self._learned = belief, answered
 
-        The rows that equal a known anomaly in every column teach the detector as anomalies too.
+    def refit_detector(self) -> None:
+        """Train the detector's alarm for the answers so far, so that it explains rows by them; seconds.
+
+        The rows that equal a known anomaly in every column teach the detector as anomalies too. Before the first
+        anomaly is found, the detector stays as it is.
         """
-        self._learn()
         y = self.labels()
         if (y == 1).any():
             y[np.isnan(y) & np.isin(self._keys, self._keys[y == 1])] = 1
@@ -221,13 +229,6 @@ class Queue:
                 if key in self.verdicts
             ]
         return remaining(looks, self.scores[self._waiting()])
-
-    def _learn(self) -> None:
-        """Believe what the answers so far say."""
-        answered = len(self._answered())
-        belief = self._learner.learn(self._answers())
-        with self._choosing:
-            self._belief, self._learned = belief, answered
 
     def _calibrating(self) -> NDArray[np.bool_]:
         """Which rows calibrate the detector (N,)."""
