@@ -276,7 +276,7 @@ def networks_alone(detector: A3Detector, batch: pa.Table) -> Callable[[], object
     rows = TensorRows(torch.from_numpy(np.unique(np.concatenate(seen), axis=0)))
     scorer = detector._scorer
     assert isinstance(scorer, NormalityScorer)
-    return lambda: by_block(scorer, lambda part: torch.stack(scorer.from_networks(part), dim=1), rows)
+    return lambda: by_block(scorer, scorer.read, rows)
 
 
 PARTS: dict[str, Callable[[str], Iterator[Result]]] = {

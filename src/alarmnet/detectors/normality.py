@@ -11,6 +11,7 @@ from alarmnet.detectors.normality_scorer import NormalityScorer
 from alarmnet.networks.alarm_specs import DEFAULT_ALARMS
 from alarmnet.networks.forests import Forest, around, boosted, bootstrapped, grown
 from alarmnet.networks.nearness import MOST_STORED, Nearness
+from alarmnet.networks.spread import Spread
 from alarmnet.networks.targets.piecewise import PiecewiseTarget
 
 POOL = 10_000
@@ -24,6 +25,9 @@ CONSIDERED = ("sqrt", 0.7)
 
 BOOSTED_FROM = 10
 """Known anomalies from which trees are boosted: fewer are learned by heart."""
+
+TRUSTED = 0.9
+"""The share of normal rows that decide their spread where nobody has looked at some; else all do."""
 
 SMALLEST_LEAF = 8
 """Rows of a leaf where a forest tells normal rows from a box around them, at least."""
@@ -52,7 +56,7 @@ class NormalityTraining:
 
     @torch.no_grad()
     def without_known(self) -> NormalityScorer:
-        """Grow a forest that tells normal rows from points of the box around them."""
+        """Learn the spread of normal rows, and grow a forest that tells them from points of the box around them."""
         rows = self._data.rows.take(self._stored)
         matrix = rows.numpy(force=True)
         forest = grown(
@@ -63,7 +67,10 @@ class NormalityTraining:
             smallest_leaf=SMALLEST_LEAF,
             seed=self._seed,
         )
-        scorer = NormalityScorer(self._target, self._nearness(rows), forest.to(rows.device), [])
+        nearness = self._nearness(rows)
+        spread = Spread(*rows.shape).to(rows.device)
+        spread.learn(nearness.stored, TRUSTED if self._doubted() else 1.0)
+        scorer = NormalityScorer(self._target, nearness, forest.to(rows.device), [], spread)
         votes = scorer.forest(rows)
         scorer.vote_mean, scorer.vote_deviation = votes.mean(), votes.std(correction=0).clamp(min=1e-3)
         return scorer
@@ -81,13 +88,16 @@ class NormalityTraining:
 
     def _forest(self, known: Tensor) -> Forest:
         """Trees that tell known anomalies from normal rows."""
-        doubted = bool(self._data.unlabelled[self._normal].any())
         normal = self._data.rows.take(self._normal).numpy(force=True)
         anomalies = bootstrapped(self._data.rows.take(known).numpy(force=True))
-        normal_rows = DOUBTED_ROWS if doubted else NORMAL_ROWS
+        normal_rows = DOUBTED_ROWS if self._doubted() else NORMAL_ROWS
         if len(known) < BOOSTED_FROM:
             return grown(normal, anomalies, considered=CONSIDERED, normal_rows=normal_rows, seed=self._seed)
         return boosted(normal, anomalies, normal_rows=normal_rows, seed=self._seed)
+
+    def _doubted(self) -> bool:
+        """Whether nobody has looked at some of the normal rows."""
+        return bool(self._data.unlabelled[self._normal].any())
 
     def _nearness(self, rows: Tensor) -> Nearness:
         nearness = Nearness(*rows.shape).to(rows.device)

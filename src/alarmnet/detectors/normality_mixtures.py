@@ -52,25 +52,24 @@ class NormalityMixtures:
                     chosen = masks[own][:, self._columns[place]]
                     distances[own] = self._distances.of(place, chosen, from_references[place - first])
                     votes[own] = self._leaves[place].said(chosen)
-        losses, heard = self._networks(numbers, masks)
+        read = torch.from_numpy(self._read(numbers, masks))
         scorer = self._scorer
         with torch.inference_mode():
-            far = scorer.nearness.measured(torch.from_numpy(distances), losses).sum(1)
-            found: Tensor = scorer.combined(far, scorer.forest.log_odds(torch.from_numpy(votes)), heard)
+            near = scorer.nearness.measured(torch.from_numpy(distances), read[:, 0])
+            found: Tensor = scorer.combined(
+                near, scorer.forest.log_odds(torch.from_numpy(votes)), read[:, 1:]
+            )
             return found.logsumexp(1).numpy()
 
-    def _networks(self, numbers: Index, masks: Bools) -> tuple[Tensor, Tensor]:
-        """Reconstruction losses and what alarms on inputs say, (V,); each different row is computed once."""
+    def _read(self, numbers: Index, masks: Bools) -> Floats:
+        """What the scorer's `read` says, (V, n); each different row is computed once."""
         mixtures = column_masks(masks, self._rows[numbers], self._references[numbers], self._places)
 
-        def compute(batch: Tensor) -> Tensor:
-            return torch.stack(self._scorer.from_networks(batch), dim=1)
+        def read(rows: Matrix) -> Floats:
+            stored = TensorRows(torch.from_numpy(rows))
+            return by_block(self._scorer, self._scorer.read, stored).astype(np.float64)
 
-        def by_networks(rows: Matrix) -> Floats:
-            return by_block(self._scorer, compute, TensorRows(torch.from_numpy(rows))).astype(np.float64)
-
-        losses, heard = torch.from_numpy(once(by_networks, mixtures)).T
-        return losses, heard
+        return once(read, mixtures)
 
 
 class _Distances:

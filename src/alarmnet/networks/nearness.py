@@ -1,5 +1,7 @@
 """How far a target network finds rows from normal: distances to stored normal rows, and reconstruction errors."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
@@ -73,16 +75,24 @@ class Nearness(nn.Module):
 
     def _distances(self, rows: Tensor, *, leave_out_itself: bool) -> Tensor:
         """Distances to the neighbours (B, 2)."""
-        leave_out_itself = leave_out_itself and len(self.stored) > 1  # one row has no other
-        most = len(self.stored) - leave_out_itself
-        near = (self.stored * self.stored).sum(1) - 2 * rows @ self.stored.T  # but for a row's own square
-        if leave_out_itself:
-            near.fill_diagonal_(torch.inf)
-        places = self.places(most)
-        _, chosen = near.topk(places[-1] + 1, dim=1, largest=False)
-        return torch.stack(
-            [torch.linalg.vector_norm(rows - self.stored[chosen[:, place]], dim=1) for place in places], dim=1
-        )
+        most = len(self.stored) - (leave_out_itself and len(self.stored) > 1)
+        return neighbour_distances(rows, self.stored, self.places(most), leave_out_itself=leave_out_itself)
+
+
+def neighbour_distances(
+    rows: Tensor, stored: Tensor, places: Sequence[int], *, leave_out_itself: bool
+) -> Tensor:
+    """Distances (B, places) of rows (B, F) to those of their neighbours among stored rows (M, F), counted from 0.
+
+    Where `rows` are the stored rows, each can be left out of its own neighbours; one row alone has no other.
+    """
+    near = (stored * stored).sum(1) - 2 * rows @ stored.T  # but for a row's own square
+    if leave_out_itself and len(stored) > 1:
+        near.fill_diagonal_(torch.inf)
+    _, chosen = near.topk(max(places) + 1, dim=1, largest=False)
+    return torch.stack(
+        [torch.linalg.vector_norm(rows - stored[chosen[:, place]], dim=1) for place in places], dim=1
+    )
 
 
 def _logarithms(distances: Tensor, losses: Tensor) -> Tensor:
