@@ -69,7 +69,8 @@ def test_a_file_scores_the_same(ring: Floats, known: int, tmp_path: Path) -> Non
     again = alarmnet.load(tmp_path / "some.alarmnet")
     assert isinstance(again._scorer, NormalityScorer)
     assert len(again._scorer.alarms) == (2 if known else 0)
-    assert bool(again._scorer.forest.adds) == (known == 20)
+    assert [bool(forest.adds) for forest in again._scorer.forests] == ([False, True] if known else [False])
+    assert (again._scorer.spread is None) == bool(known)
     assert np.array_equal(again.logits(ring), detector.logits(ring))
 
 

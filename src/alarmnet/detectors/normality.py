@@ -23,11 +23,8 @@ NORMAL_ROWS, DOUBTED_ROWS = 256, 64
 CONSIDERED = ("sqrt", 0.7)
 """Numbers of a row that trees consider for a cut, by turns: few find what many columns say, most what few say."""
 
-BOOSTED_FROM = 10
-"""Known anomalies from which trees are boosted: fewer are learned by heart."""
-
-TRUSTED = 0.9
-"""The share of normal rows that decide their spread where nobody has looked at some; else all do."""
+TRUSTED = 0.75
+"""The share of normal rows that decides their spread where nobody has looked at some; else all do."""
 
 SMALLEST_LEAF = 8
 """Rows of a leaf where a forest tells normal rows from a box around them, at least."""
@@ -70,30 +67,31 @@ class NormalityTraining:
         nearness = self._nearness(rows)
         spread = Spread(*rows.shape).to(rows.device)
         spread.learn(nearness.stored, TRUSTED if self._doubted() else 1.0)
-        scorer = NormalityScorer(self._target, nearness, forest.to(rows.device), [], spread)
-        votes = scorer.forest(rows)
+        scorer = NormalityScorer(self._target, nearness, [forest.to(rows.device)], [], spread)
+        votes = scorer.votes(rows)
         scorer.vote_mean, scorer.vote_deviation = votes.mean(), votes.std(correction=0).clamp(min=1e-3)
         return scorer
 
     def with_known(self, history: dict[str, list[dict[str, float]]]) -> NormalityScorer:
-        """Grow a forest and train alarms on inputs, whose losses go into `history`."""
+        """Grow forests and train alarms on inputs, whose losses go into `history`."""
         alarms = []
         for spec in DEFAULT_ALARMS["inputs"]:
             alarm, history[spec.name] = self._training.train(spec, self._target.inputs)
             alarms.append(alarm)
-        known = torch.cat([self._data.known, self._data.validation_known])
-        forest = self._forest(known)
         rows = self._data.rows.take(self._stored)
-        return NormalityScorer(self._target, self._nearness(rows), forest.to(rows.device), alarms)
+        forests = [forest.to(rows.device) for forest in self._forests()]
+        return NormalityScorer(self._target, self._nearness(rows), forests, alarms)
 
-    def _forest(self, known: Tensor) -> Forest:
-        """Trees that tell known anomalies from normal rows."""
+    def _forests(self) -> list[Forest]:
+        """Trees that tell known anomalies from normal rows: randomised ones, and boosted ones."""
+        known = torch.cat([self._data.known, self._data.validation_known])
         normal = self._data.rows.take(self._normal).numpy(force=True)
         anomalies = bootstrapped(self._data.rows.take(known).numpy(force=True))
         normal_rows = DOUBTED_ROWS if self._doubted() else NORMAL_ROWS
-        if len(known) < BOOSTED_FROM:
-            return grown(normal, anomalies, considered=CONSIDERED, normal_rows=normal_rows, seed=self._seed)
-        return boosted(normal, anomalies, normal_rows=normal_rows, seed=self._seed)
+        return [
+            grown(normal, anomalies, considered=CONSIDERED, normal_rows=normal_rows, seed=self._seed),
+            boosted(normal, anomalies, normal_rows=normal_rows, seed=self._seed),
+        ]
 
     def _doubted(self) -> bool:
         """Whether nobody has looked at some of the normal rows."""

@@ -35,15 +35,14 @@ class NormalityMixtures:
         self._scorer, self._rows, self._references, self._places = scorer, rows, references, places
         differs = differing(rows, references, places)
         self._columns = [np.flatnonzero(row) for row in differs]
-        self._leaves = reachable_leaves(
-            scorer.forest, rows, references, (differs.cumsum(axis=1) - 1)[:, places]
-        )
+        columns = (differs.cumsum(axis=1) - 1)[:, places]
+        self._leaves = [reachable_leaves(forest, rows, references, columns) for forest in scorer.forests]
         self._distances = _Distances(scorer.nearness, rows, references, places)
 
     def __call__(self, numbers: Index, masks: Bools) -> Floats:
         """Score mixtures of pairs (V,), ascending, that have the row's columns where masks (V, C) say so."""
         starts = np.searchsorted(numbers, np.arange(len(self._rows) + 1))
-        distances, votes = np.empty((len(numbers), 2)), np.empty(len(numbers))
+        distances, said = np.empty((len(numbers), 2)), np.empty((len(self._leaves), len(numbers)))
         for first in range(0, len(self._rows), PAIRS):
             from_references = self._distances.from_references(first)
             for place in range(first, min(first + PAIRS, len(self._rows))):
@@ -51,14 +50,15 @@ class NormalityMixtures:
                 if own.start < own.stop:
                     chosen = masks[own][:, self._columns[place]]
                     distances[own] = self._distances.of(place, chosen, from_references[place - first])
-                    votes[own] = self._leaves[place].said(chosen)
+                    said[:, own] = [leaves[place].said(chosen) for leaves in self._leaves]
         read = torch.from_numpy(self._read(numbers, masks))
         scorer = self._scorer
         with torch.inference_mode():
             near = scorer.nearness.measured(torch.from_numpy(distances), read[:, 0])
-            found: Tensor = scorer.combined(
-                near, scorer.forest.log_odds(torch.from_numpy(votes)), read[:, 1:]
-            )
+            odds = [
+                forest.log_odds(of) for forest, of in zip(scorer.forests, torch.from_numpy(said), strict=True)
+            ]
+            found: Tensor = scorer.combined(near, torch.stack(odds).mean(0), read[:, 1:])
             return found.logsumexp(1).numpy()
 
     def _read(self, numbers: Index, masks: Bools) -> Floats:

@@ -16,13 +16,14 @@ from alarmnet.networks.spread import Spread
 from alarmnet.networks.targets.piecewise import PiecewiseTarget
 
 ALARM = 0.3
-"""What the logit of each alarm on inputs counts beside the forest's: networks go on where trees stop at an edge."""
+"""What the logit of each alarm on inputs counts where trees count 1: networks go on where trees stop at an edge."""
 
 FAR = 0.1
-"""What each number of nearness counts beside the forest's logit."""
+"""What each number of nearness counts where trees count 1."""
 
 BEYOND = 3.0
-"""How far beyond the most extreme normal rows a row that is like no known anomaly has even odds."""
+"""How far beyond the most extreme normal rows a row that is like no known anomaly has even odds. It never has more:
+what is only new must not outrank what is like known anomalies."""
 
 
 UNUSUAL = 2.0
@@ -41,19 +42,25 @@ UNLABELLED_ODDS = [
 class NormalityScorer(Scorer):
     """A target, what it finds far from normal, and alarms on that and on the inputs.
 
-    With known anomalies, the log odds of a forest and of alarms on inputs are added, and some of the numbers of
-    nearness. The odds of rows far beyond the normal ones, and so like nothing known, are added to those odds: one
-    of both is enough. Without known anomalies, the forest tells normal rows from points of the box around them. The
-    odds are of its votes, of the spread, of the distance to the 5th neighbour and of the reconstruction error.
+    With known anomalies, the mean log odds of the forests, of alarms on inputs and the numbers of nearness are
+    added, in shares. The odds of rows far beyond the normal ones, and so like nothing known, are added to those
+    odds: one of both is enough. Without known anomalies, the forest tells normal rows from points of the box around
+    them. The odds are of its votes, of the spread, of the distance to the 5th neighbour and of the reconstruction
+    error.
+
+    Model files from before the other forests and the spread have one forest, no bound of the second odds, and one
+    sum without known anomalies.
 
     Parameters
     ----------
-    target, nearness, forest
+    target, nearness
         The networks.
+    forests
+        Their mean log odds count: one of randomised trees, and, with known anomalies, one of boosted trees.
     alarms
         On what the target reads; none where no anomaly is known.
     spread
-        Of the normal rows, where no anomaly is known. Model files from before it have none.
+        Of the normal rows, where no anomaly is known.
     """
 
     target: PiecewiseTarget
@@ -64,12 +71,14 @@ class NormalityScorer(Scorer):
         self,
         target: PiecewiseTarget,
         nearness: Nearness,
-        forest: Forest,
+        forests: Sequence[Forest],
         alarms: Sequence[DenseAlarmNetwork],
         spread: Spread | None = None,
     ) -> None:
         super().__init__()
-        self.target, self.nearness, self.forest, self.spread = target, nearness, forest, spread
+        self.target, self.nearness, self.spread = target, nearness, spread
+        self.forest, *others = forests  # a model file names it so since before there were others
+        self.other_forests = nn.ModuleList(others)
         self.alarms = nn.ModuleList(alarms)
         self.register_buffer("vote_mean", torch.zeros(()))
         self.register_buffer("vote_deviation", torch.ones(()))
@@ -87,9 +96,11 @@ class NormalityScorer(Scorer):
             for place in range(len(DEFAULT_ALARMS["inputs"]))
             if f"alarms.{place}.output.weight" in weights
         ]
-        forest = Forest.stored(weights, "forest.", width)
+        others = sum(name.startswith("other_forests.") and name.endswith(".roots") for name in weights)
+        prefixes = ["forest.", *(f"other_forests.{place}." for place in range(others))]
+        forests = [Forest.stored(weights, prefix, width) for prefix in prefixes]
         spread = Spread(*rows.shape) if "spread.stored" in weights else None
-        return cls(target, Nearness(*rows.shape), forest, alarms, spread)
+        return cls(target, Nearness(*rows.shape), forests, alarms, spread)
 
     def forward(self, batch: Tensor) -> Tensor:
         """Score a batch."""
@@ -98,7 +109,16 @@ class NormalityScorer(Scorer):
     def odds(self, batch: Tensor) -> Tensor:
         """The odds of what `names` has, (B, n): one of them is enough."""
         read = self.read(batch)
-        return self.combined(self.nearness(batch, read[:, 0]), self.forest(batch), read[:, 1:])
+        return self.combined(self.nearness(batch, read[:, 0]), self.votes(batch), read[:, 1:])
+
+    @property
+    def forests(self) -> list[Forest]:
+        """All forests."""
+        return [self.forest, *self.other_forests]
+
+    def votes(self, batch: Tensor) -> Tensor:
+        """The mean log odds of the forests, (B,)."""
+        return torch.stack([forest(batch) for forest in self.forests]).mean(0)
 
     def read(self, batch: Tensor) -> Tensor:
         """What needs the whole row: reconstruction losses, then alarms' logits or the spread, (B, n)."""
@@ -110,11 +130,12 @@ class NormalityScorer(Scorer):
         return torch.cat(parts, dim=1)
 
     def combined(self, near: Tensor, votes: Tensor, read: Tensor) -> Tensor:
-        """The odds (B, n) of what nearness (B, 3), the forest (B,), and alarms or the spread (B, n) say."""
+        """The odds (B, n) of what nearness (B, 3), the forests (B,), and alarms or the spread (B, n) say."""
         if self.alarms:
             far = near.sum(1)
             like_known = votes + ALARM * read.sum(1) + FAR * far
-            return torch.stack([like_known, far - self.nearness.extreme - BEYOND], dim=1)
+            unlike = far - self.nearness.extreme - BEYOND
+            return torch.stack([like_known, unlike.clamp(max=0) if self.other_forests else unlike], dim=1)
         votes = ((votes - self.vote_mean) / self.vote_deviation)[:, None]
         if self.spread is None:
             return near.sum(1, keepdim=True) + votes

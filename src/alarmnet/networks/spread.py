@@ -11,6 +11,9 @@ NEIGHBOUR = 50
 LEAST_VARIANCE = 0.01
 """Added to the variance of every direction, in variances of a column: no direction is taken as fixed."""
 
+ROUNDING = 1e-4
+"""Distances that differ by so small a share count as the same."""
+
 STEPS = 10
 """Times that the rows inside are chosen anew, at most."""
 
@@ -22,9 +25,9 @@ class Spread(nn.Module):
     the 50th nearest stored normal row once every direction has variance 1. Both are in standard deviations above
     the mean of normal rows. Columns that move together count once, and a row that breaks such a relation is far.
 
-    Where nobody has looked at the rows, the distribution is that of the share of them which lies most closely
-    together. Source: the concentration steps of Rousseeuw and Van Driessen, "A Fast Algorithm for the Minimum
-    Covariance Determinant Estimator" (1999), section 3, from the column medians.
+    The distribution is that of a share of the rows, those that lie most closely together. Source: the concentration
+    steps of Rousseeuw and Van Driessen, "A Fast Algorithm for the Minimum Covariance Determinant Estimator" (1999),
+    section 3, from the column medians.
 
     Shapes
     ------
@@ -47,14 +50,14 @@ class Spread(nn.Module):
 
     def learn(self, rows: Tensor, share: float) -> None:
         """Learn from normal rows (M, F), of which a share decides the distribution."""
-        inside = rows[_nearest((rows - rows.median(0).values).square().sum(1), share)]
-        for _ in range(STEPS if share < 1 else 1):
-            centre, whitening = _distribution(inside, varies=rows.std(0, correction=0) > 1e-6)
-            again = rows[_nearest(_squares(rows, centre, whitening), share)]
+        varies = rows.std(0, correction=0) > 1e-6
+        inside = _nearest((rows - rows.median(0).values).square().sum(1), share)
+        for _ in range(STEPS):
+            self.centre, self.whitening = _distribution(rows[inside], varies)
+            again = _nearest(self._white(rows).square().sum(1), share)
             if torch.equal(again, inside):
                 break
             inside = again
-        self.centre, self.whitening = centre, whitening
         self.stored = self._white(rows)
         raw = self._logarithms(self.stored, leave_out_itself=True)
         self.mean, self.deviation = raw.mean(0), raw.std(0, correction=0).clamp(min=1e-3)
@@ -74,20 +77,16 @@ class Spread(nn.Module):
 
 
 def _nearest(squares: Tensor, share: float) -> Tensor:
-    """The rows with the smallest squares, ascending."""
-    count = max(1, int(share * len(squares)))
-    return squares.argsort(stable=True)[:count].sort().values
+    """Whether a row is among the share with the smallest squares; equal ones stay together."""
+    last = squares.sort().values[int(share * (len(squares) - 1))]
+    return squares <= last * (1 + ROUNDING)
 
 
-def _distribution(rows: Tensor, *, varies: Tensor) -> tuple[Tensor, Tensor]:
-    """The centre (F,) of rows, and what makes the variance of every direction 1 (F, F); 0 for fixed columns."""
+def _distribution(rows: Tensor, varies: Tensor) -> tuple[Tensor, Tensor]:
+    """The centre (F,) of rows, and what makes the variance of every direction 1 (F, F), without fixed columns."""
     exact = rows.double()
     centre = exact.mean(0)
     covariance = torch.cov(exact.T, correction=0).reshape(len(centre), len(centre))
     variances, directions = torch.linalg.eigh(covariance)
     whitening = directions / (variances.clamp(min=0) + LEAST_VARIANCE).sqrt()
     return centre.to(rows.dtype), (whitening * varies[:, None]).to(rows.dtype)
-
-
-def _squares(rows: Tensor, centre: Tensor, whitening: Tensor) -> Tensor:
-    return ((rows - centre) @ whitening).square().sum(1)
