@@ -15,15 +15,20 @@ from alarmnet.networks.nearness import Nearness
 from alarmnet.networks.spread import Spread
 from alarmnet.networks.targets.piecewise import PiecewiseTarget
 
-ALARM = 0.3
-"""What the logit of each alarm on inputs counts where trees count 1: networks go on where trees stop at an edge."""
+ALARM, FAR = 0.15, 0.15
+"""What the logit of each alarm on inputs, and each number of nearness, counts where trees count 1: networks go on
+where trees stop at an edge."""
 
-FAR = 0.1
-"""What each number of nearness counts where trees count 1."""
+EARLIER_ALARM, EARLIER_FAR = 0.3, 0.1
+"""The same in model files with one forest."""
 
 BEYOND = 3.0
-"""How far beyond the most extreme normal rows a row that is like no known anomaly has even odds. It never has more:
-what is only new must not outrank what is like known anomalies."""
+"""How far beyond the most extreme normal rows a row that is like no known anomaly has even odds, were these not
+bounded."""
+
+MOST_UNLIKE = -2.0
+"""The log odds that a row has at most for being far from normal: what is only new must not outrank what is like known
+anomalies."""
 
 
 UNUSUAL = 2.0
@@ -133,9 +138,12 @@ class NormalityScorer(Scorer):
         """The odds (B, n) of what nearness (B, 3), the forests (B,), and alarms or the spread (B, n) say."""
         if self.alarms:
             far = near.sum(1)
-            like_known = votes + ALARM * read.sum(1) + FAR * far
             unlike = far - self.nearness.extreme - BEYOND
-            return torch.stack([like_known, unlike.clamp(max=0) if self.other_forests else unlike], dim=1)
+            if self.other_forests:
+                like_known, unlike = votes + ALARM * read.sum(1) + FAR * far, unlike.clamp(max=MOST_UNLIKE)
+            else:
+                like_known = votes + EARLIER_ALARM * read.sum(1) + EARLIER_FAR * far
+            return torch.stack([like_known, unlike], dim=1)
         votes = ((votes - self.vote_mean) / self.vote_deviation)[:, None]
         if self.spread is None:
             return near.sum(1, keepdim=True) + votes
