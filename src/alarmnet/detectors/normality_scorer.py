@@ -27,8 +27,8 @@ BEYOND = 3.0
 bounded."""
 
 MOST_UNLIKE = -2.0
-"""The log odds that a row has at most for being far from normal: what is only new must not outrank what is like known
-anomalies."""
+"""The log odds that a row has at most for being far from normal: what is only new must not outrank what is like
+known anomalies."""
 
 
 UNUSUAL = 2.0
