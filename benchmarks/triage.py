@@ -13,21 +13,13 @@ Parts (`--parts`):
 """
 
 import argparse
-import contextlib
-import http.client
 import json
-import os
-import random
 import re
-import signal
 import subprocess
 import sys
 import tempfile
-import threading
 import time
-import uuid
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -37,88 +29,47 @@ from experiments.provenance import provenance
 
 from alarmnet import A3Detector
 from alarmnet.data_files import write_table
-from alarmnet.loop.store import AnswerStore
+from alarmnet.loop.page.starting import Wanted
+from benchmarks.triage_client import Client, shown
+from benchmarks.triage_kills import killed_sessions
 
 ROWS, COLUMNS, ANOMALIES = 20_000, 40, 200
 LOOKS, PAUSE = 150, 0.5
 KILLS = 100
-STARTS_WITHIN = 1_800.0
 
 
-class Server:
+class Server(Client):
     """The command, and a client that has its token."""
 
     def __init__(self, *words: str) -> None:
         command = [sys.executable, "-c", "from alarmnet.cli import main; main()", "triage", *words]
-        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True)
-        self.pid = self._process.pid
+        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         began = time.perf_counter()
-        assert self._process.stdout is not None
-        address = next((line for line in self._process.stdout if "token=" in line), "")
-        if not address:
-            raise RuntimeError(f"the command ended with {self._process.wait()}")
+        lines: Iterable[str] = self._process.stdout or ()
+        super().__init__(next((line for line in lines if "token=" in line), ""))
         self.started = time.perf_counter() - began
-        found = re.search(r"http://([^:]+):(\d+)(/\S+)", address)
-        assert found is not None
-        self.host, self.port = found[1], int(found[2])
-        self._connection = http.client.HTTPConnection(self.host, self.port, timeout=60)
-        self._cookies: dict[str, str] = {}
-        self.get(found[3])
-        self.get("/")
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *error: object) -> None:
-        self.kill()
-
-    def kill(self) -> None:
-        """End it as a power cut would."""
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(self.pid, signal.SIGKILL)
+        self._process.kill()
         self._process.wait()
-        self._connection.close()
-
-    def get(self, path: str) -> str:
-        """Fetch a page."""
-        return self._request("GET", path)
-
-    def post(self, path: str, body: Any, key: str | None = None) -> dict[str, str]:
-        """Send an action."""
-        head = {"Content-Type": "application/json", "Idempotency-Key": key or uuid.uuid4().hex}
-        reply: dict[str, str] = json.loads(self._request("POST", path, json.dumps(body), head))
-        return reply
-
-    def cookies(self) -> Any:
-        """The cookies, as a browser takes them."""
-        address = f"http://{self.host}:{self.port}"
-        return [{"name": name, "value": value, "url": address} for name, value in self._cookies.items()]
+        self.close()
 
     def wait_until_learned(self) -> None:
         """Wait while the queue learns."""
         while "Learning from" in json.loads(self.get("/state"))["side"]:
             time.sleep(0.2)
 
-    def _request(self, method: str, path: str, body: str | None = None, head: Any = None) -> str:
-        cookie = {"Cookie": "; ".join(f"{name}={value}" for name, value in self._cookies.items())}
-        self._connection.request(method, path, body, {**cookie, **(head or {})})
-        reply = self._connection.getresponse()
-        for line in reply.headers.get_all("Set-Cookie") or []:
-            name, _, value = line.partition(";")[0].partition("=")
-            self._cookies[name] = value
-        text = reply.read().decode()
-        if reply.status >= 400:
-            raise RuntimeError(f"{path}: {reply.status} {text[:200]}")
-        return text
-
     def memory(self) -> dict[str, float]:
         """The most that the page and the process that learns have held, in MiB."""
-        children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
-        found = {"page": self.pid}
-        for child in map(int, children):
+        pid = self._process.pid
+        found = {"page": pid}
+        for child in map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split()):
             if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes():
                 found["learning"] = child
-        return {name: _peak(pid) for name, pid in found.items()}
+        return {name: _peak(of) for name, of in found.items()}
 
 
 def _peak(pid: int) -> float:
@@ -126,11 +77,6 @@ def _peak(pid: int) -> float:
         line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines() if ":" in line
     )
     return int(status["VmHWM"].split()[0]) / 1024
-
-
-def shown(html: str) -> str:
-    """The key of the row in a row's HTML."""
-    return html.partition('data-key="')[2].partition('"')[0]
 
 
 def rows_of(rows: int, columns: int, *, first: int = 0, seed: int = 0) -> pa.Table:
@@ -184,60 +130,27 @@ def latency(folder: Path, _: Any) -> dict[str, Any]:
         }
 
 
-def _session(server: Server, known: dict[str, str], stopped: threading.Event) -> None:
-    """Answer, undo, change and group until the server is gone; `known` has what was acknowledged."""
-    choice = random.Random(len(known))
-    key = shown(server.get("/"))
-    while not stopped.is_set():
-        request = uuid.uuid4().hex
-        verdict = choice.choice(("anomaly", "normal", "unsure"))
-        reply = server.post("/answer", {"key": key, "verdict": verdict}, request)
-        known[f"{request}.0"] = f"{key} {verdict}"
-        key = shown(reply["row"])
-
-
-def _checked(place: str, known: dict[str, str]) -> dict[str, int]:
-    with AnswerStore.open(place) as store:
-        events = store.since(0)
-    stored = Counter(event.key for event in events)
-    said = {event.key: f"{event.row} {event.verdict}" for event in events}
-    return {
-        "acknowledged": len(known),
-        "stored": len(events),
-        "lost": sum(said.get(key) != words for key, words in known.items()),
-        "twice": sum(count > 1 for count in stored.values()),
-    }
-
-
-def kills_of(folder: Path, place: str, kills: int) -> dict[str, Any]:
-    """Kill the server at random moments, start it again, and look into the store."""
+def kills(folder: Path, postgres: str | None) -> dict[str, Any]:
+    """Sessions over both stores."""
     path, model = folder / "rows.csv", folder / "rows.model"
-    write_table(path, [rows_of(2_000, 6)])
-    detector = A3Detector(random_state=0).fit(rows_of(2_000, 6).drop_columns(["id"]))
+    table = rows_of(2_000, 6)
+    write_table(path, [table])
+    detector = A3Detector(random_state=0).fit(table.drop_columns(["id"]))
     detector.notes_ = {"ignored": ["id"]}
     detector.save(model)
-    known: dict[str, str] = {}
-    went_on = 0
-    for number in range(kills):
-        before = len(known)
-        words = (str(path), "--model", str(model), "--id", "id", "--labels", place, "--seed", "1")
-        with Server(*words) as server:
-            stopped = threading.Event()
-            timer = threading.Timer(random.Random(number).uniform(0, 1.5), server.kill)
-            timer.start()
-            with contextlib.suppress(OSError, http.client.HTTPException, ValueError):
-                _session(server, known, stopped)
-            timer.join()
-        went_on += len(known) > before
-    return {"kills": kills, "sessions_with_answers": went_on, **_checked(place, known)}
-
-
-def kills(folder: Path, postgres: str | None) -> dict[str, Any]:
-    """Over both stores."""
-    found = {"sqlite": kills_of(folder, str(folder / "kills.sqlite"), KILLS)}
-    if postgres:
-        found["postgresql"] = kills_of(folder, postgres, KILLS)
-    return {"stores": found}
+    wanted = Wanted(
+        data=[path],
+        model=model,
+        labels="",
+        identifier="id",
+        ignored=(),
+        reviewer="ann",
+        reasons=(),
+        seed=0,
+        device="cpu",
+    )
+    places = {"sqlite": str(folder / "kills.sqlite"), **({"postgresql": postgres} if postgres else {})}
+    return {"stores": {name: killed_sessions(wanted, place, KILLS) for name, place in places.items()}}
 
 
 def million(folder: Path, _: Any) -> dict[str, Any]:
@@ -302,7 +215,7 @@ def lines(found: dict[str, Any]) -> Iterator[str]:
     for name, counts in found["kills"]["stores"].items():
         yield (
             f"| `kill -9` in {counts['kills']} sessions, {name} | {counts['acknowledged']:,} acknowledged answers, "
-            f"{counts['lost']} lost, {counts['twice']} stored twice |"
+            f"{counts['lost']} lost, {counts['twice']} stored twice, {counts['in_part']} groups stored in part |"
         )
     part = found["million"]
     memory = part["memory"]

@@ -14,7 +14,8 @@ import numpy as np
 from playwright.sync_api import Browser, sync_playwright
 
 from alarmnet.datasets import load_nsl_kdd
-from benchmarks.triage import Server, shown
+from benchmarks.triage import Server
+from benchmarks.triage_client import shown
 
 ROWS, LOOKS = 4_000, 42
 SIZES = {"laptop": (1366, 768), "desk": (1920, 1080), "phone": (390, 844)}

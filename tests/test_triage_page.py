@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from benchmarks.triage_kills import QueueHere
 from click.testing import CliRunner
-from tests.triage import ANOMALIES, ROWS, Client, QueueHere
+from tests.triage import ANOMALIES, ROWS, Client
 
 from alarmnet.cli import main
 from alarmnet.data_files import TableFiles

@@ -1,7 +1,6 @@
 """A triage page for tests: small data, a model that trains in a moment, and a client without a screen."""
 
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -10,13 +9,12 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
+from benchmarks.triage_kills import QueueHere
 from starlette.testclient import TestClient
 
 from alarmnet.data_files import write_table
 from alarmnet.loop.page.app import App
 from alarmnet.loop.page.starting import Wanted, made_ready
-from alarmnet.loop.process import LearningError, QueueProcess, QueueReplies
-from alarmnet.loop.queue import Queue
 
 HOSTILE = "<img src=x onerror=alert(1)>\n</bdi><script>document.title='owned'</script>\u202e\u05d0\u0000"
 ROWS, ANOMALIES = 240, 12
@@ -31,30 +29,6 @@ def table(rows: int = ROWS) -> pa.Table:
     words = np.array(["http", "dns"] * (rows // 2), dtype=object)
     words[:5], words[11] = "http", HOSTILE.replace("\0", "")
     return pa.table({"id": [f"r-{row}" for row in range(rows)], **columns, "service": words})
-
-
-class QueueHere(QueueProcess):
-    """The queue in this process: it starts at once. One test has the real one."""
-
-    alive = True
-
-    def __init__(self, X: Any, detector: Any, keys: Any, *, answers: Any, seed: int) -> None:
-        self._queue = Queue(X, detector=detector, ids=keys, random_state=seed)
-        for key, verdict in answers.items():
-            self._queue.answer(key, verdict)
-        self.scores = self._queue.scores
-        self._other = QueueReplies(None, self._queue)  # type: ignore[arg-type]
-
-    def _ask(self, method: str, *arguments: Any) -> "Future[Any]":
-        reply = Future[Any]()
-        try:
-            reply.set_result(self._other.reply(method, *arguments))
-        except Exception as error:
-            reply.set_exception(LearningError(str(error)))
-        return reply
-
-    def close(self) -> None:
-        """Nothing runs."""
 
 
 class Client:
