@@ -5,7 +5,7 @@ import os
 import threading
 import time
 import traceback
-from collections.abc import Collection, Hashable, Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
@@ -20,8 +20,10 @@ from alarmnet.loop.queue import Queue, Verdict
 from alarmnet.loop.remaining import Remaining
 from alarmnet.loop.strategies import AtRandom
 
-NICE = 10
+NICE = 5
 """How far the process steps back from others."""
+DRAWN_EVERY = 10
+"""Of so many rows one is drawn at random, for an honest estimate of what remains."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +33,14 @@ class Learned:
     scores: NDArray[np.float64]
     answers: int
     seconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ahead:
+    """Rows to look at next, best first, and which of them were drawn at random."""
+
+    keys: list[str]
+    drawn: frozenset[str]
 
 
 class LearningError(Exception):
@@ -61,9 +71,8 @@ class QueueReplies:
             return self._refit()
         if method == "train":
             return self._train()
-        if method in ("next", "drawn"):
-            count, skip = arguments
-            return self._queue.next(count, strategy=AtRandom() if method == "drawn" else None, skip=skip)
+        if method == "ahead":
+            return self._ahead(*arguments)
         return getattr(self._queue, method)(*arguments)
 
     def _send(self, ticket: int, method: str, arguments: tuple[Any, ...]) -> None:
@@ -81,6 +90,13 @@ class QueueReplies:
         began, answers = time.perf_counter(), len(self._queue.verdicts)
         self._queue.refit()
         return Learned(scores=self._queue.scores, answers=answers, seconds=time.perf_counter() - began)
+
+    def _ahead(self, count: int, skip: Sequence[Hashable]) -> Ahead:
+        keys: list[Any] = self._queue.next(count, skip=skip)
+        drawn = self._queue.next(len(keys) // DRAWN_EVERY, strategy=AtRandom(), skip=[*skip, *keys])
+        for number, key in enumerate(drawn):
+            keys.insert(number * DRAWN_EVERY + DRAWN_EVERY // 2, key)
+        return Ahead(keys=keys, drawn=frozenset(map(str, drawn)))
 
     def _train(self) -> BaseDetector:
         self._queue.refit_detector()
@@ -157,20 +173,13 @@ class QueueProcess:
         """Take an answer back; does not wait."""
         self._ask("withdraw", key)
 
-    def next(self, count: int, *, skip: Collection[Hashable] = ()) -> list[str]:
-        """Give the keys of up to `count` rows without an answer, best first."""
-        keys: list[str] = self._ask("next", count, [*skip]).result()
-        return keys
+    def ahead(self, count: int, *, skip: Sequence[str] = ()) -> "Future[Ahead]":
+        """Ask for up to `count` rows without an answer, best first, and for some drawn at random."""
+        return self._ask("ahead", count, skip)
 
-    def drawn(self, count: int, *, skip: Collection[Hashable] = ()) -> list[str]:
-        """Give the keys of up to `count` rows without an answer, drawn at random."""
-        keys: list[str] = self._ask("drawn", count, [*skip]).result()
-        return keys
-
-    def remaining(self) -> Remaining:
-        """Estimate how many anomalies are among the rows that nobody has looked at."""
-        remaining: Remaining = self._ask("remaining").result()
-        return remaining
+    def remaining(self) -> "Future[Remaining]":
+        """Ask how many anomalies are estimated to be among the rows that nobody has looked at."""
+        return self._ask("remaining")
 
     def refit(self) -> "Future[Learned]":
         """Begin to rank anew by the answers so far; the queue goes on meanwhile."""

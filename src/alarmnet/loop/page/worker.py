@@ -4,8 +4,12 @@ import hashlib
 import threading
 from collections.abc import Collection, Sequence
 from concurrent.futures import Future
+from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TypeVar
+
+import numpy as np
 
 from alarmnet.detectors import BaseDetector
 from alarmnet.errors import InputError
@@ -14,17 +18,17 @@ from alarmnet.loop.page.cards import Card, Deck, Nearest
 from alarmnet.loop.page.ledger import Ledger
 from alarmnet.loop.page.progress import Change, change_of
 from alarmnet.loop.pool import Pool
-from alarmnet.loop.process import Learned, LearningError, QueueProcess
+from alarmnet.loop.process import Ahead, Learned, LearningError, QueueProcess
 from alarmnet.loop.queue import Verdict
 from alarmnet.loop.remaining import Remaining
 from alarmnet.loop.store import AnswerStore
 
+Reply = TypeVar("Reply")
+
 EVERY = 10
 """Answers after which the queue learns."""
 AHEAD, FEWEST = 24, 12
-"""Rows that are asked for ahead, and how many may be left before more are."""
-DRAWN_EVERY = 10
-"""Of so many rows one is drawn at random, for an honest estimate of what remains."""
+"""Rows that are asked for ahead, and how many may be left before more are asked for."""
 AT_ONCE = 4
 """Rows that are explained in one go, so that the first of them is ready soon."""
 KEPT = 512
@@ -84,7 +88,7 @@ class Worker:
     ) -> None:
         self.pool, self._store = pool, store
         self.places = {key: place for place, key in enumerate(pool.keys)}
-        self._ledger, self._catching_up, self._asked_at = Ledger(store), threading.Lock(), -1
+        self._ledger, self._catching_up, self._estimated_at = Ledger(store), threading.Lock(), -1
         self._ledger.catch_up()
         known = {key: verdict for key, verdict in self._ledger.verdicts().items() if key in self.places}
         self._learner = start(pool.X, detector, pool.keys, answers=known, seed=seed)
@@ -96,8 +100,11 @@ class Worker:
         self.change: Change | None = None
         self.disagreements, self.trouble = 0, ""
         self._drawn: set[str] = set()
-        self._asking = threading.Lock()
-        self._order = self._asked([])
+        self._asked: Future[Ahead] | None = None
+        self._anew = False
+        self._estimating: Future[Remaining] | None = None
+        self._order: list[str] = []
+        self._take_order(self._learner.ahead(AHEAD).result())
         self._ready, self.digest = self._explained_by(detector)
         self._stopped, self._wake = False, threading.Event()
         self._thread = threading.Thread(target=self._run, name="triage worker", daemon=True)
@@ -156,9 +163,8 @@ class Worker:
     def waiting(self, count: int, *, skip: Collection[str | None]) -> list[str]:
         """Give rows without an answer, best first, those that are explained already before others."""
         found = [key for key in self._left() if key not in skip]
-        if not found:
-            self._ask_for_more([key for key in skip if key in self.places])
-            found = [key for key in self._left() if key not in skip]
+        if len(found) < count:
+            found += self._highest(count - len(found), {*skip, *found})
         _, cards = self._ready
         return sorted(found, key=lambda key: key not in cards)[:count]
 
@@ -198,29 +204,29 @@ class Worker:
     def _explained_by(self, detector: BaseDetector) -> tuple[tuple[Deck, dict[str, Card]], str]:
         """Explain the first rows by a detector: what explains them, their cards, and the model's digest."""
         deck, cards = Deck(self.pool, detector), dict[str, Card]()
-        self._explain(self._left(), deck, cards)
+        self._explain(self._left()[:AT_ONCE], deck, cards)
         return (deck, cards), model_digest(detector)
 
     def _explain(self, order: Sequence[str], deck: Deck, cards: dict[str, Card]) -> bool:
-        """Explain a few of the next rows that are not explained yet; whether there were any."""
-        missing = [key for key in order[:AHEAD] if key not in cards][:AT_ONCE]
+        """Explain a few rows that are not explained yet; whether there were any."""
+        missing = [key for key in order if key not in cards][:AT_ONCE]
         for card in deck.cards([self.places[key] for key in missing]):
             cards[card.key] = card
         return bool(missing)
 
-    def _asked(self, skip: Sequence[str]) -> list[str]:
-        """Ask the queue for rows, and for some drawn at random among them."""
-        keys = self._learner.next(AHEAD, skip=skip)
-        drawn = self._learner.drawn(len(keys) // DRAWN_EVERY, skip=[*skip, *keys])
-        self._drawn.update(drawn)
-        for number, key in enumerate(drawn):
-            keys.insert(number * DRAWN_EVERY + DRAWN_EVERY // 2, key)
-        return keys
+    def _highest(self, count: int, skip: Collection[str | None]) -> list[str]:
+        """Rows without an answer by their scores: the order where the queue has not replied yet."""
+        keys = (self.pool.keys[place] for place in np.argsort(-self.scores, kind="stable"))
+        return list(islice((key for key in keys if key not in self.answers and key not in skip), count))
 
-    def _ask_for_more(self, skip: Sequence[str] = ()) -> None:
-        with self._asking:
-            left = self._left()
-            self._order = [*left, *self._asked([*{*left, *skip}])]
+    def _ask(self, *, anew: bool) -> None:
+        """Ask the queue for rows: for others than those that are known, or for a new order."""
+        self._anew = anew
+        self._asked = self._waking(self._learner.ahead(AHEAD, skip=[] if anew else self._left()))
+
+    def _take_order(self, ahead: Ahead) -> None:
+        self._drawn |= ahead.drawn
+        self._order = [*self._left(), *ahead.keys]
 
     def _left(self) -> list[str]:
         return [key for key in self._order if key not in self.answers]
@@ -229,7 +235,6 @@ class Worker:
         while not self._stopped:
             try:
                 busy = self._step()
-                self.trouble = ""
             except (LearningError, InputError) as error:
                 self.trouble, busy = str(error).partition("\n")[0], False
             if not busy:
@@ -243,33 +248,46 @@ class Worker:
         if self._refitting is not None and self._refitting.done():
             learned, self._refitting = self._refitting, None
             self._rank(learned.result())
-            return True
+        if self._asked is not None and self._asked.done():
+            asked, self._asked = self._asked, None
+            ahead = asked.result()
+            if self._anew:
+                self._explain(ahead.keys, *self._ready)
+                self._order = []
+            self._take_order(ahead)
         if self._training is not None and self._training.done():
             trained, self._training = self._training, None
             self._ready, self.digest = self._explained_by(trained.result())
-            return True
-        if self._training is None and self._train_wanted:
-            self._train_wanted = False
-            self._training = self._learner.train()
-            self._training.add_done_callback(lambda _: self._wake.set())
-        if self._refitting is None and (self._refit_wanted or self.fresh >= EVERY):
-            self._refit_wanted, self._learned_answers = False, len(self.answers)
-            self._refitting = self._learner.refit()
-            self._refitting.add_done_callback(lambda _: self._wake.set())
+        if self._estimating is not None and self._estimating.done():
+            estimate, self._estimating = self._estimating, None
+            self.remaining = estimate.result()
+        self._begin()
         deck, cards = self._ready
-        if self._explain(self._left(), deck, cards):
+        if self._explain(self.waiting(FEWEST, skip=()), deck, cards):
             while len(cards) > KEPT:
                 cards.pop(next(iter(cards)))
             return True
-        self._read_store()
-        if self._asked_at != self._ledger.read:
-            self._asked_at = self._ledger.read
-            if len(self._left()) < FEWEST:
-                self._ask_for_more()
-            self.remaining = self._learner.remaining() if self.answers else None
-            self.disagreements = len(self._store.disagreements())
-            return True
         return False
+
+    def _begin(self) -> None:
+        """Ask the queue for what is wanted; nothing here waits for it."""
+        self._read_store()
+        if self._training is None and self._train_wanted:
+            self._train_wanted = False
+            self._training = self._waking(self._learner.train())
+        if self._refitting is None and (self._refit_wanted or self.fresh >= EVERY):
+            self._refit_wanted, self._learned_answers = False, len(self.answers)
+            self._refitting = self._waking(self._learner.refit())
+        if self._asked is None and len(self._left()) < FEWEST:
+            self._ask(anew=False)
+        if self._estimating is None and self.answers and self._estimated_at != self._ledger.read:
+            self._estimated_at = self._ledger.read
+            self._estimating = self._waking(self._learner.remaining())
+            self.disagreements = len(self._store.disagreements())
+
+    def _waking(self, reply: "Future[Reply]") -> "Future[Reply]":
+        reply.add_done_callback(lambda _: self._wake.set())
+        return reply
 
     def _read_store(self) -> None:
         with self._catching_up:
@@ -282,10 +300,8 @@ class Worker:
                     self._learner.answer(key, verdict)
 
     def _rank(self, learned: Learned) -> None:
-        """Show rows in a new order, once the first of them are explained; then train the detector."""
-        order = self._asked([])
-        self._explain(order, *self._ready)
-        before, self.scores, self._order = self.scores, learned.scores, order
+        """Take new scores over, and ask for the order and the detector that go with them."""
+        before, self.scores, self.trouble = self.scores, learned.scores, ""
         self.change = change_of(
             before,
             learned.scores,
@@ -294,4 +310,5 @@ class Worker:
             answers=learned.answers,
             seconds=learned.seconds,
         )
-        self._asked_at, self._train_wanted = -1, True
+        self._estimated_at, self._train_wanted = -1, True
+        self._ask(anew=True)
