@@ -17,7 +17,11 @@ class Client:
         self.host, self.port = found[1], int(found[2])
         self._connection = http.client.HTTPConnection(self.host, self.port, timeout=60)
         self._cookies: dict[str, str] = {}
-        self.get(found[3])
+        try:
+            self.get(found[3])
+        except BaseException:
+            self.close()
+            raise
 
     def get(self, path: str) -> str:
         """Fetch a page."""

@@ -108,8 +108,9 @@ def killed_sessions(wanted: Wanted, place: str, kills: int) -> dict[str, int]:
         process, address = started(replace(wanted, labels=place))
         timer = threading.Timer(choice.uniform(0, LONGEST), process.kill)
         timer.start()
-        with contextlib.suppress(OSError, http.client.HTTPException, ValueError):
-            session(Client(address), told, choice)
+        gone = contextlib.suppress(OSError, http.client.HTTPException, ValueError)
+        with gone, contextlib.closing(Client(address)) as client:
+            session(client, told, choice)
         process.kill()
         process.join()
         timer.cancel()
