@@ -140,7 +140,6 @@ class Desk:
             self._append(keys, verdict, reviewer=seat.reviewer, reason=reason, note=note, request=request)
         seat.alike = ("", ())
         self.worker.catch_up()
-        self._release(seat)
         if seat.shown == key:
             if seat.at + 1 < len(seat.trail):
                 seat.at += 1

@@ -105,7 +105,7 @@ class Worker:
         self._estimating: Future[Remaining] | None = None
         self._order: list[str] = []
         self._take_order(self._learner.ahead(AHEAD).result())
-        self._ready, self.digest = self._explained_by(detector)
+        self._ready, self.digest = self._explained_by(detector, first=True)
         self._stopped, self._wake = False, threading.Event()
         self._thread = threading.Thread(target=self._run, name="triage worker", daemon=True)
         self._thread.start()
@@ -201,10 +201,13 @@ class Worker:
 
     # How it is done
 
-    def _explained_by(self, detector: BaseDetector) -> tuple[tuple[Deck, dict[str, Card]], str]:
-        """Explain the first rows by a detector: what explains them, their cards, and the model's digest."""
+    def _explained_by(
+        self, detector: BaseDetector, *, first: bool = False
+    ) -> tuple[tuple[Deck, dict[str, Card]], str]:
+        """Explain the next rows by a detector: what explains them, their cards, and the model's digest."""
         deck, cards = Deck(self.pool, detector), dict[str, Card]()
-        self._explain(self._left()[:AT_ONCE], deck, cards)
+        while self._explain(self._left()[:AT_ONCE] if first else self.waiting(FEWEST, skip=()), deck, cards):
+            pass
         return (deck, cards), model_digest(detector)
 
     def _explain(self, order: Sequence[str], deck: Deck, cards: dict[str, Card]) -> bool:
