@@ -27,6 +27,7 @@ from benchmarks import (
     reference,
     size,
     speed,
+    triage,
 )
 
 PAGES = Path(__file__).parents[1] / "docs"
@@ -76,6 +77,7 @@ def tables() -> dict[str, tuple[str, Iterable[str]]]:
             name: ("guides/explanations.md", explanations.lines(RESULTS / "explanations.json", name))
             for name in explanations.COLUMNS
         },
+        "triage": ("guides/triage.md", triage.summary(RESULTS / "triage.json")),
         "interruption": ("reference/command-line.md", interruption.summary(RESULTS / "interruption.json")),
         **reference.tables(),
         "size": ("research/speed.md", size.table(RESULTS / "size.json")),
