@@ -22,6 +22,7 @@ from benchmarks import (
     few_labels,
     interruption,
     label_budgets,
+    label_noise,
     loop,
     many_tables,
     model_files,
@@ -30,6 +31,7 @@ from benchmarks import (
     size,
     speed,
     triage,
+    unclean_calibration,
 )
 
 PAGES = Path(__file__).parents[1] / "docs"
@@ -56,6 +58,14 @@ def tables() -> dict[str, tuple[str, Iterable[str]]]:
             experiment_4.summary(results.FOLDER / "experiment_4.jsonl"),
         ),
         "image sets in short": ("research/results.md", set_means.summary()),
+        **{
+            f"unclean calibration, {name}": (
+                "guides/alarm-rates.md",
+                lines(RESULTS / "unclean_calibration.jsonl"),
+            )
+            for name, lines in unclean_calibration.PARTS.items()
+        },
+        "wrong labels": ("research/few-labels.md", label_noise.table(RESULTS / "label_noise.jsonl")),
         "alarm rate": ("research/results.md", alarm_rate.summary(RESULTS / "alarm_rate.jsonl")),
         "model files": ("reference/files.md", model_files.summary(RESULTS / "model_files.json")),
         "timing": ("research/results.md", nsl_kdd_defaults.summary(RESULTS / "nsl_kdd_defaults.jsonl")),

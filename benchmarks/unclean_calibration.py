@@ -248,6 +248,10 @@ def within(path: Path) -> Iterator[str]:
         )
 
 
+PARTS = {"in range": within, "rates": table, "shares": estimates}
+"""What the docs show."""
+
+
 def main() -> None:
     """Fit what is missing, and try every rule on the scores; or print the tables."""
     parser = argparse.ArgumentParser(
@@ -270,7 +274,7 @@ def main() -> None:
         ]
         collect(arguments.scores, cells, part=arguments.part)
         judge(arguments.scores, arguments.out, cells)
-    for lines in (within, table, estimates):
+    for lines in PARTS.values():
         print("\n".join(lines(arguments.out)))
 
 

@@ -8,7 +8,15 @@ import pyarrow as pa
 import pyarrow.parquet
 import pytest
 import torch
-from benchmarks import explanations, few_label_tables, few_labels, size, speed
+from benchmarks import (
+    explanations,
+    few_label_tables,
+    few_labels,
+    label_noise,
+    size,
+    speed,
+    unclean_calibration,
+)
 from benchmarks.products import Products
 from torch import nn
 
@@ -111,3 +119,36 @@ def test_results_of_explanations_become_a_table(tmp_path: Path) -> None:
     assert heading == "| method | explained | area | area similar |"
     assert rule == "|---|---|---|---|"
     assert line == "| alarmnet | 6 | 0.250 | 1e-05 |"
+
+
+def test_unclean_calibration_tries_every_rule_on_stored_scores(tmp_path: Path) -> None:
+    generator = np.random.default_rng(0)
+    cells = [("bank", share, known, 0) for share in unclean_calibration.SHARES for known in (0, 25)]
+    for cell in cells:
+        hidden = np.arange(400) >= 400 * (1 - cell[1])
+        np.savez(
+            unclean_calibration.scores_of(tmp_path, cell),
+            calibration=np.sort(generator.exponential(size=400) + 20 * hidden),
+            hidden=hidden,
+            known=20 + generator.exponential(size=cell[2]),
+            fresh=generator.exponential(size=5000),
+            anomalies=np.full(9, 20.0),
+        )
+    out = tmp_path / "runs.jsonl"
+    for _ in range(2):
+        unclean_calibration.judge(tmp_path, out, cells)
+    runs = unclean_calibration.runs(out)
+    assert [run["unclean"] for run in runs] == [0, 0, 0.01, 0.01, 0.02, 0.02, 0.05, 0.05]
+    observed = {rule: rates["0.05"][0] for rule, rates in runs[-1]["rules"].items()}
+    assert observed.pop("every row counts, as before") < 0.01
+    assert all(0.03 < rate < 0.08 for rate in observed.values())
+    assert "anomalies removed" in " ".join(unclean_calibration.table(out))
+    assert "of 12 |" in " ".join(unclean_calibration.within(out))
+    assert len([*unclean_calibration.estimates(out)]) == 2 + len(cells)
+
+
+def test_label_noise_exchanges_as_many_labels_of_each_kind() -> None:
+    rows = pa.table({"x": np.arange(50.0)})
+    data = few_labels.Draw(rows, np.repeat([0.0, 1.0], [30, 20]), rows, np.zeros(50, dtype=bool))
+    found = label_noise.spoiled(data, 0).y
+    assert (found[:30] == 1).sum() == (found[30:] == 0).sum() == label_noise.WRONG

@@ -61,6 +61,6 @@ def said_of_share(facts: Mapping[str, Any], row: str = "row") -> str:
     if facts["allows_for_unclean"]:
         return f"{estimate}; the threshold allows for them."
     return (
-        f"{estimate}. The threshold does not allow for them, since too few anomalies are known: alarms may be "
-        f"fewer than asked for. A look at some {row}s corrects it."
+        f"{estimate}. The threshold does not allow for them: alarms may be fewer than asked for. A look at some "
+        f"{row}s corrects it."
     )
