@@ -179,6 +179,18 @@ def test_a_detector_asks_and_learns_from_answers(doubted: BaseDetector, unclean:
     np.testing.assert_array_equal(again.p_value(rows[:50]), detector.p_value(rows[:50]))
 
 
+def test_rows_can_be_called_as_in_a_table_with_more_rows(doubted: BaseDetector) -> None:
+    """As `alarmnet fit` does, which drops bad rows."""
+    detector = copy.deepcopy(doubted)
+    detector.rename_rows(2 * np.arange(1000))
+    np.testing.assert_array_equal(detector.calibration_rows_, 2 * doubted.calibration_rows_)
+    np.testing.assert_array_equal(
+        detector.scored_encoded().known_numbers, 2 * doubted.scored_encoded().known_numbers
+    )
+    asked = detector.calibration_queries(5).rows
+    assert detector.set_calibration_labels(asked, [0] * 5)._sorted_answers().max() == NORMAL
+
+
 def test_answers_can_be_withdrawn(doubted: BaseDetector) -> None:
     detector = copy.deepcopy(doubted)
     rows = detector.calibration_queries(6).rows
