@@ -55,7 +55,7 @@ def alike(reads: Reads, schedule: Schedule) -> tuple[AlarmSpec, ...]:
 
 
 def a3(schedule: Schedule) -> A3Detector:
-    """A3 that reads both inputs and activations: the defaults for images."""
+    """A3 that reads both inputs and activations: the defaults for images, without the alarm on peaks."""
     return A3Detector(target_schedule=schedule, alarms=alike("both", schedule), random_state=0)
 
 
