@@ -130,7 +130,7 @@ def test_300_random_mutations_are_all_found(tmp_path: Path) -> None:
         (lambda data: forged(b"{}", tensors({}), version=0), "format 0, which never was"),
         (
             lambda data: forged(b"{}", tensors({}), version=7)[:30],
-            r"written by a newer alarmnet (format 7, this one reads up to 5): upgrade alarmnet",
+            r"written by a newer alarmnet (format 7, this one reads up to 6): upgrade alarmnet",
         ),
     ],
 )
