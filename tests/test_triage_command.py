@@ -6,6 +6,7 @@ import socket
 import sqlite3
 import zipfile
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -79,7 +80,7 @@ def forms(folder: Path) -> dict[str, list[str]]:
     for part in range(2):
         write_table(folder / "parts" / f"{part}.parquet", [data.slice(part * 120, 120)])
     store = ["--labels", str(folder / "answers.sqlite")]
-    with sqlite3.connect(folder / "flows.db") as database:
+    with closing(sqlite3.connect(folder / "flows.db")) as database:
         data.to_pandas().to_sql("flows", database, index=False)
     return {
         "csv": [str(folder / "flows.csv")],
