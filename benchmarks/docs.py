@@ -19,6 +19,7 @@ from benchmarks import (
     alarm_rate,
     choose_conv_defaults,
     choose_defaults,
+    choose_peaks,
     conv_layouts,
     explanation_tables,
     few_labels,
@@ -92,6 +93,7 @@ def tables() -> dict[str, tuple[str, Iterable[str]]]:
                 RESULTS / "many_tables.jsonl", ("A3", "CatBoost", "random forest", *many_tables.NETWORKS)
             ),
         ),
+        "peaks": ("research/defaults.md", choose_peaks.table(RESULTS / "peaks.jsonl")),
         "parts of the score": ("research/defaults.md", parts.table(RESULTS / "parts.jsonl")),
         "loop": ("research/loop.md", loop.table(RESULTS / "loop.jsonl")),
         "loop, wrong answers": ("research/loop.md", loop.table(RESULTS / "loop.jsonl", wrong=0.05)),
