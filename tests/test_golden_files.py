@@ -16,7 +16,8 @@ def test_a_golden_file_scores_as_when_it_was_made(name: str) -> None:
     good = golden(name)
     detector = load(good.path)
     expected = 1 / (1 + np.exp(-np.array(good.logits)))
-    np.testing.assert_allclose(detector.anomaly_score(good.rows), expected, rtol=0, atol=1e-6)
+    # distances to stored images differ by 3e-6 between PyTorch 2.6 and 2.13
+    np.testing.assert_allclose(detector.anomaly_score(good.rows), expected, rtol=0, atol=1e-5)
     np.testing.assert_allclose(detector.logits(good.rows), good.logits, rtol=1e-4, atol=1e-6)
     assert detector.threshold_ == pytest.approx(
         good.threshold, abs=1e-3
