@@ -24,6 +24,7 @@ from alarmnet.loop import AtRandom, Queue
 from benchmarks.arguments import parser_for
 from benchmarks.few_label_tables import TABLES
 from benchmarks.few_labels import NORMAL_ROWS
+from benchmarks.label_noise import runs
 
 NAMES = ("bank", "census", "credit card", "nsl-kdd")
 ROUNDS, BATCH = 20, 10
@@ -78,18 +79,18 @@ def run(name: str, seed: int) -> dict[str, Any]:
 
 def table(path: Path) -> Iterator[str]:
     """The observed rates of each way to learn."""
-    runs = [json.loads(line) for line in path.read_text().splitlines()]
+    done = runs(path)
     columns = [f"false alarms at {rate:g}" for rate in RATES] + [f"anomalies found at {RATES[0]:g}"]
     yield f"| learned by | calibration rows | {' | '.join(columns)} |"
     yield "|---" * (len(columns) + 2) + "|"
     for way, shown in WAYS.items():
-        found = [one["found"][way] for one in runs]
+        found = [one["found"][way] for one in done]
         rows = [one["calibration_rows"] for one in found]
         cells = []
         for rate in RATES:
             by_table = [
                 float(
-                    np.mean([one["found"][way][str(rate)]["false"] for one in runs if one["table"] == name])
+                    np.mean([one["found"][way][str(rate)]["false"] for one in done if one["table"] == name])
                 )
                 for name in NAMES
             ]
@@ -107,8 +108,7 @@ def main() -> None:
     if options.table:
         print("\n".join(table(options.out)))
         return
-    lines = options.out.read_text().splitlines() if options.out.exists() else []
-    known = {(one["table"], one["seed"]) for one in map(json.loads, lines)}
+    known = {(one["table"], one["seed"]) for one in runs(options.out)}
     for seed in options.seeds:
         for name in NAMES:
             if (name, seed) not in known:

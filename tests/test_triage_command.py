@@ -163,7 +163,7 @@ def test_ids_that_cannot_name_rows_are_refused_before_any_work(
     parts = data.set_column(0, "id", pa.array(names))
     for number, part in enumerate((parts.slice(0, 120), parts.slice(120))):
         (tmp_path / f"{number}.csv").write_text(text(part))
-    monkeypatch.setattr(starting, "_first_detector", lambda *_: pytest.fail("it works before it refuses"))
+    monkeypatch.setattr(starting, "_fitted", lambda *_: pytest.fail("it works before it refuses"))
     result = run(str(tmp_path / "0.csv"), str(tmp_path / "1.csv"))
     assert result.exit_code == 2
     assert "0.csv and 1 more: column 'id' names the rows" in result.output

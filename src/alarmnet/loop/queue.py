@@ -230,7 +230,7 @@ class Queue:
         """Learn from the answers so far and rank the rows again, in a fraction of a second."""
         with self._refitting:
             answered = len(self._answered())
-            belief = self._learner.learn(self._answers())
+            belief = self._learner.learn(self._answers(self._clear()))
             with self._choosing:
                 self._belief, self._learned = belief, answered
 
@@ -283,16 +283,15 @@ class Queue:
         with self._lock:
             return {key: verdict for key, verdict in self.verdicts.items() if verdict != "unsure"}
 
-    def _labels(self, clear: dict[Hashable, Verdict]) -> NDArray[np.float64]:
-        y = np.full(len(self.ids), np.nan)
-        y[[self._places[key] for key in clear]] = [verdict == "anomaly" for verdict in clear.values()]
-        return y
-
-    def _answers(self) -> Answers:
-        """The clear answers."""
-        clear = self._clear()
+    def _answers(self, clear: dict[Hashable, Verdict]) -> Answers:
         places = np.array([self._places[key] for key in clear], dtype=np.intp)
         return Answers(places, np.array([verdict == "anomaly" for verdict in clear.values()], dtype=bool))
+
+    def _labels(self, clear: dict[Hashable, Verdict]) -> NDArray[np.float64]:
+        answers = self._answers(clear)
+        y = np.full(len(self.ids), np.nan)
+        y[answers.places] = answers.anomalous
+        return y
 
     def _waiting(self) -> NDArray[np.bool_]:
         """Which rows have no answer (N,)."""

@@ -12,16 +12,16 @@ from starlette.types import ASGIApp
 from alarmnet.data_files import Reading, TableFiles, holds_images
 from alarmnet.detectors import A3Detector, BaseDetector
 from alarmnet.errors import InputError
-from alarmnet.loop.keys import check_ids
 from alarmnet.loop.page.app import App
 from alarmnet.loop.page.desk import Desk
 from alarmnet.loop.page.export import Exports, Source
 from alarmnet.loop.page.security import Guard
 from alarmnet.loop.page.views import Views
 from alarmnet.loop.page.worker import Worker
-from alarmnet.loop.pool import Pool, pool_from_files, sampled
+from alarmnet.loop.pool import pool_from_files, sampled
 from alarmnet.loop.process import QueueProcess
 from alarmnet.loop.store import AnswerStore
+from alarmnet.loop.unique_ids import check_ids
 from alarmnet.preprocessing import ImageScaler
 from alarmnet.sources import Rows, load_model, open_to_run, open_to_train
 
@@ -79,31 +79,24 @@ def _no_features(wanted: Wanted) -> list[str]:
     return [*wanted.ignored, *([wanted.identifier] if wanted.identifier else [])]
 
 
-def _refuse_unusable(wanted: Wanted) -> None:
-    """Refuse columns and ids that cannot be used, before any work and before there is a store."""
+def _opened(wanted: Wanted) -> tuple[BaseDetector | None, Rows]:
+    """The model, if there is one, and the data, to run the model on or to learn from.
+
+    What cannot be used is refused here, before any work and before there is a store.
+    """
     if wanted.identifier and holds_images(wanted.data[0]):
         raise InputError("--id names a column, and images have none.", code="options")
-    if wanted.model:
-        _rows_to_run(wanted, load_model(wanted.model, device=wanted.device))
-    else:
-        _rows_to_train(wanted)
+    model = load_model(wanted.model, device=wanted.device) if wanted.model else None
+    rows = _rows_to_run(wanted, model) if model else _rows_to_train(wanted)
     if column := wanted.identifier:
         files = TableFiles(wanted.data, kinds={column: "text"}, reading=wanted.reading, ids=[column])
         check_ids(files, column, place=_data_name(wanted))
+    return model, rows
 
 
-def _first_detector(wanted: Wanted, say: Say) -> BaseDetector:
-    """The model, or a detector fitted without labels; it remembers which words mean missing."""
-    detector = load_model(wanted.model, device=wanted.device) if wanted.model else _fitted(wanted, say)
-    missing = dict.fromkeys([*detector.notes_.get("missing", ()), *wanted.reading.missing])
-    if missing:
-        detector.notes_ = {**detector.notes_, "missing": [*missing]}
-    return detector
-
-
-def _fitted(wanted: Wanted, say: Say) -> BaseDetector:
+def _fitted(wanted: Wanted, rows: Rows, say: Say) -> BaseDetector:
     """A detector fitted without labels on rows drawn from the files."""
-    sample = sampled(_rows_to_train(wanted), seed=wanted.seed)
+    sample = sampled(rows, seed=wanted.seed)
     if sample is None or len(sample) < 2:
         raise InputError("fewer than 2 rows can be used; give more data", code="too_few_rows")
     say(f"Learning what is normal from {len(sample):,} rows, without labels.")
@@ -112,10 +105,11 @@ def _fitted(wanted: Wanted, say: Say) -> BaseDetector:
     return detector
 
 
-def _pool(wanted: Wanted, detector: BaseDetector, store: AnswerStore, say: Say) -> Pool:
-    say("Scoring all rows.")
-    rows = _rows_to_run(wanted, detector)
-    return pool_from_files(detector, rows, answered=store.current().keys(), seed=wanted.seed)
+def _note_missing_words(detector: BaseDetector, reading: Reading) -> None:
+    """Let a detector remember the words that mean missing."""
+    missing = dict.fromkeys([*detector.notes_.get("missing", ()), *reading.missing])
+    if missing:
+        detector.notes_ = {**detector.notes_, "missing": [*missing]}
 
 
 def _said_of_answers(place: str, noun: str, worker: Worker) -> str:
@@ -136,10 +130,13 @@ def made_ready(
     wanted: Wanted, say: Say = lambda words: None, *, start: type[QueueProcess] = QueueProcess
 ) -> Iterator[App]:
     """Make everything ready, give the page, and end what runs behind it; `start` starts the queue."""
-    _refuse_unusable(wanted)
+    model, rows = _opened(wanted)
     with AnswerStore.open(wanted.labels) as store:
-        detector = _first_detector(wanted, say)
-        pool = _pool(wanted, detector, store, say)
+        detector = model or _fitted(wanted, rows, say)
+        _note_missing_words(detector, wanted.reading)
+        say("Scoring all rows.")
+        rows = rows if model else _rows_to_run(wanted, detector)
+        pool = pool_from_files(detector, rows, answered=store.current().keys(), seed=wanted.seed)
         say(pool.described())
         worker = Worker(pool, detector, store, seed=wanted.seed, start=start)
         try:
