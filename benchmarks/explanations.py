@@ -37,8 +37,8 @@ from experiments.provenance import provenance
 from numpy.typing import NDArray
 
 from alarmnet import A3Detector, AlarmnetWarning
-from alarmnet.detectors.normality_scorer import NormalityScorer
 from alarmnet.detectors.scorer import by_block
+from alarmnet.detectors.table_scorer import TableScorer
 from alarmnet.explain import Explainer
 from alarmnet.explain.mixtures import ScoreMixtures, mixtures_of
 from alarmnet.explain.tables import TableExplainer
@@ -293,7 +293,7 @@ def networks_alone(detector: A3Detector, batch: pa.Table) -> Callable[[], object
     TableExplainer(replace(scored, mix=mix)).values(detector.encoder_.transform(batch))
     rows = TensorRows(torch.from_numpy(np.unique(np.concatenate(seen), axis=0)))
     scorer = detector._scorer
-    assert isinstance(scorer, NormalityScorer)
+    assert isinstance(scorer, TableScorer)
     return lambda: by_block(scorer, scorer.read, rows)
 
 

@@ -25,6 +25,7 @@ NAMES = (
     "a3-images-format-5",
     "a3-images-format-6",
     "conv-a3-images-format-6",
+    "a3-format-7",
 )
 
 

@@ -4,7 +4,8 @@
     python -m benchmarks.parts --out benchmarks/results/parts.jsonl --table
 
 The draws are those of `many_tables`, by default of its tables for reporting. Each draw is fitted once, and scored
-without one part after the other; nothing else changes. Finished runs are not repeated.
+without one part after the other. Without a part of what the joint forest reads, this forest is boosted anew.
+Finished runs are not repeated.
 """
 
 import itertools
@@ -24,7 +25,9 @@ from sklearn.metrics import average_precision_score
 from torch import Tensor
 
 from alarmnet import A3Detector, AlarmnetWarning
+from alarmnet.detectors.likeness_scorer import FAR, FORESTS, JOINT, LikenessScorer
 from alarmnet.detectors.normality_scorer import NormalityScorer
+from alarmnet.networks.symmetric_trees import boosted_symmetric
 from alarmnet.sources.comparison import keep_columns
 from benchmarks.arguments import parser_for
 from benchmarks.few_label_tables import TABLES
@@ -37,35 +40,53 @@ Cell = tuple[str, int, str, int]
 """Table, known anomalies, state and seed."""
 
 
-def _none(values: Tensor, *columns: int) -> Tensor:
-    return values.index_fill(1, torch.tensor(columns), 0)
+def without_label(scorer: NormalityScorer, rows: Tensor) -> dict[str, Tensor]:
+    """Scores of rows by the measure that is left out."""
+    odds = scorer.odds(rows)
+    left_out = {
+        f"the {name}": odds[:, [place != other for other in range(odds.shape[1])]]
+        for place, name in enumerate(scorer.names)
+    }
+    return {name: left.logsumexp(1) for name, left in ({WHOLE: odds} | left_out).items()}
 
 
-def without(scorer: NormalityScorer, rows: Tensor) -> dict[str, Tensor]:
-    """Scores of rows by the part that is left out."""
-    read = scorer.read(rows)
-    near = scorer.nearness(rows, read[:, 0])
-    votes = scorer.votes(rows)
-    if not scorer.alarms:
-        odds = scorer.combined(near, votes, read[:, 1:])
-        left_out = {
-            f"the {name}": odds[:, [place != other for other in range(odds.shape[1])]]
-            for place, name in enumerate(scorer.names)
-        }
-    else:
-        taught, odds_of = read[:, 1:], scorer.combined
-        odds = odds_of(near, votes, taught)
-        randomised, boosted = (forest(rows) for forest in scorer.forests)
-        left_out = {
-            "the randomised trees": odds_of(near, boosted, taught),
-            "the boosted trees": odds_of(near, randomised, taught),
-            "the trees on principal directions": odds_of(near, votes, _none(taught, 1)),
-            "the networks on inputs": odds_of(near, votes, _none(taught, 0)),
-            "the distances to neighbours": odds_of(_none(near, 0, 1), votes, taught),
-            "the target's reconstruction error": odds_of(_none(near, 2), votes, taught),
-            "the odds of distance": odds[:, :1],
-        }
-    return {WHOLE: odds.logsumexp(1)} | {name: left.logsumexp(1) for name, left in left_out.items()}
+def with_labels(scorer: LikenessScorer, rows: Tensor, known: Tensor, seed: int) -> dict[str, Tensor]:
+    """Scores of rows by the part that is left out; a joint forest that reads less is boosted anew."""
+    distances, votes, read = scorer.nearness.distances(rows), scorer.votes(rows), scorer.read(rows)
+    odds, near = scorer.odds(rows), scorer.nearness.measured(distances)
+    like, far = odds[:, 0], odds[:, 1]
+    randomised, boosted = (forest(rows) for forest in scorer.forests)
+    joined = scorer.joined(distances, read)
+    found = {
+        WHOLE: like,
+        "the randomised trees": like + FORESTS * (boosted - votes),
+        "the boosted trees": like + FORESTS * (randomised - votes),
+        "the joint forest": like - JOINT * scorer.joint(joined),
+        "the networks on inputs": like - read[:, 0],
+        "the distances in the sum": like - FAR * near[:, 1:].sum(1),
+    }
+    stored = scorer.nearness.stored / scorer.nearness.scale + scorer.nearness.centre
+    learned = [
+        scorer.joined(far_off, scorer.read(of))
+        for far_off, of in (
+            (scorer.nearness.own_distances(), stored),
+            (scorer.nearness.distances(known), known),
+        )
+    ]
+    width, count = rows.shape[1], len(scorer.nearness.neighbours)
+    kinds = {
+        "the directions in the joint forest": (width, 2 * width),
+        "the activations in the joint forest": (2 * width, scorer.joint_width - count),
+        "the distances in the joint forest": (scorer.joint_width - count, scorer.joint_width),
+    }
+    for name, (start, end) in kinds.items():
+        places = torch.arange(scorer.joint_width)
+        kept = places[(places < start) | (places >= end)]
+        again = boosted_symmetric(*(of[:, kept] for of in learned), seed=seed)
+        found[name] = like + JOINT * (again(joined[:, kept]) - scorer.joint(joined))
+    return {name: torch.logaddexp(value, far) for name, value in found.items()} | {
+        "the odds of distance": like
+    }
 
 
 def measured(data: Draw, seed: int) -> dict[str, float]:
@@ -73,10 +94,17 @@ def measured(data: Draw, seed: int) -> dict[str, float]:
     detector = A3Detector(random_state=seed)
     keep_columns(detector, as_they_stand(data.X))
     detector.fit(data.X, None if np.isnan(data.y).all() else data.y)
-    assert isinstance(detector._scorer, NormalityScorer)
-    rows = torch.from_numpy(detector.encoder_.transform(data.judged).astype(np.float32))
+    learned, rows = (
+        torch.from_numpy(detector.encoder_.transform(table).astype(np.float32))
+        for table in (data.X, data.judged)
+    )
+    scorer = detector._scorer
     with torch.no_grad():
-        scores = without(detector._scorer, rows)
+        if isinstance(scorer, NormalityScorer):
+            scores = without_label(scorer, rows)
+        else:
+            assert isinstance(scorer, LikenessScorer)
+            scores = with_labels(scorer, rows, learned[torch.from_numpy(data.known == 1)], seed)
     return {
         name: round(float(average_precision_score(data.anomalous, score.numpy())), 5)
         for name, score in scores.items()

@@ -6,7 +6,7 @@ import torch
 from sklearn.neighbors import NearestNeighbors
 from torch import Tensor
 
-from alarmnet.networks.nearness import NEIGHBOURS, Nearness
+from alarmnet.networks.nearness import NEIGHBOURS, Nearness, Neighbours
 
 
 @pytest.fixture(scope="module")
@@ -30,22 +30,23 @@ def test_distances_are_those_of_scikit_learn_in_standard_deviations(
     rows = stored[:20] + 0.3
     found = NearestNeighbors(n_neighbors=max(NEIGHBOURS)).fit(stored.numpy() * scale)
     expected = found.kneighbors(rows.numpy() * scale)[0][:, [count - 1 for count in NEIGHBOURS]]
-    measured = nearness._distances(nearness.scaled(rows), leave_out_itself=False)
+    measured = nearness.distances(rows)
     assert measured.numpy() == pytest.approx(expected, rel=1e-3)
 
 
 def test_usual_is_what_stored_rows_are_without_themselves(nearness: Nearness, stored: Tensor) -> None:
-    distances = nearness._distances(nearness.scaled(stored), leave_out_itself=True)
-    near = nearness.measured(distances, torch.ones(200))
+    near = nearness.measured(nearness.own_distances(), torch.ones(200))
     assert near[:, :2].mean(0).numpy() == pytest.approx(0, abs=1e-5)
     assert near[:, :2].std(0, correction=0).numpy() == pytest.approx(1, abs=1e-4)
 
 
 def test_farther_rows_have_higher_numbers(nearness: Nearness, stored: Tensor) -> None:
     losses = torch.full((200,), 0.5)
-    steps = [nearness(stored + step, losses)[:, :2].mean() for step in (0, 3, 30, 300)]
+    distances = [nearness.distances(stored + step) for step in (0, 3, 30, 300)]
+    steps = [nearness.measured(of, losses)[:, :2].mean() for of in distances]
     assert steps == sorted(steps)
-    assert (nearness(stored, losses * 9)[:, 2] > nearness(stored, losses)[:, 2]).all()
+    more, less = (nearness.measured(distances[0], losses * of)[:, 2] for of in (9, 1))
+    assert (more > less).all()
 
 
 @pytest.mark.parametrize("count", [1, 3])
@@ -53,8 +54,11 @@ def test_few_equal_rows_give_finite_numbers(count: int) -> None:
     rows, losses = torch.ones(count, 2), torch.zeros(count)
     nearness = Nearness(count, 2)
     nearness.learn(rows, losses)
-    assert torch.isfinite(nearness(rows, losses)).all()
-    assert torch.isfinite(nearness(rows * 1e6, losses)).all()
+    neighbours = Neighbours(count, 2)
+    neighbours.learn(rows)
+    for far in (rows, rows * 1e6):
+        assert torch.isfinite(nearness.measured(nearness.distances(far), losses)).all()
+        assert torch.isfinite(neighbours.measured(neighbours.distances(far))).all()
 
 
 def test_few_neighbours_are_the_nearest_and_the_fifth(stored: Tensor) -> None:
@@ -62,5 +66,15 @@ def test_few_neighbours_are_the_nearest_and_the_fifth(stored: Tensor) -> None:
     nearness.learn(stored, torch.ones(len(stored)))
     row = stored[:1] + 0.3
     distances = (nearness.stored - nearness.scaled(row)).norm(dim=1).sort().values
-    found = nearness._distances(nearness.scaled(row), leave_out_itself=False)
-    assert torch.allclose(found[0], distances[[0, 4]])
+    assert torch.allclose(nearness.distances(row)[0], distances[[0, 4]])
+
+
+def test_three_neighbours_are_usual_among_stored_rows_and_two_of_them_are_summed(stored: Tensor) -> None:
+    neighbours = Neighbours(*stored.shape)
+    neighbours.learn(stored)
+    near = neighbours.measured(neighbours.own_distances())
+    assert near.mean(0).numpy() == pytest.approx(0, abs=1e-5)
+    assert near.std(0, correction=0).numpy() == pytest.approx(1, abs=1e-4)
+    assert neighbours.extreme == pytest.approx(near[:, 1:].sum(1).quantile(0.999).item())
+    distances = (neighbours.stored - neighbours.scaled(stored[:1] + 0.3)).norm(dim=1).sort().values
+    assert torch.allclose(neighbours.distances(stored[:1] + 0.3)[0], distances[[0, 4, 49]])

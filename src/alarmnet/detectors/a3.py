@@ -17,11 +17,13 @@ from alarmnet.detectors.base import BaseDetector
 from alarmnet.detectors.data import TrainingData
 from alarmnet.detectors.formats import stored_alarms
 from alarmnet.detectors.image_normality import ImageNormalityScorer, image_normality
+from alarmnet.detectors.likeness_scorer import LikenessScorer
 from alarmnet.detectors.normality import NormalityTraining
 from alarmnet.detectors.normality_mixtures import NormalityMixtures
 from alarmnet.detectors.normality_scorer import NormalityScorer
 from alarmnet.detectors.scorer import Scorer
 from alarmnet.detectors.shared import SharedParameters
+from alarmnet.detectors.table_scorer import TableScorer
 from alarmnet.errors import InputError
 from alarmnet.explain.mixtures import Mix
 from alarmnet.networks.alarm_specs import (
@@ -82,11 +84,12 @@ class A3Detector(BaseDetector):
     reads
         What alarms read.
 
-        - `"normality"`, for tables: how far a row is from normal, and the inputs. The first comes from distances to
-          the nearest normal rows and from the reconstruction error. Three forests and two networks read the inputs.
-          Without known anomalies, one forest tells normal rows from random points, and the first comes from the
-          spread of the normal rows too. For images without known anomalies: how far the edges of an image are from
-          those of normal images. For images with known anomalies: as `"both"` and `"peaks"` together.
+        - `"normality"`, for tables: how far a row is from normal, and the inputs. With known anomalies, two
+          networks and two forests read the inputs. A third forest also reads the target's narrowest activations,
+          the principal directions of the normal rows, and distances to the nearest of them. Without known
+          anomalies: these distances, the reconstruction error, the spread of the normal rows, and a forest that
+          separates them from random points. For images without known anomalies: how far the edges of an image are
+          from those of normal images. For images with known anomalies: as `"both"` and `"peaks"` together.
         - `"activations"`: the target's hidden activations, as in the paper.
         - `"everything"`: the activations, the target's inputs, and what the target could not reconstruct.
         - `"inputs"`: the target's inputs, by two alarms.
@@ -236,7 +239,7 @@ class A3Detector(BaseDetector):
         return "both" if self.reads is None or self.reads == "normality" else self.reads
 
     def _alarm_names(self) -> list[str]:
-        if isinstance(self._scorer, NormalityScorer):
+        if isinstance(self._scorer, TableScorer):
             return self._scorer.names
         if isinstance(self._scorer, ImageNormalityScorer):
             return ["distance of edges"]
@@ -245,7 +248,7 @@ class A3Detector(BaseDetector):
         return [spec.name for spec in specs]
 
     def _mix(self) -> Mix | None:
-        if isinstance(self._scorer, NormalityScorer) and self._device().type == "cpu":
+        if isinstance(self._scorer, TableScorer) and self._device().type == "cpu":
             return partial(NormalityMixtures, self._scorer)
         return None
 
@@ -262,7 +265,8 @@ class A3Detector(BaseDetector):
         pieces = PiecewiseLinearEncoding.stored(weights, PIECES, shape[0]) if cut else None
         target = self._target_for(shape, pieces)
         if isinstance(target, PiecewiseTarget) and "nearness.stored" in weights:
-            return NormalityScorer.stored(target, shape[0], weights)
+            kind = LikenessScorer if "joint.roots" in weights else NormalityScorer
+            return kind.stored(target, shape[0], weights)
         if "edges.stored" in weights:
             return ImageNormalityScorer.stored(target, shape, weights)
         alarm = stored_alarms(weights, "alarm.", self.alarm)

@@ -6,11 +6,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from alarmnet.detectors.normality_scorer import NormalityScorer
 from alarmnet.detectors.scorer import by_block
+from alarmnet.detectors.table_scorer import TableScorer
 from alarmnet.explain.mixtures import Floats, Index, Matrix
 from alarmnet.networks.alarms import DenseAlarmNetwork
-from alarmnet.networks.targets.dense import DenseAutoencoderNetwork, reconstruction_losses
+from alarmnet.networks.targets.dense import DenseAutoencoderNetwork
 from alarmnet.preprocessing.row_store import TensorRows
 
 BLOCK = 64
@@ -33,7 +33,7 @@ class ColumnChanges:
         The column of each encoded number, (F,).
     """
 
-    def __init__(self, scorer: NormalityScorer, ends: Matrix, places: Index) -> None:
+    def __init__(self, scorer: TableScorer, ends: Matrix, places: Index) -> None:
         self._scorer, self._target = scorer, scorer.target
         self._network = cast(DenseAutoencoderNetwork, scorer.target.network)
         self._alarms = cast(list[DenseAlarmNetwork], [*scorer.alarms])
@@ -98,9 +98,8 @@ class ColumnChanges:
     def _read(self, batch: Tensor, inputs: Tensor, first: Tensor) -> Tensor:
         """Compute what the scorer's `read` does, from the target's inputs and the first layers' outputs (B, H)."""
         own, *alarms = torch.split(first, self._widths, dim=1)
-        losses = reconstruction_losses(self._network.after_first(own), inputs, self._network.loss)
         logits = [alarm.after_first(own) for alarm, own in zip(self._alarms, alarms, strict=True)]
-        return self._scorer.read_of(batch, losses, logits)
+        return self._scorer.read_of(batch, self._scorer.said_by_target(inputs, own), logits)
 
     def _votes(self, rows: Tensor, starts: Index, columns: Index) -> Floats:
         """The mean log odds of the forests (V,): only the trees that ask about the changed column are walked."""

@@ -28,12 +28,15 @@ class TrainingData:
 
     def usual(self, most: int) -> Tensor:
         """So many of the normal rows' numbers at most, evenly spaced: enough to say what is usual."""
-        return self.normal[:: math.ceil(len(self.normal) / most)]
+        return _spaced(self.normal, most)
+
+    def all_known(self, most: int) -> Tensor:
+        """The numbers of at most `most` known anomalies, evenly spaced; validation rows are among them."""
+        return _spaced(torch.cat([self.known, self.validation_known]), most)
 
     def all_normal(self, most: int) -> Tensor:
         """The numbers of at most `most` normal rows, evenly spaced; validation rows are among them."""
-        numbers = torch.cat([self.normal, self.validation_normal]).sort().values
-        return numbers[:: math.ceil(len(numbers) / most)]
+        return _spaced(torch.cat([self.normal, self.validation_normal]).sort().values, most)
 
     def pieces(self) -> PiecewiseLinearEncoding:
         """The pieces of the columns' distributions among usual rows."""
@@ -51,3 +54,8 @@ class TrainingData:
                 "no anomaly to learn from: no row is labelled anomalous and generated_weight is 0",
                 code="no_anomalies",
             )
+
+
+def _spaced(numbers: Tensor, most: int) -> Tensor:
+    """At most so many of the numbers (N,), evenly spaced."""
+    return numbers[:: max(1, math.ceil(len(numbers) / most))]

@@ -5,16 +5,17 @@ from torch import Tensor
 
 from alarmnet._shared.random_streams import SEED_LIMIT, numpy_generator
 from alarmnet.detectors.alarm_training import AlarmTraining
+from alarmnet.detectors.likeness_scorer import LikenessScorer
 from alarmnet.detectors.normality_scorer import NormalityScorer
 from alarmnet.networks.alarm_specs import DEFAULT_ALARMS
-from alarmnet.networks.forests import TREES, Forest, Matrix, around, boosted, bootstrapped, grown
-from alarmnet.networks.nearness import MOST_STORED, Nearness
-from alarmnet.networks.rotated_forest import RotatedForest
+from alarmnet.networks.forests import Forest, around, boosted, bootstrapped, grown
+from alarmnet.networks.nearness import MOST_STORED, Nearness, Neighbours
 from alarmnet.networks.spread import Spread, Whitening
+from alarmnet.networks.symmetric_trees import boosted_symmetric
 from alarmnet.networks.targets.piecewise import PiecewiseTarget
 
 POOL = 10_000
-"""The most normal rows that trees are grown on."""
+"""The most normal rows, and the most known anomalies, that trees are grown on."""
 
 NORMAL_ROWS, DOUBTED_ROWS = 256, 64
 """Normal rows that a tree sees; fewer if some rows are unlabelled, so that few trees see a hidden anomaly."""
@@ -22,9 +23,6 @@ NORMAL_ROWS, DOUBTED_ROWS = 256, 64
 CONSIDERED = ("sqrt", 0.7)
 """The inputs that alternate trees consider for a cut: a few inputs find patterns over many columns, most inputs
 find patterns in a few columns."""
-
-ROTATED_TREES = 100
-"""Trees on rotated columns; more trees give no measurable gain, and each takes time to explain."""
 
 WIDEST_ROTATED = 1_000
 """The most inputs that are rotated: the time to rotate a row grows with the square of their number."""
@@ -40,7 +38,7 @@ MARGIN = 0.1
 
 
 class NormalityTraining:
-    """Stores normal rows, learns the measures of distance, grows the forests and trains the alarms.
+    """Stores normal rows, learns the measures of distance, grows or boosts the forests and trains the alarms.
 
     Parameters
     ----------
@@ -53,7 +51,7 @@ class NormalityTraining:
     def __init__(self, target: PiecewiseTarget, training: AlarmTraining) -> None:
         self._target, self._training, self._data = target, training, training.data
         self._normal = self._data.all_normal(POOL)
-        self._known = torch.cat([self._data.known, self._data.validation_known])
+        self._known = self._data.all_known(POOL)
         self._stored = self._data.all_normal(MOST_STORED)
         self._seed = int(numpy_generator(training.seed, "forest").integers(SEED_LIMIT))
 
@@ -78,51 +76,47 @@ class NormalityTraining:
         scorer.vote_mean, scorer.vote_deviation = votes.mean(), votes.std(correction=0).clamp(min=1e-3)
         return scorer
 
-    def with_known(self, history: dict[str, list[dict[str, float]]]) -> NormalityScorer:
+    def with_known(self, history: dict[str, list[dict[str, float]]]) -> LikenessScorer:
         """Grow forests and train alarms on inputs; their losses are added to `history`."""
         alarms = []
         for spec in DEFAULT_ALARMS["inputs"]:
             alarm, history[spec.name] = self._training.train(spec, self._target.inputs)
             alarms.append(alarm)
-        rows = self._data.rows.take(self._stored)
-        nearness = self._nearness(rows)
-        forests = [forest.to(rows.device) for forest in self._forests()]
-        wide = rows.shape[1] > WIDEST_ROTATED
-        rotated = None if wide else self._rotated_forest(nearness).to(rows.device)
-        return NormalityScorer(self._target, nearness, forests, alarms, rotated=rotated)
+        rows, known = (self._data.rows.take(of) for of in (self._stored, self._known))
+        nearness = Neighbours(*rows.shape).to(rows.device)
+        with torch.no_grad():
+            nearness.learn(rows)
+            scorer = LikenessScorer(
+                self._target, nearness, self._whitening(nearness), alarms, self._forests()
+            )
+            scorer.to(rows.device)
+            distances = nearness.own_distances(), nearness.distances(known)
+            scorer.joint = boosted_symmetric(
+                *(
+                    scorer.joined(far, scorer.read(of))
+                    for far, of in zip(distances, (rows, known), strict=True)
+                ),
+                seed=self._seed,
+            ).to(rows.device)
+        return scorer
 
     def _forests(self) -> list[Forest]:
         """Forests that separate known anomalies from normal rows: randomised trees, and boosted trees."""
         normal, known = (self._data.rows.take(of).numpy(force=True) for of in (self._normal, self._known))
+        settings = {"normal_rows": DOUBTED_ROWS if self._doubted() else NORMAL_ROWS, "seed": self._seed}
         return [
-            self._grown(normal, known),
-            boosted(normal, bootstrapped(known), normal_rows=self._normal_rows(), seed=self._seed),
+            grown(normal, bootstrapped(known), considered=CONSIDERED, **settings),
+            boosted(normal, bootstrapped(known), **settings),
         ]
 
-    @torch.no_grad()
-    def _rotated_forest(self, nearness: Nearness) -> RotatedForest:
-        """Randomised trees that separate the same rows along the principal directions of normal rows."""
-        whitening = Whitening(nearness.stored.shape[1]).to(nearness.stored.device)
+    def _whitening(self, nearness: Neighbours) -> Whitening | None:
+        """The principal directions of normal rows."""
+        width = nearness.stored.shape[1]
+        if width > WIDEST_ROTATED:
+            return None
+        whitening = Whitening(width).to(nearness.stored.device)
         whitening.learn(nearness.stored, self._trusted())
-
-        def turned(numbers: Tensor) -> Matrix:
-            return whitening.white(nearness.scaled(self._data.rows.take(numbers))).numpy(force=True)
-
-        forest = self._grown(turned(self._normal), turned(self._known), trees=ROTATED_TREES)
-        return RotatedForest(whitening, forest)
-
-    def _grown(self, normal: Matrix, known: Matrix, *, trees: int = TREES) -> Forest:
-        return grown(
-            normal,
-            bootstrapped(known),
-            considered=CONSIDERED,
-            normal_rows=self._normal_rows(),
-            seed=self._seed,
-            trees=trees,
-        )
-
-    def _normal_rows(self) -> int:
-        return DOUBTED_ROWS if self._doubted() else NORMAL_ROWS
+        return whitening
 
     def _trusted(self) -> float:
         return TRUSTED if self._doubted() else 1.0
@@ -131,7 +125,7 @@ class NormalityTraining:
         """Whether some of the normal rows are unlabelled."""
         return bool(self._data.unlabelled[self._normal].any())
 
-    def _nearness(self, rows: Tensor, *, few: bool = False) -> Nearness:
+    def _nearness(self, rows: Tensor, *, few: bool) -> Nearness:
         nearness = Nearness(*rows.shape, few=few).to(rows.device)
         with torch.no_grad():
             nearness.learn(rows, self._data.errors_of(self._target, self._stored))

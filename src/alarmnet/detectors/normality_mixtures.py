@@ -5,9 +5,9 @@ import torch
 from torch import Tensor
 
 from alarmnet.detectors.column_changes import ColumnChanges
-from alarmnet.detectors.normality_scorer import NormalityScorer
+from alarmnet.detectors.table_scorer import TableScorer
 from alarmnet.explain.mixtures import Bools, Floats, Index, Matrix, different, once
-from alarmnet.networks.nearness import Nearness, neighbour_places
+from alarmnet.networks.nearness import StoredRows, neighbour_places
 
 BLOCK = 64
 """Rows that are compared with stored rows at once: always this number, so that bits never depend on a batch."""
@@ -33,7 +33,7 @@ class NormalityMixtures:
         The column of each encoded number, (F,), ascending.
     """
 
-    def __init__(self, scorer: NormalityScorer, rows: Matrix, references: Matrix, places: Index) -> None:
+    def __init__(self, scorer: TableScorer, rows: Matrix, references: Matrix, places: Index) -> None:
         both = np.concatenate([rows, references])
         first, which = different(both)
         self._scorer, self._places = scorer, places
@@ -84,15 +84,14 @@ class NormalityMixtures:
         distances = torch.from_numpy(self._distances(starts, others, changed))
         read = torch.from_numpy(seen)
         with torch.inference_mode():
-            near = self._scorer.nearness.measured(distances, read[:, 1])
-            found: Tensor = self._scorer.combined(near, read[:, 0], read[:, 2:])
-            return found.logsumexp(1).numpy()
+            found = self._scorer.odds_of(distances, read[:, 0], read[:, 1:]).logsumexp(1)
+            return np.asarray(found.numpy(), dtype=np.float64)
 
 
 class _Distances:
     """Distances of mixtures to their neighbours among stored rows; in float64, since squares are subtracted."""
 
-    def __init__(self, nearness: Nearness, ends: Matrix) -> None:
+    def __init__(self, nearness: StoredRows, ends: Matrix) -> None:
         self._ends = nearness.scaled(torch.from_numpy(ends)).double()
         self._stored = nearness.stored.T.double().contiguous()  # (F, M)
         self._neighbours = neighbour_places(nearness.neighbours, self._stored.shape[1])
@@ -102,8 +101,8 @@ class _Distances:
         self._squares = own[:, None] + stored - 2 * products  # (K, M)
 
     def __call__(self, starts: Index, others: Index, changed: Bools) -> Floats:
-        """Distances (V, 2) of starts (V,) with the encoded numbers of others that are changed, (V, F)."""
-        found = np.empty((len(starts), 2))
+        """Distances (V, n) of starts (V,) with the encoded numbers of others that are changed, (V, F)."""
+        found = np.empty((len(starts), len(self._neighbours)))
         ends = self._ends.numpy()
         changed = changed & (ends[starts] != ends[others])
         none = ~changed.any(axis=1)  # without a change, a number is changed to itself
@@ -114,7 +113,7 @@ class _Distances:
         return found
 
     def _of(self, starts: Tensor, others: Tensor, changed: Tensor) -> Floats:
-        """Distances (V, 2) of mixtures in which at least one number is changed."""
+        """Distances (V, n) of mixtures in which at least one number is changed."""
         mixture, features = changed.nonzero(as_tuple=True)
         old, new = self._ends[starts[mixture], features], self._ends[others[mixture], features]
         # (new - stored)^2 - (old - stored)^2, summed over the numbers that change
@@ -122,7 +121,7 @@ class _Distances:
         squares.index_add_(0, mixture, self._stored[features].mul_((2 * (old - new))[:, None]))
         added = old.new_zeros(len(starts)).index_add_(0, mixture, new.square() - old.square())
         found = squares.add_(added[:, None]).float().numpy()
-        few, many = self._neighbours
-        found.partition(many, axis=1)  # both at once take longer
-        nearest = np.sort(found[:, : many + 1], axis=1)[:, [few, many]]
+        most = max(self._neighbours)
+        found.partition(most, axis=1)  # all at once take longer
+        nearest = np.sort(found[:, : most + 1], axis=1)[:, self._neighbours]
         return np.asarray(np.sqrt(np.maximum(nearest, 0).astype(np.float64)))

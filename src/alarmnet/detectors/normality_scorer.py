@@ -1,36 +1,29 @@
-"""The default score of A3 for tables: distance from normal, and similarity to known anomalies."""
+"""The default score of A3 for tables without known anomalies, and with them in model files before format 7."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from alarmnet.detectors.scorer import Scorer
+from alarmnet.detectors.likeness_scorer import BEYOND, MOST_UNLIKE
+from alarmnet.detectors.table_scorer import TableScorer
 from alarmnet.networks.alarm_specs import DEFAULT_ALARMS
 from alarmnet.networks.alarms import DenseAlarmNetwork, stored_alarm
 from alarmnet.networks.forests import Forest
 from alarmnet.networks.nearness import Nearness
 from alarmnet.networks.rotated_forest import RotatedForest
 from alarmnet.networks.spread import Spread, Whitening
+from alarmnet.networks.targets.dense import DenseAutoencoderNetwork, reconstruction_losses
 from alarmnet.networks.targets.piecewise import PiecewiseTarget
 
 FORESTS, ROTATED, ALARM, FAR = 0.8, 0.4, 0.15, 0.15
-"""The weights of the mean log odds of the two forests on columns, of the log odds of the forest on rotated columns,
-of each alarm's logit on inputs and of each measure of nearness. Networks extrapolate where trees stop at an
-edge."""
+"""With known anomalies: the weights of the mean log odds of the two forests on columns, of the log odds of the
+forest on rotated columns, of each alarm's logit on inputs and of each measure of nearness."""
 
 EARLIER_ALARM, EARLIER_FAR = 0.3, 0.1
 """The weights of alarms and nearness in model files with one forest."""
-
-BEYOND = 3.0
-"""The distance beyond the 99.9th percentile of normal rows at which the odds of distance would be even without
-their bound."""
-
-MOST_UNLIKE = -2.0
-"""The bound of the log odds of distance: a row that is only new must not outrank rows like known anomalies."""
-
 
 UNUSUAL = 2.0
 """Without known anomalies: the log odds of a measure one standard deviation above normal rows."""
@@ -45,17 +38,17 @@ UNLABELLED_ODDS = [
 """Names of the odds without known anomalies."""
 
 
-class NormalityScorer(Scorer):
-    """A target, measures of the distance from normal, and alarms on inputs.
+class NormalityScorer(TableScorer):
+    """A target, and measures of the distance from normal.
 
-    With known anomalies, the score adds two odds; either is enough. The first are the odds of similarity to known
-    anomalies: a weighted sum of the forests' mean log odds, the alarms' logits and the measures of nearness. The
-    second are the bounded odds of the distance from normal. Without known anomalies, a forest separates normal rows
-    from points of the box around them. The score adds the odds of its votes, of the spread, of the distance to the
-    5th neighbour and of the reconstruction error. If all normal rows are labelled so, it also adds the odds of the
-    distance to the nearest row.
+    A forest separates normal rows from points of the box around them. The score adds the odds of its votes, of the
+    spread, of the distance to the 5th neighbour and of the reconstruction error. If all normal rows are labelled
+    so, it also adds the odds of the distance to the nearest row.
 
-    Older model files have one forest, no bound of the second odds, and one sum without known anomalies.
+    Model files before format 7 hold this scorer with known anomalies too. The score then adds two odds. The first
+    are a weighted sum of the forests' mean log odds, the logits of alarms on inputs and the measures of nearness;
+    the second are the bounded odds of the distance from normal. The oldest of these files have one forest, no
+    bound, and one sum without known anomalies.
 
     Parameters
     ----------
@@ -71,7 +64,7 @@ class NormalityScorer(Scorer):
         A forest of randomised trees on rotated columns, with known anomalies.
     """
 
-    target: PiecewiseTarget
+    nearness: Nearness
     vote_mean: Tensor
     vote_deviation: Tensor
 
@@ -115,36 +108,24 @@ class NormalityScorer(Scorer):
             rotated = RotatedForest(Whitening(width), Forest.stored(weights, "rotated.forest.", width))
         return cls(target, Nearness(*rows.shape, few=few), forests, alarms, spread, rotated)
 
-    def forward(self, batch: Tensor) -> Tensor:
-        """Score a batch."""
-        return self.odds(batch).logsumexp(1)
-
-    def odds(self, batch: Tensor) -> Tensor:
-        """The log odds (B, n) that `names` names; one high value is enough."""
-        read = self.read(batch)
-        return self.combined(self.nearness(batch, read[:, 0]), self.votes(batch), read[:, 1:])
-
     @property
     def forests(self) -> list[Forest]:
         """All forests."""
         return [self.forest, *self.other_forests]
 
-    def votes(self, batch: Tensor) -> Tensor:
-        """The mean log odds of the forests, (B,)."""
-        return torch.stack([forest(batch) for forest in self.forests]).mean(0)
+    def said_by_target(self, inputs: Tensor, first: Tensor | None = None) -> Tensor:
+        """Its reconstruction loss."""
+        network = cast(DenseAutoencoderNetwork, self.target.network)
+        if first is None:
+            return network.row_losses(inputs)[:, None]
+        return reconstruction_losses(network.after_first(first), inputs, network.loss)[:, None]
 
-    def read(self, batch: Tensor) -> Tensor:
-        """What needs the whole row, (B, n): reconstruction losses, then the spread or what known anomalies taught.
+    def read_of(self, batch: Tensor, said: Tensor, logits: Sequence[Tensor]) -> Tensor:
+        """The reconstruction loss, then the spread or what known anomalies taught.
 
         The latter is the sum of the alarms' logits, and the log odds of trees on rotated columns, in their shares.
         """
-        inputs = self.target.inputs(batch)
-        losses = self.target.network.row_losses(inputs)
-        return self.read_of(batch, losses, [alarm(inputs) for alarm in self.alarms])
-
-    def read_of(self, batch: Tensor, losses: Tensor, logits: Sequence[Tensor]) -> Tensor:
-        """As `read`, of a batch with these reconstruction losses (B,), and logits (B,) of each alarm."""
-        parts = [losses[:, None]]
+        parts = [said]
         if logits:
             share = ALARM if self.other_forests else EARLIER_ALARM
             parts.append(share * torch.stack([*logits], dim=1).sum(1, keepdim=True))
@@ -153,6 +134,10 @@ class NormalityScorer(Scorer):
         if self.spread is not None:
             parts.append(self.spread(self.nearness.scaled(batch)))
         return torch.cat(parts, dim=1)
+
+    def odds_of(self, distances: Tensor, votes: Tensor, read: Tensor) -> Tensor:
+        """The log odds that `names` names."""
+        return self.combined(self.nearness.measured(distances, read[:, 0]), votes, read[:, 1:])
 
     def combined(self, near: Tensor, votes: Tensor, read: Tensor) -> Tensor:
         """The odds (B, n) of what nearness (B, 3), the forests (B,), and `read` without losses (B, n) say."""

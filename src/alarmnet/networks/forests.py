@@ -194,7 +194,6 @@ def grown(
     normal_rows: int,
     seed: int,
     smallest_leaf: int = 1,
-    trees: int = TREES,
 ) -> Forest:
     """Grow a forest of extremely randomised trees (Geurts, Ernst, Wehenkel, 2006), each on a draw of its own.
 
@@ -216,12 +215,10 @@ def grown(
         Of all draws.
     smallest_leaf
         The fewest rows of a leaf.
-    trees
-        How many.
     """
     found = []
     with _unchecked():
-        for place, (lesson, chance) in enumerate(_lessons(normal, anomalies, trees, normal_rows, seed)):
+        for place, (lesson, chance) in enumerate(_lessons(normal, anomalies, TREES, normal_rows, seed)):
             tree = ExtraTreeClassifier(
                 max_features=considered[place % len(considered)],
                 min_samples_leaf=smallest_leaf,

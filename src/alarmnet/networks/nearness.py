@@ -12,29 +12,25 @@ MOST_STORED = 2_000
 """The most normal rows that a model keeps."""
 
 EXTREME = 0.999
-"""The share of normal rows whose sum of the three measures is at most `extreme`."""
+"""The share of normal rows whose sum of measures is at most `extreme`."""
 
 NEAREST = 1e-3
 """Added to distances before taking the logarithm, because equal rows have the distance 0."""
 
 
-class Nearness(nn.Module):
-    """Three measures of a row's distance from the normal rows.
+class StoredRows(nn.Module):
+    """Normal rows, and the usual values of measures of the distance from them.
 
-    These are the logarithms of the distances to the 5th and the 50th nearest stored normal row, and of the target's
-    reconstruction error, each in standard deviations above the mean of normal rows. Distances are between inputs in
-    standard deviations of normal rows; inputs with only two values are not scaled.
+    Distances are between inputs in standard deviations of normal rows; inputs with only two values are not scaled.
 
     Parameters
     ----------
     rows, width
         Of the stored rows, (M, F).
-    few
-        Whether distances go to the nearest and the 5th nearest row instead.
-
-    Shapes
-    ------
-    Input: rows (B, F), and their reconstruction losses (B,). Output: (B, 3), higher is farther.
+    neighbours
+        The neighbours whose distance is measured, counted from 1.
+    measures
+        How many measures there are.
     """
 
     stored: Tensor
@@ -44,49 +40,94 @@ class Nearness(nn.Module):
     deviation: Tensor
     extreme: Tensor
 
-    def __init__(self, rows: int, width: int, *, few: bool = False) -> None:
+    def __init__(self, rows: int, width: int, neighbours: tuple[int, ...], measures: int) -> None:
         super().__init__()
-        self.few = few
-        if few:  # this name in a model file says so
-            self.register_buffer("few_neighbours", torch.ones(()))
+        self.neighbours = neighbours
         self.register_buffer("stored", torch.zeros(rows, width))
         self.register_buffer("centre", torch.zeros(width))
         self.register_buffer("scale", torch.ones(width))
-        self.register_buffer("mean", torch.zeros(len(NEIGHBOURS) + 1))
-        self.register_buffer("deviation", torch.ones(len(NEIGHBOURS) + 1))
+        self.register_buffer("mean", torch.zeros(measures))
+        self.register_buffer("deviation", torch.ones(measures))
         self.register_buffer("extreme", torch.zeros(()))
-
-    def learn(self, stored: Tensor, losses: Tensor) -> None:
-        """Store normal rows (M, F), and learn the usual values of the measures; `losses` are the rows' (M,)."""
-        two_values = ((stored == stored.amin(0)) | (stored == stored.amax(0))).all(0)
-        spread = stored.std(0, correction=0)
-        self.scale = torch.where(two_values | (spread < 1e-6), 1, 1 / spread.clamp(min=1e-6))
-        self.centre = stored.mean(0)  # so that squares of distances are not differences of large numbers
-        self.stored = self.scaled(stored)
-        raw = _logarithms(self._distances(self.stored, leave_out_itself=True), losses)
-        self.mean, self.deviation = raw.mean(0), raw.std(0, correction=0).clamp(min=1e-3)
-        self.extreme = ((raw - self.mean) / self.deviation).sum(1).quantile(EXTREME)
-
-    def forward(self, rows: Tensor, losses: Tensor) -> Tensor:
-        """Measure rows."""
-        return self.measured(self._distances(self.scaled(rows), leave_out_itself=False), losses)
 
     def scaled(self, rows: Tensor) -> Tensor:
         """Rows (B, F) on the scale of `stored`."""
         return (rows - self.centre) * self.scale
 
+    def distances(self, rows: Tensor) -> Tensor:
+        """Distances (B, n) of rows (B, F) to the neighbours."""
+        return neighbour_distances(self.scaled(rows), self.stored, self.neighbours, leave_out_itself=False)
+
+    def own_distances(self) -> Tensor:
+        """Distances (M, n) of the stored rows to the neighbours; no row is its own neighbour."""
+        return neighbour_distances(self.stored, self.stored, self.neighbours, leave_out_itself=True)
+
+    def _store(self, rows: Tensor) -> None:
+        """Store normal rows (M, F)."""
+        two_values = ((rows == rows.amin(0)) | (rows == rows.amax(0))).all(0)
+        spread = rows.std(0, correction=0)
+        self.scale = torch.where(two_values | (spread < 1e-6), 1, 1 / spread.clamp(min=1e-6))
+        self.centre = rows.mean(0)  # so that squares of distances are not differences of large numbers
+        self.stored = self.scaled(rows)
+
+    def _learn_usual(self, raw: Tensor, summed: slice) -> None:
+        """Learn the usual values of the measures (M, n) of stored rows, and of the sum of some of them."""
+        self.mean, self.deviation = raw.mean(0), raw.std(0, correction=0).clamp(min=1e-3)
+        self.extreme = ((raw - self.mean) / self.deviation)[:, summed].sum(1).quantile(EXTREME)
+
+
+class Nearness(StoredRows):
+    """Three measures of a row's distance from the normal rows.
+
+    These are the logarithms of the distances to the 5th and the 50th nearest stored normal row, and of the target's
+    reconstruction error, each in standard deviations above the mean of normal rows.
+
+    Parameters
+    ----------
+    rows, width
+        Of the stored rows, (M, F).
+    few
+        Whether distances go to the nearest and the 5th nearest row instead.
+    """
+
+    def __init__(self, rows: int, width: int, *, few: bool = False) -> None:
+        super().__init__(rows, width, FEW_NEIGHBOURS if few else NEIGHBOURS, len(NEIGHBOURS) + 1)
+        self.few = few
+        if few:  # this name in a model file says so
+            self.register_buffer("few_neighbours", torch.ones(()))
+
+    def learn(self, stored: Tensor, losses: Tensor) -> None:
+        """Store normal rows (M, F), and learn the usual values of the measures; `losses` are the rows' (M,)."""
+        self._store(stored)
+        self._learn_usual(_with_losses(self.own_distances(), losses), slice(None))
+
     def measured(self, distances: Tensor, losses: Tensor) -> Tensor:
         """The three measures from distances (B, 2) to the neighbours and reconstruction losses (B,)."""
-        return (_logarithms(distances, losses) - self.mean) / self.deviation
+        return (_with_losses(distances, losses) - self.mean) / self.deviation
 
-    @property
-    def neighbours(self) -> tuple[int, int]:
-        """The measured neighbours, counted from 1."""
-        return FEW_NEIGHBOURS if self.few else NEIGHBOURS
 
-    def _distances(self, rows: Tensor, *, leave_out_itself: bool) -> Tensor:
-        """Distances to the neighbours (B, 2)."""
-        return neighbour_distances(rows, self.stored, self.neighbours, leave_out_itself=leave_out_itself)
+class Neighbours(StoredRows):
+    """The logarithms of the distances to the nearest, the 5th and the 50th nearest stored normal row.
+
+    Each is in standard deviations above the mean of normal rows.
+
+    Parameters
+    ----------
+    rows, width
+        Of the stored rows, (M, F).
+    """
+
+    def __init__(self, rows: int, width: int) -> None:
+        super().__init__(rows, width, (1, *NEIGHBOURS), 1 + len(NEIGHBOURS))
+
+    def learn(self, stored: Tensor) -> None:
+        """Store normal rows (M, F), and learn the usual values of the distances."""
+        self._store(stored)
+        self._learn_usual(_logarithms(self.own_distances()), slice(1, None))
+
+    def measured(self, distances: Tensor) -> Tensor:
+        """The three measures from distances (B, 3)."""
+        return (_logarithms(distances) - self.mean) / self.deviation
 
 
 def neighbour_places(neighbours: Sequence[int], most: int) -> list[int]:
@@ -117,5 +158,9 @@ def neighbour_distances(
     )
 
 
-def _logarithms(distances: Tensor, losses: Tensor) -> Tensor:
-    return torch.cat([(distances + NEAREST).log(), losses.clamp(min=1e-9).log()[:, None]], dim=1)
+def _logarithms(distances: Tensor) -> Tensor:
+    return (distances + NEAREST).log()
+
+
+def _with_losses(distances: Tensor, losses: Tensor) -> Tensor:
+    return torch.cat([_logarithms(distances), losses.clamp(min=1e-9).log()[:, None]], dim=1)

@@ -1,4 +1,4 @@
-"""Trees on the principal directions of normal rows: they cut across relations of columns."""
+"""Trees on the principal directions of normal rows, of model files before format 7."""
 
 from torch import Tensor, nn
 

@@ -88,6 +88,7 @@ class DenseAutoencoderNetwork(TargetNetwork):
             self.hidden.add_module(f"linear{number}", nn.Linear(before, after, device="meta"))
             self.hidden.add_module(f"relu{number}", nn.ReLU(inplace=True))
         self.layers = tuple(f"hidden.relu{number}" for number in range(1, len(sizes)))
+        self.down = 2 * len(hidden)  # modules from the inputs to the code
         self.dropout = SeededDropout(dropout)
         self.output = nn.Linear(sizes[-1], width, device="meta")
 
@@ -101,13 +102,20 @@ class DenseAutoencoderNetwork(TargetNetwork):
         """The first layer."""
         return cast(nn.Linear, self.hidden[0])
 
+    def code(self, batch: Tensor) -> Tensor:
+        """The activations of the narrowest layer, (B, code)."""
+        code: Tensor = self.hidden[: self.down](batch)
+        return code
+
     def after_first(self, first: Tensor) -> Tensor:
         """Reconstruct a batch on the processor, of which the first layer's output is known; it is kept."""
-        # oneDNN multiplies twice as fast as MKL on processors by AMD, and it has a layout of its own
-        there = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
-        laid_out = first.to_mkldnn() if there else first.clone()
-        output: Tensor = self.output(self.dropout(self.hidden[1:](laid_out)))
+        output: Tensor = self.output(self.dropout(self.hidden[1:](_laid_out(first))))
         return output.to_dense()
+
+    def code_after_first(self, first: Tensor) -> Tensor:
+        """What `code` gives, from the first layer's output, which is kept."""
+        code: Tensor = self.hidden[1 : self.down](_laid_out(first))
+        return code.to_dense()
 
     def read(self, inputs: Tensor) -> tuple[list[Tensor], Tensor]:
         """The hidden ReLUs' outputs, and the network's."""
@@ -132,6 +140,12 @@ class DenseAutoencoderNetwork(TargetNetwork):
     def reconstruction(self, output: Tensor) -> Tensor:
         """The network's output on the scale of the inputs."""
         return output.sigmoid() if self.loss == "cross-entropy" else output
+
+
+def _laid_out(first: Tensor) -> Tensor:
+    """A copy for the layers after the first: oneDNN has a layout of its own, and is twice as fast as MKL on AMD."""
+    there = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
+    return first.to_mkldnn() if there else first.clone()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,0 +1,128 @@
+"""The default score of A3 for tables with known anomalies: likeness to these, or distance from normal."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
+
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from alarmnet.detectors.table_scorer import TableScorer
+from alarmnet.networks.alarm_specs import DEFAULT_ALARMS
+from alarmnet.networks.alarms import DenseAlarmNetwork, stored_alarm
+from alarmnet.networks.forests import Forest
+from alarmnet.networks.nearness import Neighbours
+from alarmnet.networks.spread import Whitening
+from alarmnet.networks.targets.dense import DenseAutoencoderNetwork
+from alarmnet.networks.targets.piecewise import PiecewiseTarget
+
+FORESTS, JOINT, ALARM, FAR = 0.7, 0.6, 0.15, 0.15
+"""The weights of the mean log odds of the forests on columns, of the log odds of the joint forest, of each alarm's
+logit, and of each distance. Networks extrapolate where trees stop at an edge."""
+
+BEYOND = 3.0
+"""The distance beyond the 99.9th percentile of normal rows at which the odds of distance would be even without
+their bound."""
+
+MOST_UNLIKE = -2.0
+"""The bound of the log odds of distance: a row that is only new must not outrank rows like known anomalies."""
+
+
+class LikenessScorer(TableScorer):
+    """Adds two odds; either is enough.
+
+    The first are the odds of likeness to known anomalies: a weighted sum of the log odds of three forests, the
+    logits of the alarms on inputs, and the distances to the 5th and the 50th nearest stored normal row. Two forests
+    read the columns. The joint forest also reads the principal directions of the normal rows, the activations of
+    the target's narrowest layer, and the distances. The second are the bounded odds of the distance from normal.
+
+    Parameters
+    ----------
+    target, nearness, whitening
+        The networks; `whitening` gives the directions, None for very wide tables.
+    alarms
+        On the target's inputs.
+    forests
+        Those on columns: one of randomised trees, and one of boosted trees.
+
+    Attributes
+    ----------
+    joint
+        The joint forest. It is boosted on what the other parts read, so it is set last.
+    """
+
+    nearness: Neighbours
+    joint: Forest
+
+    def __init__(
+        self,
+        target: PiecewiseTarget,
+        nearness: Neighbours,
+        whitening: Whitening | None,
+        alarms: Sequence[DenseAlarmNetwork],
+        forests: Sequence[Forest],
+    ) -> None:
+        super().__init__()
+        self.target, self.nearness, self.whitening = target, nearness, whitening
+        self.alarms = nn.ModuleList(alarms)
+        self.on_columns = nn.ModuleList(forests)
+
+    @classmethod
+    def stored(
+        cls, target: PiecewiseTarget, width: int, weights: Mapping[str, NDArray[Any]]
+    ) -> "LikenessScorer":
+        """For rows of so many numbers, as a model file's weights say; without these."""
+        rows = weights["nearness.stored"]
+        if rows.ndim != 2 or rows.shape[1] != width or not len(rows):
+            raise ValueError("the stored rows have other columns")
+        alarms = [
+            stored_alarm(None, weights, f"alarms.{place}.") for place in range(len(DEFAULT_ALARMS["inputs"]))
+        ]
+        forests = [Forest.stored(weights, f"on_columns.{place}.", width) for place in range(2)]
+        whitening = Whitening(width) if "whitening.centre" in weights else None
+        scorer = cls(target, Neighbours(*rows.shape), whitening, alarms, forests)
+        scorer.joint = Forest.stored(weights, "joint.", scorer.joint_width)
+        return scorer
+
+    @property
+    def joint_width(self) -> int:
+        """How many numbers the joint forest reads of a row."""
+        width = self.nearness.stored.shape[1]
+        code = cast(nn.Linear, self._network.hidden[self._network.down - 2]).out_features
+        return width * (1 if self.whitening is None else 2) + code + len(self.nearness.neighbours)
+
+    @property
+    def forests(self) -> list[Forest]:
+        """Those on columns."""
+        return cast(list[Forest], [*self.on_columns])
+
+    @property
+    def names(self) -> list[str]:
+        """The names of the odds, in order."""
+        return ["likeness to known anomalies", "distance"]
+
+    @property
+    def _network(self) -> DenseAutoencoderNetwork:
+        return cast(DenseAutoencoderNetwork, self.target.network)
+
+    def said_by_target(self, inputs: Tensor, first: Tensor | None = None) -> Tensor:
+        """The activations of its narrowest layer."""
+        return self._network.code(inputs) if first is None else self._network.code_after_first(first)
+
+    def read_of(self, batch: Tensor, said: Tensor, logits: Sequence[Tensor]) -> Tensor:
+        """The weighted sum of the alarms' logits, and what the joint forest reads but for the distances."""
+        parts = [ALARM * torch.stack([*logits], dim=1).sum(1, keepdim=True), batch]
+        if self.whitening is not None:
+            parts.append(self.whitening.white(self.nearness.scaled(batch)))
+        return torch.cat([*parts, said], dim=1)
+
+    def joined(self, distances: Tensor, read: Tensor) -> Tensor:
+        """What the joint forest reads, of distances to stored rows (B, n) and `read` (B, n)."""
+        return torch.cat([read[:, 1:], self.nearness.measured(distances)], dim=1).float()
+
+    def odds_of(self, distances: Tensor, votes: Tensor, read: Tensor) -> Tensor:
+        """The log odds of likeness and of distance."""
+        far = self.nearness.measured(distances)[:, 1:].sum(1)
+        trees = FORESTS * votes + JOINT * self.joint(self.joined(distances, read))
+        unlike = far - self.nearness.extreme - BEYOND
+        return torch.stack([trees + read[:, 0] + FAR * far, unlike.clamp(max=MOST_UNLIKE)], dim=1)

@@ -1,0 +1,100 @@
+"""Boosted symmetric trees: what they learn, from whom, and how they are kept."""
+
+import numpy as np
+import pytest
+import torch
+from sklearn.metrics import average_precision_score
+from torch import Tensor
+
+from alarmnet.networks import symmetric_trees
+from alarmnet.networks.forests import Forest
+from alarmnet.networks.symmetric_trees import DEPTH, TREES, boosted_symmetric
+
+
+@pytest.fixture(scope="module")
+def rows() -> Tensor:
+    return torch.randn(1200, 6, generator=torch.Generator().manual_seed(0))
+
+
+def precision(forest: Forest, rows: Tensor, anomalous: Tensor) -> float:
+    return float(average_precision_score(anomalous, forest(rows)))
+
+
+def test_conditions_that_meet_are_learned(rows: Tensor) -> None:
+    anomalous = (rows[:, 0] > 0.5) & (rows[:, 1] < -0.5)
+    normal, known, judged = rows[:600][~anomalous[:600]], rows[:600][anomalous[:600]], slice(600, None)
+    forest = boosted_symmetric(normal, known, seed=0)
+    assert precision(forest, rows[judged], anomalous[judged]) > 0.95
+
+
+def test_all_nodes_of_a_level_ask_the_same(rows: Tensor) -> None:
+    forest = boosted_symmetric(rows[:100], rows[100:110] + 1, seed=0)
+    assert len(forest.roots) == TREES
+    assert forest.depth == DEPTH
+    inner = slice(0, 2**DEPTH - 1)
+    level = np.repeat(np.arange(DEPTH), 2 ** np.arange(DEPTH))
+    for root in forest.roots.tolist()[::40]:
+        for of in (forest.columns, forest.cuts):
+            asked = of[root:][inner].numpy()
+            assert all(len(np.unique(asked[level == each])) == 1 for each in range(DEPTH))
+
+
+def test_training_scores_are_the_sum_that_boosting_added_up(
+    rows: Tensor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The trees that are kept say what those that were boosted said."""
+    added = []
+    leaves = symmetric_trees._leaves
+
+    def noted(answers: Tensor) -> Tensor:
+        added.append(leaves(answers))
+        return added[-1]
+
+    monkeypatch.setattr(symmetric_trees, "_leaves", noted)
+    forest = boosted_symmetric(rows[:100], rows[100:110] + 1, seed=0)
+    values = forest.values.view(TREES, -1)[:, 2**DEPTH - 1 :]
+    expected = torch.stack([values[place][leaf] for place, leaf in enumerate(added)]).sum(0)
+    torch.testing.assert_close(forest(torch.cat([rows[:100], rows[100:110] + 1])), expected)
+
+
+def test_rows_beyond_the_most_stand_for_their_class(rows: Tensor, monkeypatch: pytest.MonkeyPatch) -> None:
+    normal, known = rows[:600], rows[600:700] + 1
+    whole = boosted_symmetric(normal, known, seed=0)
+    monkeypatch.setattr(symmetric_trees, "MOST_ROWS", 50)
+    some = boosted_symmetric(normal, known, seed=0)
+    judged = torch.cat([rows[700:950], rows[950:] + 1])
+    anomalous = torch.arange(500) >= 250
+    assert precision(some, judged, anomalous) > precision(whole, judged, anomalous) - 0.05
+    assert abs((some(judged) - whole(judged)).mean()) < 0.3
+
+
+def test_columns_of_two_rare_values_are_asked_about() -> None:
+    """Two random rows nearly always have the same value of such a column."""
+    generator = torch.Generator().manual_seed(0)
+    normal = (torch.rand(500, 30, generator=generator) < 0.01).float()
+    known, judged = normal[:8].clone(), normal[:100].clone()
+    known[:, 3], judged[50:, 3] = 1, 1
+    forest = boosted_symmetric(normal[100:], known, seed=0)
+    assert precision(forest, judged, torch.arange(100) >= 50) > 0.95
+
+
+def test_no_cut_lies_on_a_value(rows: Tensor) -> None:
+    """A number that rounding changes on another processor does not cross a cut."""
+    many = rows[:200].round()
+    forest = boosted_symmetric(many, many[:20] + 1, seed=0)
+    inner = forest.left != torch.arange(len(forest.left))
+    assert (forest.cuts[inner] - forest.cuts[inner].round()).abs().min() > 1e-6
+
+
+@pytest.mark.parametrize("count", [1, 5])
+def test_equal_rows_teach_nothing(count: int) -> None:
+    same = torch.ones(count, 3)
+    scores = boosted_symmetric(same, same, seed=0)(torch.zeros(2, 3))
+    assert torch.equal(scores[0], scores[1])
+    assert torch.isfinite(scores).all()
+
+
+def test_the_same_seed_gives_the_same_trees(rows: Tensor) -> None:
+    first, again, other = (boosted_symmetric(rows[:100], rows[100:110], seed=seed) for seed in (0, 0, 1))
+    assert torch.equal(first.cuts, again.cuts)
+    assert not torch.equal(first.cuts, other.cuts)
