@@ -2,9 +2,10 @@
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -23,9 +24,9 @@ Make = Callable[[Job, PaperTable, Rows], Any]
 """Makes the detector of a job on its rows."""
 
 
-def first_rows(part: ScenarioPart) -> ScenarioPart:
-    """The first 8,000 normal rows and every known anomaly, in their order."""
-    kept = np.sort(np.append(np.flatnonzero(part.y == 0)[:LEARNED_ROWS], np.flatnonzero(part.y == 1)))
+def first_rows(part: ScenarioPart, most: int) -> ScenarioPart:
+    """The first so many normal rows and every known anomaly, in their order."""
+    kept = np.sort(np.append(np.flatnonzero(part.y == 0)[:most], np.flatnonzero(part.y == 1)))
     X = part.X[kept] if isinstance(part.X, np.ndarray) else part.X.take(kept)
     return ScenarioPart(X, part.y[kept], part.classes[kept], part.rows[kept])
 
@@ -36,11 +37,11 @@ def with_short_alarm(made: Any) -> Any:
     return made.set_params(alarm_schedule=schedule, checkpoint=None)
 
 
-def judged(job: Job, make: Make) -> dict[str, Any]:
+def judged(job: Job, make: Make, normal_rows: int) -> dict[str, Any]:
     """Train on few rows, and measure on the whole validation and test parts of the rows that share the training."""
     table = load_table(job.table)
     known = rows_of(table, table.rows[job.row], known=job.known, seed=job.seed)
-    rows = replace(known, train=first_rows(known.train))
+    rows = replace(known, train=first_rows(known.train, normal_rows))
     made = make(job, table, rows)
     start, cpu = time.perf_counter(), time.process_time()
     made.fit(rows.train.X, rows.train.y)
@@ -67,11 +68,11 @@ def lines(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
 
-def run(jobs: list[Job], make: Make, path: Path) -> None:
-    """Append a line for each job that the file lacks."""
+def run(jobs: list[Job], make: Make, path: Path, *, fewer: Mapping[str, int] = MappingProxyType({})) -> None:
+    """Append a line for each job that the file lacks; some rows of the table learn from `fewer` normal rows."""
     done = {(line["row"], line["method"], line.get("known", 0), line["seed"]) for line in lines(path)}
     for job in jobs:
         if (job.row, job.method, job.known, job.seed) not in done:
-            line = json.dumps(judged(job, make))
+            line = json.dumps(judged(job, make, fewer.get(job.row, LEARNED_ROWS)))
             with path.open("a") as file:
                 file.write(line + "\n")

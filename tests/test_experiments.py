@@ -835,11 +835,10 @@ def test_label_budgets_train_the_alarm_briefly_but_on_credit_card(row: str, epoc
     assert (made.alarm_schedule.epochs, made.target_schedule.epochs, made.checkpoint) == (epochs, 30, None)
 
 
-def test_in_short_are_the_first_normal_rows_and_every_known_anomaly(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shortened, "LEARNED_ROWS", 2)
+def test_in_short_are_the_first_normal_rows_and_every_known_anomaly() -> None:
     y = np.array([0, 1, 0, 0, 1])
     for X in (np.arange(5), pa.table({"a": range(5)})):
-        part = shortened.first_rows(ScenarioPart(X, y, np.array([*"nanna"]), np.arange(5)))
+        part = shortened.first_rows(ScenarioPart(X, y, np.array([*"nanna"]), np.arange(5)), 2)
         assert part.rows.tolist() == [0, 1, 2, 4]
         assert part.y.tolist() == [0, 1, 0, 1]
         assert len(part.X) == 4
