@@ -24,8 +24,9 @@ from alarmnet import (
 from alarmnet._shared.blocks import BLOCK, SMALL
 from alarmnet.detectors import DETECTORS, BaseDetector
 from alarmnet.detectors.data import TrainingData
-from alarmnet.detectors.scorer import Scorer
+from alarmnet.detectors.scorer import Scorer, by_block
 from alarmnet.networks.training import Progress
+from alarmnet.preprocessing.row_store import TensorRows
 from alarmnet.preprocessing.rows import row_keys
 
 Make = Any  # conftest's Maker
@@ -157,6 +158,8 @@ def test_few_rows_are_computed_in_small_blocks_where_these_give_the_same_bits(
     (small,) = detector._scorer.small.values()
     assert small in ((*SMALL, 0) if alike else (0,))  # 0 where this processor's kernels differ
     assert sizes == [small or BLOCK]
+    none = TensorRows(torch.from_numpy(detector.encoder_.transform(rows[:1]))[:0])
+    assert not len(by_block(detector._scorer, detector._scorer, none))
 
 
 def test_what_was_tried_on_this_processor_stays_here(trained: BaseDetector, rows: Floats) -> None:

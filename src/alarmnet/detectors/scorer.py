@@ -65,7 +65,7 @@ def by_block(scorer: Scorer, compute: Callable[[Tensor], Tensor], rows: RowStore
     with torch.inference_mode(), threads_for(size * placed(scorer, rows.device)):
         for part in rows.blocks():
             small = _small(scorer, compute, part) if len(part) <= SMALL_BLOCKS * SMALL[-1] else 0
-            at_once = small if len(part) <= SMALL_BLOCKS * small else size
+            at_once = small if 0 < len(part) <= SMALL_BLOCKS * small else size
             found.append(_in_blocks(compute, part, at_once).cpu().numpy())
     return np.concatenate(found)
 
