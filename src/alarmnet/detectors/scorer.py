@@ -89,9 +89,17 @@ def _small(scorer: Scorer, compute: Callable[[Tensor], Tensor], like: Tensor) ->
     if key not in scorer.small:
         full = block_size(like.shape[1:])
         sizes = [size for size in SMALL if SMALL_BLOCKS * size < full]
-        drawn = torch.rand((full, *like.shape[1:]), generator=torch.Generator().manual_seed(0))
-        probe = drawn[:64].to(like.device)
-        expected = _in_blocks(compute, probe, full) if sizes else probe
-        alike = (size for size in sizes if torch.equal(_in_blocks(compute, probe, size), expected))
+        drawn = torch.rand((64, *like.shape[1:]), generator=torch.Generator().manual_seed(0))
+        scales = torch.linspace(0, 1, 64).view(-1, *[1] * (like.ndim - 1))
+        probe = (drawn * scales).to(like.device)  # near and far from normal rows, since odds may be bounded
+
+        def bits(rows: Tensor) -> Tensor:
+            found = [compute(rows)]
+            if compute is scorer:  # logits alone may be rounded to the same bits
+                found += [scorer.odds(rows), *scorer.target.activations(scorer.target.inputs(rows))]
+            return torch.cat([of.reshape(len(rows), -1) for of in found], dim=1)
+
+        expected = _in_blocks(bits, probe, full) if sizes else probe
+        alike = (size for size in sizes if torch.equal(_in_blocks(bits, probe, size), expected))
         scorer.small[key] = next(alike, 0)
     return scorer.small[key]
