@@ -56,7 +56,7 @@ def with_labels(scorer: LikenessScorer, rows: Tensor, known: Tensor, seed: int) 
     odds, near = scorer.odds(rows), scorer.nearness.measured(distances)
     like, far = odds[:, 0], odds[:, 1]
     randomised, boosted = (forest(rows) for forest in scorer.forests)
-    joined = scorer.joined(distances, read)
+    joined = scorer.joined(near, read)
     found = {
         WHOLE: like,
         "the randomised trees": like + FORESTS * (boosted - votes),
@@ -67,7 +67,7 @@ def with_labels(scorer: LikenessScorer, rows: Tensor, known: Tensor, seed: int) 
     }
     stored = scorer.nearness.stored / scorer.nearness.scale + scorer.nearness.centre
     learned = [
-        scorer.joined(far_off, scorer.read(of))
+        scorer.joined(scorer.nearness.measured(far_off), scorer.read(of))
         for far_off, of in (
             (scorer.nearness.own_distances(), stored),
             (scorer.nearness.distances(known), known),

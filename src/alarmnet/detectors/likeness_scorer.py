@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from alarmnet.detectors.table_scorer import TableScorer
+from alarmnet.detectors.table_scorer import TableScorer, stored_shape
 from alarmnet.networks.alarm_specs import DEFAULT_ALARMS
 from alarmnet.networks.alarms import DenseAlarmNetwork, stored_alarm
 from alarmnet.networks.forests import Forest
@@ -72,15 +72,13 @@ class LikenessScorer(TableScorer):
         cls, target: PiecewiseTarget, width: int, weights: Mapping[str, NDArray[Any]]
     ) -> "LikenessScorer":
         """For rows of so many numbers, as a model file's weights say; without these."""
-        rows = weights["nearness.stored"]
-        if rows.ndim != 2 or rows.shape[1] != width or not len(rows):
-            raise ValueError("the stored rows have other columns")
+        shape = stored_shape(weights, width)
         alarms = [
             stored_alarm(None, weights, f"alarms.{place}.") for place in range(len(DEFAULT_ALARMS["inputs"]))
         ]
         forests = [Forest.stored(weights, f"on_columns.{place}.", width) for place in range(2)]
         whitening = Whitening(width) if "whitening.centre" in weights else None
-        scorer = cls(target, Neighbours(*rows.shape), whitening, alarms, forests)
+        scorer = cls(target, Neighbours(*shape), whitening, alarms, forests)
         scorer.joint = Forest.stored(weights, "joint.", scorer.joint_width)
         return scorer
 
@@ -116,13 +114,14 @@ class LikenessScorer(TableScorer):
             parts.append(self.whitening.white(self.nearness.scaled(batch)))
         return torch.cat([*parts, said], dim=1)
 
-    def joined(self, distances: Tensor, read: Tensor) -> Tensor:
-        """What the joint forest reads, of distances to stored rows (B, n) and `read` (B, n)."""
-        return torch.cat([read[:, 1:], self.nearness.measured(distances)], dim=1).float()
+    def joined(self, near: Tensor, read: Tensor) -> Tensor:
+        """What the joint forest reads, of measured distances (B, n) and `read` (B, n)."""
+        return torch.cat([read[:, 1:], near], dim=1).float()
 
     def odds_of(self, distances: Tensor, votes: Tensor, read: Tensor) -> Tensor:
         """The log odds of likeness and of distance."""
-        far = self.nearness.measured(distances)[:, 1:].sum(1)
-        trees = FORESTS * votes + JOINT * self.joint(self.joined(distances, read))
+        near = self.nearness.measured(distances)
+        far = near[:, 1:].sum(1)
+        trees = FORESTS * votes + JOINT * self.joint(self.joined(near, read))
         unlike = far - self.nearness.extreme - BEYOND
         return torch.stack([trees + read[:, 0] + FAR * far, unlike.clamp(max=MOST_UNLIKE)], dim=1)

@@ -93,7 +93,7 @@ class NormalityTraining:
             distances = nearness.own_distances(), nearness.distances(known)
             scorer.joint = boosted_symmetric(
                 *(
-                    scorer.joined(far, scorer.read(of))
+                    scorer.joined(nearness.measured(far), scorer.read(of))
                     for far, of in zip(distances, (rows, known), strict=True)
                 ),
                 seed=self._seed,

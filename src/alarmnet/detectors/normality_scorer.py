@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from alarmnet.detectors.likeness_scorer import BEYOND, MOST_UNLIKE
-from alarmnet.detectors.table_scorer import TableScorer
+from alarmnet.detectors.table_scorer import TableScorer, stored_shape
 from alarmnet.networks.alarm_specs import DEFAULT_ALARMS
 from alarmnet.networks.alarms import DenseAlarmNetwork, stored_alarm
 from alarmnet.networks.forests import Forest
@@ -90,9 +90,7 @@ class NormalityScorer(TableScorer):
         cls, target: PiecewiseTarget, width: int, weights: Mapping[str, NDArray[Any]]
     ) -> "NormalityScorer":
         """For rows of so many numbers, as a model file's weights say; without these."""
-        rows = weights["nearness.stored"]
-        if rows.ndim != 2 or rows.shape[1] != width or not len(rows):
-            raise ValueError("the stored rows have other columns")
+        shape = stored_shape(weights, width)
         alarms = [
             stored_alarm(None, weights, f"alarms.{place}.")
             for place in range(len(DEFAULT_ALARMS["inputs"]))
@@ -102,11 +100,11 @@ class NormalityScorer(TableScorer):
         prefixes = ["forest.", *(f"other_forests.{place}." for place in range(others))]
         forests = [Forest.stored(weights, prefix, width) for prefix in prefixes]
         few = "nearness.few_neighbours" in weights
-        spread = Spread(*rows.shape, few=few) if "spread.stored" in weights else None
+        spread = Spread(*shape, few=few) if "spread.stored" in weights else None
         rotated = None
         if "rotated.forest.roots" in weights:
             rotated = RotatedForest(Whitening(width), Forest.stored(weights, "rotated.forest.", width))
-        return cls(target, Nearness(*rows.shape, few=few), forests, alarms, spread, rotated)
+        return cls(target, Nearness(*shape, few=few), forests, alarms, spread, rotated)
 
     @property
     def forests(self) -> list[Forest]:

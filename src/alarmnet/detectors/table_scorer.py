@@ -1,9 +1,11 @@
 """What the default scores for tables have in common, as explanations of mixtures need it."""
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from alarmnet.detectors.scorer import Scorer
@@ -61,3 +63,11 @@ class TableScorer(Scorer):
         """What needs the whole row, (B, n)."""
         inputs = self.target.inputs(batch)
         return self.read_of(batch, self.said_by_target(inputs), [alarm(inputs) for alarm in self.alarms])
+
+
+def stored_shape(weights: Mapping[str, NDArray[Any]], width: int) -> tuple[int, int]:
+    """The shape of a model file's stored rows, which have `width` numbers."""
+    rows = weights["nearness.stored"]
+    if rows.ndim != 2 or rows.shape[1] != width or not len(rows):
+        raise ValueError("the stored rows have other columns")
+    return len(rows), width

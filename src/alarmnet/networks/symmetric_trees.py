@@ -88,9 +88,8 @@ def _drawn(sizes: list[int], generator: np.random.Generator) -> tuple[Tensor, Te
         for size, count in zip(sizes, kept, strict=True)
     ]
     weights = np.repeat(np.divide(sizes, kept), kept) * generator.exponential(size=sum(kept))
-    return torch.from_numpy(np.concatenate([drawn[0], sizes[0] + drawn[1]])), torch.from_numpy(
-        weights
-    ).float()
+    seen = np.concatenate([drawn[0], sizes[0] + drawn[1]])
+    return torch.from_numpy(seen), torch.from_numpy(weights).float()
 
 
 def _chosen(answers: Tensor, gradients: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
