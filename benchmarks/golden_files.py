@@ -26,6 +26,8 @@ NAMES = (
     "a3-images-format-6",
     "conv-a3-images-format-6",
     "a3-format-7",
+    "a3-format-8",
+    "a3-unlabelled-format-8",
 )
 
 

@@ -63,7 +63,7 @@ def with_labels(scorer: LikenessScorer, rows: Tensor, known: Tensor, seed: int) 
         "the boosted trees": like + FORESTS * (randomised - votes),
         "the joint forest": like - JOINT * scorer.joint(joined),
         "the networks on inputs": like - read[:, 0],
-        "the distances in the sum": like - FAR * near[:, 1:].sum(1),
+        "the measures of distance in the sum": like - FAR * scorer.far(near, read),
     }
     stored = scorer.nearness.stored / scorer.nearness.scale + scorer.nearness.centre
     learned = [
@@ -73,11 +73,11 @@ def with_labels(scorer: LikenessScorer, rows: Tensor, known: Tensor, seed: int) 
             (scorer.nearness.distances(known), known),
         )
     ]
-    width, count = rows.shape[1], len(scorer.nearness.neighbours)
+    width, measures = rows.shape[1], scorer.joint_width - len(scorer.nearness.neighbours) - 1
     kinds = {
         "the directions in the joint forest": (width, 2 * width),
-        "the activations in the joint forest": (2 * width, scorer.joint_width - count),
-        "the distances in the joint forest": (scorer.joint_width - count, scorer.joint_width),
+        "the activations in the joint forest": (2 * width, measures),
+        "the measures of distance in the joint forest": (measures, scorer.joint_width),
     }
     for name, (start, end) in kinds.items():
         places = torch.arange(scorer.joint_width)

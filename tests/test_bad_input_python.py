@@ -858,7 +858,7 @@ DAMAGE: dict[str, tuple[Callable[[bytes], bytes], str]] = {
     ),
     "newer": (
         lambda data: data[:8] + struct.pack("<I", 9) + data[12:],
-        "it was written by a newer alarmnet (format 9, this one reads up to 7): upgrade alarmnet",
+        "it was written by a newer alarmnet (format 9, this one reads up to 8): upgrade alarmnet",
     ),
     "hostile": (hostile, "its arrays cannot be read"),
 }

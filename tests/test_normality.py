@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from numpy.typing import NDArray
 from sklearn.metrics import average_precision_score
 
@@ -54,6 +55,29 @@ def test_a_row_that_is_only_new_does_not_outrank_the_known_ones_like(ring: Float
     y = np.repeat([0.0, 1.0], [500, 8])
     detector = A3Detector(alarm_rate=0.05, random_state=0).fit(np.concatenate([ring[:500], known]), y)
     assert detector.logits(np.full((1, 2), 3.0)).max() < np.median(detector.logits(alike))
+
+
+def test_hardly_any_stored_row_is_as_far_as_the_extreme(ring: Floats) -> None:
+    scorer = A3Detector(alarm_rate=0.05, random_state=0).fit(ring, np.arange(600) < 5)._scorer
+    assert isinstance(scorer, LikenessScorer)
+    nearness = scorer.nearness
+    rows = nearness.stored / nearness.scale + nearness.centre
+    with torch.no_grad():
+        far = scorer.far(nearness.measured(nearness.own_distances()), scorer.read(rows))
+    assert float(nearness.extreme) == pytest.approx(float(far.quantile(0.999)), abs=0.1)
+
+
+@pytest.mark.parametrize("labelled", [False, True])
+def test_values_in_the_tails_of_many_columns_are_found(labelled: bool) -> None:
+    generator = np.random.default_rng(5)
+    rows = generator.exponential(size=(700, 40))
+    rows[600:, :12] += 1.5
+    known = generator.normal(3, 0.1, (8, 40))
+    detector = A3Detector(alarm_rate=0.05, random_state=0).fit(
+        np.concatenate([rows[:500], known]) if labelled else rows[:500],
+        np.repeat([0.0, 1.0], [500, 8]) if labelled else None,
+    )
+    assert average_precision_score(np.arange(200) >= 100, detector.logits(rows[500:])) > 0.9
 
 
 def test_conditions_that_meet_are_learned(ring: Floats) -> None:

@@ -13,12 +13,13 @@ from alarmnet.networks.alarms import DenseAlarmNetwork, stored_alarm
 from alarmnet.networks.forests import Forest
 from alarmnet.networks.nearness import Neighbours
 from alarmnet.networks.spread import Whitening
+from alarmnet.networks.tails import Tails
 from alarmnet.networks.targets.dense import DenseAutoencoderNetwork
 from alarmnet.networks.targets.piecewise import PiecewiseTarget
 
 FORESTS, JOINT, ALARM, FAR = 0.7, 0.6, 0.15, 0.15
 """The weights of the mean log odds of the forests on columns, of the log odds of the joint forest, of each alarm's
-logit, and of each distance. Networks extrapolate where trees stop at an edge."""
+logit, and of each measure of distance. Networks extrapolate where trees stop at an edge."""
 
 BEYOND = 3.0
 """The distance beyond the 99.9th percentile of normal rows at which the odds of distance would be even without
@@ -32,14 +33,16 @@ class LikenessScorer(TableScorer):
     """Adds two odds; either is enough.
 
     The first are the odds of likeness to known anomalies: a weighted sum of the log odds of three forests, the
-    logits of the alarms on inputs, and the distances to the 5th and the 50th nearest stored normal row. Two forests
-    read the columns. The joint forest also reads the principal directions of the normal rows, the activations of
-    the target's narrowest layer, and the distances. The second are the bounded odds of the distance from normal.
+    logits of the alarms on inputs, and three measures of distance: to the 5th and the 50th nearest stored normal
+    row, and how far the values lie in the tails of the columns. Two forests read the columns. The joint forest also
+    reads the principal directions of the normal rows, the activations of the target's narrowest layer, and the
+    measures of distance. The second are the bounded odds of the distance from normal: of the sum of the measures.
 
     Parameters
     ----------
-    target, nearness, whitening
-        The networks; `whitening` gives the directions, None for very wide tables.
+    target, nearness, whitening, tails
+        The networks; `whitening` gives the directions, None for very wide tables. `tails` is None in model files
+        before format 8, which have two measures of distance.
     alarms
         On the target's inputs.
     forests
@@ -59,11 +62,12 @@ class LikenessScorer(TableScorer):
         target: PiecewiseTarget,
         nearness: Neighbours,
         whitening: Whitening | None,
+        tails: Tails | None,
         alarms: Sequence[DenseAlarmNetwork],
         forests: Sequence[Forest],
     ) -> None:
         super().__init__()
-        self.target, self.nearness, self.whitening = target, nearness, whitening
+        self.target, self.nearness, self.whitening, self.tails = target, nearness, whitening, tails
         self.alarms = nn.ModuleList(alarms)
         self.on_columns = nn.ModuleList(forests)
 
@@ -78,7 +82,8 @@ class LikenessScorer(TableScorer):
         ]
         forests = [Forest.stored(weights, f"on_columns.{place}.", width) for place in range(2)]
         whitening = Whitening(width) if "whitening.centre" in weights else None
-        scorer = cls(target, Neighbours(*shape), whitening, alarms, forests)
+        tails = Tails(width) if "tails.mean" in weights else None
+        scorer = cls(target, Neighbours(*shape), whitening, tails, alarms, forests)
         scorer.joint = Forest.stored(weights, "joint.", scorer.joint_width)
         return scorer
 
@@ -87,7 +92,8 @@ class LikenessScorer(TableScorer):
         """How many numbers the joint forest reads of a row."""
         width = self.nearness.stored.shape[1]
         code = cast(nn.Linear, self._network.hidden[self._network.down - 2]).out_features
-        return width * (1 if self.whitening is None else 2) + code + len(self.nearness.neighbours)
+        measures = len(self.nearness.neighbours) + (self.tails is not None)
+        return width * (1 if self.whitening is None else 2) + code + measures
 
     @property
     def forests(self) -> list[Forest]:
@@ -109,19 +115,28 @@ class LikenessScorer(TableScorer):
 
     def read_of(self, batch: Tensor, said: Tensor, logits: Sequence[Tensor]) -> Tensor:
         """The weighted sum of the alarms' logits, and what the joint forest reads but for the distances."""
+        scaled = self.nearness.scaled(batch)
         parts = [ALARM * torch.stack([*logits], dim=1).sum(1, keepdim=True), batch]
         if self.whitening is not None:
-            parts.append(self.whitening.white(self.nearness.scaled(batch)))
-        return torch.cat([*parts, said], dim=1)
+            parts.append(self.whitening.white(scaled))
+        parts.append(said)
+        if self.tails is not None:
+            parts.append(self.tails(scaled))
+        return torch.cat(parts, dim=1)
 
     def joined(self, near: Tensor, read: Tensor) -> Tensor:
         """What the joint forest reads, of measured distances (B, n) and `read` (B, n)."""
         return torch.cat([read[:, 1:], near], dim=1).float()
 
+    def far(self, near: Tensor, read: Tensor) -> Tensor:
+        """The sum of the measures of distance (B,), of measured distances (B, n) and `read` (B, n)."""
+        far = near[:, 1:].sum(1)
+        return far if self.tails is None else far + read[:, -1]
+
     def odds_of(self, distances: Tensor, votes: Tensor, read: Tensor) -> Tensor:
         """The log odds of likeness and of distance."""
         near = self.nearness.measured(distances)
-        far = near[:, 1:].sum(1)
+        far = self.far(near, read)
         trees = FORESTS * votes + JOINT * self.joint(self.joined(near, read))
         unlike = far - self.nearness.extreme - BEYOND
         return torch.stack([trees + read[:, 0] + FAR * far, unlike.clamp(max=MOST_UNLIKE)], dim=1)

@@ -9,9 +9,10 @@ from alarmnet.detectors.likeness_scorer import LikenessScorer
 from alarmnet.detectors.normality_scorer import NormalityScorer
 from alarmnet.networks.alarm_specs import DEFAULT_ALARMS
 from alarmnet.networks.forests import Forest, around, boosted, bootstrapped, grown
-from alarmnet.networks.nearness import MOST_STORED, Nearness, Neighbours
+from alarmnet.networks.nearness import MOST_STORED, Nearness, Neighbours, StoredRows
 from alarmnet.networks.spread import Spread, Whitening
 from alarmnet.networks.symmetric_trees import boosted_symmetric
+from alarmnet.networks.tails import Tails
 from alarmnet.networks.targets.piecewise import PiecewiseTarget
 
 POOL = 10_000
@@ -32,6 +33,9 @@ TRUSTED = 0.75
 
 SMALLEST_LEAF = 8
 """The fewest rows of a leaf in the forest that separates normal rows from a box around them."""
+
+EXTREME = 0.999
+"""The share of normal rows whose sum of measures of distance is at most `StoredRows.extreme`."""
 
 MARGIN = 0.1
 """The margin of that box around the rows, as a share of its sides."""
@@ -57,7 +61,7 @@ class NormalityTraining:
 
     @torch.no_grad()
     def without_known(self) -> NormalityScorer:
-        """Learn the spread of normal rows, and grow a forest that separates them from points around them."""
+        """Learn the spread and the tails of normal rows; grow a forest that separates them from points around."""
         rows = self._data.rows.take(self._stored)
         matrix = rows.numpy(force=True)
         forest = grown(
@@ -71,7 +75,8 @@ class NormalityTraining:
         nearness = self._nearness(rows, few=not self._doubted())
         spread = Spread(*rows.shape, few=not self._doubted()).to(rows.device)
         spread.learn(nearness.stored, self._trusted())
-        scorer = NormalityScorer(self._target, nearness, [forest.to(rows.device)], [], spread)
+        tails = _tails(nearness)
+        scorer = NormalityScorer(self._target, nearness, [forest.to(rows.device)], [], spread, tails=tails)
         votes = scorer.votes(rows)
         scorer.vote_mean, scorer.vote_deviation = votes.mean(), votes.std(correction=0).clamp(min=1e-3)
         return scorer
@@ -87,16 +92,19 @@ class NormalityTraining:
         with torch.no_grad():
             nearness.learn(rows)
             scorer = LikenessScorer(
-                self._target, nearness, self._whitening(nearness), alarms, self._forests()
+                self._target,
+                nearness,
+                self._whitening(nearness),
+                _tails(nearness),
+                alarms,
+                self._forests(),
             )
             scorer.to(rows.device)
-            distances = nearness.own_distances(), nearness.distances(known)
+            near, near_known = map(nearness.measured, (nearness.own_distances(), nearness.distances(known)))
+            read = scorer.read(rows)
+            nearness.extreme = scorer.far(near, read).quantile(EXTREME)
             scorer.joint = boosted_symmetric(
-                *(
-                    scorer.joined(nearness.measured(far), scorer.read(of))
-                    for far, of in zip(distances, (rows, known), strict=True)
-                ),
-                seed=self._seed,
+                scorer.joined(near, read), scorer.joined(near_known, scorer.read(known)), seed=self._seed
             ).to(rows.device)
         return scorer
 
@@ -130,3 +138,10 @@ class NormalityTraining:
         with torch.no_grad():
             nearness.learn(rows, self._data.errors_of(self._target, self._stored))
         return nearness
+
+
+def _tails(nearness: StoredRows) -> Tails:
+    """The tails of the stored rows' columns."""
+    tails = Tails(nearness.stored.shape[1]).to(nearness.stored.device)
+    tails.learn(nearness.stored)
+    return tails

@@ -15,6 +15,7 @@ from alarmnet.networks.forests import Forest
 from alarmnet.networks.nearness import Nearness
 from alarmnet.networks.rotated_forest import RotatedForest
 from alarmnet.networks.spread import Spread, Whitening
+from alarmnet.networks.tails import Tails
 from alarmnet.networks.targets.dense import DenseAutoencoderNetwork, reconstruction_losses
 from alarmnet.networks.targets.piecewise import PiecewiseTarget
 
@@ -34,16 +35,17 @@ UNLABELLED_ODDS = [
     "place in the box around normal rows",
     "distance from the centre",
     "distance to neighbours along all directions",
+    "tails of the columns",
 ]
-"""Names of the odds without known anomalies."""
+"""Names of the odds without known anomalies; model files before format 8 have no tails."""
 
 
 class NormalityScorer(TableScorer):
     """A target, and measures of the distance from normal.
 
     A forest separates normal rows from points of the box around them. The score adds the odds of its votes, of the
-    spread, of the distance to the 5th neighbour and of the reconstruction error. If all normal rows are labelled
-    so, it also adds the odds of the distance to the nearest row.
+    spread, of the tails, of the distance to the 5th neighbour and of the reconstruction error. If all normal rows
+    are labelled so, it also adds the odds of the distance to the nearest row.
 
     Model files before format 7 hold this scorer with known anomalies too. The score then adds two odds. The first
     are a weighted sum of the forests' mean log odds, the logits of alarms on inputs and the measures of nearness;
@@ -62,6 +64,8 @@ class NormalityScorer(TableScorer):
         The spread of the normal rows, without known anomalies.
     rotated
         A forest of randomised trees on rotated columns, with known anomalies.
+    tails
+        The tails of the columns, without known anomalies; None in model files before format 8.
     """
 
     nearness: Nearness
@@ -76,9 +80,11 @@ class NormalityScorer(TableScorer):
         alarms: Sequence[DenseAlarmNetwork],
         spread: Spread | None = None,
         rotated: RotatedForest | None = None,
+        tails: Tails | None = None,
     ) -> None:
         super().__init__()
         self.target, self.nearness, self.spread, self.rotated = target, nearness, spread, rotated
+        self.tails = tails
         self.forest, *others = forests  # its name in model files, from when it was the only forest
         self.other_forests = nn.ModuleList(others)
         self.alarms = nn.ModuleList(alarms)
@@ -104,7 +110,8 @@ class NormalityScorer(TableScorer):
         rotated = None
         if "rotated.forest.roots" in weights:
             rotated = RotatedForest(Whitening(width), Forest.stored(weights, "rotated.forest.", width))
-        return cls(target, Nearness(*shape, few=few), forests, alarms, spread, rotated)
+        tails = Tails(width) if "tails.mean" in weights else None
+        return cls(target, Nearness(*shape, few=few), forests, alarms, spread, rotated, tails)
 
     @property
     def forests(self) -> list[Forest]:
@@ -119,7 +126,7 @@ class NormalityScorer(TableScorer):
         return reconstruction_losses(network.after_first(first), inputs, network.loss)[:, None]
 
     def read_of(self, batch: Tensor, said: Tensor, logits: Sequence[Tensor]) -> Tensor:
-        """The reconstruction loss, then the spread or what known anomalies taught.
+        """The reconstruction loss, then the spread and the tails, or what known anomalies taught.
 
         The latter is the sum of the alarms' logits, and the log odds of trees on rotated columns, in their shares.
         """
@@ -131,6 +138,8 @@ class NormalityScorer(TableScorer):
             parts.append(ROTATED * self.rotated(self.nearness.scaled(batch))[:, None])
         if self.spread is not None:
             parts.append(self.spread(self.nearness.scaled(batch)))
+        if self.tails is not None:
+            parts.append(self.tails(self.nearness.scaled(batch)))
         return torch.cat(parts, dim=1)
 
     def odds_of(self, distances: Tensor, votes: Tensor, read: Tensor) -> Tensor:
@@ -159,4 +168,5 @@ class NormalityScorer(TableScorer):
             return ["likeness to known anomalies", "distance"]
         if self.spread is None:
             return ["distance"]
-        return ["distance to the nearest row"] * self.nearness.few + UNLABELLED_ODDS
+        measures = UNLABELLED_ODDS if self.tails is not None else UNLABELLED_ODDS[:-1]
+        return ["distance to the nearest row"] * self.nearness.few + measures

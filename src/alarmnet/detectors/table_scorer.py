@@ -11,11 +11,12 @@ from torch import Tensor, nn
 from alarmnet.detectors.scorer import Scorer
 from alarmnet.networks.forests import Forest
 from alarmnet.networks.nearness import StoredRows
+from alarmnet.networks.tails import Tails
 from alarmnet.networks.targets.piecewise import PiecewiseTarget
 
 
 class TableScorer(Scorer):
-    """A target, stored normal rows, forests on a row's numbers, and alarms on the target's inputs.
+    """A target, stored normal rows and their tails, forests on a row's numbers, and alarms on the target's inputs.
 
     The score is the sum of some odds. They come from the distances to stored rows, from the forests' votes, and
     from `read`: what needs the whole row.
@@ -24,6 +25,8 @@ class TableScorer(Scorer):
     target: PiecewiseTarget
     nearness: StoredRows
     alarms: nn.ModuleList
+    tails: Tails | None
+    """None in model files before format 8."""
 
     @property
     @abstractmethod
@@ -46,6 +49,15 @@ class TableScorer(Scorer):
     @abstractmethod
     def odds_of(self, distances: Tensor, votes: Tensor, read: Tensor) -> Tensor:
         """The log odds (B, n) of distances to stored rows (B, n), forests' votes (B,), and `read` (B, n)."""
+
+    def load_state_dict(
+        self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False
+    ) -> Any:
+        """Take weights, and bring the tails to the stored rows among them."""
+        found = super().load_state_dict(state_dict, strict, assign)
+        if self.tails is not None:
+            self.tails.order(self.nearness.stored)
+        return found
 
     def forward(self, batch: Tensor) -> Tensor:
         """Score a batch."""

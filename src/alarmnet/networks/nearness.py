@@ -11,9 +11,6 @@ NEIGHBOURS, FEW_NEIGHBOURS = (5, 50), (1, 5)
 MOST_STORED = 2_000
 """The most normal rows that a model keeps."""
 
-EXTREME = 0.999
-"""The share of normal rows whose sum of measures is at most `extreme`."""
-
 NEAREST = 1e-3
 """Added to distances before taking the logarithm, because equal rows have the distance 0."""
 
@@ -31,6 +28,11 @@ class StoredRows(nn.Module):
         The neighbours whose distance is measured, counted from 1.
     measures
         How many measures there are.
+
+    Attributes
+    ----------
+    extreme
+        The sum of measures of distance that hardly any normal row exceeds; with known anomalies.
     """
 
     stored: Tensor
@@ -70,10 +72,9 @@ class StoredRows(nn.Module):
         self.centre = rows.mean(0)  # so that squares of distances are not differences of large numbers
         self.stored = self.scaled(rows)
 
-    def _learn_usual(self, raw: Tensor, summed: slice) -> None:
-        """Learn the usual values of the measures (M, n) of stored rows, and of the sum of some of them."""
+    def _learn_usual(self, raw: Tensor) -> None:
+        """Learn the usual values of the measures (M, n) of stored rows."""
         self.mean, self.deviation = raw.mean(0), raw.std(0, correction=0).clamp(min=1e-3)
-        self.extreme = ((raw - self.mean) / self.deviation)[:, summed].sum(1).quantile(EXTREME)
 
 
 class Nearness(StoredRows):
@@ -99,7 +100,7 @@ class Nearness(StoredRows):
     def learn(self, stored: Tensor, losses: Tensor) -> None:
         """Store normal rows (M, F), and learn the usual values of the measures; `losses` are the rows' (M,)."""
         self._store(stored)
-        self._learn_usual(_with_losses(self.own_distances(), losses), slice(None))
+        self._learn_usual(_with_losses(self.own_distances(), losses))
 
     def measured(self, distances: Tensor, losses: Tensor) -> Tensor:
         """The three measures from distances (B, 2) to the neighbours and reconstruction losses (B,)."""
@@ -123,7 +124,7 @@ class Neighbours(StoredRows):
     def learn(self, stored: Tensor) -> None:
         """Store normal rows (M, F), and learn the usual values of the distances."""
         self._store(stored)
-        self._learn_usual(_logarithms(self.own_distances()), slice(1, None))
+        self._learn_usual(_logarithms(self.own_distances()))
 
     def measured(self, distances: Tensor) -> Tensor:
         """The three measures from distances (B, 3)."""

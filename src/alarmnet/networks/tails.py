@@ -1,0 +1,71 @@
+"""Tails: how rare the values of a row are among normal rows, column by column."""
+
+import torch
+from torch import Tensor, nn
+
+from alarmnet.networks.nearness import NEAREST
+
+
+class Tails(nn.Module):
+    """A measure of a row's distance from the normal rows: how far its values lie in the columns' tails.
+
+    A value's left tail is the share of stored normal rows with at most this value; its right tail is the share with
+    at least this value. Negative logarithms of tails are summed over the columns: of left tails, of right tails,
+    and of the tails to which the columns are skewed. The measure is the logarithm of the largest sum, in standard
+    deviations above the mean of normal rows.
+
+    Source: Li, Zhao, Hu, Botta, Ionescu, Chen, "ECOD: Unsupervised Outlier Detection Using Empirical Cumulative
+    Distribution Functions" (2022), section 4.
+
+    Shapes
+    ------
+    Input: (B, F). Output: (B, 1), higher is rarer.
+
+    Examples
+    --------
+    >>> normal = torch.randn(500, 3, generator=torch.Generator().manual_seed(0))
+    >>> tails = Tails(3)
+    >>> tails.learn(normal)
+    >>> tails(torch.tensor([[0.0, 0.0, 0.0], [4.0, 0.0, 4.0]]))[:, 0] > 2
+    tensor([False,  True])
+    """
+
+    ordered: Tensor
+    skewed_left: Tensor
+    mean: Tensor
+    deviation: Tensor
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.register_buffer("ordered", torch.zeros(width, 1), persistent=False)
+        self.register_buffer("skewed_left", torch.zeros(width, 1, dtype=torch.bool), persistent=False)
+        self.register_buffer("mean", torch.zeros(()))
+        self.register_buffer("deviation", torch.ones(()))
+
+    def learn(self, rows: Tensor) -> None:
+        """Learn from the stored normal rows (M, F)."""
+        self.order(rows)
+        raw = self._raw(rows)
+        self.mean, self.deviation = raw.mean(), raw.std(correction=0).clamp(min=1e-3)
+
+    def order(self, rows: Tensor) -> None:
+        """Sort the columns of stored rows (M, F); model files hold the rows, and not their order."""
+        self.ordered = rows.T.contiguous().sort(dim=1).values
+        exact = rows.double()
+        self.skewed_left = (exact - exact.mean(0)).pow(3).mean(0)[:, None] < 0
+
+    def forward(self, rows: Tensor) -> Tensor:
+        """Measure rows."""
+        return ((self._raw(rows) - self.mean) / self.deviation)[:, None]
+
+    def _raw(self, rows: Tensor) -> Tensor:
+        columns, count = rows.T.contiguous(), self.ordered.shape[1]
+        at_most = torch.searchsorted(self.ordered, columns, right=True)
+        at_least = count - torch.searchsorted(self.ordered, columns)
+        varies = self.ordered[:, :1] < self.ordered[:, -1:]
+        left, right = (
+            -(of / count).clamp(min=0.5 / count).log().double() * varies for of in (at_most, at_least)
+        )
+        skewed = torch.where(self.skewed_left, left, right)
+        sums = torch.stack([of.sum(0) for of in (left, right, skewed)])
+        return (sums.amax(0) + NEAREST).log().to(rows.dtype)
