@@ -63,7 +63,7 @@ def with_labels(scorer: LikenessScorer, rows: Tensor, known: Tensor, seed: int) 
         "the boosted trees": like + FORESTS * (randomised - votes),
         "the joint forest": like - JOINT * scorer.joint(joined),
         "the networks on inputs": like - read[:, 0],
-        "the measures of distance in the sum": like - FAR * scorer.far(near, read),
+        "the distances in the sum": like - FAR * near[:, 1:].sum(1),
     }
     stored = scorer.nearness.stored / scorer.nearness.scale + scorer.nearness.centre
     learned = [
@@ -77,7 +77,7 @@ def with_labels(scorer: LikenessScorer, rows: Tensor, known: Tensor, seed: int) 
     kinds = {
         "the directions in the joint forest": (width, 2 * width),
         "the activations in the joint forest": (2 * width, measures),
-        "the measures of distance in the joint forest": (measures, scorer.joint_width),
+        "the distances and tails in the joint forest": (measures, scorer.joint_width),
     }
     for name, (start, end) in kinds.items():
         places = torch.arange(scorer.joint_width)

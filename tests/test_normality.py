@@ -57,14 +57,14 @@ def test_a_row_that_is_only_new_does_not_outrank_the_known_ones_like(ring: Float
     assert detector.logits(np.full((1, 2), 3.0)).max() < np.median(detector.logits(alike))
 
 
-def test_hardly_any_stored_row_is_as_far_as_the_extreme(ring: Floats) -> None:
+def test_hardly_any_stored_row_is_as_strange_as_the_extreme(ring: Floats) -> None:
     scorer = A3Detector(alarm_rate=0.05, random_state=0).fit(ring, np.arange(600) < 5)._scorer
     assert isinstance(scorer, LikenessScorer)
     nearness = scorer.nearness
     rows = nearness.stored / nearness.scale + nearness.centre
     with torch.no_grad():
-        far = scorer.far(nearness.measured(nearness.own_distances()), scorer.read(rows))
-    assert float(nearness.extreme) == pytest.approx(float(far.quantile(0.999)), abs=0.1)
+        strange = scorer.strangeness(nearness.measured(nearness.own_distances()), scorer.read(rows))
+    assert float(nearness.extreme) == pytest.approx(float(strange.quantile(0.999)), abs=0.1)
 
 
 @pytest.mark.parametrize("labelled", [False, True])

@@ -19,7 +19,7 @@ from alarmnet.networks.targets.piecewise import PiecewiseTarget
 
 FORESTS, JOINT, ALARM, FAR = 0.7, 0.6, 0.15, 0.15
 """The weights of the mean log odds of the forests on columns, of the log odds of the joint forest, of each alarm's
-logit, and of each measure of distance. Networks extrapolate where trees stop at an edge."""
+logit, and of each distance. Networks extrapolate where trees stop at an edge."""
 
 BEYOND = 3.0
 """The distance beyond the 99.9th percentile of normal rows at which the odds of distance would be even without
@@ -33,16 +33,16 @@ class LikenessScorer(TableScorer):
     """Adds two odds; either is enough.
 
     The first are the odds of likeness to known anomalies: a weighted sum of the log odds of three forests, the
-    logits of the alarms on inputs, and three measures of distance: to the 5th and the 50th nearest stored normal
-    row, and how far the values lie in the tails of the columns. Two forests read the columns. The joint forest also
-    reads the principal directions of the normal rows, the activations of the target's narrowest layer, and the
-    measures of distance. The second are the bounded odds of the distance from normal: of the sum of the measures.
+    logits of the alarms on inputs, and the distances to the 5th and the 50th nearest stored normal row. Two forests
+    read the columns. The joint forest also reads the principal directions of the normal rows, the activations of
+    the target's narrowest layer, the distances, and the tails of the columns. The second are the bounded odds of
+    the distance from normal: of the sum of both distances and the tails.
 
     Parameters
     ----------
     target, nearness, whitening, tails
         The networks; `whitening` gives the directions, None for very wide tables. `tails` is None in model files
-        before format 8, which have two measures of distance.
+        before format 8.
     alarms
         On the target's inputs.
     forests
@@ -128,15 +128,15 @@ class LikenessScorer(TableScorer):
         """What the joint forest reads, of measured distances (B, n) and `read` (B, n)."""
         return torch.cat([read[:, 1:], near], dim=1).float()
 
-    def far(self, near: Tensor, read: Tensor) -> Tensor:
-        """The sum of the measures of distance (B,), of measured distances (B, n) and `read` (B, n)."""
+    def strangeness(self, near: Tensor, read: Tensor) -> Tensor:
+        """How far rows are from normal (B,), by measured distances (B, n) and `read` (B, n)."""
         far = near[:, 1:].sum(1)
         return far if self.tails is None else far + read[:, -1]
 
     def odds_of(self, distances: Tensor, votes: Tensor, read: Tensor) -> Tensor:
         """The log odds of likeness and of distance."""
         near = self.nearness.measured(distances)
-        far = self.far(near, read)
         trees = FORESTS * votes + JOINT * self.joint(self.joined(near, read))
-        unlike = far - self.nearness.extreme - BEYOND
-        return torch.stack([trees + read[:, 0] + FAR * far, unlike.clamp(max=MOST_UNLIKE)], dim=1)
+        likeness = trees + read[:, 0] + FAR * near[:, 1:].sum(1)
+        unlike = self.strangeness(near, read) - self.nearness.extreme - BEYOND
+        return torch.stack([likeness, unlike.clamp(max=MOST_UNLIKE)], dim=1)

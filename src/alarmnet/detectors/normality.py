@@ -35,7 +35,7 @@ SMALLEST_LEAF = 8
 """The fewest rows of a leaf in the forest that separates normal rows from a box around them."""
 
 EXTREME = 0.999
-"""The share of normal rows whose sum of measures of distance is at most `StoredRows.extreme`."""
+"""The share of normal rows whose strangeness is at most `StoredRows.extreme`."""
 
 MARGIN = 0.1
 """The margin of that box around the rows, as a share of its sides."""
@@ -102,7 +102,7 @@ class NormalityTraining:
             scorer.to(rows.device)
             near, near_known = map(nearness.measured, (nearness.own_distances(), nearness.distances(known)))
             read = scorer.read(rows)
-            nearness.extreme = scorer.far(near, read).quantile(EXTREME)
+            nearness.extreme = scorer.strangeness(near, read).quantile(EXTREME)
             scorer.joint = boosted_symmetric(
                 scorer.joined(near, read), scorer.joined(near_known, scorer.read(known)), seed=self._seed
             ).to(rows.device)

@@ -32,7 +32,7 @@ class StoredRows(nn.Module):
     Attributes
     ----------
     extreme
-        The sum of measures of distance that hardly any normal row exceeds; with known anomalies.
+        A strangeness that hardly any normal row exceeds; with known anomalies.
     """
 
     stored: Tensor
