@@ -64,7 +64,7 @@ def test_hardly_any_stored_row_is_as_strange_as_the_extreme(ring: Floats) -> Non
     rows = nearness.stored / nearness.scale + nearness.centre
     with torch.no_grad():
         strange = scorer.strangeness(nearness.measured(nearness.own_distances()), scorer.read(rows))
-    assert float(nearness.extreme) == pytest.approx(float(strange.quantile(0.999)), abs=0.1)
+    assert float(nearness.extreme) == pytest.approx(float(strange.quantile(0.999)), abs=1e-3)
 
 
 @pytest.mark.parametrize("labelled", [False, True])

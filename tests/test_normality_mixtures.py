@@ -53,11 +53,10 @@ def test_explanations_are_the_same_by_mixtures_and_by_rows(fitted: Any) -> None:
     encoded = scored.encoder.transform(table[:6])
     fast = TableExplainer(scored).values(encoded)[0]
     slow = TableExplainer(dataclasses.replace(scored, mix=None)).values(encoded)[0]
-    apart = np.abs(
-        fast - slow
-    )  # where a number is within rounding of a tree's cut, few mixtures take another leaf
-    assert np.mean(apart > 1e-4) < 0.05
-    assert apart.max() < 0.02
+    apart = np.abs(fast - slow)
+    # a mixture within rounding of a tree's cut may take another leaf
+    assert np.mean(apart > 1e-4) < 0.03
+    assert apart.max() < 0.01
     np.testing.assert_array_equal(TableExplainer(scored).values(encoded[3:5])[0], fast[3:5])
 
 

@@ -34,11 +34,11 @@ TRUSTED = 0.75
 SMALLEST_LEAF = 8
 """The fewest rows of a leaf in the forest that separates normal rows from a box around them."""
 
-EXTREME = 0.999
-"""The share of normal rows whose strangeness is at most `StoredRows.extreme`."""
-
 MARGIN = 0.1
 """The margin of that box around the rows, as a share of its sides."""
+
+EXTREME = 0.999
+"""The share of normal rows whose strangeness is at most `StoredRows.extreme`."""
 
 
 class NormalityTraining:
