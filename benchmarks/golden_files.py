@@ -28,6 +28,7 @@ NAMES = (
     "a3-format-7",
     "a3-format-8",
     "a3-unlabelled-format-8",
+    "a3-format-9",
 )
 
 

@@ -25,7 +25,8 @@ from sklearn.metrics import average_precision_score
 from torch import Tensor
 
 from alarmnet import A3Detector, AlarmnetWarning
-from alarmnet.detectors.likeness_scorer import FAR, FORESTS, JOINT, LikenessScorer
+from alarmnet.detectors.likeness_scorer import FAR, FORESTS, LikenessScorer
+from alarmnet.detectors.normality import SHALLOW
 from alarmnet.detectors.normality_scorer import NormalityScorer
 from alarmnet.networks.symmetric_trees import boosted_symmetric
 from alarmnet.sources.comparison import keep_columns
@@ -55,13 +56,17 @@ def with_labels(scorer: LikenessScorer, rows: Tensor, known: Tensor, seed: int) 
     distances, votes, read = scorer.nearness.distances(rows), scorer.votes(rows), scorer.read(rows)
     odds, near = scorer.odds(rows), scorer.nearness.measured(distances)
     like, far = odds[:, 0], odds[:, 1]
-    randomised, boosted = (forest(rows) for forest in scorer.forests)
+    count = len(scorer.forests)
+    each, joint = FORESTS[count]
     joined = scorer.joined(near, read)
+    without = {  # the others take over its weight
+        f"the {name} trees": like + each * count / (count - 1) * (votes - forest(rows))
+        for name, forest in zip(("randomised", "boosted", "symmetric"), scorer.forests, strict=True)
+    }
     found = {
         WHOLE: like,
-        "the randomised trees": like + FORESTS * (boosted - votes),
-        "the boosted trees": like + FORESTS * (randomised - votes),
-        "the joint forest": like - JOINT * scorer.joint(joined),
+        **without,
+        "the joint forest": like - joint * scorer.joint(joined),
         "the networks on inputs": like - read[:, 0],
         "the distances in the sum": like - FAR * near[:, 1:].sum(1),
     }
@@ -82,8 +87,8 @@ def with_labels(scorer: LikenessScorer, rows: Tensor, known: Tensor, seed: int) 
     for name, (start, end) in kinds.items():
         places = torch.arange(scorer.joint_width)
         kept = places[(places < start) | (places >= end)]
-        again = boosted_symmetric(*(of[:, kept] for of in learned), seed=seed)
-        found[name] = like + JOINT * (again(joined[:, kept]) - scorer.joint(joined))
+        again = boosted_symmetric(*(of[:, kept] for of in learned), depth=SHALLOW, seed=seed)
+        found[name] = like + joint * (again(joined[:, kept]) - scorer.joint(joined))
     return {name: torch.logaddexp(value, far) for name, value in found.items()} | {
         "the odds of distance": like
     }

@@ -857,8 +857,8 @@ DAMAGE: dict[str, tuple[Callable[[bytes], bytes], str]] = {
         "it is not an alarmnet file, since it begins with other",
     ),
     "newer": (
-        lambda data: data[:8] + struct.pack("<I", 9) + data[12:],
-        "it was written by a newer alarmnet (format 9, this one reads up to 8): upgrade alarmnet",
+        lambda data: data[:8] + struct.pack("<I", 10) + data[12:],
+        "it was written by a newer alarmnet (format 10, this one reads up to 9): upgrade alarmnet",
     ),
     "hostile": (hostile, "its arrays cannot be read"),
 }

@@ -16,6 +16,7 @@ from alarmnet.detectors.likeness_scorer import LikenessScorer
 from alarmnet.detectors.normality import DOUBTED_ROWS, NORMAL_ROWS
 from alarmnet.detectors.normality_scorer import NormalityScorer
 from alarmnet.networks import forests
+from alarmnet.networks.symmetric_trees import SymmetricForest, boosted_symmetric
 
 Floats = NDArray[np.float64]
 
@@ -103,8 +104,25 @@ def test_a_file_scores_the_same(ring: Floats, known: int, tmp_path: Path) -> Non
     assert isinstance(again._scorer, LikenessScorer if known else NormalityScorer)
     assert len(again._scorer.alarms) == (2 if known else 0)
     assert (getattr(again._scorer, "spread", None) is None) == bool(known)
-    assert [bool(forest.adds) for forest in again._scorer.forests] == ([False, True] if known else [False])
+    assert [bool(forest.adds) for forest in again._scorer.forests] == (
+        [False, True, True] if known else [False]
+    )
     assert np.array_equal(again.logits(ring), detector.logits(ring))
+
+
+@pytest.mark.parametrize(("known", "weight"), [(5, 0.4), (20, 1.0), (60, 1.5)])
+def test_deep_trees_count_more_with_more_known_anomalies(
+    ring: Floats, monkeypatch: pytest.MonkeyPatch, known: int, weight: float
+) -> None:
+    found = []
+
+    def noted(*rows: torch.Tensor, **settings: Any) -> SymmetricForest:
+        found.append((settings["depth"], settings.get("weight", 1.0)))
+        return boosted_symmetric(*rows, **settings)
+
+    monkeypatch.setattr("alarmnet.detectors.normality.boosted_symmetric", noted)
+    A3Detector(alarm_rate=0.05, random_state=0).fit(ring, np.arange(600) < known)
+    assert found == [(6, pytest.approx(weight)), (4, 1.0)]
 
 
 def test_fewer_normal_rows_a_tree_where_nobody_has_looked(

@@ -1,14 +1,20 @@
 """Boosted symmetric trees: what they learn, from whom, and how they are kept."""
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 from sklearn.metrics import average_precision_score
 from torch import Tensor
 
 from alarmnet.networks import symmetric_trees
 from alarmnet.networks.forests import Forest
-from alarmnet.networks.symmetric_trees import DEPTH, TREES, boosted_symmetric
+from alarmnet.networks.symmetric_trees import TREES, SymmetricForest, boosted_symmetric
+
+DEPTH = 4
 
 
 @pytest.fixture(scope="module")
@@ -23,12 +29,12 @@ def precision(forest: Forest, rows: Tensor, anomalous: Tensor) -> float:
 def test_conditions_that_meet_are_learned(rows: Tensor) -> None:
     anomalous = (rows[:, 0] > 0.5) & (rows[:, 1] < -0.5)
     normal, known, judged = rows[:600][~anomalous[:600]], rows[:600][anomalous[:600]], slice(600, None)
-    forest = boosted_symmetric(normal, known, seed=0)
+    forest = boosted_symmetric(normal, known, depth=DEPTH, seed=0)
     assert precision(forest, rows[judged], anomalous[judged]) > 0.95
 
 
 def test_all_nodes_of_a_level_ask_the_same(rows: Tensor) -> None:
-    forest = boosted_symmetric(rows[:100], rows[100:110] + 1, seed=0)
+    forest = boosted_symmetric(rows[:100], rows[100:110] + 1, depth=DEPTH, seed=0)
     assert len(forest.roots) == TREES
     assert forest.depth == DEPTH
     inner = slice(0, 2**DEPTH - 1)
@@ -51,7 +57,7 @@ def test_training_scores_are_the_sum_that_boosting_added_up(
         return added[-1]
 
     monkeypatch.setattr(symmetric_trees, "_leaves", noted)
-    forest = boosted_symmetric(rows[:100], rows[100:110] + 1, seed=0)
+    forest = boosted_symmetric(rows[:100], rows[100:110] + 1, depth=DEPTH, seed=0)
     values = forest.values.view(TREES, -1)[:, 2**DEPTH - 1 :]
     expected = torch.stack([values[place][leaf] for place, leaf in enumerate(added)]).sum(0)
     torch.testing.assert_close(forest(torch.cat([rows[:100], rows[100:110] + 1])), expected)
@@ -59,9 +65,9 @@ def test_training_scores_are_the_sum_that_boosting_added_up(
 
 def test_rows_beyond_the_most_stand_for_their_class(rows: Tensor, monkeypatch: pytest.MonkeyPatch) -> None:
     normal, known = rows[:600], rows[600:700] + 1
-    whole = boosted_symmetric(normal, known, seed=0)
+    whole = boosted_symmetric(normal, known, depth=DEPTH, seed=0)
     monkeypatch.setattr(symmetric_trees, "MOST_ROWS", 50)
-    some = boosted_symmetric(normal, known, seed=0)
+    some = boosted_symmetric(normal, known, depth=DEPTH, seed=0)
     judged = torch.cat([rows[700:950], rows[950:] + 1])
     anomalous = torch.arange(500) >= 250
     assert precision(some, judged, anomalous) > precision(whole, judged, anomalous) - 0.05
@@ -74,14 +80,14 @@ def test_columns_of_two_rare_values_are_asked_about() -> None:
     normal = (torch.rand(500, 30, generator=generator) < 0.01).float()
     known, judged = normal[:8].clone(), normal[:100].clone()
     known[:, 3], judged[50:, 3] = 1, 1
-    forest = boosted_symmetric(normal[100:], known, seed=0)
+    forest = boosted_symmetric(normal[100:], known, depth=DEPTH, seed=0)
     assert precision(forest, judged, torch.arange(100) >= 50) > 0.95
 
 
 def test_no_cut_lies_on_a_value(rows: Tensor) -> None:
     """A number that rounding changes on another processor does not cross a cut."""
     many = rows[:200].round()
-    forest = boosted_symmetric(many, many[:20] + 1, seed=0)
+    forest = boosted_symmetric(many, many[:20] + 1, depth=DEPTH, seed=0)
     inner = forest.left != torch.arange(len(forest.left))
     assert (forest.cuts[inner] - forest.cuts[inner].round()).abs().min() > 1e-6
 
@@ -89,12 +95,71 @@ def test_no_cut_lies_on_a_value(rows: Tensor) -> None:
 @pytest.mark.parametrize("count", [1, 5])
 def test_equal_rows_teach_nothing(count: int) -> None:
     same = torch.ones(count, 3)
-    scores = boosted_symmetric(same, same, seed=0)(torch.zeros(2, 3))
+    scores = boosted_symmetric(same, same, depth=DEPTH, seed=0)(torch.zeros(2, 3))
     assert torch.equal(scores[0], scores[1])
     assert torch.isfinite(scores).all()
 
 
 def test_the_same_seed_gives_the_same_trees(rows: Tensor) -> None:
-    first, again, other = (boosted_symmetric(rows[:100], rows[100:110], seed=seed) for seed in (0, 0, 1))
+    first, again, other = (
+        boosted_symmetric(rows[:100], rows[100:110], depth=DEPTH, seed=seed) for seed in (0, 0, 1)
+    )
     assert torch.equal(first.cuts, again.cuts)
     assert not torch.equal(first.cuts, other.cuts)
+
+
+def test_a_weight_scales_the_log_odds(rows: Tensor) -> None:
+    once, twice = (
+        boosted_symmetric(rows[:100], rows[100:110], depth=2, seed=0, weight=weight) for weight in (1, 2)
+    )
+    torch.testing.assert_close(twice(rows), 2 * once(rows))
+
+
+@pytest.fixture
+def arrays(rows: Tensor) -> dict[str, NDArray[Any]]:
+    forest = boosted_symmetric(rows[:100], rows[100:110] + 1, depth=DEPTH, seed=0)
+    return {f"forest.{name}": tensor.numpy().copy() for name, tensor in forest.state_dict().items()}
+
+
+def test_files_hold_each_question_once(arrays: dict[str, NDArray[Any]], rows: Tensor) -> None:
+    assert {name: array.shape for name, array in arrays.items()} == {
+        "forest.level_columns": (TREES, DEPTH),
+        "forest.level_cuts": (TREES, DEPTH),
+        "forest.leaf_values": (TREES, 2**DEPTH),
+    }
+    whole = boosted_symmetric(rows[:100], rows[100:110] + 1, depth=DEPTH, seed=0)
+    assert torch.equal(SymmetricForest.stored(arrays, "forest.", 6)(rows), whole(rows))
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "message"),
+    [
+        ("level_columns", lambda columns: columns + 6, "not there"),
+        ("level_columns", lambda columns: columns - 6, "not there"),
+        ("level_columns", lambda columns: columns.astype(np.float32), "another type"),
+        ("level_columns", lambda columns: columns[:, :-1], "one question"),
+        ("level_columns", lambda columns: columns[0], "one question"),
+        ("level_cuts", lambda cuts: cuts.astype(np.float64), "another type"),
+        ("level_cuts", lambda cuts: cuts[:-1], "one question"),
+        ("leaf_values", lambda values: values[:, :-1], "other leaves"),
+        ("leaf_values", lambda values: values[:-1], "other leaves"),
+        ("leaf_values", lambda values: values.astype(np.int64), "another type"),
+    ],
+)
+def test_damaged_trees_are_refused(
+    arrays: dict[str, NDArray[Any]], name: str, change: Callable[[NDArray[Any]], NDArray[Any]], message: str
+) -> None:
+    arrays[f"forest.{name}"] = change(arrays[f"forest.{name}"])
+    with pytest.raises(ValueError, match=message):
+        SymmetricForest.stored(arrays, "forest.", 6)
+
+
+@pytest.mark.parametrize(("trees", "depth"), [(0, 2), (2, 0), (1, 65)])
+def test_no_trees_no_questions_or_too_many_are_refused(trees: int, depth: int) -> None:
+    arrays: dict[str, NDArray[Any]] = {
+        "level_columns": np.zeros((trees, depth), np.int64),
+        "level_cuts": np.zeros((trees, depth), np.float32),
+        "leaf_values": np.zeros((trees, 2 ** min(depth, 4)), np.float32),
+    }
+    with pytest.raises(ValueError, match=r"one question|other leaves"):
+        SymmetricForest.stored(arrays, "", 6)

@@ -85,7 +85,7 @@ class A3Detector(BaseDetector):
         What alarms read.
 
         - `"normality"`, for tables: how far a row is from normal, and the inputs. With known anomalies, two
-          networks and two forests read the inputs. A third forest also reads the target's narrowest activations,
+          networks and three forests read the inputs. A fourth forest also reads the target's narrowest activations,
           the principal directions of the normal rows, distances to the nearest of them, and how rare values are
           among them. Without known anomalies: these distances, the rarity of values, the reconstruction error, the
           spread of the normal rows, and a forest that separates them from random points. For images without known
@@ -266,7 +266,7 @@ class A3Detector(BaseDetector):
         pieces = PiecewiseLinearEncoding.stored(weights, PIECES, shape[0]) if cut else None
         target = self._target_for(shape, pieces)
         if isinstance(target, PiecewiseTarget) and "nearness.stored" in weights:
-            kind = LikenessScorer if "joint.roots" in weights else NormalityScorer
+            kind = LikenessScorer if "on_columns.0.roots" in weights else NormalityScorer
             return kind.stored(target, shape[0], weights)
         if "edges.stored" in weights:
             return ImageNormalityScorer.stored(target, shape, weights)

@@ -13,13 +13,17 @@ from alarmnet.networks.alarms import DenseAlarmNetwork, stored_alarm
 from alarmnet.networks.forests import Forest
 from alarmnet.networks.nearness import Neighbours
 from alarmnet.networks.spread import Whitening
+from alarmnet.networks.symmetric_trees import SymmetricForest
 from alarmnet.networks.tails import Tails
 from alarmnet.networks.targets.dense import DenseAutoencoderNetwork
 from alarmnet.networks.targets.piecewise import PiecewiseTarget
 
-FORESTS, JOINT, ALARM, FAR = 0.7, 0.6, 0.15, 0.15
-"""The weights of the mean log odds of the forests on columns, of the log odds of the joint forest, of each alarm's
-logit, and of each distance. Networks extrapolate where trees stop at an edge."""
+FORESTS = {2: (0.35, 0.6), 3: (0.3, 0.55)}
+"""By the number of forests on columns: the weights of the log odds of each of these, and of the joint forest. Model
+files before format 9 have two."""
+
+ALARM, FAR = 0.15, 0.15
+"""The weights of each alarm's logit, and of each distance. Networks extrapolate where trees stop at an edge."""
 
 BEYOND = 3.0
 """The distance beyond the 99.9th percentile of normal rows at which the odds of distance would be even without
@@ -32,11 +36,11 @@ MOST_UNLIKE = -2.0
 class LikenessScorer(TableScorer):
     """Adds two odds; either is enough.
 
-    The first are the odds of likeness to known anomalies: a weighted sum of the log odds of three forests, the
-    logits of the alarms on inputs, and the distances to the 5th and the 50th nearest stored normal row. Two forests
-    read the columns. The joint forest also reads the principal directions of the normal rows, the activations of
-    the target's narrowest layer, the distances, and the tails of the columns. The second are the bounded odds of
-    the distance from normal: of the sum of both distances and the tails.
+    The first are the odds of likeness to known anomalies: a weighted sum of the log odds of four forests, the
+    logits of the alarms on inputs, and the distances to the 5th and the 50th nearest stored normal row. Three
+    forests read the columns. The joint forest also reads the principal directions of the normal rows, the
+    activations of the target's narrowest layer, the distances, and the tails of the columns. The second are the
+    bounded odds of the distance from normal: of the sum of both distances and the tails.
 
     Parameters
     ----------
@@ -46,7 +50,8 @@ class LikenessScorer(TableScorer):
     alarms
         On the target's inputs.
     forests
-        Those on columns: one of randomised trees, and one of boosted trees.
+        Those on columns: one of randomised trees, one of boosted trees, and one of symmetric trees; the last is
+        not in model files before format 9.
 
     Attributes
     ----------
@@ -81,10 +86,13 @@ class LikenessScorer(TableScorer):
             stored_alarm(None, weights, f"alarms.{place}.") for place in range(len(DEFAULT_ALARMS["inputs"]))
         ]
         forests = [Forest.stored(weights, f"on_columns.{place}.", width) for place in range(2)]
+        if "on_columns.2.leaf_values" in weights:
+            forests.append(SymmetricForest.stored(weights, "on_columns.2.", width))
         whitening = Whitening(width) if "whitening.centre" in weights else None
         tails = Tails(width) if "tails.mean" in weights else None
         scorer = cls(target, Neighbours(*shape), whitening, tails, alarms, forests)
-        scorer.joint = Forest.stored(weights, "joint.", scorer.joint_width)
+        joint = Forest if "joint.values" in weights else SymmetricForest  # format 8 and before have nodes
+        scorer.joint = joint.stored(weights, "joint.", scorer.joint_width)
         return scorer
 
     @property
@@ -136,7 +144,8 @@ class LikenessScorer(TableScorer):
     def odds_of(self, distances: Tensor, votes: Tensor, read: Tensor) -> Tensor:
         """The log odds of likeness and of distance."""
         near = self.nearness.measured(distances)
-        trees = FORESTS * votes + JOINT * self.joint(self.joined(near, read))
+        each, joint = FORESTS[len(self.on_columns)]
+        trees = each * len(self.on_columns) * votes + joint * self.joint(self.joined(near, read))
         likeness = trees + read[:, 0] + FAR * near[:, 1:].sum(1)
         unlike = self.strangeness(near, read) - self.nearness.extreme - BEYOND
         return torch.stack([likeness, unlike.clamp(max=MOST_UNLIKE)], dim=1)

@@ -25,6 +25,13 @@ CONSIDERED = ("sqrt", 0.7)
 """The inputs that alternate trees consider for a cut: a few inputs find patterns over many columns, most inputs
 find patterns in a few columns."""
 
+DEEP, SHALLOW = 6, 4
+"""The questions of a symmetric tree on columns, and of one of the joint forest."""
+
+EVEN = 20
+"""With so many known anomalies, the symmetric trees on columns count as much as the other forests there; with more,
+up to twice as much. Conditions that meet take labels to find."""
+
 WIDEST_ROTATED = 1_000
 """The most inputs that are rotated: the time to rotate a row grows with the square of their number."""
 
@@ -104,17 +111,23 @@ class NormalityTraining:
             read = scorer.read(rows)
             nearness.extreme = scorer.strangeness(near, read).quantile(EXTREME)
             scorer.joint = boosted_symmetric(
-                scorer.joined(near, read), scorer.joined(near_known, scorer.read(known)), seed=self._seed
+                scorer.joined(near, read),
+                scorer.joined(near_known, scorer.read(known)),
+                depth=SHALLOW,
+                seed=self._seed,
             ).to(rows.device)
         return scorer
 
     def _forests(self) -> list[Forest]:
-        """Forests that separate known anomalies from normal rows: randomised trees, and boosted trees."""
-        normal, known = (self._data.rows.take(of).numpy(force=True) for of in (self._normal, self._known))
+        """Forests that separate known anomalies from normal rows: randomised, boosted, and symmetric trees."""
+        rows = [self._data.rows.take(of) for of in (self._normal, self._known)]
+        normal, known = (of.numpy(force=True) for of in rows)
         settings = {"normal_rows": DOUBTED_ROWS if self._doubted() else NORMAL_ROWS, "seed": self._seed}
+        weight = 2 * len(known) / (len(known) + EVEN)
         return [
             grown(normal, bootstrapped(known), considered=CONSIDERED, **settings),
             boosted(normal, bootstrapped(known), **settings),
+            boosted_symmetric(*rows, depth=DEEP, seed=self._seed, weight=weight),
         ]
 
     def _whitening(self, nearness: Neighbours) -> Whitening | None:

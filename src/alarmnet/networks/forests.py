@@ -79,11 +79,13 @@ class Forest(nn.Module):
     values: Tensor
     roots: Tensor
     adds: Tensor
+    in_files = True
+    """Whether model files hold these arrays."""
 
     def __init__(self, **arrays: Tensor) -> None:
         super().__init__()
         for name, values in arrays.items():
-            self.register_buffer(name, values)
+            self.register_buffer(name, values, persistent=self.in_files)
         self.depth = _depth(*(self._array(name) for name in ("left", "right", "roots")))
 
     @classmethod
