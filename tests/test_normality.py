@@ -116,13 +116,34 @@ def test_deep_trees_count_more_with_more_known_anomalies(
 ) -> None:
     found = []
 
-    def noted(*rows: torch.Tensor, **settings: Any) -> SymmetricForest:
-        found.append((settings["depth"], settings.get("weight", 1.0)))
-        return boosted_symmetric(*rows, **settings)
+    def noted(self: SymmetricForest, weight: float) -> SymmetricForest:
+        found.append((self.depth, weight))
+        return self
+
+    monkeypatch.setattr(SymmetricForest, "weighted", noted)
+    A3Detector(alarm_rate=0.05, random_state=0).fit(ring, np.arange(600) < known)
+    [(depth, found_weight)] = found
+    assert depth == 6
+    assert found_weight == pytest.approx(weight)
+
+
+def test_symmetric_trees_on_columns_learn_from_more_rows_than_other_trees(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    found = []
+
+    def noted(normal: torch.Tensor, *rest: Any, **settings: Any) -> Any:
+        found.append(len(normal))
+        return boosted_symmetric(normal, *rest, **settings)
 
     monkeypatch.setattr("alarmnet.detectors.normality.boosted_symmetric", noted)
-    A3Detector(alarm_rate=0.05, random_state=0).fit(ring, np.arange(600) < known)
-    assert found == [(6, pytest.approx(weight)), (4, 1.0)]
+    monkeypatch.setattr("alarmnet.detectors.normality.POOL", 500)
+    monkeypatch.setattr("alarmnet.detectors.normality.NUMBERS", 4 * 3_000)
+    rows = np.random.default_rng(5).normal(size=(5_020, 4))
+    detector = A3Detector(alarm_rate=0.05, random_state=0).fit(rows, np.arange(5_020) >= 5_000)
+    assert isinstance(detector._scorer, LikenessScorer)
+    assert found[1] == len(detector._scorer.nearness.stored)
+    assert 1_500 < found[0] <= 3_000
 
 
 def test_fewer_normal_rows_a_tree_where_nobody_has_looked(

@@ -109,10 +109,20 @@ def test_the_same_seed_gives_the_same_trees(rows: Tensor) -> None:
 
 
 def test_a_weight_scales_the_log_odds(rows: Tensor) -> None:
-    once, twice = (
-        boosted_symmetric(rows[:100], rows[100:110], depth=2, seed=0, weight=weight) for weight in (1, 2)
-    )
-    torch.testing.assert_close(twice(rows), 2 * once(rows))
+    forest = boosted_symmetric(rows[:100], rows[100:110], depth=2, seed=0)
+    torch.testing.assert_close(forest.weighted(2)(rows), 2 * forest(rows))
+
+
+def test_a_draw_holds_more_of_the_rows_that_trees_are_wrong_about() -> None:
+    errors = torch.full((10_020,), 0.01)
+    errors[:100] = 0.9
+    drawn, weights = symmetric_trees._drawn(errors, [10_000, 20], np.random.default_rng(0))
+    wrong, anomalous = drawn < 100, drawn >= 10_000
+    assert 1_400 < len(drawn) < 2_100
+    assert anomalous.sum() == 20
+    assert wrong.sum() > 90  # an even draw has 20
+    assert weights[~anomalous].sum() == pytest.approx(10_000, rel=0.1)
+    assert weights[wrong].sum() == pytest.approx(100, rel=0.4)
 
 
 @pytest.fixture

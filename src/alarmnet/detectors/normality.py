@@ -18,6 +18,9 @@ from alarmnet.networks.targets.piecewise import PiecewiseTarget
 POOL = 10_000
 """The most normal rows, and the most known anomalies, that trees are grown on."""
 
+MANY, NUMBERS = 100_000, 10_000_000
+"""The most normal rows, and beyond `POOL` rows the most numbers, that symmetric trees on columns learn from."""
+
 NORMAL_ROWS, DOUBTED_ROWS = 256, 64
 """Normal rows that a tree sees; fewer if some rows are unlabelled, so that few trees see a hidden anomaly."""
 
@@ -120,14 +123,17 @@ class NormalityTraining:
 
     def _forests(self) -> list[Forest]:
         """Forests that separate known anomalies from normal rows: randomised, boosted, and symmetric trees."""
-        rows = [self._data.rows.take(of) for of in (self._normal, self._known)]
-        normal, known = (of.numpy(force=True) for of in rows)
+        rows = self._data.rows.take(self._normal)
+        normal, known = rows.numpy(force=True), self._data.rows.take(self._known).numpy(force=True)
         settings = {"normal_rows": DOUBTED_ROWS if self._doubted() else NORMAL_ROWS, "seed": self._seed}
-        weight = 2 * len(known) / (len(known) + EVEN)
+        many = self._data.all_normal(max(POOL, min(MANY, NUMBERS // rows.shape[1])))
+        deep = boosted_symmetric(
+            self._data.rows.take(many), torch.from_numpy(known), depth=DEEP, seed=self._seed
+        )
         return [
             grown(normal, bootstrapped(known), considered=CONSIDERED, **settings),
             boosted(normal, bootstrapped(known), **settings),
-            boosted_symmetric(*rows, depth=DEEP, seed=self._seed, weight=weight),
+            deep.weighted(2 * len(known) / (len(known) + EVEN)),
         ]
 
     def _whitening(self, nearness: Neighbours) -> Whitening | None:

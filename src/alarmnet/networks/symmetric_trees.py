@@ -25,7 +25,10 @@ PENALTY = 10.0
 """Added to the weight of a leaf, so that a leaf with few rows takes a small step."""
 
 MOST_ROWS = 2_000
-"""The most normal rows, and the most anomalies, that a tree sees."""
+"""About the most normal rows, and the most anomalies, that a tree sees."""
+
+EVENLY = 0.5
+"""The share of a draw that is drawn evenly; the rest is drawn by how wrong trees are about a row."""
 
 
 class SymmetricForest(Forest):
@@ -50,6 +53,10 @@ class SymmetricForest(Forest):
         self.register_buffer("level_cuts", level_cuts)
         self.register_buffer("leaf_values", leaf_values)
 
+    def weighted(self, weight: float) -> Self:
+        """A forest whose log odds are so many times these."""
+        return type(self)(self.level_columns, self.level_cuts, weight * self.leaf_values)
+
     @classmethod
     def stored(cls, arrays: Mapping[str, NDArray[Any]], prefix: str, width: int) -> Self:
         """The trees of a model file, for rows of `width` numbers."""
@@ -68,18 +75,18 @@ class SymmetricForest(Forest):
 
 
 @torch.no_grad()
-def boosted_symmetric(
-    normal: Tensor, anomalies: Tensor, *, depth: int, seed: int, weight: float = 1.0
-) -> SymmetricForest:
+def boosted_symmetric(normal: Tensor, anomalies: Tensor, *, depth: int, seed: int) -> SymmetricForest:
     """Boost symmetric trees that separate anomalies from normal rows; each corrects those before it.
 
     A tree weights the rows at random, and chooses from random questions: whether a random column is above a random
     value between those of two rows. Few labels are therefore hard to memorise, and the time hardly depends on
-    the number of columns. The log odds leave out those of the classes' sizes.
+    the number of columns. Of many rows, a tree sees a draw: half of it evenly, half by how wrong the trees so far
+    are; weights make up for the draw. The log odds leave out those of the classes' sizes.
 
     Sources: Prokhorenkova et al., "CatBoost: unbiased boosting with categorical features" (2018), for boosting
     symmetric trees with random weights; Geurts, Ernst, Wehenkel, "Extremely randomized trees" (2006), for random
-    questions.
+    questions; Ke et al., "LightGBM: A Highly Efficient Gradient Boosting Decision Tree" (2017), for draws by the
+    error.
 
     Parameters
     ----------
@@ -89,8 +96,6 @@ def boosted_symmetric(
         How many questions a tree asks: as many conditions can meet.
     seed
         Of all draws.
-    weight
-        Of the log odds.
 
     Examples
     --------
@@ -109,10 +114,10 @@ def boosted_symmetric(
     columns, cuts, values = [], [], []
     with threads_for(0):
         for _ in range(TREES):
-            seen, weights = _drawn(sizes, generator)
+            seen, weights = _drawn((labels - odds.sigmoid()).abs(), sizes, generator)
             part = rows if len(seen) == len(odds) else rows[:, seen]
             asked = varying[torch.from_numpy(generator.integers(len(varying), size=QUESTIONS))]
-            ends = rows[asked, torch.from_numpy(generator.integers(len(odds), size=(2, QUESTIONS)))]
+            ends = part[asked, torch.from_numpy(generator.integers(len(seen), size=(2, QUESTIONS)))]
             above = ends.amax(0) + APART * ranges[asked]
             cut = ends.amin(0).lerp(above, torch.from_numpy(generator.random(QUESTIONS, dtype=np.float32)))
             share = odds[seen].sigmoid()
@@ -126,19 +131,23 @@ def boosted_symmetric(
             cuts.append(cut[chosen])
             values.append(RATE * steps / (curvature + PENALTY))
             odds += values[-1][_leaves(rows[columns[-1]] > cuts[-1][:, None])]
-    return SymmetricForest(torch.stack(columns), torch.stack(cuts), weight * torch.stack(values))
+    return SymmetricForest(torch.stack(columns), torch.stack(cuts), torch.stack(values))
 
 
-def _drawn(sizes: list[int], generator: np.random.Generator) -> tuple[Tensor, Tensor]:
-    """The numbers of the rows that a tree sees, and their random weights; a few rows stand for a large class."""
-    kept = [min(size, MOST_ROWS) for size in sizes]
-    drawn = [
-        np.arange(size) if size == count else generator.choice(size, count, replace=False)
-        for size, count in zip(sizes, kept, strict=True)
-    ]
-    weights = np.repeat(np.divide(sizes, kept), kept) * generator.exponential(size=sum(kept))
-    seen = np.concatenate([drawn[0], sizes[0] + drawn[1]])
-    return torch.from_numpy(seen), torch.from_numpy(weights).float()
+def _drawn(errors: Tensor, sizes: list[int], generator: np.random.Generator) -> tuple[Tensor, Tensor]:
+    """The numbers of the rows that a tree sees, and their random weights; errors (N + K,) are those so far."""
+    seen, stand_for = [], []
+    for numbers in torch.split(torch.arange(sum(sizes)), sizes):
+        chances = torch.ones(len(numbers))
+        if len(numbers) > MOST_ROWS:
+            wrong = errors[numbers]
+            chances = (MOST_ROWS * (EVENLY / len(numbers) + (1 - EVENLY) * wrong / wrong.sum())).clamp(max=1)
+            drawn = torch.from_numpy(generator.random(len(numbers), dtype=np.float32)) < chances
+            numbers, chances = numbers[drawn], chances[drawn]
+        seen.append(numbers)
+        stand_for.append(1 / chances)
+    weights = generator.exponential(size=sum(map(len, seen)))
+    return torch.cat(seen), torch.cat(stand_for) * torch.from_numpy(weights).float()
 
 
 def _chosen(answers: Tensor, gradients: Tensor, weights: Tensor, depth: int) -> tuple[Tensor, Tensor]:
