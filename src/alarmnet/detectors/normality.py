@@ -123,13 +123,11 @@ class NormalityTraining:
 
     def _forests(self) -> list[Forest]:
         """Forests that separate known anomalies from normal rows: randomised, boosted, and symmetric trees."""
-        rows = self._data.rows.take(self._normal)
-        normal, known = rows.numpy(force=True), self._data.rows.take(self._known).numpy(force=True)
+        rows, anomalies = (self._data.rows.take(of) for of in (self._normal, self._known))
+        normal, known = (of.numpy(force=True) for of in (rows, anomalies))
         settings = {"normal_rows": DOUBTED_ROWS if self._doubted() else NORMAL_ROWS, "seed": self._seed}
         many = self._data.all_normal(max(POOL, min(MANY, NUMBERS // rows.shape[1])))
-        deep = boosted_symmetric(
-            self._data.rows.take(many), torch.from_numpy(known), depth=DEEP, seed=self._seed
-        )
+        deep = boosted_symmetric(self._data.rows.take(many), anomalies, depth=DEEP, seed=self._seed)
         return [
             grown(normal, bootstrapped(known), considered=CONSIDERED, **settings),
             boosted(normal, bootstrapped(known), **settings),
