@@ -38,7 +38,6 @@ def test_a_golden_file_is_explained_without_the_known_anomalies_that_it_lacks(na
 def test_golden_files_are_of_the_format_that_they_are_named_by_and_small(name: str) -> None:
     path = golden(name).path
     assert int.from_bytes(path.read_bytes()[8:12], "little") == int(name[-1]) <= FORMAT_VERSION
-    most = (
-        600_000 if name in ("a3-format-7", "a3-format-8", "a3-format-9") else 300_000
-    )  # they have joint forests
+    joint = name in ("a3-format-7", "a3-format-8", "a3-format-9")
+    most = 600_000 if joint else 300_000
     assert path.stat().st_size < (100_000 if name in SMALL else most)

@@ -18,8 +18,11 @@ from alarmnet.networks.targets.piecewise import PiecewiseTarget
 POOL = 10_000
 """The most normal rows, and the most known anomalies, that trees are grown on."""
 
-MANY, NUMBERS = 100_000, 10_000_000
-"""The most normal rows, and beyond `POOL` rows the most numbers, that symmetric trees on columns learn from."""
+MANY = 100_000
+"""The most normal rows that symmetric trees on columns learn from."""
+
+NUMBERS = 10_000_000
+"""The most numbers of these rows, unless `POOL` rows have more."""
 
 NORMAL_ROWS, DOUBTED_ROWS = 256, 64
 """Normal rows that a tree sees; fewer if some rows are unlabelled, so that few trees see a hidden anomaly."""
