@@ -29,6 +29,7 @@ NAMES = (
     "a3-format-8",
     "a3-unlabelled-format-8",
     "a3-format-9",
+    "a3-format-10",
 )
 
 

@@ -67,7 +67,7 @@ def with_labels(scorer: LikenessScorer, rows: Tensor, known: Tensor, seed: int) 
         WHOLE: like,
         **without,
         "the joint forest": like - joint * scorer.joint(joined),
-        "the networks on inputs": like - read[:, 0],
+        "the linear alarm": like - read[:, 0],
         "the distances in the sum": like - FAR * near[:, 1:].sum(1),
     }
     stored = scorer.nearness.stored / scorer.nearness.scale + scorer.nearness.centre

@@ -64,7 +64,7 @@ MAKERS = (
         alarm=ConvAlarm(channels=(8,)),
         input_alarms=False,
     ),
-    Maker(A3Detector, ("target_schedule", "alarm_schedule"), ("target", "second alarm", "third alarm")),
+    Maker(A3Detector, ("target_schedule", "alarm_schedule"), ("target", "second alarm")),
 )
 
 

@@ -556,10 +556,10 @@ def test_50_options_out_of_range_are_refused(
 
 
 def test_51_training_that_diverges_is_an_error(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    wild = Schedule(steps=30, learning_rate=1e30)
+    wild = Schedule(steps=30, learning_rate=1e38)
     monkeypatch.setattr(AlarmSpec, "schedule_for", lambda self, rows, known: wild)
     desk.write(table()).refused(
-        "fit", "Error: the loss of the third alarm network is no longer finite", "lower its"
+        "fit", "Error: the loss of the second alarm network is no longer finite", "lower its"
     )
 
 
@@ -801,8 +801,8 @@ DAMAGE: dict[str, tuple[Callable[[bytes], bytes], str]] = {
     "changed": (lambda data: data[:-99] + bytes([data[-99] ^ 1]) + data[-98:], "its digest does not match"),
     "renamed": (lambda _: GOOD.encode(), "it is not an alarmnet file, since it begins with other bytes"),
     "newer": (
-        lambda data: data[:8] + b"\n" + data[9:],
-        "written by a newer alarmnet (format 10, this one reads",
+        lambda data: data[:8] + bytes([11]) + data[9:],
+        "written by a newer alarmnet (format 11, this one reads",
     ),
     "hostile": (
         lambda data: data[:12] + (1 << 62).to_bytes(8, "little") + data[20:],

@@ -789,7 +789,7 @@ def test_50_parameters_out_of_range_are_refused_at_fit(
 
 
 def test_51_training_that_diverges_is_an_error(make: Make, rows: Floats, labels: Floats) -> None:
-    wild = Schedule(steps=30, learning_rate=1e30)
+    wild = Schedule(steps=30, learning_rate=1e38)
     for schedule, network in zip(make.schedules, make.networks, strict=False):
         with pytest.raises(
             TrainingDivergedError,
@@ -857,8 +857,8 @@ DAMAGE: dict[str, tuple[Callable[[bytes], bytes], str]] = {
         "it is not an alarmnet file, since it begins with other",
     ),
     "newer": (
-        lambda data: data[:8] + struct.pack("<I", 10) + data[12:],
-        "it was written by a newer alarmnet (format 10, this one reads up to 9): upgrade alarmnet",
+        lambda data: data[:8] + struct.pack("<I", 11) + data[12:],
+        "it was written by a newer alarmnet (format 11, this one reads up to 10): upgrade alarmnet",
     ),
     "hostile": (hostile, "its arrays cannot be read"),
 }

@@ -215,7 +215,7 @@ def test_refit_takes_the_remembered_labels_and_overwrites_the_model(folder: Path
     refitted, before = alarmnet.load(tmp_path / "model"), alarmnet.load(folder / "model")
     assert refitted.notes_ == before.notes_
     assert refitted.history_["target"] == before.history_["target"]
-    assert refitted.history_["third alarm"] != before.history_["third alarm"]
+    assert refitted.history_["second alarm"] != before.history_["second alarm"]
 
 
 @pytest.mark.parametrize("command", ["refit", "evaluate", "report"])

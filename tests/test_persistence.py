@@ -129,8 +129,8 @@ def test_300_random_mutations_are_all_found(tmp_path: Path) -> None:
         (lambda data: data[:-1] + bytes([data[-1] ^ 1]), "digest does not match"),
         (lambda data: forged(b"{}", tensors({}), version=0), "format 0, which never was"),
         (
-            lambda data: forged(b"{}", tensors({}), version=10)[:30],
-            r"written by a newer alarmnet (format 10, this one reads up to 9): upgrade alarmnet",
+            lambda data: forged(b"{}", tensors({}), version=11)[:30],
+            r"written by a newer alarmnet (format 11, this one reads up to 10): upgrade alarmnet",
         ),
     ],
 )

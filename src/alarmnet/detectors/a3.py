@@ -84,8 +84,8 @@ class A3Detector(BaseDetector):
     reads
         What alarms read.
 
-        - `"normality"`, for tables: how far a row is from normal, and the inputs. With known anomalies, two
-          networks and three forests read the inputs. A fourth forest also reads the target's narrowest activations,
+        - `"normality"`, for tables: how far a row is from normal, and the inputs. With known anomalies, a linear
+          alarm and three forests read the inputs. A fourth forest also reads the target's narrowest activations,
           the principal directions of the normal rows, distances to the nearest of them, and how rare values are
           among them. Without known anomalies: these distances, the rarity of values, the reconstruction error, the
           spread of the normal rows, and a forest that separates them from random points. For images without known

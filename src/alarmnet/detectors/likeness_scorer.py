@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from alarmnet.detectors.table_scorer import TableScorer, stored_shape
-from alarmnet.networks.alarm_specs import DEFAULT_ALARMS
 from alarmnet.networks.alarms import DenseAlarmNetwork, stored_alarm
 from alarmnet.networks.forests import Forest
 from alarmnet.networks.nearness import Neighbours
@@ -23,7 +22,7 @@ FORESTS = {2: (0.35, 0.6), 3: (0.3, 0.55)}
 files before format 9 have two."""
 
 ALARM, FAR = 0.15, 0.15
-"""The weights of each alarm's logit, and of each distance. Networks extrapolate where trees stop at an edge."""
+"""The weights of each alarm's logit, and of each distance. They extrapolate where trees stop at an edge."""
 
 BEYOND = 3.0
 """The distance beyond the 99.9th percentile of normal rows at which the odds of distance would be even without
@@ -37,7 +36,7 @@ class LikenessScorer(TableScorer):
     """Adds two odds; either is enough.
 
     The first are the odds of likeness to known anomalies: a weighted sum of the log odds of four forests, the
-    logits of the alarms on inputs, and the distances to the 5th and the 50th nearest stored normal row. Three
+    logits of alarms on inputs, and the distances to the 5th and the 50th nearest stored normal row. Three
     forests read the columns. The joint forest also reads the principal directions of the normal rows, the
     activations of the target's narrowest layer, the distances, and the tails of the columns. The second are the
     bounded odds of the distance from normal: of the sum of both distances and the tails.
@@ -48,7 +47,7 @@ class LikenessScorer(TableScorer):
         The networks; `whitening` gives the directions, None for very wide tables. `tails` is None in model files
         before format 8.
     alarms
-        On the target's inputs.
+        On the target's inputs: a linear one, and in model files before format 10 one with a hidden layer.
     forests
         Those on columns: one of randomised trees, one of boosted trees, and one of symmetric trees; the last is
         not in model files before format 9.
@@ -83,7 +82,9 @@ class LikenessScorer(TableScorer):
         """For rows of so many numbers, as a model file's weights say; without these."""
         shape = stored_shape(weights, width)
         alarms = [
-            stored_alarm(None, weights, f"alarms.{place}.") for place in range(len(DEFAULT_ALARMS["inputs"]))
+            stored_alarm(None, weights, f"alarms.{place}.")
+            for place in range(2)
+            if f"alarms.{place}.output.weight" in weights
         ]
         forests = [Forest.stored(weights, f"on_columns.{place}.", width) for place in range(2)]
         if "on_columns.2.leaf_values" in weights:

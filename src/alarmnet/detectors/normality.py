@@ -7,6 +7,7 @@ from alarmnet._shared.random_streams import SEED_LIMIT, numpy_generator
 from alarmnet.detectors.alarm_training import AlarmTraining
 from alarmnet.detectors.likeness_scorer import LikenessScorer
 from alarmnet.detectors.normality_scorer import NormalityScorer
+from alarmnet.errors import TrainingDivergedError
 from alarmnet.networks.alarm_specs import DEFAULT_ALARMS
 from alarmnet.networks.forests import Forest, around, boosted, bootstrapped, grown
 from alarmnet.networks.nearness import MOST_STORED, Nearness, Neighbours, StoredRows
@@ -95,11 +96,9 @@ class NormalityTraining:
         return scorer
 
     def with_known(self, history: dict[str, list[dict[str, float]]]) -> LikenessScorer:
-        """Grow forests and train alarms on inputs; their losses are added to `history`."""
-        alarms = []
-        for spec in DEFAULT_ALARMS["inputs"]:
-            alarm, history[spec.name] = self._training.train(spec, self._target.inputs)
-            alarms.append(alarm)
+        """Grow forests and train a linear alarm on inputs; its losses are added to `history`."""
+        linear, _ = DEFAULT_ALARMS["inputs"]
+        alarm, history[linear.name] = self._training.train(linear, self._target.inputs)
         rows, known = (self._data.rows.take(of) for of in (self._stored, self._known))
         nearness = Neighbours(*rows.shape).to(rows.device)
         with torch.no_grad():
@@ -109,12 +108,16 @@ class NormalityTraining:
                 nearness,
                 self._whitening(nearness),
                 _tails(nearness),
-                alarms,
+                [alarm],
                 self._forests(),
             )
             scorer.to(rows.device)
             near, near_known = map(nearness.measured, (nearness.own_distances(), nearness.distances(known)))
             read = scorer.read(rows)
+            if not read.isfinite().all():
+                raise TrainingDivergedError(
+                    "the last training step left weights that give no finite activation; lower the learning rate"
+                )
             nearness.extreme = scorer.strangeness(near, read).quantile(EXTREME)
             scorer.joint = boosted_symmetric(
                 scorer.joined(near, read),
