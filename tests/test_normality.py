@@ -1,5 +1,6 @@
 """The default for tables: how far the target finds rows from normal, with known anomalies and without."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -108,6 +109,13 @@ def test_a_file_scores_the_same(ring: Floats, known: int, tmp_path: Path) -> Non
         [False, True, True] if known else [False]
     )
     assert np.array_equal(again.logits(ring), detector.logits(ring))
+
+
+def test_a_state_without_its_alarm_is_refused(ring: Floats) -> None:
+    state = A3Detector(alarm_rate=0.05, random_state=0).fit(ring, np.arange(600) < 5).fitted_state()
+    lacking = {name: array for name, array in state.weights.items() if not name.startswith("alarms.")}
+    with pytest.raises(LookupError, match="alarms"):
+        A3Detector.from_state(replace(state, weights=lacking))
 
 
 @pytest.mark.parametrize(("known", "weight"), [(5, 0.4), (20, 1.0), (60, 1.5)])

@@ -81,11 +81,8 @@ class LikenessScorer(TableScorer):
     ) -> "LikenessScorer":
         """For rows of so many numbers, as a model file's weights say; without these."""
         shape = stored_shape(weights, width)
-        alarms = [
-            stored_alarm(None, weights, f"alarms.{place}.")
-            for place in range(2)
-            if f"alarms.{place}.output.weight" in weights
-        ]
+        count = 2 if "alarms.1.output.weight" in weights else 1
+        alarms = [stored_alarm(None, weights, f"alarms.{place}.") for place in range(count)]
         forests = [Forest.stored(weights, f"on_columns.{place}.", width) for place in range(2)]
         if "on_columns.2.leaf_values" in weights:
             forests.append(SymmetricForest.stored(weights, "on_columns.2.", width))

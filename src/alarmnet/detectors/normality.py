@@ -116,7 +116,7 @@ class NormalityTraining:
             read = scorer.read(rows)
             if not read.isfinite().all():
                 raise TrainingDivergedError(
-                    "the last training step left weights that give no finite activation; lower the learning rate"
+                    "the last training step left activations that are not finite; lower the learning rate"
                 )
             nearness.extreme = scorer.strangeness(near, read).quantile(EXTREME)
             scorer.joint = boosted_symmetric(
