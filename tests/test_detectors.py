@@ -10,9 +10,11 @@ import pandas as pd
 import pytest
 import torch
 from numpy.typing import NDArray
+from sklearn.exceptions import NotFittedError
 
 from alarmnet import (
     A3Detector,
+    AlarmnetWarning,
     DenseAutoencoder,
     GaussianNoise,
     InputError,
@@ -325,6 +327,35 @@ def test_a_refit_that_fails_leaves_the_detector_as_it_was(
         detector.refit_alarm(rows, more)
     np.testing.assert_array_equal(detector.decision_function(rows), trained.decision_function(rows))
     np.testing.assert_array_equal(detector._calibration_matrix, trained._calibration_matrix)
+
+
+def test_a_fit_that_fails_or_is_interrupted_leaves_the_detector_as_it_was(
+    make: Make, trained: BaseDetector, rows: Floats, labels: Floats, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    detector = copy.deepcopy(trained)
+    with pytest.raises(InputError, match="y has 3 labels"):
+        detector.fit(100 * rows + 7, [0, 0, 1])
+    monkeypatch.setattr(type(detector), "_fit_scorer", stopped)
+    new = make()
+    for stops in (detector, new):
+        with pytest.raises(KeyboardInterrupt):
+            stops.fit(100 * rows + 7, labels)
+    np.testing.assert_array_equal(detector.decision_function(rows), trained.decision_function(rows))
+    with pytest.raises(NotFittedError):
+        new.predict(rows)
+
+
+def stopped(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def test_a_warning_names_the_callers_line(make: Make, rows: Floats, labels: Floats) -> None:
+    alike, y = np.concatenate([rows, rows[-1:]]), np.append(labels, 0)
+    detector = make()
+    for learn in (detector.fit, detector.refit_alarm):
+        with pytest.warns(AlarmnetWarning, match="equal a known anomaly") as caught:
+            learn(alike, y)
+        assert {str(warning.filename) for warning in caught} == {__file__}
 
 
 def test_without_counterexamples_and_known_anomalies_nothing_can_be_learned(make: Make, rows: Floats) -> None:

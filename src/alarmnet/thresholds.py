@@ -1,13 +1,12 @@
 """Thresholds that hold a false-alarm rate, and p-values: both by split-conformal calibration."""
 
-import warnings
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import betabinom
 
-from alarmnet.errors import AlarmnetWarning
+from alarmnet._shared.warn import warn
 
 Scores = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -74,12 +73,10 @@ def conformal_threshold(calibration: Scores, rate: float, weights: Scores | None
     masses = _masses(calibration, weights)
     everything = masses[0] + 1
     if rate * everything * (1 + 1e-12) < 1:
-        warnings.warn(
+        warn(
             f"{masses[0]:.0f} calibration rows are too few for an alarm rate of {rate:g}: the smallest possible "
             f"rate is {1 / everything:.2g}, and the threshold is their largest score; give more normal rows or a "
             "higher alarm_rate",
-            AlarmnetWarning,
-            stacklevel=3,
         )
     allowed = max(rate * everything * (1 + 1e-12), 1.0)
     lowest = int(np.argmax(1 + masses[1:] <= allowed))

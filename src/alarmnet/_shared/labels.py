@@ -1,7 +1,6 @@
 """Labels of any container and spelling, as 1, 0 and NaN."""
 
 import numbers
-import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -13,7 +12,8 @@ from numpy.typing import NDArray
 from sklearn.utils.validation import column_or_1d
 
 from alarmnet._shared.spelling import is_near
-from alarmnet.errors import AlarmnetWarning, InputError
+from alarmnet._shared.warn import warn
+from alarmnet.errors import InputError
 
 NORMAL_WORDS = ("normal", "benign", "good", "ok", "legitimate", "regular", "negative")
 """Labels of normal rows, in any case, if `anomaly_label` is not given."""
@@ -112,11 +112,9 @@ def _check_index(y: Any, X: Any) -> None:
             "index (if no value occurs twice), or y.to_numpy() if y is in the order of X",
             code="label_order",
         )
-    warnings.warn(
+    warn(
         f"the indexes of X and y differ; labels are taken by position. {differ}; pass y.to_numpy() if y is in the "
         "order of X",
-        AlarmnetWarning,
-        stacklevel=4,
     )
 
 
@@ -205,10 +203,8 @@ def _of_several(found: NDArray[Any], anomaly_label: object, *, shown: str) -> tu
     anomalies: list[Any] = list(anomaly_label) if several else [anomaly_label]  # type: ignore[call-overload]
     normal = found[~np.isin(found, anomalies)]
     if len(normal) == len(found):
-        warnings.warn(
+        warn(
             f"no label in y equals anomaly_label={anomaly_label!r}; the labels are {shown}",
-            AlarmnetWarning,
-            stacklevel=5,
         )
     _refuse_near(normal.tolist(), anomalies)
     one_each = len(normal) == 1 == len(anomalies)
@@ -230,7 +226,7 @@ def _of_two(found: NDArray[Any], known: NDArray[Any]) -> tuple[list[Any], NDArra
     )
     if sides == [-1, 1]:
         message += " (as scikit-learn's classifiers have it; its outlier detectors call anomalies -1)"
-    warnings.warn(f"{message}; name it with anomaly_label=", AlarmnetWarning, stacklevel=5)
+    warn(f"{message}; name it with anomaly_label=")
     return sides[1:], found
 
 

@@ -1,11 +1,11 @@
 """Checks of parameters that all estimators share, with the same wording everywhere."""
 
 import math
-import warnings
 
 import numpy as np
 
-from alarmnet.errors import AlarmnetWarning, InputError
+from alarmnet._shared.warn import warn
+from alarmnet.errors import InputError
 
 MOST_LAYERS = 64
 EXACT_INTEGER_LIMIT = 2**53
@@ -81,10 +81,8 @@ def check_random_state(owner: object, value: object) -> None:
         check_whole(owner, "random_state", value, 0)
 
 
-def warn_of_inexact_integers(columns: str, *, stacklevel: int = 3) -> None:
+def warn_of_inexact_integers(columns: str) -> None:
     """Say that columns, quoted as they stand in a sentence, hold integers that float64 cannot."""
-    warnings.warn(
+    warn(
         f"Integers beyond 2**53 lose their last digits: {columns}. If they are identifiers, leave the columns out.",
-        AlarmnetWarning,
-        stacklevel=stacklevel,
     )

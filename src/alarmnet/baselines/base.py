@@ -74,6 +74,8 @@ class Baseline(Parameters, ABC):
     def fit(self, X: Any, y: Any = None) -> Self:
         """Learn from rows (N, F) of a frame or array, or images, with labels as in `A3Detector.fit`.
 
+        A fit that fails or is interrupted leaves the detector as it was.
+
         Raises
         ------
         InputError
@@ -82,6 +84,12 @@ class Baseline(Parameters, ABC):
             A loss stopped being finite.
         """
         self._check_parameters()
+        new = copy.copy(self)
+        new._fit(X, y)
+        self.__dict__ = new.__dict__
+        return self
+
+    def _fit(self, X: Any, y: Any) -> None:
         self.seed_ = resolve_seed(self.random_state)
         images = getattr(X, "ndim", 2) in (3, 4)
         if not (images or self.reads_tables):
@@ -106,7 +114,6 @@ class Baseline(Parameters, ABC):
             )
         self.encoder_ = encoder
         self._learn(rows, labels)
-        return self
 
     def decision_function(self, X: Any) -> Scores:
         """How anomalous each row is (N,): higher is more anomalous, on a scale of the method's own."""

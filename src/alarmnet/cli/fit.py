@@ -4,7 +4,6 @@ import re
 import shlex
 import sys
 import time
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +14,7 @@ import numpy as np
 
 from alarmnet._shared.devices import chosen_device
 from alarmnet._shared.phrases import quoted
+from alarmnet._shared.warn import warn
 from alarmnet.cli.table_data import category_option, reads_data
 from alarmnet.cli.terminal import (
     a_file,
@@ -30,7 +30,7 @@ from alarmnet.cli.terminal import (
 )
 from alarmnet.data_files import Reading
 from alarmnet.detectors import DETECTORS, BaseDetector
-from alarmnet.errors import AlarmnetWarning, InputError
+from alarmnet.errors import InputError
 from alarmnet.networks.checkpoints import kept_steps
 from alarmnet.preprocessing import ImageScaler, TableEncoder
 from alarmnet.preprocessing.images import SMALLEST_IMAGE
@@ -70,12 +70,10 @@ def warn_of_triage(labelling: Labelling | None, counts: dict[str, int]) -> None:
     if labelling is None or not (counts["normal"] and counts["unlabelled"]):
         return
     if labelling.label.rstrip("_") == "verdict" and [*labelling.anomaly, *labelling.normal] == VERDICTS:
-        warnings.warn(
+        warn(
             f"column {labelling.label!r} looks like answers of alarmnet triage. The {counts['normal']:,} rows that "
             "it calls normal were chosen for review, so a threshold calibrated on them misses anomalies: use "
             "alarmnet refit with the model that triage exports",
-            AlarmnetWarning,
-            stacklevel=2,
         )
 
 

@@ -3,7 +3,6 @@
 import csv
 import io
 import re
-import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from functools import reduce
@@ -15,11 +14,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
 
+from alarmnet._shared.warn import warn
 from alarmnet.data_files.csv_header import read_header
 from alarmnet.data_files.lending import csv_batches
 from alarmnet.data_files.reading import Reading
 from alarmnet.data_files.text import CheckedText, open_text
-from alarmnet.errors import AlarmnetWarning, InputError
+from alarmnet.errors import InputError
 
 _BLOCK_BYTES = 8 << 20
 # The first cell of a row that is added to each file. No file can hold the row, since NUL bytes are refused: if
@@ -37,7 +37,7 @@ class CsvFile:
         header = read_header(path, reading)
         self.separator, self.decimal, self.columns = header.separator, header.decimal, header.columns
         if header.said:
-            warnings.warn(header.said, AlarmnetWarning, stacklevel=4)
+            warn(header.said)
 
     def blocks(self) -> Iterator[pa.Table]:
         """Give the rows as they come, every column as strings, and refuse what is not a table."""

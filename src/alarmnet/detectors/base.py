@@ -2,7 +2,6 @@
 
 import copy
 import math
-import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import replace
@@ -19,6 +18,7 @@ from alarmnet._shared.labels import Labels, read_labels
 from alarmnet._shared.random_streams import resolve_seed
 from alarmnet._shared.threads import threads_for
 from alarmnet._shared.validation import check_choice, check_random_state, check_real, check_type
+from alarmnet._shared.warn import warn
 from alarmnet.detectors.calibration_rows import CalibrationRows
 from alarmnet.detectors.data import TrainingData
 from alarmnet.detectors.files import write_state
@@ -29,7 +29,7 @@ from alarmnet.detectors.scorer import Scorer, placed
 from alarmnet.detectors.scoring import Scoring, indexable
 from alarmnet.detectors.shared import described, signature_of
 from alarmnet.detectors.state import Encoder, FittedState
-from alarmnet.errors import AlarmnetWarning, InputError, TrainingDivergedError
+from alarmnet.errors import InputError, TrainingDivergedError
 from alarmnet.explain.model import evenly
 from alarmnet.networks.checkpoints import Checkpoint, Identity, kept_seed, open_checkpoint
 from alarmnet.networks.layers import load_weights
@@ -134,6 +134,8 @@ class BaseDetector(Scoring, ClassifierMixin, Parameters, ABC):  # type: ignore[m
     def fit(self, X: Any, y: Any = None) -> Self:
         """Learn what is normal, then what is not.
 
+        A fit that fails or is interrupted leaves the detector as it was.
+
         Parameters
         ----------
         X
@@ -151,6 +153,12 @@ class BaseDetector(Scoring, ClassifierMixin, Parameters, ABC):  # type: ignore[m
         """
         self._check_shared_parameters()
         self._check_parameters()
+        new = copy.copy(self)
+        new._fit(X, y)
+        self.__dict__ = new.__dict__
+        return self
+
+    def _fit(self, X: Any, y: Any) -> None:
         self.seed_ = resolve_seed(self._kept_seed() if self.random_state is None else self.random_state)
         images, given = getattr(X, "ndim", 2) in (3, 4), X
         encoder = ImageScaler() if images else copy.deepcopy(self.encoder or self._default_encoder())
@@ -182,13 +190,13 @@ class BaseDetector(Scoring, ClassifierMixin, Parameters, ABC):  # type: ignore[m
                 self._checkpoint = open_checkpoint(self.checkpoint, self._identity(data, target))
             self._scorer = self._fit_scorer(target, data, TrainingContext(progress, self._checkpoint))
         self._finish(rows)
-        return self
 
     def refit_alarm(self, X: Any, y: Any) -> Self:
         """Train the alarm anew for new labels, in seconds: the target and the encoder stay as they are.
 
         Rows that calibrated the detector are left out of training (each as often as it did) and calibrate it
-        again, except those that are labelled anomalous now.
+        again, except those that are labelled anomalous now. A refit that fails or is interrupted leaves the
+        detector as it was.
 
         Parameters
         ----------
@@ -198,10 +206,10 @@ class BaseDetector(Scoring, ClassifierMixin, Parameters, ABC):  # type: ignore[m
             As in `fit`.
         """
         check_is_fitted(self)
-        new = copy.copy(self)  # so that a refit that fails, or is interrupted, changes nothing
+        new = copy.copy(self)
         new.history_ = dict(self.history_)
         new._refit_alarm(X, y)
-        self.__dict__.update(new.__dict__)
+        self.__dict__ = new.__dict__
         return self
 
     def _refit_alarm(self, X: Any, y: Any) -> None:
@@ -338,13 +346,11 @@ class BaseDetector(Scoring, ClassifierMixin, Parameters, ABC):  # type: ignore[m
         contradictory = int(np.isin(keys[~labels.anomalous], keys[labels.anomalous]).sum())
         self.label_counts_ = {**labels.counts(), "contradictory": contradictory}
         if contradictory:
-            warnings.warn(
+            warn(
                 f"{contradictory} rows equal a known anomaly in every column and are not labelled anomalous",
-                AlarmnetWarning,
-                stacklevel=3,
             )
         if (keys == keys[0]).all():
-            warnings.warn("all rows are equal: every score will be the same", AlarmnetWarning, stacklevel=3)
+            warn("all rows are equal: every score will be the same")
 
     def _finish(self, rows: RowStore) -> None:
         """Calibrate on the rows set aside, and score the training rows."""

@@ -1,7 +1,6 @@
 """Trees that scikit-learn's compiled code walks: on the CPU ten times as fast as tensors, with the same bits."""
 
 import functools
-import warnings
 from collections.abc import Mapping
 from types import SimpleNamespace
 from typing import Any
@@ -9,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from alarmnet.errors import AlarmnetWarning
+from alarmnet._shared.warn import warn
 
 try:
     from sklearn.ensemble._gradient_boosting import predict_stages
@@ -23,11 +22,9 @@ else:
 @functools.cache
 def warn_of_slow_trees() -> None:
     """Say once that trees are walked without compiled code."""
-    warnings.warn(
+    warn(
         "this version of scikit-learn lacks the compiled code that walks trees, so scoring and training take up to "
         "ten times as long, with the same scores; an earlier version of scikit-learn avoids this",
-        AlarmnetWarning,
-        stacklevel=2,
     )
 
 

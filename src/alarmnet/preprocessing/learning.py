@@ -1,6 +1,5 @@
 """What one column of a training table is, and what it teaches."""
 
-import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -8,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alarmnet._shared.missing_words import MISSING_WORDS
-from alarmnet.errors import AlarmnetWarning, InputError
+from alarmnet._shared.warn import warn
+from alarmnet.errors import InputError
 from alarmnet.preprocessing.bad_cells import refuse_bad_cells
 from alarmnet.preprocessing.cells import Cells, Floats, is_boolean, is_text
 from alarmnet.preprocessing.columns import CategoryColumn, Column, DatetimeColumn, NumberColumn
@@ -17,10 +17,6 @@ from alarmnet.preprocessing.left_out import Reason, epoch_form, why_leave_number
 from alarmnet.preprocessing.scales import Scaling
 from alarmnet.preprocessing.text_meaning import Meaning, meaning_of, without_missing_words
 from alarmnet.preprocessing.time_forms import read_times
-
-
-def _warn(sentence: str) -> None:
-    warnings.warn(sentence, AlarmnetWarning, stacklevel=4)
 
 
 def _in_order(values: Floats, order: NDArray[np.intp] | None) -> Floats:
@@ -45,7 +41,7 @@ def _clock_or_ids(
     is_plain = meaning.kind == "number" and meaning.number_form is None
     form = epoch_form(numbers, label) if is_plain else None
     if form and not read_times(frame.whole(index), form).unreadable.any():
-        _warn(f"Column {label!r} is read as times, {form}. Hour and weekday are learned, the date is not.")
+        warn(f"Column {label!r} is read as times, {form}. Hour and weekday are learned, the date is not.")
         return DatetimeColumn(kind="datetime", missing=len(numbers) < frame.rows, form=form)
     return why_leave_numbers(numbers, label)
 
@@ -80,7 +76,7 @@ def learn_column(
             column=label,
         )
     if meaning.said:
-        _warn(meaning.said)
+        warn(meaning.said)
     if meaning.kind == "datetime":
         return DatetimeColumn(kind="datetime", missing=present < len(column), form=meaning.time_form)
     if meaning.kind == "category":

@@ -1,7 +1,6 @@
 """A mixed table as a float32 matrix."""
 
 import itertools
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal, Self, get_args
 
@@ -14,8 +13,9 @@ from sklearn.exceptions import NotFittedError
 from alarmnet._shared.phrases import quoted
 from alarmnet._shared.spelling import near_names
 from alarmnet._shared.validation import check_choice, check_whole, warn_of_inexact_integers
+from alarmnet._shared.warn import warn
 from alarmnet.data_files import ColumnKind
-from alarmnet.errors import AlarmnetWarning, InputError, InputTypeError
+from alarmnet.errors import InputError, InputTypeError
 from alarmnet.preprocessing.bad_cells import refuse_bad_cells
 from alarmnet.preprocessing.cells import Cells, Float32s, Kind, as_text, has_inexact_integers
 from alarmnet.preprocessing.columns import CategoryColumn, Column, NumberColumn, column_from_dict
@@ -161,7 +161,7 @@ class TableEncoder(BaseEstimator):  # type: ignore[misc]
         if inexact:
             warn_of_inexact_integers(quoted(inexact))
         for sentence in said_of_left_out(left_out):
-            warnings.warn(sentence, AlarmnetWarning, stacklevel=3)
+            warn(sentence)
         return self
 
     def transform(self, X: Any) -> Float32s:
@@ -377,11 +377,9 @@ class TableEncoder(BaseEstimator):  # type: ignore[misc]
             )
             return frame.select([position.get(name, 0) for name in self._labels])  # left out: never read
         if frame.names is not None:
-            self._warn_of_names("X has feature names, but TableEncoder was fitted without feature names")
+            warn("X has feature names, but TableEncoder was fitted without feature names")
         elif self.columns_ is not None:
-            self._warn_of_names(
-                "X does not have valid feature names, but TableEncoder was fitted with feature names"
-            )
+            warn("X does not have valid feature names, but TableEncoder was fitted with feature names")
         if len(frame.raw) != self.n_features_in_:
             raise InputError(
                 f"X has {len(frame.raw)} features, but TableEncoder is expecting {self.n_features_in_} "
@@ -389,10 +387,6 @@ class TableEncoder(BaseEstimator):  # type: ignore[misc]
                 code="column_count",
             )
         return frame
-
-    @staticmethod
-    def _warn_of_names(sentence: str) -> None:
-        warnings.warn(sentence, AlarmnetWarning, stacklevel=4)
 
     def left_out_as_index(self, name: str) -> bool:
         """Whether a column numbers the rows, as one that training left out did under this or another such name."""

@@ -1,7 +1,6 @@
 """What the text of a training column means: numbers, dates and times, or categories, and how they are written."""
 
 import re
-import warnings
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -13,7 +12,7 @@ import pyarrow as pa
 from alarmnet._shared.containers import TRUTHS
 from alarmnet._shared.missing_words import MISSING_WORDS, is_missing_beside_numbers
 from alarmnet._shared.phrases import quoted
-from alarmnet.errors import AlarmnetWarning
+from alarmnet._shared.warn import warn
 from alarmnet.preprocessing.cells import (
     Cells,
     Kind,
@@ -148,11 +147,9 @@ def _warn_of_measurements(texts: Sequence[str], label: str) -> bool:
     if count < 0.1 * len(texts):
         return False
     example = next(match.string for match in found if mark in (match["unit"], match["sign"]))
-    warnings.warn(
+    warn(
         f"Column {label!r} is read as text, because it holds numbers with {mark!r}, such as {example!r}. "
         "To have them read as numbers, write only the numbers.",
-        AlarmnetWarning,
-        stacklevel=5,
     )
     return True
 
@@ -172,9 +169,7 @@ def _warn_of_numbers_or_times(texts: Sequence[str], label: str) -> None:
             f"it holds {quoted(odd, limit=5)} among {what}" if odd else f"it writes {what} in several ways"
         )
         remedy = "Correct such cells, or leave them empty," if odd else "Write them in one way"
-        warnings.warn(
+        warn(
             f"Column {label!r} is read as text, because {found}. {remedy} to have it read as {what}.",
-            AlarmnetWarning,
-            stacklevel=4,
         )
         return
