@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Hashable
+from multiprocessing import Pipe
 
 import numpy as np
 import pandas as pd
@@ -11,7 +12,9 @@ from numpy.typing import NDArray
 
 from alarmnet import A3Detector, InputError, Schedule
 from alarmnet.loop import AtRandom, HighestCalibration, MostAnomalous, Queue, Varied
+from alarmnet.loop.process import QueueReplies
 from alarmnet.loop.remaining import Look, remaining
+from alarmnet.loop.strategies import Places, Ranking
 from alarmnet.networks.oriented_gradients import oriented_gradients
 
 QUICK = A3Detector(alarm_rate=0.05)
@@ -64,6 +67,35 @@ def test_uncertain_rows_are_shown_where_the_latest_looks_found_little() -> None:
 
     assert only_likeliest(slice(None, None, -1))
     assert not only_likeliest(slice(None))
+
+
+def test_a_row_that_was_withdrawn_hides_no_later_answer() -> None:
+    queue, shown = Queue(rows()[0], detector=QUICK, random_state=0), []
+
+    class Recording(Varied):
+        def order(self, ranking: Ranking, n: int) -> Places:
+            shown.append([*ranking.shown])
+            return super().order(ranking, n)
+
+    first, second, third = queue.next(3)
+    for key in (first, second):
+        queue.answer(key, "normal")
+    queue.refit()
+    queue.withdraw(first)
+    queue.answer(third, "normal")
+    queue.next(strategy=Recording())
+    assert shown == [[queue.ids.index(third)]]
+
+
+def test_rows_drawn_at_random_are_drawn_from_the_highest_too() -> None:
+    queue = Queue(rows()[0], detector=QUICK, random_state=0)
+    replies = QueueReplies(Pipe()[0], queue)
+    highest = {*queue.next(100)}
+    drawn = [key for _ in range(60) for key in replies.reply("ahead", 20, [*highest]).drawn]
+    assert len(drawn) == 120
+    assert 15 <= sum(key in map(str, highest) for key in drawn) <= 45
+    ahead = replies.reply("ahead", 20, [])
+    assert len({*ahead.keys}) == len(ahead.keys) == 22
 
 
 def test_the_same_answers_give_the_same_rows() -> None:

@@ -258,6 +258,23 @@ def test_a_row_of_a_wide_table_is_shown_before_it_is_explained(
     assert row.count("<li") > 6
 
 
+def test_a_fault_while_learning_is_said_and_answers_go_on(
+    fresh: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client, worker = Client(fresh), desk_of(fresh).worker
+
+    def fails() -> bool:
+        raise RuntimeError("out of luck\nin detail")
+
+    monkeypatch.setattr(worker, "_step", fails)
+    deadline = time.monotonic() + 20
+    while not worker.trouble and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert worker.trouble == "out of luck"
+    monkeypatch.undo()
+    assert client.answer("normal").status_code == 200
+
+
 def test_cells_cannot_do_anything(app: App) -> None:
     page = Client(app, "h").http.get("/?row=r-11").text
     assert "<script>document" not in page

@@ -33,7 +33,7 @@ def operations(network: nn.Module, rows: int, *, training: bool) -> float:
     return (3.0 if training else 1.0) * rows * a_row
 
 
-def _cores() -> int:
+def cores() -> int:
     """The cores that this process may use; all cores if the system does not tell."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
@@ -45,7 +45,7 @@ def _most_threads(own: int) -> int:
     one of their cores (measured). `OMP_WAIT_POLICY=PASSIVE` lets them sleep, and must be set before torch is
     imported: the command line does.
     """
-    if CHOSEN_BY & os.environ.keys() or own < _cores():
+    if CHOSEN_BY & os.environ.keys() or own < cores():
         return own
     return max(1, own - 1)
 

@@ -149,11 +149,6 @@ def _eight_bytes(values: NDArray[Any], missing: NDArray[np.bool_], mark: bytes) 
     return cells
 
 
-def text_digest(text: str) -> str:
-    """A digest of a text, as text."""
-    return _digest(text.encode()).hex()
-
-
 def _numbers(values: NDArray[np.float64]) -> Bytes:
     return _eight_bytes(values + 0.0, np.isnan(values), b"n")  # -0.0 is 0.0
 

@@ -16,6 +16,7 @@ import psutil
 import torch
 from numpy.typing import NDArray
 
+from alarmnet._shared.threads import CHOSEN_BY, cores
 from alarmnet.detectors import BaseDetector
 from alarmnet.loop.queue import Queue, Seen, Verdict
 from alarmnet.loop.remaining import Remaining
@@ -108,8 +109,8 @@ class QueueReplies:
         return Learned(scores=self._queue.scores, answers=answers, seconds=time.perf_counter() - began)
 
     def _ahead(self, count: int, skip: Sequence[Hashable]) -> Ahead:
-        keys: list[Any] = self._queue.next(count, skip=skip)
-        drawn = self._queue.next(len(keys) // DRAWN_EVERY, strategy=AtRandom(), skip=[*skip, *keys])
+        drawn = self._queue.next(count // DRAWN_EVERY, strategy=AtRandom())  # of all, skipped rows too
+        keys: list[Any] = self._queue.next(count, skip=[*skip, *drawn])
         for number, key in enumerate(drawn):
             keys.insert(number * DRAWN_EVERY + DRAWN_EVERY // 2, key)
         return Ahead(keys=keys, drawn=frozenset(map(str, drawn)))
@@ -139,7 +140,8 @@ def _serve(
     own = psutil.Process()
     # Windows has classes of priority, no numbers
     own.nice(getattr(psutil, "BELOW_NORMAL_PRIORITY_CLASS", None) or min(own.nice() + NICE, 19))
-    torch.set_num_threads(max(1, (os.cpu_count() or 2) - 1))  # one core is for whoever looks
+    if not CHOSEN_BY & os.environ.keys():
+        torch.set_num_threads(max(1, cores() - 1))  # one core is for whoever looks
     queue = queue_of(X, detector, keys, answers=answers, seed=seed)
     connection.send((0, queue.scores, None))
     QueueReplies(connection, queue).serve()
@@ -199,7 +201,10 @@ class QueueProcess:
         self._ask("withdraw", key)
 
     def ahead(self, count: int, *, skip: Sequence[str] = ()) -> "Future[Ahead]":
-        """Ask for up to `count` rows without an answer, best first, and for some drawn at random."""
+        """Ask for up to `count` rows without an answer, best first, and for some drawn at random from all of these.
+
+        Rows of `skip` are left out, unless they are drawn.
+        """
         return self._ask("ahead", count, skip)
 
     def remaining(self) -> "Future[Remaining]":
@@ -247,7 +252,7 @@ class QueueProcess:
                     reply.set_result(value)
                 else:
                     reply.set_exception(LearningError(fault))
-        except (EOFError, OSError):
+        except Exception:  # the pipe is closed, or a reply cannot be read
             gone = LearningError("the process that learns is gone; start the command again")
             for reply in list(self._asked.values()):
                 reply.set_exception(gone)

@@ -186,7 +186,7 @@ class Queue:
         waiting = self._waiting()
         waiting[lent] = False
         with self._choosing:
-            shown = [*self._answered()[self._learned :], *lent]
+            shown = [place for place in self._answered() if place not in self._learned] + lent
             ranking = Ranking(self._belief, waiting, self._calibrates, shown, self._generator)
             chosen = [self.ids[place] for place in strategy.order(ranking, n)]
         with self._lock:
@@ -229,7 +229,7 @@ class Queue:
     def refit(self) -> None:
         """Learn from the answers so far and rank the rows again, in a fraction of a second."""
         with self._refitting:
-            answered = len(self._answered())
+            answered = frozenset(self._answered())
             belief = self._learner.learn(self._answers(self._clear()))
             with self._choosing:
                 self._belief, self._learned = belief, answered

@@ -19,7 +19,6 @@ from alarmnet.loop.pool import Pool
 from alarmnet.preprocessing.cells import value_of
 from alarmnet.preprocessing.frames import read_frame
 from alarmnet.preprocessing.rows import take
-from alarmnet.thresholds import conformal_p_values
 
 Matrix = NDArray[np.float32]
 Index = NDArray[np.intp]
@@ -165,7 +164,7 @@ class Deck:
         logits = self.detector.logits(row)
         return self._of_table(
             place,
-            float(conformal_p_values(self.detector.calibration_scores_, logits)[0]),
+            float(self.detector.p_values_of(logits)[0]),
             self.detector.column_deviations(row)[0],
             score=float(logits[0] - self.detector.threshold_),
             why={},

@@ -126,13 +126,13 @@ class Worker:
 
     @property
     def answers(self) -> dict[str, Event]:
-        """The answer of each row that counts, in the order of the looks."""
+        """The answer of each row that counts, in the order of the looks; other threads add to it."""
         return self._ledger.answers
 
     @property
     def answered(self) -> int:
         """The number of rows of the pool that have an answer."""
-        return sum(key in self.places for key in self.answers)
+        return sum(key in self.places for key in list(self.answers))
 
     def verdicts(self) -> dict[int, Verdict]:
         """Verdicts by place in the pool, in the order of the looks."""
@@ -284,7 +284,7 @@ class Worker:
 
     def _take_order(self, ahead: Ahead) -> None:
         self._drawn = self._drawn.difference(ahead.keys) | ahead.drawn
-        self._order = [*self._left(), *ahead.keys]
+        self._order = [*(key for key in self._left() if key not in ahead.drawn), *ahead.keys]
 
     def _left(self) -> list[str]:
         return [key for key in self._order if key not in self.answers]
@@ -293,8 +293,8 @@ class Worker:
         while not self._stopped:
             try:
                 busy = self._step()
-            except (LearningError, InputError) as error:
-                self.trouble, busy = str(error).partition("\n")[0], False
+            except Exception as error:  # whatever it is, the page says it, and goes on
+                self.trouble, busy = str(error).partition("\n")[0] or type(error).__name__, False
             if not busy:
                 self._wake.wait(PAUSE)
                 self._wake.clear()
