@@ -339,6 +339,20 @@ def test_the_hints_follow_the_facts() -> None:
     assert "This data may differ" not in hints(few_normal, alarm_rate_held_=0.9)
 
 
+def test_an_alarm_of_ones_own_has_a_caption() -> None:
+    X = table()
+    detector = FakeDetector(X)
+    checks = [{"step": step, "loss": 0.5} for step in (1, 2)]
+    detector.history_ = {"target": checks, "scores": checks}
+    page = make_report(detector, X).to_html()
+    for caption in (
+        "of the target network",
+        "of the alarm network &#39;scores&#39;",
+        "Number of rows by margin",
+    ):
+        assert caption in page
+
+
 def test_the_same_input_gives_the_same_bytes(tmp_path: Path) -> None:
     for name in ("one", "two"):
         report_of(table()).save(tmp_path / f"{name}.html")

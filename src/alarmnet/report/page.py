@@ -22,14 +22,17 @@ CAPTIONS = {
     "scores_narrow": "Number of rows by margin",
     "roc": "ROC curve",
     "precision_recall": "Precision-recall curve",
+    "looked": "Anomalies found by number of rows reviewed",
+}
+TRAINING_CAPTIONS = {
     "target": "Loss of the target network, which learns what is normal",
     "alarm": "Loss of the alarm network, which reads the target network's activations",
-    "second_alarm": "Loss of the second alarm network, which is linear and reads the encoded rows",
-    "third_alarm": "Loss of the third alarm network, which reads the encoded rows with a hidden layer",
-    "alarm_on_peaks": "Loss of the alarm network that reads the largest activation of each channel",
-    "looked": "Anomalies found by number of rows reviewed",
+    "second alarm": "Loss of the alarm network that is linear and reads the encoded rows",
+    "third alarm": "Loss of the alarm network that reads the encoded rows with a hidden layer",
+    "alarm on peaks": "Loss of the alarm network that reads the largest activation of each channel",
     "joint": "Loss of the target and alarm networks, which are trained together",
 }
+"""By the name of a network; users' own alarms have names of their own."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,7 +71,7 @@ class Report:
         """
         environment = templates("alarmnet.report")
         page = environment.get_template("report.html.j2")
-        made = {"pictures": self._pictures(), "gallery": self._gallery(), "captions": CAPTIONS}
+        made = {"pictures": self._pictures(), "gallery": self._gallery(), "captions": self._captions()}
         top = max(len(self.facts["highest"]), 1)
         return page.render(self.facts, top=top, **made) + "\n"
 
@@ -132,10 +135,19 @@ class Report:
             )
         if self.facts["looked"] and self.facts["looked"]["looks"]:
             drawn["looked"] = (partial(plots.plot_found, found=self.facts["looked"]["found"]), half)
-        for network, checks in self.facts["training"].items():
+        for number, checks in enumerate(self.facts["training"].values(), start=1):
             if len(checks) > 1:
-                drawn[network.replace(" ", "_")] = (partial(plots.plot_training, checks=checks), half)
+                drawn[f"training_{number}"] = (partial(plots.plot_training, checks=checks), half)
+        captions = self._captions()
         return {
-            name: plots.inline_svg(draw, name=name, label=CAPTIONS[name], size=size)
+            name: plots.inline_svg(draw, name=name, label=captions[name], size=size)
             for name, (draw, size) in drawn.items()
         }
+
+    def _captions(self) -> dict[str, str]:
+        """The captions of pictures by name."""
+        training = {
+            f"training_{number}": TRAINING_CAPTIONS.get(network, f"Loss of the alarm network {network!r}")
+            for number, network in enumerate(self.facts["training"], start=1)
+        }
+        return CAPTIONS | training
