@@ -1,16 +1,20 @@
 """The alarm networks: one logit a row, several side by side, and their loss."""
 
 import math
+from dataclasses import replace
 from functools import partial
+from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 from torch.nn import functional
 
-from alarmnet import ConvAlarm, DenseAlarm
+from alarmnet import A3Detector, ConvAlarm, DenseAlarm, InputError
 from alarmnet.detectors.formats.alarms import MeanAlarms
-from alarmnet.networks.alarms import AlarmMixture, DenseAlarmNetwork, alarm_loss
+from alarmnet.networks.alarm_specs import DEFAULT_ALARMS
+from alarmnet.networks.alarms import AlarmMixture, DenseAlarmNetwork, alarm_loss, log_bounded_odds
 from alarmnet.networks.layers import materialise
 
 
@@ -70,6 +74,25 @@ def test_bounded_odds_stay_below_their_share_and_in_order() -> None:
     torch.testing.assert_close(logits[:2], sure[:2] + math.log(10), rtol=0, atol=1e-3)
     other = both.together(torch.tensor([[2000.0], [50.0]]))
     torch.testing.assert_close(other, torch.tensor([50.0]))
+
+
+def test_bounded_odds_have_gradients_however_low_they_are() -> None:
+    logits = torch.tensor([-200.0, -40.0, 0.0, 200.0], requires_grad=True)
+    (slopes,) = torch.autograd.grad(log_bounded_odds(logits).sum(), logits)
+    torch.testing.assert_close(slopes[:2], torch.ones(2))
+    assert (slopes[2:] > 0).all()
+
+
+@pytest.mark.parametrize("name", ["", "a/b", "target", "joint", 3])
+def test_an_alarm_with_a_name_that_no_file_can_have_is_refused(name: Any) -> None:
+    with pytest.raises(InputError, match="'name' parameter of AlarmSpec"):
+        replace(DEFAULT_ALARMS["both"][0], name=name)
+
+
+def test_alarms_whose_names_differ_in_spaces_alone_are_refused() -> None:
+    specs = [replace(DEFAULT_ALARMS["both"][0], name=name) for name in ("my alarm", "My-alarm")]
+    with pytest.raises(InputError, match="each with a name of its own"):
+        A3Detector(alarms=specs).fit(np.zeros((20, 2)), np.repeat([0, 1], 10))
 
 
 def test_without_shares_scores_are_averaged() -> None:

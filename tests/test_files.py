@@ -31,6 +31,7 @@ from alarmnet import (
 )
 from alarmnet._shared.persistence import read_file, write_file
 from alarmnet.detectors import BaseDetector
+from alarmnet.detectors.state import COUNTED
 from alarmnet.preprocessing import ImageScaler
 
 Make = Any  # conftest's Maker
@@ -328,9 +329,21 @@ HOSTILE: dict[str, tuple[Callable[[Contents], Any], str]] = {
         array(ROWS, lambda rows: rows.astype(np.float64)),
         "calibration rows do not fit",
     ),
-    "label counts of text": (learned("label_counts_", {"normal": "many"}), "label counts"),
+    "label counts of text": (
+        learned("label_counts_", dict.fromkeys(COUNTED, "many")),
+        "no whole numbers",
+    ),
     "history without steps": (learned("history_", {"target": [{}]}), "history is damaged"),
+    "label counts without a kind": (
+        learned("label_counts_", {"anomaly": 1}),
+        "label counts are not all there",
+    ),
     "notes of another type": (learned("notes_", []), "notes are of another type"),
+    "ignored columns of another type": (learned("notes_", {"ignored": 5}), "the note 'ignored' is no"),
+    "words for gaps of another type": (learned("notes_", {"missing": [7]}), "the note 'missing' is no"),
+    "labels of another type": (learned("notes_", {"anomaly": 3}), "the note 'anomaly' is no"),
+    "a label column of another type": (learned("notes_", {"label": ["a"]}), "the note 'label' is no"),
+    "a size of another type": (learned("notes_", {"resize": [32, "32"]}), "the note 'resize' is no"),
     "numbers beyond float32": (
         lambda contents: contents[0]["encoder"]["columns"][0].update(high=1e300),
         "a stored column is damaged: numbers",

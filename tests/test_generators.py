@@ -1,5 +1,6 @@
 """Counterexamples: their shape, where they lie, and the generator they are drawn from."""
 
+import math
 from typing import Any
 
 import pytest
@@ -148,3 +149,9 @@ def test_a_functions_result_is_taken_as_float32_without_gradient() -> None:
     )
     assert made.dtype == torch.float32
     assert not made.requires_grad
+
+
+@pytest.mark.parametrize("limits", [{"high": math.inf}, {"high": "a"}, {"low": 2.0}, {"low": -math.inf}])
+def test_noise_without_two_limits_in_order_is_refused(limits: dict[str, Any]) -> None:
+    with pytest.raises(InputError, match=f"'{next(iter(limits))}' parameter of UniformNoise"):
+        UniformNoise(**limits)

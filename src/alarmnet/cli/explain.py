@@ -53,8 +53,8 @@ def explain(
     """Explain the scores of single rows or images.
 
     explain splits a row's margin (how far it lies above the alarm threshold, in logits) into contributions of the
-    columns, compared with normal rows, and names a change that
-    would stop the alarm. For images it names the region that raises the score most.
+    columns, compared with normal rows, and names a change that would stop the alarm. For images it names the region
+    that raises the score most.
 
     \b
     Examples:

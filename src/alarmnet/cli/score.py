@@ -86,8 +86,7 @@ def _database(out: str | Path, table: str | None) -> Database | None:
     type=click.IntRange(min=1),
     metavar="N",
     help="Instead of a rate: raise an alarm for the N highest-scored rows of all files. Of nearly equal scores, "
-    "the "
-    "earlier row counts first. Scores and ids are then held in memory, rows are not.",
+    "the earlier row counts first. Scores and ids are then held in memory, rows are not.",
 )
 @click.option(
     "--on-bad-row",
@@ -155,7 +154,7 @@ def score(
       alarm       true or false
       status      ok or invalid (then score, p_value and alarm are empty)
 
-    
+    \b
     With --explain N, for alarms:
       reason_1 .. the columns that raised the score most, with their values and those of normal rows
       explanation all of it as JSON, with similar rows and what would stop the alarm

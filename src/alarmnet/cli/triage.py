@@ -66,8 +66,7 @@ def _store_beside(place: str | Path) -> str:
     default="127.0.0.1",
     show_default=True,
     help="The address to listen at. With any other address than the default, other machines can reach the page, "
-    "over "
-    "a connection that is not encrypted.",
+    "over a connection that is not encrypted.",
 )
 @click.option(
     "--port",

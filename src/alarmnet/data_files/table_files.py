@@ -26,7 +26,6 @@ from alarmnet.errors import InputError
 _JSON_ENDINGS = (".jsonl", ".ndjson", ".json")
 _TEXT_ENDINGS = ("", ".csv", ".tsv", ".txt", ".log", *_JSON_ENDINGS)
 _PACKED_ENDINGS = (".gz", ".zip")
-TABLE_ENDINGS = (*filter(None, _TEXT_ENDINGS), *_PACKED_ENDINGS, ".parquet")
 
 
 def _text_file(path: Path, ending: str, reading: Reading) -> TextFile:

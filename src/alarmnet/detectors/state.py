@@ -15,6 +15,7 @@ from alarmnet.thresholds import Scores
 Encoder = TableEncoder | ImageScaler
 Matrix = NDArray[np.float32]
 
+COUNTED = {"normal", "anomaly", "unlabelled"}
 LARGEST_LABEL = 4096
 """The most bytes of a class's label, since every prediction repeats it."""
 
@@ -76,10 +77,11 @@ class FittedState:
         self._check_known()
         if type(self.seed) is not int or self.seed < 0:
             raise ValueError(f"seed is {self.seed!r}")
-        if not isinstance(self.notes, dict):
-            raise TypeError("notes are of another type")
+        self._check_notes()
+        if not self.label_counts.keys() >= COUNTED:
+            raise ValueError("label counts are not all there")
         if not all(type(count) is int for count in self.label_counts.values()):
-            raise ValueError("label counts are not whole numbers")
+            raise ValueError("label counts are no whole numbers")
         for checks in self.history.values():
             for check in checks:
                 if not {"step", "loss"} <= check.keys() or not all(map(math.isfinite, check.values())):
@@ -113,6 +115,20 @@ class FittedState:
             raise ValueError("the calibration rows' weights are damaged")
         if self.calibrating is not None and len(self.calibrating.numbers) != rows:
             raise ValueError("the numbers of the calibration rows do not fit their scores")
+
+    def _check_notes(self) -> None:
+        notes = self.notes
+        if not isinstance(notes, dict):
+            raise TypeError("notes are of another type")
+        for name in ("ignored", "missing", "anomaly", "normal"):
+            texts = notes.get(name, [])
+            if not isinstance(texts, list | tuple) or not all(isinstance(text, str) for text in texts):
+                raise TypeError(f"the note {name!r} is no list of texts")
+        if not isinstance(notes.get("label"), str | None):
+            raise TypeError("the note 'label' is no text")
+        size = notes.get("resize", [1, 1])
+        if not isinstance(size, list | tuple) or [type(side) for side in size] != [int, int] or min(size) < 1:
+            raise TypeError("the note 'resize' is no size")
 
     def _check_known(self) -> None:
         rows, numbers = self.known_rows, self.known_numbers

@@ -1,6 +1,7 @@
 """Which alarms a detector trains, what each reads, and how it learns."""
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, get_args
@@ -10,6 +11,7 @@ import torch
 from alarmnet._shared.validation import check_choice, check_real, check_type, check_whole
 from alarmnet.errors import InputError
 from alarmnet.networks.alarms import BOUNDED_SHARE, AlarmMixture, DenseAlarm, DenseAlarmNetwork
+from alarmnet.networks.checkpoints import stage_name
 from alarmnet.networks.training import Schedule
 
 Part = Literal["activations", "inputs", "residuals", "peaks"]
@@ -36,6 +38,9 @@ MOST_SHOWN = 600
 FEW = 25
 """Known anomalies that sparsity keeps from being learned by heart; from more of them an alarm may learn more."""
 
+NOT_ALARMS = ("target", "generator", "joint")
+"""Names of other parts that are trained."""
+
 LONGEST = 4
 """How many times as long an alarm learns from many known anomalies as from a few, at most."""
 
@@ -47,7 +52,8 @@ class AlarmSpec:
     Parameters
     ----------
     name
-        The name in the history and in checkpoints; it also seeds the weights and the random draws.
+        The name in the history and in checkpoints: letters, digits, spaces, `-` and `_`. It also seeds the weights
+        and the random draws.
     reads, shape, schedule
         Its inputs, its network, and the length and speed of its training.
     share, bounded
@@ -84,6 +90,13 @@ class AlarmSpec:
     relaxes_with_labels: bool = False
 
     def __post_init__(self) -> None:
+        check_type(self, "name", self.name, str)
+        if not re.fullmatch(r"[\w -]+", self.name) or self.name in NOT_ALARMS:
+            raise InputError(
+                "The 'name' parameter of AlarmSpec may have letters, digits, spaces, - and _ only, and must not be "
+                f"{' or '.join(NOT_ALARMS)}. Got {self.name!r} instead.",
+                code="invalid_parameter",
+            )
         check_choice(self, "reads", self.reads, tuple(name for name in PARTS_READ if name != "both"))
         check_type(self, "shape", self.shape, DenseAlarm)
         check_type(self, "schedule", self.schedule, Schedule)
@@ -183,10 +196,11 @@ def check_alarms(owner: object, name: str, specs: object, *, reads: Sequence[Rea
     """Refuse a parameter that is not one alarm or more, with different names, that can read together."""
     given = list(specs) if isinstance(specs, tuple | list) else []
     listed = bool(given) and all(isinstance(spec, AlarmSpec) for spec in given)
-    if not listed or len({spec.name for spec in given}) < len(given):
+    if not listed or len({stage_name(spec.name) for spec in given}) < len(given):
         raise InputError(
             f"The {name!r} parameter of {type(owner).__name__} must list one AlarmSpec or more, each with a name "
-            f"of its own. Got {specs!r} instead.",
+            "of its own (upper and lower case, and spaces and hyphens, are no difference). "
+            f"Got {specs!r} instead.",
             code="invalid_parameter",
         )
     kinds = sorted({spec.reads for spec in given})

@@ -158,8 +158,8 @@ def log_bounded_odds(logits: Tensor) -> Tensor:
     are very sure stay in order. The formula is our own.
     """
     grown = functional.softplus(logits)  # s = log(1 + odds)
-    # softplus underflows where odds are tiny; there log(s) is the logit itself
-    return torch.where(logits < -30, logits, grown.log()) - grown.log1p()
+    # softplus underflows where odds are tiny; there log(s) is the logit itself. The bound keeps gradients finite
+    return torch.where(logits < -30, logits, grown.clamp(min=1e-30).log()) - grown.log1p()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -76,6 +76,11 @@ class Stage:
         self.seconds = self.written - began
 
 
+def stage_name(name: str) -> str:
+    """What a run is called in the name of its file, where upper and lower case may be the same."""
+    return name.replace(" ", "-").lower()
+
+
 class Checkpoint:
     """The training runs of one fit in a folder, a file each."""
 
@@ -85,7 +90,7 @@ class Checkpoint:
 
     def stage(self, name: str, steps: int) -> Stage:
         """The file of the run of that name, which takes so many steps."""
-        path = self.folder / f"alarmnet-{name.replace(' ', '-')}.checkpoint"
+        path = self.folder / f"alarmnet-{stage_name(name)}.checkpoint"
         self._paths.add(path)
         return Stage(path, {"kind": KIND, "identity": asdict(self.identity), "name": name, "steps": steps})
 

@@ -72,6 +72,7 @@ class UniformNoise(Generator):
     high: float = 1.0
 
     def __post_init__(self) -> None:
+        check_real(self, "high", self.high, -math.inf)
         check_real(self, "low", self.low, -math.inf, self.high)
 
     def sampler(self, rows: RowStore, *, seed: int, context: TrainingContext = ALONE) -> Sampler:

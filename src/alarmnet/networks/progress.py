@@ -13,7 +13,7 @@ from alarmnet.networks import training
 def shown_progress() -> Iterator[training.ProgressFunction]:
     """A progress bar a network on standard error, with the step, the loss and the time left."""
     columns = (
-        TextColumn("{task.description:>9}"),
+        TextColumn("{task.description:>14}"),
         BarColumn(),
         TextColumn("step {task.completed}/{task.total}"),
         TextColumn("{task.fields[loss]}"),
