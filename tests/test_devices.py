@@ -25,6 +25,15 @@ def with_gpus(patch: pytest.MonkeyPatch, count: int, kind: str = "cuda") -> None
     patch.setattr("torch.cuda.is_available", lambda: count > 0 and kind == "cuda")
 
 
+def test_another_default_type_of_numbers_is_refused() -> None:
+    torch.set_default_dtype(torch.float64)
+    try:
+        with pytest.raises(InputError, match=r"default type of numbers is torch\.float64"):
+            chosen_device("auto", parameter="--device")
+    finally:
+        torch.set_default_dtype(torch.float32)
+
+
 @pytest.mark.parametrize(
     ("device", "gpus", "kind"),
     [

@@ -19,6 +19,12 @@ def chosen_device(device: object, *, parameter: str) -> torch.device:
     >>> chosen_device("cpu", parameter="--device")
     device(type='cpu')
     """
+    if (kind := torch.get_default_dtype()) != torch.float32:
+        raise InputError(
+            f"PyTorch's default type of numbers is {kind}, and alarmnet needs torch.float32: call "
+            "torch.set_default_dtype(torch.float32)",
+            code="invalid_parameter",
+        )
     if device == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     available = available_devices()

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from alarmnet.preprocessing.column_groups import ColumnGroups
+
 
 class NormalProfile:
     """The held-out normal rows, as a measure of what is usual in each column.
@@ -25,16 +27,15 @@ class NormalProfile:
     """
 
     def __init__(self, normal: NDArray[np.float32], sources: Sequence[str]) -> None:
-        self.names = list(dict.fromkeys(sources))
-        places = {name: place for place, name in enumerate(self.names)}
-        self._places = np.array([places[source] for source in sources], dtype=np.intp)
+        groups = ColumnGroups.of(sources)
+        self.names, self._places = [*groups.names], groups.places
         self._sorted = np.sort(normal, axis=0)
 
     def deviations(self, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
         """Encoded rows (B, F) to one number an input column (B, columns): high is unusual.
 
         The number is -log10 of the share of normal rows that lie at least as far out, on either side; beyond
-        every normal row it goes on growing with the distance. Of a column's encoded parts the highest counts.
+        every normal row it goes on growing with the distance. The highest of a column's encoded parts counts.
         """
         n = len(self._sorted)
         result = np.zeros((len(matrix), len(self.names)))

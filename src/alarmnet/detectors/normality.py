@@ -1,7 +1,6 @@
 """Trains the parts of the default score for tables."""
 
 import torch
-from torch import Tensor
 
 from alarmnet._shared.random_streams import SEED_LIMIT, numpy_generator
 from alarmnet.detectors.alarm_training import AlarmTraining
@@ -71,6 +70,7 @@ class NormalityTraining:
         self._normal = self._data.all_normal(POOL)
         self._known = self._data.all_known(POOL)
         self._stored = self._data.all_normal(MOST_STORED)
+        self._doubted = bool(self._data.unlabelled[self._normal].any())  # some normal rows are unlabelled
         self._seed = int(numpy_generator(training.seed, "forest").integers(SEED_LIMIT))
 
     @torch.no_grad()
@@ -86,8 +86,9 @@ class NormalityTraining:
             smallest_leaf=SMALLEST_LEAF,
             seed=self._seed,
         )
-        nearness = self._nearness(rows, few=not self._doubted())
-        spread = Spread(*rows.shape, few=not self._doubted()).to(rows.device)
+        nearness = Nearness(*rows.shape, few=not self._doubted).to(rows.device)
+        nearness.learn(rows, self._data.errors_of(self._target, self._stored))
+        spread = Spread(*rows.shape, few=not self._doubted).to(rows.device)
         spread.learn(nearness.stored, self._trusted())
         tails = _tails(nearness)
         scorer = NormalityScorer(self._target, nearness, [forest.to(rows.device)], [], spread, tails=tails)
@@ -131,7 +132,7 @@ class NormalityTraining:
         """Forests that separate known anomalies from normal rows: randomised, boosted, and symmetric trees."""
         rows, anomalies = (self._data.rows.take(of) for of in (self._normal, self._known))
         normal, known = (of.numpy(force=True) for of in (rows, anomalies))
-        settings = {"normal_rows": DOUBTED_ROWS if self._doubted() else NORMAL_ROWS, "seed": self._seed}
+        settings = {"normal_rows": DOUBTED_ROWS if self._doubted else NORMAL_ROWS, "seed": self._seed}
         many = self._data.all_normal(max(POOL, min(MANY, NUMBERS // rows.shape[1])))
         deep = boosted_symmetric(self._data.rows.take(many), anomalies, depth=DEEP, seed=self._seed)
         return [
@@ -150,17 +151,7 @@ class NormalityTraining:
         return whitening
 
     def _trusted(self) -> float:
-        return TRUSTED if self._doubted() else 1.0
-
-    def _doubted(self) -> bool:
-        """Whether some of the normal rows are unlabelled."""
-        return bool(self._data.unlabelled[self._normal].any())
-
-    def _nearness(self, rows: Tensor, *, few: bool) -> Nearness:
-        nearness = Nearness(*rows.shape, few=few).to(rows.device)
-        with torch.no_grad():
-            nearness.learn(rows, self._data.errors_of(self._target, self._stored))
-        return nearness
+        return TRUSTED if self._doubted else 1.0
 
 
 def _tails(nearness: StoredRows) -> Tails:

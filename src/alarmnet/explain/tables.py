@@ -25,6 +25,7 @@ from alarmnet.explain.neighbours import Likeness, representative
 from alarmnet.explain.sentences import sentence
 from alarmnet.explain.words import MISSING, cell_text, words_of
 from alarmnet.preprocessing.cells import value_of
+from alarmnet.preprocessing.column_groups import ColumnGroups
 from alarmnet.preprocessing.frames import Frame, read_frame
 from alarmnet.preprocessing.time_forms import read_times
 
@@ -66,10 +67,8 @@ class TableExplainer:
 
     def __init__(self, scored: Scored) -> None:
         self.scored = scored
-        sources = list(scored.encoder.source_columns_)
-        self.names = tuple(dict.fromkeys(sources))
-        numbers = {name: number for number, name in enumerate(self.names)}
-        self.places: Index = np.array([numbers[source] for source in sources], dtype=np.intp)
+        groups = ColumnGroups.of(scored.encoder.source_columns_)
+        self.names, self.places, self._starts = groups.names, groups.places, groups.starts
         normal = scored.normal[evenly(len(scored.normal), NORMAL_ROWS)]
         self._usual, self._usual_logits = references(scored, normal)
         self._likeness = Likeness(normal, self.places)
@@ -78,7 +77,6 @@ class TableExplainer:
         self._representative = some[representative(self._usual_ranks[some], REPRESENTATIVE)]
         self._known_ranks = None if scored.known is None else self._likeness.ranks(scored.known)
         self._words = words_of(scored.encoder, normal)
-        self._starts = np.searchsorted(self.places, np.arange(len(self.names)))
 
     def values(self, encoded: Matrix) -> tuple[Floats, Floats, Floats]:
         """Contributions (N, C), the reference's logits (N,) and the rows' (N,), of encoded rows (N, F)."""
@@ -282,8 +280,7 @@ class TableExplainer:
         """The cells of a few rows by column (N, C), as Python has them."""
         frame: Frame = read_frame(table)
         encoder = self.scored.encoder
-        own = encoder.columns_ or [f"x{index}" for index in range(len(frame.raw))]
-        labels = frame.names if encoder.columns_ and frame.names else own
+        labels = frame.names if encoder.columns_ and frame.names else encoder.input_labels_
         places = {label: index for index, label in enumerate(labels)}
         cells = np.empty((frame.rows, len(self.names)), dtype=object)
         for column, name in enumerate(self.names):

@@ -82,6 +82,8 @@ class TableEncoder(BaseEstimator):  # type: ignore[misc]
     ----------
     columns_
         Names of the input columns in order, None if they had none.
+    input_labels_
+        The same; x0, x1 and so on if they had none.
     kinds_
         Input column to ``"number"``, ``"category"``, ``"datetime"`` or ``"duration"``.
     left_out_
@@ -227,7 +229,7 @@ class TableEncoder(BaseEstimator):  # type: ignore[misc]
             "on_extra": self.on_extra,
             "names": None if self.columns_ is None else [*self.columns_],
             "columns": [
-                self._plan[label].to_dict() if label in self._plan else None for label in self._labels
+                self._plan[label].to_dict() if label in self._plan else None for label in self.input_labels_
             ],
             **({"keep": [*self.keep]} if self.keep else {}),
             **({"left_out": dict(self._left_out)} if set(self._left_out.values()) - {"texts"} else {}),
@@ -329,7 +331,7 @@ class TableEncoder(BaseEstimator):  # type: ignore[misc]
                 code="no_columns",
             )
         self._left_out = dict(left_out)
-        self._labels, self._known, self._plan = list(labels), frozenset(labels), dict(plan)
+        self.input_labels_, self._known, self._plan = list(labels), frozenset(labels), dict(plan)
         outputs = {label: column.output_names(label) for label, column in plan.items()}
         stops = itertools.accumulate(map(len, outputs.values()))
         self._outputs = {
@@ -356,7 +358,9 @@ class TableEncoder(BaseEstimator):  # type: ignore[misc]
             del self.feature_names_in_
 
     def _encoded_columns(self) -> Iterator[tuple[int, str, Column]]:
-        return ((i, label, self._plan[label]) for i, label in enumerate(self._labels) if label in self._plan)
+        return (
+            (i, label, self._plan[label]) for i, label in enumerate(self.input_labels_) if label in self._plan
+        )
 
     def _check_fitted(self) -> None:
         if not hasattr(self, "_plan"):
@@ -375,7 +379,9 @@ class TableEncoder(BaseEstimator):  # type: ignore[misc]
             refuse_other_names(
                 position.keys(), needed=self._plan, extra=extra, ignored=self.on_extra == "ignore"
             )
-            return frame.select([position.get(name, 0) for name in self._labels])  # left out: never read
+            return frame.select(
+                [position.get(name, 0) for name in self.input_labels_]
+            )  # left out: never read
         if frame.names is not None:
             warn("X has feature names, but TableEncoder was fitted without feature names")
         elif self.columns_ is not None:

@@ -62,9 +62,7 @@ def evaluation_facts(scores: Floats, labels: Floats | None) -> dict[str, Any] | 
 def _columns(table: Any, encoder: Any) -> dict[str, list[Any]]:
     """Give the cells of a few rows by the names that the encoder calls its columns."""
     frame = read_frame(table)
-    names = encoder.columns_ or [f"x{index}" for index in range(len(frame.raw))]
-    if encoder.columns_ and frame.names:
-        names = frame.names
+    names = frame.names if encoder.columns_ and frame.names else encoder.input_labels_
     return {name: [json_value(cell) for cell in frame.column(index)] for index, name in enumerate(names)}
 
 

@@ -68,19 +68,13 @@ def _input_facts(encoder: TableEncoder | ImageScaler, notes: Mapping[str, Any]) 
             "columns": [],
             "left_out": {},
         }
-    stored = zip(_labels(encoder), encoder.to_dict()["columns"], strict=True)
+    stored = zip(encoder.input_labels_, encoder.to_dict()["columns"], strict=True)
     return {
         "image_shape": None,
         "resize": None,
         "columns": [{"name": name, **_column_facts(column)} for name, column in stored if column],
         "left_out": dict(encoder.left_out_),
     }
-
-
-def _labels(encoder: TableEncoder) -> list[str]:
-    """Names of the input columns; x0 and so on where they had none."""
-    names = encoder.columns_ or [f"x{place}" for place in range(encoder.n_features_in_)]
-    return [*names]
 
 
 def _column_facts(column: Mapping[str, Any]) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from alarmnet.explain.reporting import row_facts
 from alarmnet.explain.words import cell_text
 from alarmnet.loop.pool import Pool
 from alarmnet.preprocessing.cells import value_of
+from alarmnet.preprocessing.column_groups import ColumnGroups
 from alarmnet.preprocessing.frames import read_frame
 from alarmnet.preprocessing.rows import take
 
@@ -130,12 +131,9 @@ class Deck:
             return
         frame = read_frame(pool.X)
         self._columns = frame.names or ()
-        sources = list(scored.encoder.source_columns_)
-        names = list(dict.fromkeys(sources))
-        self._numbers = {name: number for number, name in enumerate(names)}
-        places = np.array([self._numbers[source] for source in sources], dtype=np.intp)
-        self._starts = np.searchsorted(places, np.arange(len(names)))
-        ranks = Likeness(scored.normal, places).ranks(self._encoded)
+        groups = ColumnGroups.of(scored.encoder.source_columns_)
+        self._names, self._starts = groups.names, groups.starts
+        ranks = Likeness(scored.normal, groups.places).ranks(self._encoded)
         self._ranks: Matrix = np.asfortranarray(ranks)
 
     def cards(self, places: Sequence[int]) -> list[Card]:
@@ -168,7 +166,7 @@ class Deck:
             self.detector.column_deviations(row)[0],
             score=float(logits[0] - self.detector.threshold_),
             why={},
-            weights=np.ones(len(self._numbers)),
+            weights=np.ones(len(self._names)),
         )
 
     def nearest(self, card: Card, found: Sequence[int]) -> Nearest | None:
@@ -193,7 +191,7 @@ class Deck:
         best = int(np.argmin(distances))
         place = int(others[best])
         order = np.argsort(-card.weights * (1 + apart[best]), kind="stable")[:COMPARED]
-        names = list(self._numbers)
+        names = self._names
         return Nearest(
             key=self.pool.keys[place],
             number=int(self.pool.numbers[place]),
@@ -258,7 +256,7 @@ class Deck:
         )
 
     def _values(self, place: int, deviations: NDArray[np.float64]) -> tuple[Value, ...]:
-        far = dict(zip(self._numbers, deviations, strict=True))
+        far = dict(zip(self._names, deviations, strict=True))
         order = sorted(self._columns, key=lambda name: -far.get(name, -1.0))
         values = []
         for name in order:
