@@ -4,7 +4,7 @@
     python -m benchmarks.after_triage --out benchmarks/results/after_triage.jsonl --table
 
 A seed draws rows of each table's test half as `benchmarks.loop` does. As on the triage page, the queue shows nine
-rows and a tenth that is drawn at random, and learns from the answers; this is done 20 times. Then the answers
+rows and a tenth that is drawn at random from all, and learns from the answers; this is done 20 times. Then the answers
 are learned: by the queue's detector (`refit`), by a new detector that gets every answer as a label (`fit`), and by
 a new detector that gets the anomalies only (`fit, anomalies only`). Alarms are counted on normal rows of the
 test half that were not drawn. Finished runs are not repeated.
@@ -37,8 +37,8 @@ WAYS = {"refit": "`refit`", "fit": "`fit`", "fit, anomalies only": "`fit`, anoma
 def reviewed(queue: Queue, anomalous: np.ndarray) -> np.ndarray:
     """Answer the rows that the triage page would show; give the labels (N,)."""
     for _ in range(ROUNDS):
-        chosen: list[Any] = queue.next(BATCH - 1)
-        for row in [*chosen, *queue.next(strategy=AtRandom(), skip=chosen)]:
+        drawn = queue.next(strategy=AtRandom())
+        for row in [*queue.next(BATCH - 1, skip=drawn), *drawn]:
             queue.answer(row, "anomaly" if anomalous[row] else "normal")
         queue.refit()
     return queue.labels()
