@@ -4,8 +4,8 @@
     python -m benchmarks.after_triage --out benchmarks/results/after_triage.jsonl --table
 
 A seed draws rows of each table's test half as `benchmarks.loop` does. As on the triage page, the queue shows nine
-rows and a tenth that is drawn at random from all, and learns from the answers; this is done 20 times. Then the answers
-are learned: by the queue's detector (`refit`), by a new detector that gets every answer as a label (`fit`), and by
+rows and a tenth that is drawn at random from all, and learns from the answers; this is done 20 times. Then the
+answers are learned: by the queue's detector (`refit`), by a new detector that gets every answer as a label (`fit`), and by
 a new detector that gets the anomalies only (`fit, anomalies only`). Alarms are counted on normal rows of the
 test half that were not drawn. Finished runs are not repeated.
 """
@@ -37,7 +37,7 @@ WAYS = {"refit": "`refit`", "fit": "`fit`", "fit, anomalies only": "`fit`, anoma
 def reviewed(queue: Queue, anomalous: np.ndarray) -> np.ndarray:
     """Answer the rows that the triage page would show; give the labels (N,)."""
     for _ in range(ROUNDS):
-        drawn = queue.next(strategy=AtRandom())
+        drawn: list[Any] = queue.next(strategy=AtRandom())
         for row in [*queue.next(BATCH - 1, skip=drawn), *drawn]:
             queue.answer(row, "anomaly" if anomalous[row] else "normal")
         queue.refit()
