@@ -5,8 +5,8 @@
 
 A seed draws rows of each table's test half as `benchmarks.loop` does. As on the triage page, the queue shows nine
 rows and a tenth that is drawn at random from all, and learns from the answers; this is done 20 times. Then the
-answers are learned: by the queue's detector (`refit`), by a new detector that gets every answer as a label (`fit`), and by
-a new detector that gets the anomalies only (`fit, anomalies only`). Alarms are counted on normal rows of the
+answers are learned: by the queue's detector (`refit`), by a new detector that gets every answer as a label (`fit`),
+and by a new detector that gets the anomalies only (`fit, anomalies only`). Alarms are counted on normal rows of the
 test half that were not drawn. Finished runs are not repeated.
 """
 

@@ -90,7 +90,7 @@ class AlarmnetWarning(UserWarning):
 CODES: Mapping[str, str] = MappingProxyType(
     {
         "absent_label": "a value of the label column that was named does not occur",
-        "address": "an address or a port that cannot be listened at",
+        "address": "an address or a port that the server cannot listen on",
         "answer_key": "a key that another answer has",
         "archive": "a zip archive that does not hold exactly one table",
         "bad_cell": "a cell of a CSV file is not of its column's kind",
@@ -162,7 +162,7 @@ CODES: Mapping[str, str] = MappingProxyType(
         "not_an_image": "a file that is not a PNG, JPEG, BMP, TIFF or WebP image",
         "not_calibrating": "an answer about a row that is not in the calibration set",
         "nul_byte": "a file holds a NUL byte",
-        "old_model_file": "calibration rows to review, which files of older versions do not name",
+        "old_model_file": "calibration rows to review, which model files of older versions do not record",
         "one_class": "only one class is labelled",
         "options": "options or parameters that exclude or need each other",
         "other_training": "a checkpoint of another training",
@@ -184,7 +184,7 @@ CODES: Mapping[str, str] = MappingProxyType(
         "table_exists": "a table to write that exists already",
         "too_few_for_folds": "fewer anomalies or normal rows than folds",
         "too_few_rows": "fewer rows than are needed",
-        "too_large": "more than fits memory, or a model file",
+        "too_large": "more than memory or a model file can hold",
         "too_many_known": "more known anomalies than a scenario has",
         "truncated_file": "a file that is cut short",
         "unclosed_quote": "a quote that is not closed",

@@ -55,8 +55,9 @@ def main() -> None:
       alarmnet score fraud.model new.csv --out scores.csv        high scores are anomalous
       alarmnet report fraud.model new.csv --out report.html
 
-    Tables are CSV, gzipped CSV or Parquet files with a header. Several files with the same columns are read as
-    one table. Images of one size are folders of PNG, JPEG, BMP, TIFF and WebP files, or .npy and .npz arrays.
+    Tables are CSV files with a header, JSON lines, Zeek logs or Parquet files, or a query of a database. CSV,
+    JSON lines and logs may be gzipped or zipped. Several files with the same columns are read as one table.
+    Images of one size are folders of PNG, JPEG, BMP, TIFF and WebP files, or .npy and .npz arrays.
     See "alarmnet COMMAND --help".
 
     \b

@@ -140,13 +140,15 @@ output_options = decorated(
 )
 
 
-def id_option(use: str) -> Callable[[Command], Command]:
+def id_option(
+    use: str, *, default: str = "row numbers, counted from 0 over all files"
+) -> Callable[[Command], Command]:
     """Make the option that names the column that identifies rows."""
     return click.option(
         "--id",
         "identifier",
         metavar="COLUMN",
-        help=f"The column {use}; by default, row numbers, counted from 0 over all files.",
+        help=f"The column {use}; by default, {default}.",
     )
 
 

@@ -46,7 +46,10 @@ def _store_beside(place: str | Path) -> str:
     help="The store of the answers: an SQLite file, or postgresql://… for a team; by default DATA.answers.sqlite, "
     "next to the data. Required for standard input, file patterns and database addresses.",
 )
-@id_option("that names the rows, so that answers find them again")
+@id_option(
+    "that names the rows, so that answers find them again",
+    default="rows are shown by their number, and found again by a digest of their cells",
+)
 @ignore_option
 @category_option
 @click.option(

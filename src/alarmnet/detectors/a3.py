@@ -80,7 +80,8 @@ class A3Detector(BaseDetector):
         function from a batch of encoded rows to as many synthetic anomalies. None: `GaussianNoise()`.
     alarm
         The alarm networks' shape. None: two hidden layers for the alarm on activations; of the two alarms on
-        inputs, one is linear and one has a hidden layer; the alarm on peaks is linear.
+        inputs, one is linear and one has a hidden layer (`reads="normality"` trains the linear one only); the
+        alarm on peaks is linear.
     reads
         What alarms read.
 

@@ -77,7 +77,8 @@ class RowExplanation:
     alarm
         Whether the row raises an alarm.
     spoke
-        The alarm network that contributes most to the odds.
+        The part of the score with the highest odds: an alarm network, or, by default on tables, "likeness to known
+        anomalies", "distance", or without known anomalies one of the measures of distance.
     reference
         The mean margin of the normal rows that the row is compared with; contributions are added to it.
     reasons
