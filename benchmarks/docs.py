@@ -113,11 +113,11 @@ def tables() -> dict[str, tuple[str, Iterable[str]]]:
         "parts of A3": ("research/defaults.md", few_labels.table(RESULTS / "few_labels_validation.jsonl")),
         **{part: ("research/speed.md", speed.table(RESULTS / "speed.json", part)) for part in speed.PARTS},
         **{
-            name: ("guides/explanations.md", explanation_tables.lines(RESULTS / "explanations.json", name))
+            name: ("research/explanations.md", explanation_tables.lines(RESULTS / "explanations.json", name))
             for name in explanation_tables.COLUMNS
         },
         "deletion differences": (
-            "guides/explanations.md",
+            "research/explanations.md",
             explanation_tables.differences(RESULTS / "explanations.json"),
         ),
         "after triage": ("guides/triage.md", after_triage.table(RESULTS / "after_triage.jsonl")),
