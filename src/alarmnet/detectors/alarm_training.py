@@ -1,4 +1,4 @@
-"""How the alarms of a fitted target are trained, but for what each reads."""
+"""How the alarms of a fitted target are trained, whatever each reads."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -190,12 +190,12 @@ class AlarmLoss:
         """The loss of a batch."""
         rows, labels = self.lesson.rows(index)
         heard = self.lesson.known(rows)
-        beside = len(heard)
+        labelled = len(heard)
         if self._spec.uses_synthetic:
             generated = self.lesson.counterexamples(self._data.rows.take(rows))
             if len(generated):
                 heard = torch.cat([heard, self._read(generated)])
-        sizes = [len(rows), beside - len(rows), len(heard) - beside]
+        sizes = [len(rows), labelled - len(rows), len(heard) - labelled]
         doubted = rows if self._spec.robust_to_unlabelled else None
         return self._loss(self.alarm(heard).split(sizes), labels, doubted=doubted)
 

@@ -69,7 +69,7 @@ class ColumnChanges:
                 self._without[start : start + BLOCK, column] = whole - own
 
     def seen(self, mixtures: Matrix, starts: Index, others: Index, columns: Index) -> Floats:
-        """Of mixtures (V, F), which are starts (V,) but for one column of others: (V, 1 + n)."""
+        """What mixtures (V, F) say, (V, 1 + n). Each is a row of starts (V,) with one column of a row of others."""
         rows, width = torch.from_numpy(mixtures), mixtures.shape[1]
 
         def read_changed(block: Tensor) -> Tensor:

@@ -51,13 +51,13 @@ class JointLoss:
         """The loss of a batch."""
         rows, labels = self._lesson.rows(index)
         read = self._lesson.known(rows)
-        beside = len(read)
+        labelled = len(read)
         generated = self._lesson.counterexamples(read[: len(rows)])
         if len(generated):
             read = torch.cat([read, generated])
         lowers_errors = self._alarm_weight is not None
         maps, errors = self._read(read, reconstructed=len(rows) * lowers_errors)
-        sizes = [len(rows), beside - len(rows), len(read) - beside]
+        sizes = [len(rows), labelled - len(rows), len(read) - labelled]
         return self._loss(rows, errors, labels, self._alarm(maps).split(sizes))
 
     def held_out(self) -> Tensor:

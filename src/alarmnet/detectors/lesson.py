@@ -67,8 +67,8 @@ class Lesson:
         self._generated = torch_generator(seed, "generated anomalies", self.device)
         self._numbers = normal if weighted else torch.cat([normal, known])
         self._normal = len(normal)
-        beside = known if weighted else known[:0]
-        self.known = KnownAnomalies(beside, read, count=known_at_once, blend=blend, seed=seed)
+        weighted_known = known if weighted else known[:0]
+        self.known = KnownAnomalies(weighted_known, read, count=known_at_once, blend=blend, seed=seed)
         self.draws = (self._generated, self.known.draws)
 
     def __len__(self) -> int:

@@ -19,7 +19,7 @@ LARGEST_MAP = 4
 """A convolutional alarm averages maps larger than this a side, so that its last layer stays small."""
 
 BOUNDED_SHARE = 10.0
-"""What the bounded odds of an alarm on activations count; each alarm on inputs counts 0.5."""
+"""What the bounded odds of an alarm on activations count at most."""
 
 DOUBT = 0.5
 """The exponent of the generalised cross-entropy: 0 is cross-entropy, 1 the absolute error."""

@@ -21,7 +21,7 @@ class RotatedForest(nn.Module):
 
     Shapes
     ------
-    Input: (B, F), scaled as `Nearness.scaled` does. Output: (B,), log odds: higher is more anomalous.
+    Input: (B, F), scaled as `StoredRows.scaled` does. Output: (B,), log odds: higher is more anomalous.
     """
 
     def __init__(self, whitening: Whitening, forest: Forest) -> None:

@@ -26,6 +26,10 @@ class Whitening(nn.Module):
     The directions are those of the densest share of the rows. Source: the concentration steps of Rousseeuw and Van
     Driessen, "A Fast Algorithm for the Minimum Covariance Determinant Estimator" (1999), section 3, starting from
     the column medians.
+
+    Shapes
+    ------
+    `white`: (B, F) to (B, F).
     """
 
     centre: Tensor
@@ -48,7 +52,7 @@ class Whitening(nn.Module):
             inside = again
 
     def white(self, rows: Tensor) -> Tensor:
-        """The coordinates (B, F) of rows (B, F) along the directions; rows are scaled by `Nearness.scaled`.
+        """The coordinates (B, F) of rows (B, F) along the directions; rows are scaled by `StoredRows.scaled`.
 
         It computes in float64, so that bits do not depend on the batch size.
         """
@@ -72,7 +76,7 @@ class Spread(Whitening):
 
     Shapes
     ------
-    Input: (B, F), scaled as `Nearness.scaled` does. Output: (B, 2), higher is farther.
+    Input: (B, F), scaled as `StoredRows.scaled` does. Output: (B, 2), higher is farther.
     """
 
     stored: Tensor

@@ -210,9 +210,9 @@ class TableRows:
 
     def parts(self, *, flag: bool) -> Iterator[Part]:
         """Give the rows in order, at least one part; bad rows are refused, or flagged as not usable."""
-        beside = [self._identifier] if self._identifier and self._identifier not in self._features else []
+        identifier = [self._identifier] if self._identifier and self._identifier not in self._features else []
         on_bad_cell: Literal["null", "refuse"] = "null" if flag else "refuse"
-        for batch in self._files.batches(columns=[*self._features, *beside], on_bad_cell=on_bad_cell):
+        for batch in self._files.batches(columns=[*self._features, *identifier], on_bad_cell=on_bad_cell):
             table = _as_categories(batch.table.select(self._features), self._categories)
             usable = ~batch.bad_rows
             if flag and len(table) and self._encoder:
