@@ -21,6 +21,7 @@ from alarmnet.explain import Explainer, Explanation
 from alarmnet.explain.mixtures import Mix
 from alarmnet.explain.model import Scored
 from alarmnet.preprocessing import ImageScaler
+from alarmnet.preprocessing.column_groups import ColumnGroups
 from alarmnet.preprocessing.frames import Frame, as_array, row_count
 from alarmnet.preprocessing.row_store import RowStore, TensorRows
 from alarmnet.preprocessing.rows import take
@@ -137,12 +138,15 @@ class Scoring(Calibrated):
     @property
     def input_names_(self) -> list[str]:
         """The input columns of `column_deviations`, in order."""
-        return self._profile().names
+        return [*ColumnGroups.of(self._source_columns()).names]
 
     def _profile(self) -> NormalProfile:
+        return NormalProfile(self._calibration_matrix, self._source_columns())
+
+    def _source_columns(self) -> tuple[str, ...]:
         if isinstance(self.encoder_, ImageScaler):
             raise InputError("images have no columns to compare", code="wrong_kind_of_data")
-        return NormalProfile(self._calibration_matrix, self.encoder_.source_columns_)
+        return self.encoder_.source_columns_
 
     def _device(self) -> torch.device:
         return chosen_device(self.device, parameter=f"The 'device' parameter of {type(self).__name__}")
