@@ -500,7 +500,7 @@ def test_files_with_other_columns_are_refused(csv_file: CsvFile, tmp_path: Path)
 def test_parameters_are_checked(csv_file: CsvFile) -> None:
     path = csv_file("a,b\n1,2\n")
     files = TableFiles(path)
-    with pytest.raises(InputError, match="has no column 'c'; it has a, b"):
+    with pytest.raises(InputError, match="has no column 'c'; it has 'a', 'b'"):
         files.batches(columns=["a", "c"])
     with pytest.raises(InputError, match="rows is 0; it must be at least 1"):
         files.batches(rows=0)

@@ -145,6 +145,19 @@ def test_normal_values_leave_the_others_unlabelled(folder: Path, tmp_path: Path)
     assert found["columns"] == {"amount": "number", "service": "category"}
 
 
+def test_a_column_of_labels_that_nobody_named_is_warned_of(folder: Path, tmp_path: Path) -> None:
+    said = run("fit", folder / "train.csv", "--out", tmp_path / "m", code=0).stderr
+    assert "Warning: column 'class' is learned like every other column. If it holds labels" in said
+    left = run("fit", folder / "train.csv", "--ignore", "class", "--out", tmp_path / "m", code=0).stderr
+    assert "is learned like every other" not in left
+
+
+@pytest.mark.parametrize("rate", ["0.2", "20%", " 20 %"])
+def test_an_alarm_rate_is_a_share_or_a_percentage(folder: Path, tmp_path: Path, rate: str) -> None:
+    arguments = [*LABELS, "--alarm-rate", rate, "--out", tmp_path / "m", "--json"]
+    assert json.loads(run("fit", folder / "train.csv", *arguments, code=0).stdout)["alarm_rate"] == 0.2
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
@@ -152,7 +165,7 @@ def test_normal_values_leave_the_others_unlabelled(folder: Path, tmp_path: Path)
         (["--anomaly", "fraud"], "--anomaly and --normal need --label COLUMN."),
         ([*LABELS, "--anomaly", "froud"], "has no 'froud'; it has 'fraud', 'fine'"),
         ([*LABELS, "--normal", "fraud"], "'fraud' is given as --anomaly and as --normal"),
-        (["--label", "klass", "--anomaly", "x"], "has no column 'klass'; it has payment, amount"),
+        (["--label", "klass", "--anomaly", "x"], "has no column 'klass'; it has 'payment', 'amount'"),
         (["--ignore", "x"], "--ignore 'x': there is no such column; there are 'payment', 'amount'"),
         (["--method", "b3"], "'b3' is not one of a3"),
         (["--alarm-rate", "1"], "1.0 is not in the range 0<x<1."),

@@ -281,7 +281,7 @@ def test_fit_refuses_images_that_do_not_fit_in_memory(
         ),
         ("file,state\nb/00.png,fine\n", "has no 'bright'; it has 'fine'"),
         ("name,state\nb/00.png,bright\n", "has no column 'file', in which it names images by their paths"),
-        ("file,class\nb/00.png,bright\n", "has no column 'state'; it has file, class"),
+        ("file,class\nb/00.png,bright\n", "has no column 'state'; it has 'file', 'class'"),
     ],
 )
 def test_labels_that_do_not_fit_a_folder_are_refused(

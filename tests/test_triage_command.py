@@ -231,3 +231,11 @@ def test_a_server_gives_the_rows_and_keeps_the_answers(place: str, run: Run, pos
     assert refused.exit_code == 2
     assert "name one with --labels STORE" in refused.output
     assert PASSWORD not in refused.output
+
+
+def test_label_is_refused_with_what_to_do(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("a,class\n1,x\n2,y\n")
+    result = CliRunner().invoke(main, ["triage", str(tmp_path / "t.csv"), "--label", "class"])
+    assert result.exit_code == 2
+    assert "triage reads no labels" in result.stderr
+    assert "--ignore class" in result.stderr

@@ -62,7 +62,7 @@ def test_a_session_from_the_first_look_to_a_refitted_model(
     side = client.http.get("/state").json()["side"]
     assert "What changed" in side
     assert "The estimate needs 50 reviewed rows, 5 of them drawn at random; so far" in side
-    assert "95 % interval" not in side
+    assert "95% interval" not in side
     assert "first ranking" not in side, "nothing is known of the rows that nobody has reviewed"
     assert f'id="looks">{len(seen)}<' in side
     (tmp_path / "out").mkdir()
@@ -342,7 +342,7 @@ def test_what_remains_is_shown_once_there_is_a_basis(fresh: App, monkeypatch: py
     for count in (5, 12):
         while len(desk.worker.answers) < count:
             client.answer(truth(client.shown()))
-        wanted, other = ("so far 5 are reviewed", "95 % interval")[:: 1 if count == 5 else -1]
+        wanted, other = ("so far 5 are reviewed", "95% interval")[:: 1 if count == 5 else -1]
         deadline, side = time.monotonic() + 30, ""
         while wanted not in side and time.monotonic() < deadline:
             time.sleep(0.05)

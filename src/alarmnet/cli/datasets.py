@@ -6,7 +6,7 @@ from typing import Any, Literal, get_args
 
 import click
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from alarmnet.cli.terminal import a_file, check_output, json_option, show_facts
 from alarmnet.data_files import write_table
@@ -36,10 +36,11 @@ def datasets(context: click.Context, as_json: bool) -> None:
     if as_json:
         show_facts({"datasets": [_facts(info) for info in DATASETS.values()]})
         return
-    table = Table("name", "rows", "classes", "what it is", "licence", "caveat")
+    table = Table(Column("name", no_wrap=True), "rows", "classes", "what it is")
     for info in DATASETS.values():
-        table.add_row(info.name, f"{info.rows:,}", str(info.classes), info.title, info.licence, info.caveat)
+        table.add_row(info.name, f"{info.rows:,}", str(info.classes), info.title)
     Console().print(table)
+    click.echo("alarmnet datasets get NAME says the licence and what to know; --json lists both for all.")
 
 
 @datasets.command()
@@ -72,6 +73,9 @@ def get(name: str, part: Part, out: Path, as_json: bool) -> None:
         show_facts({"file": str(out), "rows": table.num_rows, "columns": table.column_names})
     else:
         click.echo(f"Wrote {out}: {table.num_rows:,} rows, {table.num_columns} columns.")
+        click.echo(f"Licence: {DATASETS[name].licence}")
+        if DATASETS[name].caveat:
+            click.echo(f"To know: {DATASETS[name].caveat}")
         if "group" in table.column_names:
             click.echo(
                 "The columns class and group are both labels: with --label class, leave out the other with "

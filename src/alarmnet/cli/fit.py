@@ -17,6 +17,7 @@ from alarmnet._shared.phrases import quoted
 from alarmnet._shared.warn import warn
 from alarmnet.cli.table_data import category_option, reads_data
 from alarmnet.cli.terminal import (
+    Rate,
     a_file,
     check_output,
     device_option,
@@ -164,7 +165,7 @@ def _saying_what_is_kept(checkpoint: Path | None) -> Iterator[None]:
 @category_option
 @click.option(
     "--alarm-rate",
-    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    type=Rate(),
     default=0.01,
     show_default=True,
     help="The share of normal rows that may raise an alarm; `score` can change it later.",

@@ -13,6 +13,7 @@ from alarmnet._shared.standard_streams import STANDARD
 from alarmnet.cli.table_data import reads_data
 from alarmnet.cli.terminal import (
     FLAGGED,
+    Rate,
     a_place,
     check_output,
     device_option,
@@ -78,7 +79,7 @@ def _database(out: str | Path, table: str | None) -> Database | None:
 @ignore_option
 @click.option(
     "--alarm-rate",
-    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    type=Rate(),
     help="The share of normal rows that may raise an alarm; by default that of the model.",
 )
 @click.option(

@@ -102,6 +102,24 @@ def decorated(*decorators: Callable[[Command], Command]) -> Callable[[Command], 
 a_file = click.Path(path_type=Path)
 
 
+class Rate(click.FloatRange):
+    """A share between 0 and 1, also as a percentage: 0.01 or 1%."""
+
+    def __init__(self) -> None:
+        super().__init__(0, 1, min_open=True, max_open=True)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Read the share."""
+        text = str(value).strip()
+        try:
+            share = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+        except ValueError:
+            self.fail(
+                f"{value!r} is no rate: give a number between 0 and 1, such as 0.01, or 1%.", param, ctx
+            )
+        return float(super().convert(share, param, ctx))
+
+
 class _Place(click.ParamType[Any]):
     """A path, or the address of a database."""
 

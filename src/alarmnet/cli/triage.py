@@ -21,6 +21,15 @@ def _user() -> str:
         return "reviewer"
 
 
+def _no_label(_context: click.Context, _option: click.Parameter, column: str | None) -> None:
+    """Refuse --label, which every other command has."""
+    if column is not None:
+        raise click.UsageError(
+            f"triage reads no labels: it stores answers where --labels says. Leave the column out with --ignore "
+            f"{column}; alarmnet fit learns its labels."
+        )
+
+
 def _store_beside(place: str | Path) -> str:
     """Where answers are kept by default: next to the data."""
     named = str(place)
@@ -40,6 +49,7 @@ def _store_beside(place: str | Path) -> str:
 @click.option(
     "--model", type=a_file, metavar="MODEL", help="A model; by default one is fitted without labels."
 )
+@click.option("--label", hidden=True, expose_value=False, callback=_no_label, help="Refused.")
 @click.option(
     "--labels",
     metavar="STORE",

@@ -3,12 +3,14 @@
 import codecs
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Literal
 
 import pyarrow as pa
 
 from alarmnet._shared.atomic import open_regular
+from alarmnet._shared.phrases import quoted
 from alarmnet._shared.spelling import near_names
 from alarmnet.data_files.batch import Batch, rebatched
 from alarmnet.data_files.cells import TYPES, ColumnKind
@@ -26,6 +28,11 @@ from alarmnet.errors import InputError
 _JSON_ENDINGS = (".jsonl", ".ndjson", ".json")
 _TEXT_ENDINGS = ("", ".csv", ".tsv", ".txt", ".log", *_JSON_ENDINGS)
 _PACKED_ENDINGS = (".gz", ".zip")
+
+
+def _did_you_mean(name: str, there: Sequence[str]) -> str:
+    close = get_close_matches(name, there, n=1, cutoff=0.7)
+    return f"; did you mean {close[0]!r}?" if close else ""
 
 
 def _text_file(path: Path, ending: str, reading: Reading) -> TextFile:
@@ -192,8 +199,8 @@ class TableFiles:
         absent = [name for name in names if name not in self.columns]
         if absent:
             raise InputError(
-                f"{self._first.path} has no column {absent[0]!r}; it has {', '.join(self.columns)}"
-                f"{near_names(absent, self.columns)}",
+                f"{self._first.path} has no column {absent[0]!r}; it has {quoted(self.columns)}"
+                f"{near_names(absent, self.columns) or _did_you_mean(absent[0], self.columns)}",
                 code="missing_column",
                 column=absent[0],
             )

@@ -67,7 +67,8 @@ def sentence(
         said.append(_counterfactual_text(counterfactual))
     likest = next((other for other in known or () if other.alike >= ALIKE), None)
     if likest and score > 0:
-        said.append(f"It is similar to known anomaly row {likest.row}.")
+        alike = "equals" if likest.alike == 1 else "is similar to"
+        said.append(f"It {alike} known anomaly row {likest.row} of the training data.")
     return " ".join(said)
 
 

@@ -44,7 +44,7 @@ def number_text(value: float, *, whole: bool = False) -> str:
 
 def share_text(share: float) -> str:
     """A share of rows, in percent."""
-    return "none" if not share else f"{100 * share:.2g} %" if share < 0.995 else f"{100 * share:.3g} %"
+    return "none" if not share else f"{100 * share:.2g}%" if share < 0.995 else f"{100 * share:.3g}%"
 
 
 def cell_text(cell: Any) -> str:

@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import signal
 import threading
 import time
 import traceback
@@ -137,6 +138,7 @@ def _serve(
     answers: Answered,
     seed: int,
 ) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C ends the page, and the page ends this process
     own = psutil.Process()
     # Windows has classes of priority, no numbers
     own.nice(getattr(psutil, "BELOW_NORMAL_PRIORITY_CLASS", None) or min(own.nice() + NICE, 19))

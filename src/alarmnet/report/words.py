@@ -12,8 +12,12 @@ def as_count(value: int) -> str:
 
 
 def as_percent(share: float) -> str:
-    """Write a share in percent."""
-    return f"{100 * share:.3g}%"
+    """Write a share in percent.
+
+    >>> as_percent(0.00849), as_percent(4.77e-8)
+    ('0.849%', 'less than 0.001%')
+    """
+    return "less than 0.001%" if 0 < share < 1e-5 else f"{100 * share:.3g}%"
 
 
 def as_decimal(value: float, digits: int = 2) -> str:

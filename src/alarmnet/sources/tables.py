@@ -1,5 +1,6 @@
 """Rows of table files."""
 
+import shlex
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +12,8 @@ import pyarrow as pa
 
 from alarmnet._shared.containers import decoded
 from alarmnet._shared.phrases import quoted
-from alarmnet._shared.spelling import near_names
+from alarmnet._shared.spelling import as_folded, near_names
+from alarmnet._shared.warn import warn
 from alarmnet.data_files import ColumnKind, Reading, TableFiles
 from alarmnet.detectors import BaseDetector
 from alarmnet.errors import InputError
@@ -21,6 +23,12 @@ from alarmnet.preprocessing.text_meaning import meaning_of
 from alarmnet.sources.labels import FoundLabels, Labelling
 from alarmnet.sources.memory import estimated_bytes
 from alarmnet.sources.part import Bools, Part, row_numbers
+
+LABEL_NAMES = {
+    *("label", "labels", "class", "target", "y", "verdict"),
+    *(start + kind for start in ("", "is") for kind in ("anomaly", "attack", "fraud", "outlier")),
+}
+"""Names of columns, in lower case and without underscores, that usually hold labels."""
 
 
 def _as_categories(table: pa.Table, names: Sequence[str]) -> pa.Table:
@@ -75,6 +83,17 @@ def _features(files: TableFiles, labelling: Labelling | None, ignored: Sequence[
     raise InputError("no column is left to learn from: all are labels or ignored", code="no_columns")
 
 
+def _warn_of_labels(features: Sequence[str]) -> None:
+    """Warn of columns that are learned, although their names say that they hold labels."""
+    for name in features:
+        if as_folded(name).replace("_", "") in LABEL_NAMES:
+            column = shlex.quote(name)
+            warn(
+                f"column {name!r} is learned like every other column. If it holds labels, leave it out with "
+                f"--ignore {column}, or let alarmnet fit learn from it with --label {column} --anomaly VALUE"
+            )
+
+
 class TableRows:
     """Rows of table files, opened with `to_train` or `to_run`; `ImageRows` has the same methods."""
 
@@ -119,6 +138,8 @@ class TableRows:
         features = _features(files, labelling, ignored)
         _check_named("--keep", kept, features)
         _check_named("--category", categories, features)
+        if labelling is None:
+            _warn_of_labels(features)
         return cls(files, features, categories=categories)
 
     @classmethod

@@ -140,8 +140,11 @@ def made_ready(
         say(pool.described())
         worker = Worker(pool, detector, store, seed=wanted.seed, start=start)
         try:
-            if worker.answers:
-                say(_said_of_answers(store.place, pool.noun, worker))
+            say(
+                _said_of_answers(store.place, pool.noun, worker)
+                if worker.answers
+                else f"Answers are stored in {store.place}."
+            )
             data_name = _data_name(wanted)
             desk = Desk(pool, worker, store, reviewer=wanted.reviewer)
             source = Source(
