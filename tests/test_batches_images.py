@@ -206,6 +206,24 @@ def encoded(kind: str, image: Any = GREY[0], **options: Any) -> bytes:
     return stream.getvalue()
 
 
+def deep_colours() -> bytes:
+    """A PNG of 2 x 2 colours with 16 bits a channel, which Pillow cannot write."""
+
+    def chunk(kind: bytes, content: bytes) -> bytes:
+        return (
+            struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+        )
+
+    rows = 2 * (b"\0" + 2 * 3 * b"\x01\x17")
+    header = struct.pack(">IIBBBBB", 2, 2, 16, 2, 0, 0, 0)
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", header)
+        + chunk(b"IDAT", zlib.compress(rows))
+        + chunk(b"IEND", b"")
+    )
+
+
 SECOND = [Image.fromarray(GREY[1])]
 
 
@@ -219,6 +237,8 @@ FAULTS = {
     "small bomb": (bomb(10_000), "declares more than 89,478,485 pixels, which may be an attack on memory"),
     "deep": (deep(), "has more than 8 bits a channel"),
     "deep TIFF": (encoded("TIFF", GREY[0].astype(np.uint16)), "has more than 8 bits a channel"),
+    "deep colours": (deep_colours(), "has more than 8 bits a channel"),
+    "animated PNG": (encoded("PNG", save_all=True, append_images=SECOND), "holds 2 pages or frames, and one"),
     "pages": (encoded("TIFF", save_all=True, append_images=SECOND), "holds 2 pages or frames, and one"),
     "film": (encoded("WEBP", save_all=True, append_images=SECOND), "holds 2 pages or frames, and one"),
     "truncated TIFF": (encoded("TIFF")[:-60], "is a damaged or truncated image"),

@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from alarmnet.data_files import TableFiles
+from alarmnet.data_files.missing import MissingWords
 from alarmnet.errors import InputError
 
 
@@ -79,3 +80,24 @@ def test_parquet_values_that_the_common_type_cannot_hold_are_refused(tmp_path: P
     pq.write_table(pa.table({"a": [0.5]}), tmp_path / "2.parquet")
     error = refusal(tmp_path / "1.parquet", tmp_path / "2.parquet")
     assert "write all files with the same types" in str(error)
+
+
+def test_words_for_missing_are_left_out_of_text_of_every_type() -> None:
+    table = pa.table(
+        {
+            "t": ["x", " absent", None],
+            "view": pa.array(["x", "absent ", "y"]).cast(pa.string_view()),
+            "kind": pa.chunked_array([pa.array(["absent", "y", "x"]).dictionary_encode()]),
+            "n": [1.5, -999, 3],
+            "id": ["absent"] * 3,
+        }
+    )
+    left = MissingWords([" absent ", "-999"], apart=["id"]).left_out(table)
+    assert left.schema == table.schema
+    assert left.to_pydict() == {
+        "t": ["x", None, None],
+        "view": ["x", None, "y"],
+        "kind": [None, "y", "x"],
+        "n": [1.5, None, 3],
+        "id": ["absent"] * 3,
+    }

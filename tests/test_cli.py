@@ -3,6 +3,7 @@ import os
 import re
 import shlex
 from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import click
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner, Result
 
@@ -150,6 +152,41 @@ def test_a_column_of_labels_that_nobody_named_is_warned_of(folder: Path, tmp_pat
     assert "Warning: column 'class' is learned like every other column. If it holds labels" in said
     left = run("fit", folder / "train.csv", "--ignore", "class", "--out", tmp_path / "m", code=0).stderr
     assert "is learned like every other" not in left
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        np.array([1.1, 1.2, 2.5] * 50, dtype=np.float32),
+        np.array([1e-5, 2.0, 3.5] * 50),
+        [Decimal("1.50"), Decimal("2.00"), Decimal("3.25")] * 50,
+        [True, False, None] * 50,
+        pa.array(["a", "b", "c"] * 50).dictionary_encode(),
+    ],
+)
+def test_a_column_of_categories_has_no_unseen_ones_in_its_own_table(tmp_path: Path, values: Any) -> None:
+    amounts = np.random.default_rng(0).normal(size=150)
+    pq.write_table(pa.table({"amount": amounts, "kind": pa.array(values)}), tmp_path / "t.parquet")
+    run("fit", tmp_path / "t.parquet", "--category", "kind", "--out", tmp_path / "m")
+    said = facts("score", tmp_path / "m", tmp_path / "t.parquet", "--out", tmp_path / "s.csv", "--json")
+    assert not said["unseen"]
+
+
+def test_times_are_no_categories(tmp_path: Path) -> None:
+    days = pa.array(pd.date_range("2024-01-01", periods=30))
+    pq.write_table(pa.table({"amount": np.arange(30) % 7, "day": days}), tmp_path / "t.parquet")
+    error = run("fit", tmp_path / "t.parquet", "--category", "day", "--out", tmp_path / "m", code=2).stderr
+    assert "which --category cannot take as categories" in " ".join(
+        error.split()
+    )
+
+
+def test_answers_are_not_overwritten_by_the_model(tmp_path: Path) -> None:
+    (tmp_path / "looks.csv").write_text("row,logit,anomaly\n")
+    arguments = ("--answers", tmp_path / "looks.csv", "--out", tmp_path / "looks.csv")
+    (tmp_path / "m").touch()
+    assert "looks.csv" in run("recalibrate", tmp_path / "m", *arguments, code=2).stderr
+    assert (tmp_path / "looks.csv").read_text().startswith("row")
 
 
 @pytest.mark.parametrize("rate", ["0.2", "20%", " 20 %"])

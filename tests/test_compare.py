@@ -349,6 +349,7 @@ def test_a_method_of_ones_own_is_compared(
     table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "own_methods_22.py").write_text(OWN)
+    (tmp_path / "faulty_22.py").write_text("1 / 0\n")
     monkeypatch.chdir(tmp_path)
     own = ("own_methods_22:Distance", "own_methods_22:Broken")
     options = [part for name in own for part in ("--with", name)]
@@ -360,8 +361,15 @@ def test_a_method_of_ones_own_is_compared(
     assert methods[own[0]]["roc_auc"]["mean"] > 0.6
     assert methods[own[1]]["fault"] == "KeyError: 'oops'"
     for name, sentence in (
-        ("own_methods_22:Absent", "cannot be imported (module 'own_methods_22' has no attribute 'Absent')"),
-        ("absent_22:Mine", "cannot be imported (No module named 'absent_22'): give module:Class"),
+        (
+            "own_methods_22:Absent",
+            "cannot be imported (AttributeError: module 'own_methods_22' has no attribute 'Absent')",
+        ),
+        (
+            "absent_22:Mine",
+            "cannot be imported (ModuleNotFoundError: No module named 'absent_22'): give module:Class",
+        ),
+        ("faulty_22:Mine", "cannot be imported (ZeroDivisionError: division by zero): give module:Class"),
         (
             "own_methods_22",
             "'own_methods_22' does not name a module and a class: give module:Class, such as my_m",

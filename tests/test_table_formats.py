@@ -86,6 +86,8 @@ def test_json_lines_come_in_batches_of_one_size(write: Write) -> None:
         ('{"a": 1}\n[2]\n', "line 2 holds no JSON object"),
         ('{\n  "a": 1\n}\n', "line 1 is no JSON"),
         ("{}\n", "holds no value"),
+        ('{"a": 1}\n{"a": "x\\uD800y"}\n', "line 2 holds half a character"),
+        ('{"a\\udc00": 1}\n', "line 1 holds half a character"),
         ('{"a": 1}\n' + '{"a":' * 100_000, "line 2 is no JSON"),
         ('{"a": 1, "a": 2}\n', "names columns more than once: 'a'"),
     ],

@@ -118,7 +118,7 @@ def _from_objects(cells: NDArray[Any]) -> Any:
         cells = np.array([*finer, None], dtype=object)[:-1]
     try:
         return plain(pa.array(cells, from_pandas=True))
-    except (pa.ArrowException, OverflowError, UnicodeEncodeError):
+    except (pa.ArrowException, OverflowError, TypeError, UnicodeEncodeError):
         return cells
 
 

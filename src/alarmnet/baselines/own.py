@@ -87,8 +87,9 @@ def imported(own: str) -> Any:
     sys.path.insert(0, here)
     try:
         kind = getattr(import_module(module), name)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise InputError(f"{own!r} cannot be imported ({error}): {expected}", code="own_method") from error
+    except Exception as error:  # the module may raise anything
+        said = f"{type(error).__name__}: {error}"
+        raise InputError(f"{own!r} cannot be imported ({said}): {expected}", code="own_method") from error
     finally:
         sys.path.remove(here)
     if not hasattr(kind, "fit") or not {"decision_function", "predict_proba"} & {*dir(kind)}:

@@ -271,6 +271,11 @@ def fit(
         labels = None if labels is None else labels[usable]
         click.echo(f"Dropped {dropped:,} rows: {rows.unusable}.", err=as_json)
     counts = label_counts(labels, rows=len(X))
+    if len(X) < 2:
+        raise InputError(
+            f"{data[0]} has {len(X)} rows that can be used; fit needs at least 2, and far more to be of use",
+            code="too_few_rows",
+        )
     say_labels(found, counts, aside=as_json)
     warn_of_triage(labelling, counts)
     if checkpoint and (earlier := kept_steps(checkpoint)):

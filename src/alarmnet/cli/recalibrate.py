@@ -75,7 +75,7 @@ def recalibrate(
     if (ask is None) == (answers is None):
         raise click.UsageError("Give --ask FILE or --answers FILE.")
     written = ask or out or model
-    check_output(written, inputs=[model] if ask else [])
+    check_output(written, inputs=[answers] if answers else [model])
     detector = load(model)
     if ask:
         rows, logits = detector.calibration_queries(count)

@@ -54,6 +54,11 @@ def _read_head(path: Path) -> str:
 
 _OTHER_FORMATS = {
     b"PK\x03\x04": "holds a zip archive; unpack it first",
+    b"PK\x05\x06": "holds an empty zip archive; give the table itself",
+    b"\x1f\x8b": "holds a gzip archive; unpack it first",
+    b"BZh": "holds a bzip2 archive; unpack it first",
+    b"\xfd7zXZ": "holds an xz archive; unpack it first",
+    b"\x28\xb5\x2f\xfd": "holds a Zstandard archive; unpack it first",
     b"PAR1": "holds a Parquet file; unpack it first",
     b"\xd0\xcf\x11\xe0": "is an Excel workbook; save it as CSV",
     b"SQLite format 3": "is an SQLite database; read it with local_files([path], query=SQL)",

@@ -144,6 +144,8 @@ def queried(database: Database, query: str) -> Iterator[tuple[pa.Schema, Iterato
             cursor = connection.cursor()
             if database.kind == "postgresql":
                 cursor.execute("SET TRANSACTION READ ONLY")
+            elif database.kind == "sqlite":  # types are those of the first batch
+                cursor.adbc_statement.set_options(**{"adbc.sqlite.query.batch_rows": str(_ROWS_AT_ONCE)})
             cursor.execute(query)
             reader = cursor.fetch_record_batch()
         batches = (_plain(batch) for batch in reader or () if len(batch))

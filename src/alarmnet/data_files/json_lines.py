@@ -22,6 +22,12 @@ def _cell(value: Any) -> str | None:
     return str(value).lower() if isinstance(value, bool) else ""
 
 
+def _encodable(found: dict[str, Any]) -> bool:
+    """Whether all text can be written as UTF-8: a lone surrogate cannot."""
+    texts = [*found, *(value for value in found.values() if isinstance(value, str))]
+    return all(text == text.encode(errors="ignore").decode() for text in texts)
+
+
 class JsonLines(LineFile):
     """A file of JSON lines; its columns are all keys, and a key that a line lacks is a missing cell."""
 
@@ -64,6 +70,8 @@ class JsonLines(LineFile):
                 raise self._refusal(number, f"is no JSON ({error})") from error
             if not isinstance(found, dict):
                 raise self._refusal(number, "holds no JSON object")
+            if "\\ud" in line.lower() and not _encodable(found):
+                raise self._refusal(number, "holds half a character (a lone surrogate)")
             yield number, found
 
     def _refusal(self, number: int, what: str) -> InputError:

@@ -19,20 +19,35 @@ class MissingWords:
 
     def left_out(self, table: pa.Table) -> pa.Table:
         """Give the table without cells that hold one of the words."""
-        for place, name in enumerate(table.column_names if self.words else ()):
-            if name not in self.apart:
-                table = table.set_column(place, table.field(place), self._left_out(table[name]))
-        return table
+        if not self.words:
+            return table
+        apart = {*self.apart}
+        columns = [
+            cells if name in apart else self._left_out(cells)
+            for name, cells in zip(table.column_names, table.columns, strict=True)
+        ]
+        return pa.Table.from_arrays(columns, schema=table.schema)
 
     def _left_out(self, cells: pa.ChunkedArray) -> pa.ChunkedArray:
         kind = cells.type
+        if pa.types.is_dictionary(kind):
+            return pa.chunked_array([self._without_categories(chunk) for chunk in cells.chunks], kind)
         if is_text_type(kind):
-            found = pc.is_in(pc.utf8_trim_whitespace(cells), pa.array(self.words, kind))
-        elif (is_number_type(kind) and not pa.types.is_boolean(kind)) or pa.types.is_decimal(kind):
+            words = pa.array([word.strip() for word in self.words], pa.large_string())
+            texts = cells.cast(pa.large_string())  # views lack functions
+            found = pc.is_in(pc.utf8_trim_whitespace(texts), words)
+            return pc.if_else(found, pa.scalar(None, texts.type), texts).cast(kind)
+        if (is_number_type(kind) and not pa.types.is_boolean(kind)) or pa.types.is_decimal(kind):
             found = pc.is_in(cells.cast(pa.float64(), safe=False), pa.array(self._numbers(), pa.float64()))
         else:
             return cells
         return pc.if_else(found, pa.scalar(None, kind), cells)
+
+    def _without_categories(self, cells: pa.DictionaryArray) -> pa.DictionaryArray:
+        categories = self._left_out(pa.chunked_array([cells.dictionary])).combine_chunks()
+        found = categories.is_null().take(cells.indices)
+        indices = pc.if_else(found, pa.scalar(None, cells.indices.type), cells.indices)
+        return pa.DictionaryArray.from_arrays(indices, cells.dictionary, ordered=cells.type.ordered)
 
     def _numbers(self) -> list[float]:
         numbers = []

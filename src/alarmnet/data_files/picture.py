@@ -21,6 +21,9 @@ Shape = tuple[int, ...]
 
 ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
 _FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP")
+_BITS_PER_SAMPLE = 258
+"""The tag of a TIFF file that says how many bits each channel has."""
+
 _GREY = ("1", "L", "LA")
 _ORIENTATION = 0x0112
 """The EXIF tag."""
@@ -100,20 +103,27 @@ def _opened(path: Path) -> Iterator["Image"]:
 
 
 def _shape(picture: "Image", path: Path) -> Shape:
-    if picture.format in ("TIFF", "WEBP") and (pages := getattr(picture, "n_frames", 1)) > 1:
+    if picture.format in ("TIFF", "WEBP", "PNG") and (pages := getattr(picture, "n_frames", 1)) > 1:
         raise InputError(
             f"{path} holds {pages} pages or frames, and one image a file is read; save each as a file",
             code="several_images",
         )
-    if picture.mode not in (*_GREY, "P", "RGB", "RGBA", "CMYK"):
+    if picture.mode not in (*_GREY, "P", "RGB", "RGBA", "CMYK") or _is_deep(picture):
         raise InputError(
-            f"{path} has more than 8 bits a channel (Pillow's mode {picture.mode}); convert it to 8 bits, or give "
-            "the images as an .npy array, which keeps all bits",
+            f"{path} has more than 8 bits a channel, or is no grey or colour image (Pillow's mode {picture.mode}); "
+            "convert it to 8 bits, or give the images as an .npy array, which keeps all bits",
             code="deep_image",
         )
     height, width = picture.height, picture.width
     sides = (width, height) if _orientation(picture) in _LYING else (height, width)
     return (1 if picture.mode in _GREY else 3, *sides)
+
+
+def _is_deep(picture: "Image") -> bool:
+    """Whether the file has more than 8 bits a channel; Pillow cuts colours to 8."""
+    if picture.format == "TIFF":
+        return bool(max(picture.tag_v2.get(_BITS_PER_SAMPLE, (8,))) > 8)  # type: ignore[attr-defined]
+    return any(";16" in str(tile[3]) for tile in picture.tile)  # type: ignore[attr-defined]
 
 
 def _orientation(picture: "Image") -> int:

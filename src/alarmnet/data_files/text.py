@@ -42,7 +42,11 @@ def decompressing(path: Path) -> Iterator[None]:
 
 def _only_member(path: Path, archive: zipfile.ZipFile) -> zipfile.ZipInfo:
     """Give the only file in a zip archive, apart from folders and files that systems add."""
-    members = [item for item in archive.infolist() if not (item.is_dir() or item.filename.startswith(_ASIDE))]
+    members = [
+        item
+        for item in archive.infolist()
+        if not (item.is_dir() or item.filename.startswith(_ASIDE) or "/." in item.filename)
+    ]
     names = [item.filename for item in members]
     if "[Content_Types].xml" in names:
         raise InputError(

@@ -199,7 +199,7 @@ class CategoryColumn:
         known = {*self.kept, *self.rare}
         if known.issuperset(texts):
             return [*texts]
-        numbers = all(map(_is_plain_number, known))
+        numbers = all(_is_plain_number(_whole(text)) for text in known)
         written: dict[str, str] = {}
         for text in known:
             plain = _plainly(text, numbers=numbers)
@@ -234,7 +234,12 @@ def _plainly(text: str, *, numbers: bool) -> str:
     """True and false in lower case; where categories are numbers, whole ones without ".0"."""
     if text.strip().lower() in TRUTHS:
         return text.strip().lower()
-    return re.sub(r"^([+-]?\d+)\.0+$", r"\1", text) if numbers else text
+    return _whole(text) if numbers else text
+
+
+def _whole(text: str) -> str:
+    """Without the ".0" of a whole number."""
+    return re.sub(r"^([+-]?\d+)\.0+$", r"\1", text)
 
 
 @dataclass(frozen=True)

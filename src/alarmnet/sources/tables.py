@@ -18,6 +18,7 @@ from alarmnet.data_files import ColumnKind, Reading, TableFiles
 from alarmnet.detectors import BaseDetector
 from alarmnet.errors import InputError
 from alarmnet.preprocessing import TableEncoder
+from alarmnet.preprocessing.cells import read_cells
 from alarmnet.preprocessing.frames import Frame, read_frame
 from alarmnet.preprocessing.text_meaning import meaning_of
 from alarmnet.sources.labels import FoundLabels, Labelling
@@ -32,10 +33,19 @@ LABEL_NAMES = {
 
 
 def _as_categories(table: pa.Table, names: Sequence[str]) -> pa.Table:
-    """Give the table with some columns as categories, whatever they hold."""
+    """Give the table with some columns as categories, whatever they hold; a model names them alike."""
     for name in names:
-        place = table.column_names.index(name)
-        table = table.set_column(place, name, decoded(table[name]).cast(pa.string()).dictionary_encode())
+        cells = read_cells(decoded(table[name]), "category")
+        if cells.unreadable.any():
+            raise InputError(
+                f"column {name!r} holds {table[name].type}, which --category cannot take as categories; leave out "
+                f"--category {shlex.quote(name)}",
+                code="wrong_type",
+                column=name,
+            )
+        codes = pa.array(cells.values, pa.int32(), mask=cells.values < 0)
+        categories = pa.DictionaryArray.from_arrays(codes, pa.array(cells.texts, pa.string()))
+        table = table.set_column(table.column_names.index(name), name, categories)
     return table
 
 
