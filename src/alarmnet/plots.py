@@ -255,8 +255,11 @@ def plot_found(axes: Axes, found: Sequence[int]) -> None:
     'rows reviewed'
     """
     require_extra("matplotlib")
+    from matplotlib.ticker import MaxNLocator
+
     axes.step(range(len(found) + 1), [0, *found], where="post", color=ANOMALY, linewidth=1.8)
     axes.set(xlabel="rows reviewed", ylabel="anomalies found")
+    axes.yaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_xlim(left=0)
     axes.set_ylim(bottom=0)
 

@@ -35,7 +35,7 @@ def _lines(facts: dict[str, Any]) -> dict[str, str]:
         "seed": str(facts["seed"]),
         "labels": _said_of_labels(facts),
         "alarm rate": f"{facts['alarm_rate']:g} requested, {said_of_calibration(facts)}",
-        "threshold": f"{facts['threshold']:.4f} (logit)",
+        "threshold": f"{facts['threshold']:.4f} (logit); about {facts['score_threshold']:.6g} as a score",
     }
     if facts["image_shape"]:
         channels, height, width = facts["image_shape"]

@@ -7,6 +7,7 @@ from tempfile import TemporaryDirectory
 from typing import Any, Literal
 
 import click
+from scipy.special import expit
 
 from alarmnet._shared.phrases import quoted
 from alarmnet._shared.standard_streams import STANDARD
@@ -44,6 +45,8 @@ def _sentences(facts: dict[str, Any]) -> Iterator[str]:
         f"{facts['invalid']:,} invalid, in {facts['seconds']:.1f} s "
         f"({facts['rows_per_second']:,} rows a second)."
     )
+    if facts["score_threshold"] is not None:
+        yield f"Rows with a score above about {facts['score_threshold']:.6g} raise an alarm."
     for key, what in (
         ("missing", "missing"),
         ("unseen", "of a category that training did not have"),
@@ -209,6 +212,7 @@ def score(
         "budget": budget,
         "alarm_rate": None if budget else detector.alarm_rate_,
         "alarm_rate_held": None if budget else detector.alarm_rate_held_,
+        "score_threshold": None if budget else float(expit(detector.threshold_)),
         "missing": dict(tally.missing),
         "unseen": dict(tally.unseen),
         "outside": dict(tally.outside),

@@ -96,8 +96,7 @@ def _is_spaced(lines: Sequence[str]) -> bool:
 
 
 def _separator(path: Path, text: str) -> str:
-    unquoted = re.sub(r'"[^"]*"', "", text).splitlines()
-    first_line = unquoted[0] if unquoted else ""
+    first_line = re.split(r"\r\n|\r|\n", re.sub(r'"[^"]*"', "", text), maxsplit=1)[0]
     for marks in (_SEPARATORS, _RARE_SEPARATORS):
         if (found := max(marks, key=first_line.count)) in first_line:  # max gives the first of equals
             return found

@@ -134,7 +134,7 @@ class Report:
                 half,
             )
         if self.facts["looked"] and self.facts["looked"]["looks"]:
-            drawn["looked"] = (partial(plots.plot_found, found=self.facts["looked"]["found"]), half)
+            drawn["looked"] = (partial(plots.plot_found, found=self.facts["looked"]["found"]), wide)
         for number, checks in enumerate(self.facts["training"].values(), start=1):
             if len(checks) > 1:
                 drawn[f"training_{number}"] = (partial(plots.plot_training, checks=checks), half)

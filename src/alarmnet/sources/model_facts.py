@@ -5,6 +5,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from scipy.special import expit
+
 from alarmnet._shared.persistence import read_file
 from alarmnet.detectors import BaseDetector, load
 from alarmnet.networks.recipes import to_json
@@ -35,6 +37,7 @@ def model_facts(path: Path) -> dict[str, Any]:
         "label_column": {name: detector.notes_.get(name) for name in ("label", "anomaly", "normal")},
         "ignored": [*detector.notes_.get("ignored", ())],
         "threshold": detector.threshold_,
+        "score_threshold": float(expit(detector.threshold_)),
         **calibration_facts(detector),
         **_input_facts(detector.encoder_, detector.notes_),
     }
