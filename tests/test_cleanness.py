@@ -253,7 +253,15 @@ def test_the_command_asks_and_takes_answers(unclean: Any, tmp_path: Path, doubte
     assert f"Wrote {looks}: 7 rows of the training data" in run(
         "recalibrate", model, "--ask", looks, "--count", 7
     )
+    data = tmp_path / "train.csv"
+    pd.DataFrame({"row": np.arange(len(odd)) % 7, "payment": np.arange(len(odd))}).to_csv(data, index=False)
+    run("recalibrate", model, "--ask", looks, "--count", 7, "--data", data)
     table = pd.read_csv(looks)
+    assert [*table] == ["row", "logit", "anomaly", "row_", "payment"]
+    assert (table["payment"] == table["row"]).all()
+    data.write_text("payment\n1\n")
+    assert "train.csv has 1 rows" in run("recalibrate", model, "--ask", looks, "--data", data, code=2)
+    assert "--data is for --ask" in run("recalibrate", model, "--answers", looks, "--data", data, code=2)
     assert "column 'anomaly' is empty" in run("recalibrate", model, "--answers", looks, code=2)
     table["anomaly"] = odd[table["row"]].astype(int)
     table.loc[0, "anomaly"] = None

@@ -176,9 +176,7 @@ def test_times_are_no_categories(tmp_path: Path) -> None:
     days = pa.array(pd.date_range("2024-01-01", periods=30))
     pq.write_table(pa.table({"amount": np.arange(30) % 7, "day": days}), tmp_path / "t.parquet")
     error = run("fit", tmp_path / "t.parquet", "--category", "day", "--out", tmp_path / "m", code=2).stderr
-    assert "which --category cannot take as categories" in " ".join(
-        error.split()
-    )
+    assert "which --category cannot take as categories" in " ".join(error.split())
 
 
 def test_answers_are_not_overwritten_by_the_model(tmp_path: Path) -> None:

@@ -115,7 +115,7 @@ def _say_model(facts: dict[str, Any]) -> None:
     if not facts["calibration_is_labelled"]:
         click.echo(
             f"To make the rate more reliable, review some rows: alarmnet recalibrate {facts['model']} --ask "
-            "looks.csv"
+            "looks.csv (for tables, --data TABLE adds their cells)"
         )
     click.echo(f"Wrote {facts['model']} in {facts['seconds']:.1f} s.")
 

@@ -1,10 +1,13 @@
 """`alarmnet recalibrate`: review a few calibration rows, and set the threshold again."""
 
+from collections.abc import Collection
 from pathlib import Path
+from typing import Any
 
 import click
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from alarmnet.cli.terminal import a_file, check_output, json_option, model_argument, show_facts
 from alarmnet.data_files import TableFiles, write_table
@@ -48,9 +51,30 @@ def _answered(detector: BaseDetector, answers: Path) -> int:
     return sum(label is not None for label in labels)
 
 
+def _cells(data: tuple[Path, ...], rows: NDArray[np.int64], *, taken: Collection[str]) -> dict[str, Any]:
+    """The cells of training rows by column; a column is called otherwise if its name is taken."""
+    table = TableFiles(data).read()
+    if len(table) <= rows.max():
+        raise InputError(
+            f"the rows to review go up to row {rows.max()}, and {data[0]} has {len(table)} rows: give the files "
+            "that the model was trained on, in the same order",
+            code="rows",
+        )
+    names = [f"{name}_" if name in taken else name for name in table.column_names]
+    return dict(zip(names, table.take(rows).columns, strict=True))
+
+
 @click.command()
 @model_argument
 @click.option("--ask", type=a_file, metavar="FILE", help="Write the rows to review to this table.")
+@click.option(
+    "--data",
+    type=a_file,
+    multiple=True,
+    metavar="FILE",
+    help="With --ask: a training table; its cells are written next to the row numbers. Several are given in the "
+    "order of training.",
+)
 @click.option(
     "--count", type=click.IntRange(min=1), default=10, show_default=True, help="The number of rows to review."
 )
@@ -58,29 +82,39 @@ def _answered(detector: BaseDetector, answers: Path) -> int:
 @click.option("--out", type=a_file, metavar="MODEL", help="The model file to write; by default MODEL itself.")
 @json_option
 def recalibrate(
-    model: Path, ask: Path | None, count: int, answers: Path | None, out: Path | None, as_json: bool
+    model: Path,
+    ask: Path | None,
+    data: tuple[Path, ...],
+    count: int,
+    answers: Path | None,
+    out: Path | None,
+    as_json: bool,
 ) -> None:
     """Review a few calibration rows, and set the threshold again.
 
     If the threshold was calibrated on unlabelled rows, anomalies among them raise it. --ask writes the most
-    informative rows to a file: their row numbers in the training data, counted from 0, and their logits. Review
-    these rows, write 1 (anomaly) or 0 (normal) into the column `anomaly`, and pass the file to --answers. Nothing
-    is trained. Three rounds of ten rows are usually enough.
+    informative rows to a file: their row numbers in the training data, counted from 0, and their logits; with
+    --data also their cells. Review these rows, write 1 (anomaly) or 0 (normal) into the column `anomaly`, and pass
+    the file to --answers. Nothing is trained. Three rounds of ten rows are usually enough.
 
     \b
     Examples:
-      alarmnet recalibrate fraud.model --ask looks.csv
+      alarmnet recalibrate fraud.model --ask looks.csv --data train.csv
       alarmnet recalibrate fraud.model --answers looks.csv
     """  # noqa: D301 - click reads \b
     if (ask is None) == (answers is None):
         raise click.UsageError("Give --ask FILE or --answers FILE.")
+    if data and answers:
+        raise click.UsageError("--data is for --ask.")
     written = ask or out or model
-    check_output(written, inputs=[answers] if answers else [model])
+    check_output(written, inputs=[answers] if answers else [model, *data])
     detector = load(model)
     if ask:
         rows, logits = detector.calibration_queries(count)
         blank = pa.nulls(len(rows), pa.string())
-        write_table(ask, [pa.table({ROW: rows, "logit": np.round(logits, 4), ANSWER: blank})])
+        columns = {ROW: rows, "logit": np.round(logits, 4), ANSWER: blank}
+        cells = _cells(data, rows, taken=columns) if data else {}
+        write_table(ask, [pa.table(columns | cells)])
         said = f"Wrote {ask}: {len(rows)} rows of the training data to review. Fill in the column {ANSWER!r}."
     elif answers:
         count = _answered(detector, answers)
