@@ -32,6 +32,18 @@ def test_scores_show_each_kind_of_row_and_the_threshold() -> None:
     assert list(np.asarray(axes.lines[0].get_xdata())) == [0.5, 0.5]
 
 
+@pytest.mark.parametrize("plot", [plots.plot_scores, plots.plot_roc, plots.plot_precision_recall])
+def test_scores_that_are_no_finite_numbers_are_refused(plot: Any) -> None:
+    with pytest.raises(InputError, match="every score must be a finite number"):
+        plot(new_axes(), y=[0, 1], scores=[1.0, np.nan])
+
+
+@pytest.mark.parametrize("plot", [plots.plot_roc, plots.plot_precision_recall])
+def test_curves_of_one_class_are_refused(plot: Any) -> None:
+    with pytest.raises(InputError, match="y holds only one class"):
+        plot(new_axes(), y=[0, 0, None], scores=[1.0, 2.0, 3.0])
+
+
 def test_scores_without_labels_and_of_equal_rows() -> None:
     axes = new_axes()
     plots.plot_scores(axes, [1.0, 1.0])

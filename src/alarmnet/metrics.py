@@ -103,7 +103,8 @@ def proportion(count: int, total: int, *, confidence: float = 0.95) -> Estimate:
     return Estimate(value=count / total, low=float(interval.low), high=float(interval.high))
 
 
-def _as_scores(scores: ArrayLike) -> NDArray[np.float64]:
+def as_scores(scores: ArrayLike) -> NDArray[np.float64]:
+    """Scores (N,) as float64; refuses what is no finite number a row."""
     values = np.asarray(scores, dtype=np.float64)
     if values.ndim != 1:
         raise InputError(f"scores have shape {values.shape}; pass one score a row", code="wrong_shape")
@@ -131,7 +132,8 @@ def _check_parameters(*, budget: int, rows: int, confidence: float, resamples: i
         raise InputError(f"resamples={resamples!r} must be 1 or more, such as 500", code="invalid_parameter")
 
 
-def _check_classes(normal: int, anomalies: int) -> None:
+def check_classes(normal: int, anomalies: int) -> None:
+    """Refuse labels of fewer than two classes."""
     if normal and anomalies:
         return
     if normal:
@@ -260,13 +262,13 @@ def evaluate(
     recall at threshold    0.500 (0.013 to 0.987)
     in brackets: intervals of 95% confidence
     """
-    values = _as_scores(scores)
+    values = as_scores(scores)
     labels = read_labels(y, rows=len(values), anomaly_label=anomaly_label, to_learn=False).values
     known = ~np.isnan(labels)
     labels, values = labels[known], values[known]
     anomalies = int(labels.sum())
     normal = len(labels) - anomalies
-    _check_classes(normal, anomalies)
+    check_classes(normal, anomalies)
     budget = anomalies if budget is None else budget
     _check_parameters(budget=budget, rows=len(labels), confidence=confidence, resamples=resamples)
 

@@ -20,6 +20,7 @@ from sklearn.metrics import PrecisionRecallDisplay, RocCurveDisplay
 
 from alarmnet._shared.labels import read_labels
 from alarmnet.errors import MissingExtraError
+from alarmnet.metrics import as_scores, check_classes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -99,7 +100,7 @@ def plot_scores(axes: Axes, scores: ArrayLike, y: Any = None, *, threshold: floa
     'log'
     """
     require_extra("matplotlib")
-    values = np.asarray(scores, dtype=np.float64)
+    values = as_scores(scores)
     edges = np.histogram_bin_edges(np.append(values, threshold), bins=BINS)
     for name, (group, color) in _groups(values, y).items():
         if group.size:
@@ -183,8 +184,9 @@ def plot_precision_recall(axes: Axes, y: Any, scores: ArrayLike) -> None:
 
 
 def _labelled(y: Any, scores: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    values = np.asarray(scores, dtype=np.float64)
+    values = as_scores(scores)
     labels = read_labels(y, rows=len(values), to_learn=False).values
+    check_classes(int((labels == 0).sum()), int((labels == 1).sum()))
     known = ~np.isnan(labels)
     return labels[known], values[known]
 
