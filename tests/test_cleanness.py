@@ -260,7 +260,7 @@ def test_the_command_asks_and_takes_answers(unclean: Any, tmp_path: Path, doubte
     assert [*table] == ["row", "logit", "anomaly", "row_", "payment"]
     assert (table["payment"] == table["row"]).all()
     data.write_text("payment\n1\n")
-    assert "train.csv has 1 rows" in run("recalibrate", model, "--ask", looks, "--data", data, code=2)
+    assert "train.csv has 1 row:" in run("recalibrate", model, "--ask", looks, "--data", data, code=2)
     assert "--data is for --ask" in run("recalibrate", model, "--answers", looks, "--data", data, code=2)
     assert "column 'anomaly' is empty" in run("recalibrate", model, "--answers", looks, code=2)
     table["anomaly"] = odd[table["row"]].astype(int)

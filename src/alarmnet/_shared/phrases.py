@@ -16,6 +16,15 @@ def quoted(names: Sequence[object], *, limit: int = 10) -> str:
     return ", ".join(repr(name) for name in names[:limit]) + more
 
 
+def counted(count: int, one: str, many: str | None = None) -> str:
+    """A number of things for a sentence; the plural of `one` has an s unless `many` is given.
+
+    >>> counted(1, "anomaly", "anomalies"), counted(1_200, "row")
+    ('1 anomaly', '1,200 rows')
+    """
+    return f"{count:,} {one if count == 1 else many or one + 's'}"
+
+
 def rows_phrase(rows: NDArray[np.int64], *, what: str = "row") -> str:
     """Row numbers for a sentence, the first five of them.
 

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from alarmnet import metrics
+from alarmnet._shared.phrases import counted
 from alarmnet.cli.table_data import reads_data
 from alarmnet.cli.terminal import (
     a_file,
@@ -50,7 +51,7 @@ def _print(found: metrics.Evaluation, detector: BaseDetector) -> None:
         if estimate is not None:
             table.add_row(name, f"{estimate.value:.3f}", f"{estimate.low:.3f} to {estimate.high:.3f}")
     click.echo(
-        f"{found.normal:,} normal rows, {found.anomalies:,} anomalies, "
+        f"{counted(found.normal, 'normal row')}, {counted(found.anomalies, 'anomaly', 'anomalies')}, "
         f"{found.unlabelled:,} unlabelled rows left out"
     )
     Console().print(table)
@@ -189,4 +190,6 @@ def report(
     if as_json:
         show_facts(made.facts)
     else:
-        click.echo(f"Wrote {out}: {len(made.scores):,} rows, {made.facts['alarms']['alarms']:,} alarms.")
+        click.echo(
+            f"Wrote {out}: {counted(len(made.scores), 'row')}, {counted(made.facts['alarms']['alarms'], 'alarm')}."
+        )

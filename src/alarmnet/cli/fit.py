@@ -13,7 +13,7 @@ import click
 import numpy as np
 
 from alarmnet._shared.devices import chosen_device
-from alarmnet._shared.phrases import quoted
+from alarmnet._shared.phrases import counted, quoted
 from alarmnet._shared.warn import warn
 from alarmnet.cli.table_data import category_option, reads_data
 from alarmnet.cli.terminal import (
@@ -60,7 +60,7 @@ def say_labels(found: FoundLabels | None, counts: dict[str, int], *, aside: bool
         )
         return
     click.echo(
-        f"Labels in {label!r}: {counts['anomaly']:,} anomalies, {counts['normal']:,} normal, "
+        f"Labels in {label!r}: {counted(counts['anomaly'], 'anomaly', 'anomalies')}, {counts['normal']:,} normal, "
         f"{counts['unlabelled']:,} unlabelled. {found.described()}",
         err=aside,
     )
@@ -269,11 +269,11 @@ def fit(
     if dropped:
         X = take(X, np.flatnonzero(usable))
         labels = None if labels is None else labels[usable]
-        click.echo(f"Dropped {dropped:,} rows: {rows.unusable}.", err=as_json)
+        click.echo(f"Dropped {counted(dropped, 'row')}: {rows.unusable}.", err=as_json)
     counts = label_counts(labels, rows=len(X))
     if len(X) < 2:
         raise InputError(
-            f"{data[0]} has {len(X)} rows that can be used; fit needs at least 2, and far more to be of use",
+            f"{data[0]} has {counted(len(X), 'row')} that can be used; fit needs at least 2, and far more to be of use",
             code="too_few_rows",
         )
     say_labels(found, counts, aside=as_json)

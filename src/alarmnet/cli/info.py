@@ -7,7 +7,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from alarmnet._shared.phrases import quoted
+from alarmnet._shared.phrases import counted, quoted
 from alarmnet.cli.terminal import json_option, model_argument, show_facts
 from alarmnet.report.words import said_of_calibration
 from alarmnet.sources.memory import shown_bytes
@@ -16,9 +16,7 @@ from alarmnet.sources.model_facts import model_facts
 
 def _said_of_labels(facts: dict[str, Any]) -> str:
     counts, column = facts["labels"], facts["label_column"]
-    said = (
-        f"{counts['anomaly']:,} anomalies, {counts['normal']:,} normal, {counts['unlabelled']:,} unlabelled"
-    )
+    said = f"{counted(counts['anomaly'], 'anomaly', 'anomalies')}, {counts['normal']:,} normal, {counts['unlabelled']:,} unlabelled"
     if not column["label"]:
         return said
     anomaly, normal = (quoted(column[name]) or "all other values" for name in ("anomaly", "normal"))

@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from alarmnet._shared.phrases import counted
 from alarmnet.cli.terminal import a_file, check_output, json_option, model_argument, show_facts
 from alarmnet.data_files import TableFiles, write_table
 from alarmnet.detectors import BaseDetector, load
@@ -56,7 +57,7 @@ def _cells(data: tuple[Path, ...], rows: NDArray[np.int64], *, taken: Collection
     table = TableFiles(data).read()
     if len(table) <= rows.max():
         raise InputError(
-            f"the rows to review go up to row {rows.max()}, and {data[0]} has {len(table)} rows: give the files "
+            f"the rows to review go up to row {rows.max()}, and {data[0]} has {counted(len(table), 'row')}: give the files "
             "that the model was trained on, in the same order",
             code="rows",
         )
@@ -115,7 +116,7 @@ def recalibrate(
         columns = {ROW: rows, "logit": np.round(logits, 4), ANSWER: blank}
         cells = _cells(data, rows, taken=columns) if data else {}
         write_table(ask, [pa.table(columns | cells)])
-        said = f"Wrote {ask}: {len(rows)} rows of the training data to review. Fill in the column {ANSWER!r}."
+        said = f"Wrote {ask}: {counted(len(rows), 'row')} of the training data to review. Fill in the column {ANSWER!r}."
     elif answers:
         count = _answered(detector, answers)
         detector.save(written)

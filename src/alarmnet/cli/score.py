@@ -9,7 +9,7 @@ from typing import Any, Literal
 import click
 from scipy.special import expit
 
-from alarmnet._shared.phrases import quoted
+from alarmnet._shared.phrases import counted, quoted
 from alarmnet._shared.standard_streams import STANDARD
 from alarmnet.cli.table_data import reads_data
 from alarmnet.cli.terminal import (
@@ -41,7 +41,7 @@ from alarmnet.sources.scoring import Tally, scored_tables
 
 def _sentences(facts: dict[str, Any]) -> Iterator[str]:
     yield (
-        f"Wrote {facts['scores']}: {facts['rows']:,} rows, {facts['alarms']:,} alarms, "
+        f"Wrote {facts['scores']}: {counted(facts['rows'], 'row')}, {counted(facts['alarms'], 'alarm')}, "
         f"{facts['invalid']:,} invalid, in {facts['seconds']:.1f} s "
         f"({facts['rows_per_second']:,} rows a second)."
     )
@@ -54,7 +54,7 @@ def _sentences(facts: dict[str, Any]) -> Iterator[str]:
     ):
         if counts := facts[key]:
             columns = ", ".join(f"{name!r} {count:,}" for name, count in [*counts.items()][:5])
-            more = f" and {len(counts) - 5} more columns" if len(counts) > 5 else ""
+            more = f" and {counted(len(counts) - 5, 'more column')}" if len(counts) > 5 else ""
             yield f"Cells {what}: {sum(counts.values()):,} ({columns}{more})."
     if facts["newly_missing"]:
         yield f"In training, no cell was missing in {quoted(facts['newly_missing'])}."

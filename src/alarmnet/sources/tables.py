@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from alarmnet._shared.containers import decoded
-from alarmnet._shared.phrases import quoted
+from alarmnet._shared.phrases import counted, quoted
 from alarmnet._shared.spelling import as_folded, near_names
 from alarmnet._shared.warn import warn
 from alarmnet.data_files import ColumnKind, Reading, TableFiles
@@ -229,7 +229,7 @@ class TableRows:
         sample = _as_categories(sample, self._categories)
         rows = self.n_rows or 0
         estimate = estimated_bytes(sample, rows=rows, by_column=self._files.is_parquet)
-        return f"Table: {rows:,} rows, {len(self._features)} columns.", estimate
+        return f"Table: {counted(rows, 'row')}, {counted(len(self._features), 'column')}.", estimate
 
     def has_labels(self, labelling: Labelling) -> bool:
         """Whether the label column is there."""
