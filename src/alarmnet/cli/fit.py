@@ -273,7 +273,8 @@ def fit(
     counts = label_counts(labels, rows=len(X))
     if len(X) < 2:
         raise InputError(
-            f"{data[0]} has {counted(len(X), 'row')} that can be used; fit needs at least 2, and far more to be of use",
+            f"{data[0]} has {counted(len(X), 'row')} that can be used; fit needs at least 2, and far more to "
+            "be of use",
             code="too_few_rows",
         )
     say_labels(found, counts, aside=as_json)

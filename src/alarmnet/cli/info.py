@@ -16,7 +16,8 @@ from alarmnet.sources.model_facts import model_facts
 
 def _said_of_labels(facts: dict[str, Any]) -> str:
     counts, column = facts["labels"], facts["label_column"]
-    said = f"{counted(counts['anomaly'], 'anomaly', 'anomalies')}, {counts['normal']:,} normal, {counts['unlabelled']:,} unlabelled"
+    anomalies = counted(counts["anomaly"], "anomaly", "anomalies")
+    said = f"{anomalies}, {counts['normal']:,} normal, {counts['unlabelled']:,} unlabelled"
     if not column["label"]:
         return said
     anomaly, normal = (quoted(column[name]) or "all other values" for name in ("anomaly", "normal"))

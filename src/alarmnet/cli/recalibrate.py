@@ -57,8 +57,8 @@ def _cells(data: tuple[Path, ...], rows: NDArray[np.int64], *, taken: Collection
     table = TableFiles(data).read()
     if len(table) <= rows.max():
         raise InputError(
-            f"the rows to review go up to row {rows.max()}, and {data[0]} has {counted(len(table), 'row')}: give the files "
-            "that the model was trained on, in the same order",
+            f"the rows to review go up to row {rows.max()}, and {data[0]} has {counted(len(table), 'row')}: give the "
+            "files that the model was trained on, in the same order",
             code="rows",
         )
     names = [f"{name}_" if name in taken else name for name in table.column_names]
@@ -116,7 +116,8 @@ def recalibrate(
         columns = {ROW: rows, "logit": np.round(logits, 4), ANSWER: blank}
         cells = _cells(data, rows, taken=columns) if data else {}
         write_table(ask, [pa.table(columns | cells)])
-        said = f"Wrote {ask}: {counted(len(rows), 'row')} of the training data to review. Fill in the column {ANSWER!r}."
+        written_rows = counted(len(rows), "row")
+        said = f"Wrote {ask}: {written_rows} of the training data to review. Fill in the column {ANSWER!r}."
     elif answers:
         count = _answered(detector, answers)
         detector.save(written)
