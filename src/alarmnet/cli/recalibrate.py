@@ -57,8 +57,8 @@ def _cells(data: tuple[Path, ...], rows: NDArray[np.int64], *, taken: Collection
     table = TableFiles(data).read()
     if len(table) <= rows.max():
         raise InputError(
-            f"the rows to review go up to row {rows.max()}, and {data[0]} has {counted(len(table), 'row')}: give the "
-            "files that the model was trained on, in the same order",
+            f"the rows to review go up to row {rows.max()}, and {data[0]} has {counted(len(table), 'row')}: give "
+            "the files that the model was trained on, in the same order",
             code="rows",
         )
     names = [f"{name}_" if name in taken else name for name in table.column_names]
