@@ -220,9 +220,19 @@ def test_rows_are_explained_in_the_words_of_their_table(explained: Any) -> None:
     assert told["service"].normal.endswith("of normal rows")
     assert told["start"].value.startswith("2024-03-")
     assert told["start"].normal.endswith("of normal rows at this hour")
-    assert told["flag"].value in ("True", "False")
+    assert told["flag"].value in ("true", "false")
     texts = {reason.value for row in found.rows for reason in row.reasons if reason.column == "gap"}
     assert "missing" in texts
+
+
+def test_booleans_are_true_and_false_in_any_form() -> None:
+    generator = np.random.default_rng(0)
+    table = pd.DataFrame({"amount": generator.normal(size=80), "vip": generator.random(80) < 0.3})
+    detector = A3Detector(reads="inputs", alarm_rate=0.1, random_state=0).fit(table, np.arange(80) < 3)
+    for vip in (table["vip"], table["vip"].astype(int), table["vip"].astype(str)):
+        rows = detector.explain(table.assign(vip=vip).iloc[:2]).rows
+        values = {reason.column: reason.value for reason in rows[0].reasons}
+        assert values["vip"] == str(table["vip"][0]).lower()
 
 
 def test_rows_are_compared_with_similar_and_with_representative_normal_rows(explained: Any) -> None:

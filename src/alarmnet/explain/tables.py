@@ -62,6 +62,10 @@ class _Row:
         return np.asarray(1 / len(raising) + raising / max(float(raising.sum()), 1e-12))
 
 
+TRUE_OR_FALSE = {"0": "false", "0.0": "false", "false": "false", "1": "true", "1.0": "true", "true": "true"}
+"""What cells of a column of booleans are called."""
+
+
 class TableExplainer:
     """Explains rows of tables by one detector; it can be used for any number of tables."""
 
@@ -270,8 +274,10 @@ class TableExplainer:
         return encoded[start:stop]
 
     def _value(self, column: int, row: _Row) -> str:
-        """A cell in words; a number that is a time is a date."""
+        """A cell in words; a number that is a time is a date, and 1 is true in a column of booleans."""
         cell, learned = row.cells[column], self._words[column].learned
+        if learned.get("boolean") and (truth := TRUE_OR_FALSE.get(str(cell).strip().lower())):
+            return truth
         if learned["kind"] == "datetime" and learned.get("form") and not isinstance(cell, str):
             return _date_text(cell, learned["form"])
         return cell_text(cell)
