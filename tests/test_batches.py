@@ -189,6 +189,11 @@ def test_gzip_is_told_by_its_first_bytes(csv_file: CsvFile, tmp_path: Path) -> N
     assert column(tmp_path / "packed.csv")[1] == [1]
 
 
+def test_a_header_without_a_line_end_is_a_table_without_rows(csv_file: CsvFile) -> None:
+    assert TableFiles(csv_file("a,b")).read().to_pydict() == {"a": [], "b": []}
+    assert TableFiles(csv_file("a,b\n1,2")).read().to_pydict() == {"a": [1], "b": [2]}
+
+
 @pytest.mark.parametrize(
     ("header", "expected"),
     [

@@ -100,8 +100,8 @@ class CheckedText:
         self._check(chunk)
         self._bytes += len(chunk)
         self.quotes += chunk.count(b'"')
-        if not chunk:
-            chunk, self._end_row = self._end_row, b""
+        if not chunk or (len(chunk) < size and b"\n" not in chunk):  # a last line without an end
+            chunk, self._end_row = chunk + self._end_row, b""
         return chunk
 
     def _check(self, chunk: bytes) -> None:
