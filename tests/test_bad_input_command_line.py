@@ -417,9 +417,7 @@ def test_24_odd_names_and_values_are_kept_and_escaped(desk: Desk) -> None:
 
 
 def test_27_no_rows_are_refused_at_fit_and_give_an_empty_result_at_score(desk: Desk) -> None:
-    desk.write("amount,service,class\n").refused(
-        "fit", "Found array with 0 sample(s) (shape=(0, 2)) while a minimum of 2 is required."
-    )
+    desk.write("amount,service,class\n").refused("fit", "has 0 rows that can be used; fit needs at least 2")
     for options in ((), ("--budget", "3"), ("--id", "class")):
         assert desk.facts("score", *options)["rows"] == 0
         name = "id" if "--id" in options else "row"
@@ -434,7 +432,9 @@ def test_28_no_columns_are_refused(desk: Desk) -> None:
 
 
 def test_29_one_row_is_refused_at_fit_and_works_at_score(desk: Desk) -> None:
-    desk.write("amount,service,class\n1,web,fraud\n").refused("fit", "Found array with 1 sample(s)")
+    desk.write("amount,service,class\n1,web,fraud\n").refused(
+        "fit", "has 1 row that can be used; fit needs at least 2"
+    )
     assert desk.facts("score")["rows"] == 1
 
 
@@ -537,7 +537,7 @@ def test_49_too_few_calibration_rows_warn(desk: Desk) -> None:
     [
         ("fit", ("--alarm-rate", "0"), "'--alarm-rate': 0.0 is not in the range 0<x<1."),
         ("fit", ("--alarm-rate", "1"), "'--alarm-rate': 1.0 is not in the range 0<x<1."),
-        ("fit", ("--alarm-rate", "low"), "'--alarm-rate': 'low' is not a valid float"),
+        ("fit", ("--alarm-rate", "low"), "'--alarm-rate': 'low' is no rate: give a number between 0 and 1"),
         (
             "fit",
             ("--alarm-rate", "nan"),
