@@ -247,6 +247,15 @@ FAULTS = {
 }
 
 
+def test_a_bmp_of_16_bits_a_pixel_has_fewer_than_8_a_channel(tmp_path: Path) -> None:
+    pixels = struct.pack("<4H", 0x7FFF, 0, 0, 0x7FFF)
+    head = struct.pack("<2sIHHI", b"BM", 66 + len(pixels), 0, 0, 66)
+    info = struct.pack("<IiiHHIIiiII", 40, 2, 2, 1, 16, 3, len(pixels), 0, 0, 0, 0)
+    masks = struct.pack("<3I", 0xF800, 0x7E0, 0x1F)
+    (tmp_path / "1.bmp").write_bytes(head + info + masks + pixels)
+    assert shape_of(tmp_path / "1.bmp") == (3, 2, 2)
+
+
 @pytest.mark.parametrize("fault", FAULTS)
 def test_an_unreadable_image_is_named_or_marked(tmp_path: Path, fault: str) -> None:
     content, sentence = FAULTS[fault]

@@ -110,8 +110,8 @@ def _shape(picture: "Image", path: Path) -> Shape:
         )
     if picture.mode not in (*_GREY, "P", "RGB", "RGBA", "CMYK") or _is_deep(picture):
         raise InputError(
-            f"{path} has more than 8 bits a channel, or is no grey or colour image (Pillow's mode {picture.mode}); "
-            "convert it to 8 bits, or give the images as an .npy array, which keeps all bits",
+            f"{path} has more than 8 bits a channel, or is not a grey or colour image (Pillow's mode "
+            f"{picture.mode}); convert it to 8 bits, or give the images as an .npy array, which keeps all bits",
             code="deep_image",
         )
     height, width = picture.height, picture.width
@@ -123,7 +123,10 @@ def _is_deep(picture: "Image") -> bool:
     """Whether the file has more than 8 bits a channel; Pillow cuts colours to 8."""
     if picture.format == "TIFF":
         return bool(max(picture.tag_v2.get(_BITS_PER_SAMPLE, (8,))) > 8)  # type: ignore[attr-defined]
-    return any(";16" in str(tile[3]) for tile in picture.tile)  # type: ignore[attr-defined]
+    return picture.format == "PNG" and any(
+        ";16" in str(tile[3])
+        for tile in picture.tile  # type: ignore[attr-defined]
+    )
 
 
 def _orientation(picture: "Image") -> int:
