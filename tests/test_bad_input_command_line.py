@@ -537,7 +537,11 @@ def test_49_too_few_calibration_rows_warn(desk: Desk) -> None:
     [
         ("fit", ("--alarm-rate", "0"), "'--alarm-rate': 0.0 is not in the range 0<x<1."),
         ("fit", ("--alarm-rate", "1"), "'--alarm-rate': 1.0 is not in the range 0<x<1."),
-        ("fit", ("--alarm-rate", "low"), "'--alarm-rate': 'low' is no rate: give a number between 0 and 1"),
+        (
+            "fit",
+            ("--alarm-rate", "low"),
+            "'--alarm-rate': 'low' is not a rate: give a number between 0 and 1",
+        ),
         (
             "fit",
             ("--alarm-rate", "nan"),

@@ -331,7 +331,7 @@ HOSTILE: dict[str, tuple[Callable[[Contents], Any], str]] = {
     ),
     "label counts of text": (
         learned("label_counts_", dict.fromkeys(COUNTED, "many")),
-        "no whole numbers",
+        "label counts are not whole numbers",
     ),
     "history without steps": (learned("history_", {"target": [{}]}), "history is damaged"),
     "label counts without a kind": (
@@ -339,11 +339,20 @@ HOSTILE: dict[str, tuple[Callable[[Contents], Any], str]] = {
         "label counts are not all there",
     ),
     "notes of another type": (learned("notes_", []), "notes are of another type"),
-    "ignored columns of another type": (learned("notes_", {"ignored": 5}), "the note 'ignored' is no"),
-    "words for gaps of another type": (learned("notes_", {"missing": [7]}), "the note 'missing' is no"),
-    "labels of another type": (learned("notes_", {"anomaly": 3}), "the note 'anomaly' is no"),
-    "a label column of another type": (learned("notes_", {"label": ["a"]}), "the note 'label' is no"),
-    "a size of another type": (learned("notes_", {"resize": [32, "32"]}), "the note 'resize' is no"),
+    "ignored columns of another type": (
+        learned("notes_", {"ignored": 5}),
+        "'ignored' is not a list of texts",
+    ),
+    "words for gaps of another type": (
+        learned("notes_", {"missing": [7]}),
+        "'missing' is not a list of texts",
+    ),
+    "labels of another type": (
+        learned("notes_", {"anomaly": 3}),
+        "'anomaly' is not a list of texts",
+    ),
+    "a label column of another type": (learned("notes_", {"label": ["a"]}), "the note 'label' is not text"),
+    "a size of another type": (learned("notes_", {"resize": [32, "32"]}), "the note 'resize' is not a size"),
     "numbers beyond float32": (
         lambda contents: contents[0]["encoder"]["columns"][0].update(high=1e300),
         "a stored column is damaged: numbers",

@@ -104,7 +104,7 @@ def proportion(count: int, total: int, *, confidence: float = 0.95) -> Estimate:
 
 
 def as_scores(scores: ArrayLike) -> NDArray[np.float64]:
-    """Scores (N,) as float64; refuses what is no finite number a row."""
+    """Scores (N,) as float64; anything but one finite number a row is refused."""
     values = np.asarray(scores, dtype=np.float64)
     if values.ndim != 1:
         raise InputError(f"scores have shape {values.shape}; pass one score a row", code="wrong_shape")

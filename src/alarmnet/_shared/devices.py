@@ -16,6 +16,8 @@ def available_devices() -> list[str]:
 def chosen_device(device: object, *, parameter: str) -> torch.device:
     """A device by its name; `"auto"` is a CUDA GPU where there is one. `parameter` begins an error's sentence.
 
+    PyTorch's default type of numbers must be float32: networks are built in it.
+
     >>> chosen_device("cpu", parameter="--device")
     device(type='cpu')
     """

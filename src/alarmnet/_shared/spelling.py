@@ -8,6 +8,11 @@ _UNSEEN = dict.fromkeys(map(ord, "\ufeff\u200b"))
 """A byte-order mark that was read as text, and a zero-width space."""
 
 
+def is_encodable(text: str) -> bool:
+    """Whether a text can be written as UTF-8: a lone surrogate cannot."""
+    return text == text.encode(errors="ignore").decode()
+
+
 def as_folded(text: str) -> str:
     """Without what differs only in case, spaces or Unicode form."""
     return "".join(unicodedata.normalize("NFKC", text).translate(_UNSEEN).casefold().split())

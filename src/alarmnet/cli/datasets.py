@@ -40,7 +40,7 @@ def datasets(context: click.Context, as_json: bool) -> None:
     for info in DATASETS.values():
         table.add_row(info.name, f"{info.rows:,}", str(info.classes), info.title)
     Console().print(table)
-    click.echo("alarmnet datasets get NAME says the licence and what to know; --json lists both for all.")
+    click.echo("alarmnet datasets get NAME also prints the licence and caveats; --json lists them for all.")
 
 
 @datasets.command()
@@ -75,7 +75,7 @@ def get(name: str, part: Part, out: Path, as_json: bool) -> None:
         click.echo(f"Wrote {out}: {table.num_rows:,} rows, {table.num_columns} columns.")
         click.echo(f"Licence: {DATASETS[name].licence}")
         if DATASETS[name].caveat:
-            click.echo(f"To know: {DATASETS[name].caveat}")
+            click.echo(f"Caveat: {DATASETS[name].caveat}")
         if "group" in table.column_names:
             click.echo(
                 "The columns class and group are both labels: with --label class, leave out the other with "

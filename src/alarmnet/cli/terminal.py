@@ -115,7 +115,7 @@ class Rate(click.FloatRange):
             share = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
         except ValueError:
             self.fail(
-                f"{value!r} is no rate: give a number between 0 and 1, such as 0.01, or 1%.", param, ctx
+                f"{value!r} is not a rate: give a number between 0 and 1, such as 0.01, or 1%.", param, ctx
             )
         return float(super().convert(share, param, ctx))
 

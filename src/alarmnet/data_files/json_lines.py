@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from alarmnet._shared.spelling import is_encodable
 from alarmnet.data_files.column_names import check_unique
 from alarmnet.data_files.line_file import LineFile, Record
 from alarmnet.data_files.text import numbered_lines
@@ -20,12 +21,6 @@ def _cell(value: Any) -> str | None:
     if value is None or isinstance(value, str):
         return value
     return str(value).lower() if isinstance(value, bool) else ""
-
-
-def _encodable(found: dict[str, Any]) -> bool:
-    """Whether all text can be written as UTF-8: a lone surrogate cannot."""
-    texts = [*found, *(value for value in found.values() if isinstance(value, str))]
-    return all(text == text.encode(errors="ignore").decode() for text in texts)
 
 
 class JsonLines(LineFile):
@@ -70,7 +65,8 @@ class JsonLines(LineFile):
                 raise self._refusal(number, f"is no JSON ({error})") from error
             if not isinstance(found, dict):
                 raise self._refusal(number, "holds no JSON object")
-            if "\\ud" in line.lower() and not _encodable(found):
+            texts = [*found, *(value for value in found.values() if isinstance(value, str))]
+            if not all(map(is_encodable, texts)):
                 raise self._refusal(number, "holds half a character (a lone surrogate)")
             yield number, found
 

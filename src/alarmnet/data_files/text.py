@@ -100,7 +100,7 @@ class CheckedText:
         self._check(chunk)
         self._bytes += len(chunk)
         self.quotes += chunk.count(b'"')
-        if not chunk or (len(chunk) < size and b"\n" not in chunk):  # a last line without an end
+        if not chunk or (len(chunk) < size and b"\n" not in chunk):  # one line that nothing ends
             chunk, self._end_row = chunk + self._end_row, b""
         return chunk
 

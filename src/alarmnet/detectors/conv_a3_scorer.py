@@ -17,7 +17,7 @@ ReadHalf = Literal["encoder", "both"]
 ScoreKind = Literal["alarm", "reconstruction", "combined"]
 SCORES: tuple[ScoreKind, ...] = get_args(ScoreKind)
 ALARMED: tuple[ScoreKind, ...] = ("alarm", "combined")
-"""The scores that read alarms."""
+"""The scores that alarms contribute to."""
 
 
 class ErrorScale(nn.Module):

@@ -81,7 +81,7 @@ class FittedState:
         if not self.label_counts.keys() >= COUNTED:
             raise ValueError("label counts are not all there")
         if not all(type(count) is int for count in self.label_counts.values()):
-            raise ValueError("label counts are no whole numbers")
+            raise ValueError("label counts are not whole numbers")
         for checks in self.history.values():
             for check in checks:
                 if not {"step", "loss"} <= check.keys() or not all(map(math.isfinite, check.values())):
@@ -123,12 +123,12 @@ class FittedState:
         for name in ("ignored", "missing", "anomaly", "normal"):
             texts = notes.get(name, [])
             if not isinstance(texts, list | tuple) or not all(isinstance(text, str) for text in texts):
-                raise TypeError(f"the note {name!r} is no list of texts")
+                raise TypeError(f"the note {name!r} is not a list of texts")
         if not isinstance(notes.get("label"), str | None):
-            raise TypeError("the note 'label' is no text")
+            raise TypeError("the note 'label' is not text")
         size = notes.get("resize", [1, 1])
         if not isinstance(size, list | tuple) or [type(side) for side in size] != [int, int] or min(size) < 1:
-            raise TypeError("the note 'resize' is no size")
+            raise TypeError("the note 'resize' is not a size")
 
     def _check_known(self) -> None:
         rows, numbers = self.known_rows, self.known_numbers

@@ -22,6 +22,7 @@ from alarmnet._shared.containers import (
     wrong_type,
 )
 from alarmnet._shared.missing_words import is_missing_beside_numbers
+from alarmnet._shared.spelling import is_encodable
 from alarmnet._shared.validation import EXACT_INTEGER_LIMIT
 
 Kind = Literal["number", "duration", "datetime", "category"]
@@ -237,7 +238,7 @@ def as_text(value: object) -> str:
 
 
 def _storable(cell: object) -> bool:
-    return isinstance(cell, str) and cell == cell.encode(errors="ignore").decode()
+    return isinstance(cell, str) and is_encodable(cell)
 
 
 def _read_categories(column: Any) -> Cells:

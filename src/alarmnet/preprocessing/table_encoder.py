@@ -379,9 +379,8 @@ class TableEncoder(BaseEstimator):  # type: ignore[misc]
             refuse_other_names(
                 position.keys(), needed=self._plan, extra=extra, ignored=self.on_extra == "ignore"
             )
-            return frame.select(
-                [position.get(name, 0) for name in self.input_labels_]
-            )  # left out: never read
+            # a column that was left out is never read
+            return frame.select([position.get(name, 0) for name in self.input_labels_])
         if frame.names is not None:
             warn("X has feature names, but TableEncoder was fitted without feature names")
         elif self.columns_ is not None:

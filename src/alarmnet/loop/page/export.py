@@ -202,7 +202,7 @@ class Exports:
             "learned": len(trained.answers),
             "found": [int(count) for count in np.cumsum([one == "anomaly" for one in said], dtype=int)],
             "verdicts": {name: said.count(name) for name in get_args(Verdict)},
-            "reviewers": sorted({event.reviewer for event in list(worker.answers.values())}),
+            "reviewers": sorted({event.reviewer for event in worker.answers.values()}),
             "disagreements": len(self._desk.store.disagreements()),
             "remaining": None
             if remaining is None or remaining.lacks

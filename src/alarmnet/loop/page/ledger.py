@@ -11,7 +11,8 @@ class Ledger:
     Attributes
     ----------
     answers
-        The answers by row, in the order of the looks: a row whose answer is changed keeps its place.
+        The answers by row, in the order of the looks: a row whose answer is changed keeps its place. New answers
+        come in a new dictionary, so that other threads may go on with the one that they have.
     read
         The number of the last event that was read.
     drawn
@@ -28,7 +29,9 @@ class Ledger:
     def catch_up(self) -> dict[str, Event | None]:
         """Read what came into the store since; give each changed row's answer that counts, None where none does."""
         changed: dict[str, Event | None] = {}
-        for event in self._store.since(self.read):
+        events = self._store.since(self.read)
+        answers = dict(self.answers) if events else self.answers
+        for event in events:
             self.read = event.sequence
             given = self._given.setdefault(event.row, [])
             if event.verdict == "withdrawn":
@@ -38,10 +41,11 @@ class Ledger:
             if event.at_random:
                 self.drawn.add(event.row)
             if given:
-                self.answers[event.row] = given[-1]
+                answers[event.row] = given[-1]
             else:
-                self.answers.pop(event.row, None)
-            changed[event.row] = self.answers.get(event.row)
+                answers.pop(event.row, None)
+            changed[event.row] = answers.get(event.row)
+        self.answers = answers
         return changed
 
     def seen(self, row: str) -> Seen:
@@ -50,7 +54,7 @@ class Ledger:
 
     def verdicts(self) -> dict[str, Verdict]:
         """Give the verdicts by row, in the order of the looks."""
-        return {row: verdict_of(event) for row, event in list(self.answers.items())}
+        return {row: verdict_of(event) for row, event in self.answers.items()}
 
 
 def _withdraws(withdrawal: Event, answer: Event) -> bool:

@@ -125,7 +125,7 @@ class Views:
         """Give the page of all answers, filtered."""
         events = self._filtered(chosen)
         answers = self._desk.worker.answers
-        latest = {event.sequence for event in list(answers.values())}
+        latest = {event.sequence for event in answers.values()}
         shown = [
             {
                 "key": event.row,

@@ -126,13 +126,13 @@ class Worker:
 
     @property
     def answers(self) -> dict[str, Event]:
-        """The answer of each row that counts, in the order of the looks; other threads add to it."""
+        """The answer of each row that counts, in the order of the looks; new answers come in a new one."""
         return self._ledger.answers
 
     @property
     def answered(self) -> int:
         """The number of rows of the pool that have an answer."""
-        return sum(key in self.places for key in list(self.answers))
+        return sum(key in self.places for key in self.answers)
 
     def verdicts(self) -> dict[int, Verdict]:
         """Verdicts by place in the pool, in the order of the looks."""
