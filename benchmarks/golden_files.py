@@ -30,6 +30,7 @@ NAMES = (
     "a3-unlabelled-format-8",
     "a3-format-9",
     "a3-format-10",
+    "a3-format-11",
 )
 
 

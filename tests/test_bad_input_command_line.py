@@ -31,6 +31,7 @@ import pytest
 from click.testing import CliRunner
 
 import alarmnet
+from alarmnet._shared.persistence import FORMAT_VERSION
 from alarmnet.cli import main
 from alarmnet.detectors import a3
 from alarmnet.networks.alarm_specs import AlarmSpec
@@ -805,8 +806,8 @@ DAMAGE: dict[str, tuple[Callable[[bytes], bytes], str]] = {
     "changed": (lambda data: data[:-99] + bytes([data[-99] ^ 1]) + data[-98:], "its digest does not match"),
     "renamed": (lambda _: GOOD.encode(), "it is not an alarmnet file, since it begins with other bytes"),
     "newer": (
-        lambda data: data[:8] + bytes([11]) + data[9:],
-        "written by a newer alarmnet (format 11, this one reads",
+        lambda data: data[:8] + bytes([FORMAT_VERSION + 1]) + data[9:],
+        f"written by a newer alarmnet (format {FORMAT_VERSION + 1}, this one reads",
     ),
     "hostile": (
         lambda data: data[:12] + (1 << 62).to_bytes(8, "little") + data[20:],

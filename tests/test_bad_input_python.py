@@ -40,6 +40,7 @@ from alarmnet import (
     load,
     make_report,
 )
+from alarmnet._shared.persistence import FORMAT_VERSION
 from alarmnet.detectors import BaseDetector
 from alarmnet.thresholds import conformal_threshold
 
@@ -857,8 +858,9 @@ DAMAGE: dict[str, tuple[Callable[[bytes], bytes], str]] = {
         "it is not an alarmnet file, since it begins with other",
     ),
     "newer": (
-        lambda data: data[:8] + struct.pack("<I", 11) + data[12:],
-        "it was written by a newer alarmnet (format 11, this one reads up to 10): upgrade alarmnet",
+        lambda data: data[:8] + struct.pack("<I", FORMAT_VERSION + 1) + data[12:],
+        f"it was written by a newer alarmnet (format {FORMAT_VERSION + 1}, this one reads up to "
+        f"{FORMAT_VERSION}): upgrade alarmnet",
     ),
     "hostile": (hostile, "its arrays cannot be read"),
 }

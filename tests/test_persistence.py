@@ -17,7 +17,7 @@ from benchmarks.hostile_files import tensor, tensors
 from benchmarks.mutations import forged
 
 from alarmnet._shared.atomic import atomic_path
-from alarmnet._shared.persistence import read_file, write_file
+from alarmnet._shared.persistence import FORMAT_VERSION, read_file, write_file
 from alarmnet.errors import InputError, ModelFileError
 
 HEADER_BYTES = 28
@@ -129,8 +129,9 @@ def test_300_random_mutations_are_all_found(tmp_path: Path) -> None:
         (lambda data: data[:-1] + bytes([data[-1] ^ 1]), "digest does not match"),
         (lambda data: forged(b"{}", tensors({}), version=0), "format 0, which never was"),
         (
-            lambda data: forged(b"{}", tensors({}), version=11)[:30],
-            r"written by a newer alarmnet (format 11, this one reads up to 10): upgrade alarmnet",
+            lambda data: forged(b"{}", tensors({}), version=FORMAT_VERSION + 1)[:30],
+            f"written by a newer alarmnet (format {FORMAT_VERSION + 1}, this one reads up to "
+            f"{FORMAT_VERSION}): upgrade alarmnet",
         ),
     ],
 )

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any, ClassVar, Literal, Self, Unpack
+from typing import Any, ClassVar, Literal, Self, Unpack, cast
 
 import torch
 from numpy.typing import NDArray
@@ -36,6 +36,7 @@ from alarmnet.networks.alarm_specs import (
     parts_of,
 )
 from alarmnet.networks.alarms import DenseAlarm
+from alarmnet.networks.category_order import CategoryOrder
 from alarmnet.networks.generators import GaussianNoise, Generator
 from alarmnet.networks.layers import materialise
 from alarmnet.networks.piecewise import PiecewiseLinearEncoding
@@ -341,7 +342,8 @@ class A3Detector(BaseDetector):
         )
         known = bool(len(data.known))
         if self._reads_normality() and isinstance(target, PiecewiseTarget):
-            normality = NormalityTraining(target, training)
+            encoder = cast(TableEncoder, self.encoder_)
+            normality = NormalityTraining(target, training, CategoryOrder.of(encoder.category_places()))
             return normality.with_known(self.history_) if known else normality.without_known()
         if self._reads_normality() and not known:
             return image_normality(target, data)

@@ -49,8 +49,9 @@ class LikenessScorer(TableScorer):
     alarms
         On the target's inputs: a linear one, and in model files before format 10 one with a hidden layer.
     forests
-        Those on columns: one of randomised trees, one of boosted trees, and one of symmetric trees; the last is
-        not in model files before format 9.
+        Those on columns: one of randomised trees, one of boosted trees, and one of symmetric trees. The first and
+        the last read categories in order, but not in model files before format 11. The last is not in model files
+        before format 9.
 
     Attributes
     ----------

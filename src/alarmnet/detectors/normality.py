@@ -1,6 +1,7 @@
 """Trains the parts of the default score for tables."""
 
 import torch
+from torch import Tensor
 
 from alarmnet._shared.random_streams import SEED_LIMIT, numpy_generator
 from alarmnet.detectors.alarm_training import AlarmTraining
@@ -8,6 +9,7 @@ from alarmnet.detectors.likeness_scorer import LikenessScorer
 from alarmnet.detectors.normality_scorer import NormalityScorer
 from alarmnet.errors import TrainingDivergedError
 from alarmnet.networks.alarm_specs import DEFAULT_ALARMS
+from alarmnet.networks.category_order import CategoryOrder
 from alarmnet.networks.forests import Forest, around, boosted, bootstrapped, grown
 from alarmnet.networks.nearness import MOST_STORED, Nearness, Neighbours, StoredRows
 from alarmnet.networks.spread import Spread, Whitening
@@ -63,10 +65,15 @@ class NormalityTraining:
         The trained target.
     training
         The data and settings of the alarms' training.
+    order
+        Of the categories; None if no column has three or more numbers for these.
     """
 
-    def __init__(self, target: PiecewiseTarget, training: AlarmTraining) -> None:
+    def __init__(
+        self, target: PiecewiseTarget, training: AlarmTraining, order: CategoryOrder | None = None
+    ) -> None:
         self._target, self._training, self._data = target, training, training.data
+        self._order = None if order is None else order.to(training.data.rows.device)
         self._normal = self._data.all_normal(POOL)
         self._known = self._data.all_known(POOL)
         self._stored = self._data.all_normal(MOST_STORED)
@@ -131,15 +138,27 @@ class NormalityTraining:
     def _forests(self) -> list[Forest]:
         """Forests that separate known anomalies from normal rows: randomised, boosted, and symmetric trees."""
         rows, anomalies = (self._data.rows.take(of) for of in (self._normal, self._known))
-        normal, known = (of.numpy(force=True) for of in (rows, anomalies))
         settings = {"normal_rows": DOUBTED_ROWS if self._doubted else NORMAL_ROWS, "seed": self._seed}
         many = self._data.all_normal(max(POOL, min(MANY, NUMBERS // rows.shape[1])))
-        deep = boosted_symmetric(self._data.rows.take(many), anomalies, depth=DEEP, seed=self._seed)
+        known = self._in_order(anomalies)
+        deep = boosted_symmetric(
+            self._in_order(self._data.rows.take(many)), known, depth=DEEP, seed=self._seed
+        )
+        randomised = grown(
+            self._in_order(rows).numpy(force=True),
+            bootstrapped(known.numpy(force=True)),
+            considered=CONSIDERED,
+            **settings,
+        )
         return [
-            grown(normal, bootstrapped(known), considered=CONSIDERED, **settings),
-            boosted(normal, bootstrapped(known), **settings),
-            deep.weighted(2 * len(known) / (len(known) + EVEN)),
+            randomised.after(self._order),
+            boosted(rows.numpy(force=True), bootstrapped(anomalies.numpy(force=True)), **settings),
+            deep.weighted(2 * len(known) / (len(known) + EVEN)).after(self._order),
         ]
+
+    def _in_order(self, rows: Tensor) -> Tensor:
+        """Rows as the first and the third forest read them."""
+        return rows if self._order is None else self._order(rows)
 
     def _whitening(self, nearness: Neighbours) -> Whitening | None:
         """The principal directions of normal rows."""

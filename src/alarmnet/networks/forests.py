@@ -13,6 +13,7 @@ from sklearn.ensemble import GradientBoostingClassifier
 from sklearn.tree import ExtraTreeClassifier
 from torch import Tensor, nn
 
+from alarmnet.networks.category_order import CategoryOrder
 from alarmnet.networks.compiled_trees import AVAILABLE, CompiledTrees, warn_of_slow_trees
 
 Matrix = NDArray[np.float32]
@@ -82,10 +83,14 @@ class Forest(nn.Module):
     in_files = True
     """Whether model files hold these arrays."""
 
+    order: CategoryOrder | None
+    """Applied to rows before the trees ask about them."""
+
     def __init__(self, **arrays: Tensor) -> None:
         super().__init__()
         for name, values in arrays.items():
             self.register_buffer(name, values, persistent=self.in_files)
+        self.order = None
         self.depth = _depth(*(self._array(name) for name in ("left", "right", "roots")))
 
     @classmethod
@@ -113,6 +118,7 @@ class Forest(nn.Module):
     def stored(cls, arrays: Mapping[str, NDArray[Any]], prefix: str, width: int) -> Self:
         """The trees of a model file, for rows of `width` numbers."""
         given = {name: arrays[prefix + name] for name in TYPES}
+        order = CategoryOrder.stored(arrays, f"{prefix}order.", width)
         if any(array.dtype != TYPES[name] for name, array in given.items()):
             raise ValueError("nodes of trees are of another type")
         nodes = given["columns"].shape
@@ -120,7 +126,7 @@ class Forest(nn.Module):
         lists = all(given[name].shape == nodes for name in ("cuts", "left", "right", "values"))
         if not lists or len(nodes) != 1 or roots.ndim != 1 or not len(roots) or given["adds"].shape:
             raise ValueError("trees are not one list of nodes and one of roots")
-        known = (given["columns"] >= 0) & (given["columns"] < width)
+        known = (given["columns"] >= 0) & (given["columns"] < (width if order is None else order.width))
         ends = np.append(roots[1:], nodes[0])
         if not known.all() or roots[0] != 0 or not (roots < ends).all():
             raise ValueError("trees ask about columns, or begin at nodes, that are not there")
@@ -128,7 +134,12 @@ class Forest(nn.Module):
         leaf = (left == own) & (right == own)
         if not (leaf | ((left > own) & (right > own) & (left < end) & (right < end))).all():
             raise ValueError("nodes of trees do not lead downwards in their tree")
-        return cls(**{name: torch.from_numpy(array.copy()) for name, array in given.items()})
+        return cls(**{name: torch.from_numpy(array.copy()) for name, array in given.items()}).after(order)
+
+    def after(self, order: CategoryOrder | None) -> Self:
+        """Read rows in this order from now on: the trees were grown on such rows."""
+        self.order = order
+        return self
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in self.__dict__.items() if name != "_compiled"}
@@ -139,6 +150,8 @@ class Forest(nn.Module):
 
     def said(self, batch: Tensor, trees: NDArray[np.intp] | slice = slice(None)) -> Tensor:
         """What each of some trees says of a batch: (B, trees); its bits are the same on every device."""
+        if self.order is not None:
+            batch = self.order(batch)
         if batch.device.type == "cpu":
             if AVAILABLE:
                 return torch.from_numpy(self._compiled.said(batch.numpy(force=True), trees))
@@ -149,6 +162,8 @@ class Forest(nn.Module):
 
     def asks(self, places: NDArray[np.intp]) -> NDArray[np.bool_]:
         """Which tree asks about which column, (trees, C); `places` (F,) are the columns of a row's numbers."""
+        if self.order is not None:
+            places = self.order.columns(places)
         roots, own = self._array("roots"), np.arange(len(self.columns))
         inner = own[self._array("left") != own]
         found = np.zeros((len(roots), int(places.max()) + 1), dtype=bool)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from alarmnet._shared.threads import threads_for
+from alarmnet.networks.category_order import CategoryOrder
 from alarmnet.networks.forests import DEEPEST, Forest
 
 TREES, RATE = 200, 0.1
@@ -69,9 +70,10 @@ class SymmetricForest(Forest):
             raise ValueError("trees do not ask one question on each level")
         if columns.shape[1] > DEEPEST or values.shape != (len(columns), 2 ** columns.shape[1]):
             raise ValueError("trees have other leaves than their levels lead to")
-        if not ((columns >= 0) & (columns < width)).all():
+        order = CategoryOrder.stored(arrays, f"{prefix}order.", width)
+        if not ((columns >= 0) & (columns < (width if order is None else order.width))).all():
             raise ValueError("trees ask about columns that are not there")
-        return cls(*(torch.from_numpy(array.copy()) for array in (columns, cuts, values)))
+        return cls(*(torch.from_numpy(array.copy()) for array in (columns, cuts, values))).after(order)
 
 
 @torch.no_grad()

@@ -176,6 +176,17 @@ class CategoryColumn:
         extra = [f"{label} other"] * bool(self.rare) + [f"{label} missing"] * self.missing
         return [f"{label}={text}" for text in self.kept] + extra
 
+    def places(self, *, in_order: bool) -> list[float]:
+        """The place of each output column in an order, in (0, 1]: first missing and other, then the categories.
+
+        Categories are ``in_order`` as they are, or else sorted as text, with the numbers in it by their value.
+        """
+        kept = self.kept if in_order else sorted(self.kept, key=lambda text: (_by_numbers(text), text))
+        extra = self.missing + bool(self.rare)
+        rank = {text: place for place, text in enumerate(kept, extra + 1)}
+        ranks = [rank[text] for text in self.kept] + [extra] * bool(self.rare) + [1] * self.missing
+        return [rank / len(ranks) for rank in ranks]
+
     def write(self, cells: Cells, output: Float32s) -> None:
         """Encode (N,) cells into ``output`` (N, categories), which holds zeros."""
         position = {text: index for index, text in enumerate(self.kept)}
@@ -221,6 +232,12 @@ class CategoryColumn:
     def from_dict(cls, state: Mapping[str, Any]) -> "CategoryColumn":
         """Undo `to_dict`."""
         return cls(**state)
+
+
+def _by_numbers(text: str) -> list[str | tuple[int, str]]:
+    """Its letters, and its whole numbers by their number of digits and these, by turns: as a key to sort by."""
+    parts = re.split(r"(\d+)", text)
+    return [(len(part.lstrip("0")), part.lstrip("0")) if i % 2 else part for i, part in enumerate(parts)]
 
 
 def _is_plain_number(text: str) -> bool:

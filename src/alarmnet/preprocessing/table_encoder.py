@@ -17,10 +17,11 @@ from alarmnet._shared.warn import warn
 from alarmnet.data_files import ColumnKind
 from alarmnet.errors import InputError, InputTypeError
 from alarmnet.preprocessing.bad_cells import refuse_bad_cells
-from alarmnet.preprocessing.cells import Cells, Float32s, Kind, as_text, has_inexact_integers
+from alarmnet.preprocessing.cells import Cells, Float32s, Kind, has_inexact_integers
 from alarmnet.preprocessing.columns import CategoryColumn, Column, NumberColumn, column_from_dict
 from alarmnet.preprocessing.feature_names import refuse_other_names
 from alarmnet.preprocessing.frames import Frame, check_rows, read_frame
+from alarmnet.preprocessing.given_categories import given_categories
 from alarmnet.preprocessing.learning import learn_column
 from alarmnet.preprocessing.left_out import REASONS, Reason, names_index, said_of_left_out
 from alarmnet.preprocessing.number_block import FEW, NumberBlock
@@ -70,7 +71,9 @@ class TableEncoder(BaseEstimator):  # type: ignore[misc]
         The number of categories that get a column each; all others share one column named "other".
     categories
         Column name (``"x0"`` and so on for arrays) to its categories, in the order of the output columns. Such a
-        column is a category whatever its type, and its other values share "other" if training had any.
+        column is a category whatever its type, and its other values share "other" if training had any. If the
+        categories have an order (small, medium, large), list them in this order: `A3Detector` learns from it.
+        Without a list, the order is that of text, with the numbers in it by their value.
     on_extra
         ``"refuse"`` columns that training did not have, or ``"ignore"`` them.
     keep
@@ -217,10 +220,26 @@ class TableEncoder(BaseEstimator):  # type: ignore[misc]
         columns = {label: (index, column) for index, label, column in self._encoded_columns()}
         return summary_of(frame, columns, left_out=self.left_out_)
 
+    def category_places(self) -> list[list[float]]:
+        """Give the places in (0, 1] of each column's categories, by their encoded numbers.
+
+        The order is that of `categories`, or else that of text. A number of a column without categories, or with
+        two at most, is on its own, with a 1.
+        """
+        ordered = given_categories(self.categories)
+        groups = []
+        for label, column in self._plan.items():
+            count = len(column.output_names(label))
+            if isinstance(column, CategoryColumn) and count > 2:
+                groups.append(column.places(in_order=label in ordered))
+            else:
+                groups += [[1.0]] * count
+        return groups
+
     def to_dict(self) -> dict[str, Any]:
         """Give everything learned as JSON-ready values, for `from_dict`."""
         self._check_fitted()
-        fixed = self._fixed_categories()
+        fixed = given_categories(self.categories)
         return {
             "kind": "table",
             "scaling": self.scaling,
@@ -266,12 +285,7 @@ class TableEncoder(BaseEstimator):  # type: ignore[misc]
         return encoder
 
     def _check_parameters(self) -> None:
-        if not isinstance(self.categories, Mapping | None):
-            raise InputTypeError(
-                "The 'categories' parameter of TableEncoder must map column names to lists of categories. "
-                f"Got {self.categories!r} instead.",
-                code="invalid_parameter",
-            )
+        given_categories(self.categories)
         check_choice(self, "scaling", self.scaling, get_args(Scaling))
         check_choice(self, "on_extra", self.on_extra, get_args(OnExtra))
         check_whole(self, "max_categories", self.max_categories)
@@ -280,23 +294,9 @@ class TableEncoder(BaseEstimator):  # type: ignore[misc]
                 f"The 'keep' parameter of TableEncoder must be a list of column names. Got {self.keep!r} instead.",
                 code="invalid_parameter",
             )
-        for name, texts in self._fixed_categories().items():
-            if not texts or len(set(texts)) < len(texts):
-                raise InputError(
-                    f"The 'categories' parameter of TableEncoder must list different categories. "
-                    f"Got {texts!r} for column {name!r} instead.",
-                    code="invalid_parameter",
-                    column=name,
-                )
-
-    def _fixed_categories(self) -> dict[str, tuple[str, ...]]:
-        return {
-            name: tuple(as_text(value) for value in values)
-            for name, values in (self.categories or {}).items()
-        }
 
     def _check_named(self, labels: Sequence[str]) -> None:
-        for parameter, named in (("categories", self._fixed_categories()), ("keep", self.keep)):
+        for parameter, named in (("categories", given_categories(self.categories)), ("keep", self.keep)):
             if unknown := sorted(set(named) - set(labels)):
                 raise InputError(
                     f"The {parameter!r} parameter of TableEncoder names columns that X does not have: "
@@ -307,7 +307,7 @@ class TableEncoder(BaseEstimator):  # type: ignore[misc]
 
     def _learn(self, frame: Frame, index: int, order: NDArray[np.intp] | None) -> Column | Reason:
         label = frame.label(index)
-        fixed = self._fixed_categories().get(label)
+        fixed = given_categories(self.categories).get(label)
         return learn_column(
             frame,
             index,

@@ -1,0 +1,127 @@
+"""Categories in order: which order, what trees read of it, and how it is kept."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from sklearn.metrics import average_precision_score
+
+import alarmnet
+from alarmnet import A3Detector, TableEncoder
+from alarmnet.detectors.likeness_scorer import LikenessScorer
+from alarmnet.networks.category_order import CategoryOrder
+
+GROUPS = [[1.0], [0.5, 1.0], [1.0]]
+
+
+def places(cells: list[Any], **settings: Any) -> list[float]:
+    table = np.array([cells], dtype=object).T
+    return TableEncoder(**settings).fit(table).category_places()[0]
+
+
+def test_categories_become_one_number_and_others_stay() -> None:
+    order = CategoryOrder.of(GROUPS)
+    assert order is not None
+    assert order.width == 3
+    rows = torch.tensor([[7.5, 1.0, 0.0, -1.0], [0.0, 0.0, 1.0, 2.0], [3.0, 0.0, 0.0, 4.0]])
+    assert order(rows).tolist() == [[7.5, 0.5, -1.0], [0.0, 1.0, 2.0], [3.0, 0.0, 4.0]]
+    assert order.columns(np.array([4, 5, 5, 6])).tolist() == [4, 5, 6]
+
+
+def test_numbers_alone_need_no_order() -> None:
+    assert CategoryOrder.of([[1.0], [1.0]]) is None
+    encoder = TableEncoder().fit(np.array([[0.0, "a"], [np.nan, "b"], [2.0, "a"]], dtype=object))
+    assert encoder.category_places() == [[1.0]] * 4  # a number, whether it is missing, two categories
+
+
+def test_categories_are_in_the_order_of_text_and_of_the_numbers_in_it() -> None:
+    # the encoded numbers are in the order of frequency: 10 days, 9 days, 2 days
+    cells = ["10 days"] * 3 + ["9 days"] * 2 + ["2 days"]
+    assert places(cells) == pytest.approx([1, 2 / 3, 1 / 3])
+    long = ["v1", "v1" + "0" * 5000, "v" + "9" * 5000]
+    assert places(long) == pytest.approx([1 / 3, 1, 2 / 3])
+    assert places(["v007", "v07", "v7"]) == pytest.approx([1 / 3, 2 / 3, 1])
+
+
+def test_a_given_order_is_kept_with_missing_and_rare_categories_first() -> None:
+    sizes = ["S", "M", "L"]
+    cells = ["L"] * 3 + ["M"] * 2 + ["S", None, "XL"]
+    assert places(cells, categories={"x0": sizes}) == pytest.approx([3 / 5, 4 / 5, 1, 2 / 5, 1 / 5])
+    assert places(cells, max_categories=2) == pytest.approx([3 / 4, 1, 2 / 4, 1 / 4])
+
+
+def test_the_order_survives_a_file() -> None:
+    encoder = TableEncoder(categories={"x0": ["S", "M", "L"]}).fit(
+        np.array([["L", "M", "S"]], dtype=object).T
+    )
+    assert TableEncoder.from_dict(encoder.to_dict()).category_places() == encoder.category_places()
+
+
+Graded = tuple[NDArray[Any], NDArray[np.bool_]]
+
+
+@pytest.fixture(scope="module")
+def graded() -> Graded:
+    """Grades; anomalies have one of the three lowest in the first four of seven columns."""
+    grades = np.random.default_rng(0).choice([*"abcdef"], (1500, 7))
+    return grades.astype(object), np.all(grades[:, :4] <= "c", axis=1)
+
+
+def precision(graded: Graded, detector: A3Detector) -> float:
+    table, anomalous = graded
+    return float(average_precision_score(anomalous[750:], detector.logits(table[750:])))
+
+
+def fitted(graded: Graded) -> A3Detector:
+    """A detector that knows fifteen anomalies of the first half."""
+    table, anomalous = graded
+    rows = np.arange(750)
+    rows = np.concatenate([rows[~anomalous[:750]], rows[anomalous[:750]][:15]])
+    return A3Detector(random_state=0, alarm_rate=0.1).fit(table[rows], anomalous[rows].astype(float))
+
+
+def test_forests_find_what_several_categories_have_in_common(
+    graded: Graded, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    detector = fitted(graded)
+    scorer = detector._scorer
+    assert isinstance(scorer, LikenessScorer)
+    assert [forest.order is not None for forest in scorer.forests] == [True, False, True]
+    detector.save(tmp_path / "model.alarmnet")
+    table = graded[0][750:]
+    np.testing.assert_array_equal(
+        alarmnet.load(tmp_path / "model.alarmnet").logits(table), detector.logits(table)
+    )
+    monkeypatch.setattr(TableEncoder, "category_places", lambda self: [[1.0]] * len(self.output_names_))
+    assert precision(graded, detector) > precision(graded, fitted(graded)) + 0.02
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("places", np.array([0, 2, 2, 3])),
+        ("places", np.array([1, 1, 1, 2])),
+        ("places", np.array([0, 1, 0, 2])),
+        ("places", np.array([0, 1, 1])),
+        ("places", np.array([0, 1, 1, 2], dtype=np.int32)),
+        ("factors", np.ones(3, dtype=np.float32)),
+        ("factors", np.ones(4)),
+        ("factors", np.array([1, np.nan, 1, 1], dtype=np.float32)),
+    ],
+)
+def test_a_damaged_order_is_refused(name: str, value: NDArray[Any]) -> None:
+    order = CategoryOrder.of(GROUPS)
+    assert order is not None
+    arrays = {f"order.{key}": tensor.numpy() for key, tensor in order.state_dict().items()}
+    again = CategoryOrder.stored(arrays, "order.", 4)
+    assert again is not None
+    assert torch.equal(again.places, order.places)
+    with pytest.raises(ValueError, match="order of categories"):
+        CategoryOrder.stored(arrays | {f"order.{name}": value}, "order.", 4)
+
+
+def test_files_without_an_order_have_none() -> None:
+    assert CategoryOrder.stored({}, "order.", 4) is None
