@@ -13,6 +13,7 @@ import alarmnet
 from alarmnet import A3Detector, TableEncoder
 from alarmnet.detectors.likeness_scorer import LikenessScorer
 from alarmnet.networks.category_order import CategoryOrder
+from alarmnet.preprocessing.columns import MOST_IN_ORDER
 
 GROUPS = [[1.0], [0.5, 1.0], [1.0]]
 
@@ -44,6 +45,12 @@ def test_categories_are_in_the_order_of_text_and_of_the_numbers_in_it() -> None:
     long = ["v1", "v1" + "0" * 5000, "v" + "9" * 5000]
     assert places(long) == pytest.approx([1 / 3, 1, 2 / 3])
     assert places(["v007", "v07", "v7"]) == pytest.approx([1 / 3, 2 / 3, 1])
+
+
+def test_many_categories_have_no_order() -> None:
+    names = [f"service {number}" for number in range(MOST_IN_ORDER + 1)]
+    assert len(places(names[:-1])) == MOST_IN_ORDER
+    assert places(names) == [1.0]
 
 
 def test_a_given_order_is_kept_with_missing_and_rare_categories_first() -> None:

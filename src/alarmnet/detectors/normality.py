@@ -66,7 +66,7 @@ class NormalityTraining:
     training
         The data and settings of the alarms' training.
     order
-        Of the categories; None if no column has three or more numbers for these.
+        Of the categories; None if no column's categories have one.
     """
 
     def __init__(

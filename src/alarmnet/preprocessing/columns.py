@@ -33,6 +33,9 @@ from alarmnet.preprocessing.time_forms import FORMS, MILLISECONDS_A_DAY, TEXT_FO
 MOST_KEPT = 2**16
 """The most categories of a column that get an output column each, whatever the setting."""
 
+MOST_IN_ORDER = 12
+"""The most encoded numbers of a column whose categories are read in order: that of many says too little."""
+
 
 def _plain_form_left_out(column: "NumberColumn | DatetimeColumn") -> dict[str, Any]:
     """The column's values, without a form of None: as in files from before there were forms."""
@@ -176,16 +179,19 @@ class CategoryColumn:
         extra = [f"{label} other"] * bool(self.rare) + [f"{label} missing"] * self.missing
         return [f"{label}={text}" for text in self.kept] + extra
 
-    def places(self, *, in_order: bool) -> list[float]:
-        """The place of each output column in an order, in (0, 1]: first missing and other, then the categories.
+    def places(self, *, in_order: bool) -> list[list[float]]:
+        """Give the place of each output column in an order, in (0, 1]: missing, other, then the categories.
 
-        Categories are ``in_order`` as they are, or else sorted as text, with the numbers in it by their value.
+        Categories are ``in_order`` as they are, or else sorted as text, with the numbers in it by their value. If
+        there are two of them, or more than `MOST_IN_ORDER`, each output column is on its own, with a 1.
         """
         kept = self.kept if in_order else sorted(self.kept, key=lambda text: (_by_numbers(text), text))
         extra = self.missing + bool(self.rare)
         rank = {text: place for place, text in enumerate(kept, extra + 1)}
         ranks = [rank[text] for text in self.kept] + [extra] * bool(self.rare) + [1] * self.missing
-        return [rank / len(ranks) for rank in ranks]
+        if not 2 < len(ranks) <= MOST_IN_ORDER:
+            return [[1.0]] * len(ranks)
+        return [[rank / len(ranks) for rank in ranks]]
 
     def write(self, cells: Cells, output: Float32s) -> None:
         """Encode (N,) cells into ``output`` (N, categories), which holds zeros."""

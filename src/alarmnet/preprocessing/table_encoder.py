@@ -72,8 +72,8 @@ class TableEncoder(BaseEstimator):  # type: ignore[misc]
     categories
         Column name (``"x0"`` and so on for arrays) to its categories, in the order of the output columns. Such a
         column is a category whatever its type, and its other values share "other" if training had any. If the
-        categories have an order (small, medium, large), list them in this order: `A3Detector` learns from it.
-        Without a list, the order is that of text, with the numbers in it by their value.
+        categories have an order (small, medium, large), list them in this order: `A3Detector` learns from it, if
+        they are twelve at most. Without a list, the order is that of text, with the numbers in it by their value.
     on_extra
         ``"refuse"`` columns that training did not have, or ``"ignore"`` them.
     keep
@@ -221,19 +221,13 @@ class TableEncoder(BaseEstimator):  # type: ignore[misc]
         return summary_of(frame, columns, left_out=self.left_out_)
 
     def category_places(self) -> list[list[float]]:
-        """Give the places in (0, 1] of each column's categories, by their encoded numbers.
-
-        The order is that of `categories`, or else that of text. A number of a column without categories, or with
-        two at most, is on its own, with a 1.
-        """
-        ordered = given_categories(self.categories)
-        groups = []
+        """Give the places in (0, 1] of each column's categories, by their encoded numbers; others are 1, alone."""
+        given, groups = given_categories(self.categories), []
         for label, column in self._plan.items():
-            count = len(column.output_names(label))
-            if isinstance(column, CategoryColumn) and count > 2:
-                groups.append(column.places(in_order=label in ordered))
+            if isinstance(column, CategoryColumn):
+                groups += column.places(in_order=label in given)
             else:
-                groups += [[1.0]] * count
+                groups += [[1.0]] * len(column.output_names(label))
         return groups
 
     def to_dict(self) -> dict[str, Any]:
