@@ -116,15 +116,19 @@ def boosted_symmetric(normal: Tensor, anomalies: Tensor, *, depth: int, seed: in
     columns, cuts, values = [], [], []
     with threads_for(0):
         for _ in range(TREES):
-            seen, weights = _drawn((labels - odds.sigmoid()).abs(), sizes, generator)
-            part = rows if len(seen) == len(odds) else rows[:, seen]
+            share = odds.sigmoid()
+            errors = labels - share
+            seen, weights = _drawn(errors.abs(), sizes, generator)
+            part = rows
+            if len(seen) < len(odds):
+                part, share = rows.index_select(1, seen), odds[seen].sigmoid()
+                errors = labels[seen] - share
             asked = varying[torch.from_numpy(generator.integers(len(varying), size=QUESTIONS))]
             ends = part[asked, torch.from_numpy(generator.integers(len(seen), size=(2, QUESTIONS)))]
             above = ends.amax(0) + APART * ranges[asked]
             cut = ends.amin(0).lerp(above, torch.from_numpy(generator.random(QUESTIONS, dtype=np.float32)))
-            share = odds[seen].sigmoid()
-            gradients = weights * (labels[seen] - share)
-            chosen, leaves = _chosen(part[asked].gt_(cut[:, None]), gradients, weights, depth)
+            gradients = weights * errors
+            chosen, leaves = _chosen(part.index_select(0, asked).gt_(cut[:, None]), gradients, weights, depth)
             steps, curvature = (
                 torch.zeros(2**depth).index_add_(0, leaves, of)
                 for of in (gradients, weights * share * (1 - share))
@@ -138,6 +142,8 @@ def boosted_symmetric(normal: Tensor, anomalies: Tensor, *, depth: int, seed: in
 
 def _drawn(errors: Tensor, sizes: list[int], generator: np.random.Generator) -> tuple[Tensor, Tensor]:
     """The numbers of the rows that a tree sees, and their random weights; errors (N + K,) are those so far."""
+    if max(sizes) <= MOST_ROWS:
+        return torch.arange(sum(sizes)), torch.from_numpy(generator.exponential(size=sum(sizes))).float()
     seen, stand_for = [], []
     for numbers in torch.split(torch.arange(sum(sizes)), sizes):
         chances = torch.ones(len(numbers))
@@ -159,17 +165,19 @@ def _chosen(answers: Tensor, gradients: Tensor, weights: Tensor, depth: int) -> 
     """
     chosen = []
     leaves = torch.zeros(len(gradients), dtype=torch.int64)
+    numbers = torch.stack([gradients, weights], dim=1)[..., None]
     for level in range(depth):
         nodes = 2**level
-        of_nodes = torch.zeros(len(leaves), 2 * nodes)
-        of_nodes.scatter_(1, leaves[:, None], gradients[:, None])
-        of_nodes.scatter_(1, nodes + leaves[:, None], weights[:, None])
+        of_nodes = torch.zeros(len(leaves), 2, nodes)
+        of_nodes.scatter_(2, leaves[:, None, None].expand_as(numbers), numbers)
+        of_nodes = of_nodes.flatten(1)
         above = answers @ of_nodes
         sides = torch.stack([above, of_nodes.sum(0) - above])
-        gain = (sides[..., :nodes].square() / (sides[..., nodes:] + PENALTY)).sum((0, 2))
-        chosen.append(gain.argmax())
-        leaves += answers[chosen[-1]].long() << level
-    return torch.stack(chosen), leaves
+        gradient, weight = sides.chunk(2, dim=2)
+        gain = (gradient.square() / (weight + PENALTY)).sum((0, 2))
+        chosen.append(int(gain.argmax()))
+        leaves.add_(answers[chosen[-1]].long(), alpha=nodes)
+    return torch.tensor(chosen), leaves
 
 
 def _leaves(answers: Tensor) -> Tensor:
