@@ -114,7 +114,7 @@ def boosted_symmetric(normal: Tensor, anomalies: Tensor, *, depth: int, seed: in
     varying = ranges.nonzero()[:, 0] if ranges.any() else torch.tensor([0])
     odds = torch.full((sum(sizes),), math.log(sizes[1] / sizes[0]))
     columns, cuts, values = [], [], []
-    with threads_for(0):
+    with threads_for(0), torch.inference_mode():
         for _ in range(TREES):
             share = odds.sigmoid()
             errors = labels - share
