@@ -170,6 +170,7 @@ class AlarmLoss:
         if self.scale is not None:
             kept, self._read = self.scale.after(kept), self.scale.after(read)
         normal, known, self.watched = _parts(data, watches=watches)
+        self._doubts = spec.robust_to_unlabelled and bool(data.unlabelled[normal].any())
         hears = spec.uses_synthetic and training.generated_weight
         self.lesson = Lesson(
             data,
@@ -196,7 +197,7 @@ class AlarmLoss:
             if len(generated):
                 heard = torch.cat([heard, self._read(generated)])
         sizes = [len(rows), labelled - len(rows), len(heard) - labelled]
-        doubted = rows if self._spec.robust_to_unlabelled else None
+        doubted = rows if self._doubts else None
         return self._loss(self.alarm(heard).split(sizes), labels, doubted=doubted)
 
     def held_out(self) -> Tensor:
