@@ -189,7 +189,7 @@ class BaseDetector(Scoring, ClassifierMixin, Parameters, ABC):  # type: ignore[m
             if self.checkpoint is not None:
                 self._checkpoint = open_checkpoint(self.checkpoint, self._identity(data, target))
             self._scorer = self._fit_scorer(target, data, TrainingContext(progress, self._checkpoint))
-        self._finish(rows)
+        self._finish(rows, calibration)
 
     def refit_alarm(self, X: Any, y: Any) -> Self:
         """Train the alarm anew for new labels, in seconds: the target and the encoder stay as they are.
@@ -352,10 +352,17 @@ class BaseDetector(Scoring, ClassifierMixin, Parameters, ABC):  # type: ignore[m
         if (keys == keys[0]).all():
             warn("all rows are equal: every score will be the same")
 
-    def _finish(self, rows: RowStore) -> None:
-        """Calibrate on the rows set aside, and score the training rows."""
-        scores, known = self._stored_logits(self._calibration_rows()), self._known_scores()
+    def _finish(self, rows: RowStore, calibration: Index | None = None) -> None:
+        """Calibrate on the rows set aside, and score the training rows.
+
+        `calibration` are the numbers of the rows set aside, if all of them are among the training rows.
+        """
         self.decision_scores_ = self._stored_logits(rows)
+        known = self.decision_scores_[self._known_numbers]
+        if calibration is None:
+            scores = self._stored_logits(self._calibration_rows())
+        else:
+            scores = self.decision_scores_[calibration]
         if not all(np.isfinite(found).all() for found in (scores, known, self.decision_scores_)):
             raise TrainingDivergedError(
                 "the last training step left weights that give no finite score; lower the learning rate"
