@@ -199,7 +199,9 @@ def _depth(left: NDArray[Any], right: NDArray[Any], roots: NDArray[Any]) -> int:
         nodes = nodes[left[nodes] != nodes]
         if not len(nodes):
             return depth
-        nodes = np.unique([left[nodes], right[nodes]])
+        reached = np.zeros(len(left), dtype=bool)
+        reached[left[nodes]] = reached[right[nodes]] = True
+        nodes = np.flatnonzero(reached)
     raise ValueError(f"trees are deeper than {DEEPEST} levels")
 
 
@@ -234,13 +236,15 @@ def grown(
         The fewest rows of a leaf.
     """
     found = []
+    random_state = np.random.RandomState()  # to seed one is faster than to make one
     with _unchecked():
         for place, (lesson, chance) in enumerate(_lessons(normal, anomalies, TREES, normal_rows, seed)):
+            random_state.seed(chance)
             tree = ExtraTreeClassifier(
                 max_features=considered[place % len(considered)],
                 min_samples_leaf=smallest_leaf,
                 max_depth=DEEPEST,
-                random_state=chance,
+                random_state=random_state,
             )
             found.append(
                 tree.fit(lesson.rows, lesson.labels, sample_weight=lesson.weights, check_input=False).tree_
