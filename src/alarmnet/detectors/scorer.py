@@ -100,6 +100,10 @@ def _small(scorer: Scorer, compute: Callable[[Tensor], Tensor], like: Tensor) ->
             return torch.cat([of.reshape(len(rows), -1) for of in found], dim=1)
 
         expected = _in_blocks(bits, probe, full) if sizes else probe
-        alike = (size for size in sizes if torch.equal(_in_blocks(bits, probe, size), expected))
+        alike = (
+            size
+            for size in sizes
+            if all(map(torch.equal, map(bits, torch.split(probe, size)), torch.split(expected, size)))
+        )
         scorer.small[key] = next(alike, 0)
     return scorer.small[key]
