@@ -33,7 +33,7 @@ class KnownAnomalies:
         if not self.count:
             return self.read(rows)
         chosen = torch.randint(len(self.numbers), (self.count,), generator=self.draws)
-        together = self.read(torch.cat([rows, self.numbers[chosen]]))
+        together = self.read(torch.cat([rows, rows_at(self.numbers, chosen)]))
         # also drawn without blending, so that blending changes no other draw
         partners = torch.randint(len(rows), (self.count,), generator=self.draws)
         share = self.blend * torch.rand((self.count, *[1] * (together.dim() - 1)), generator=self.draws)

@@ -12,6 +12,7 @@ from alarmnet.detectors.known import KnownAnomalies
 from alarmnet.networks.alarms import alarm_loss
 from alarmnet.networks.generators import Generator
 from alarmnet.networks.training import TrainingContext
+from alarmnet.preprocessing.row_store import rows_at
 
 
 @dataclass(frozen=True)
@@ -60,13 +61,13 @@ class Lesson:
         seed: int,
         context: TrainingContext,
     ) -> None:
-        self.device = data.rows.device
         self._unlabelled, self.weights = data.unlabelled, weights
         weighted = weights.known is not None
         self._sample = generator and generator.sampler(data.rows.only(normal), seed=seed, context=context)
-        self._generated = torch_generator(seed, "generated anomalies", self.device)
+        self._generated = torch_generator(seed, "generated anomalies", data.rows.device)
         self._numbers = normal if weighted else torch.cat([normal, known])
-        self._normal = len(normal)
+        anomalous = torch.arange(len(self._numbers)) >= len(normal)
+        self._labels = anomalous.to(data.rows.device, torch.float32)
         weighted_known = known if weighted else known[:0]
         self.known = KnownAnomalies(weighted_known, read, count=known_at_once, blend=blend, seed=seed)
         self.draws = (self._generated, self.known.draws)
@@ -76,7 +77,7 @@ class Lesson:
 
     def rows(self, index: Tensor) -> tuple[Tensor, Tensor]:
         """A batch's places (B,) to its rows' numbers (B,), on the CPU, and their labels (B,)."""
-        return self._numbers[index], (index >= self._normal).to(self.device, torch.float32)
+        return rows_at(self._numbers, index), rows_at(self._labels, index)
 
     def counterexamples(self, rows: Tensor) -> Tensor:
         """Draw as many synthetic anomalies as there are rows (B, ...), or none."""
@@ -96,5 +97,5 @@ class Lesson:
             generated,
             known_weight=self.weights.known or 1.0,
             generated_weight=self.weights.generated,
-            doubted=None if doubted is None else self._unlabelled[doubted].to(real.device),
+            doubted=None if doubted is None else rows_at(self._unlabelled, doubted).to(real.device),
         )

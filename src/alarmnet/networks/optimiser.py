@@ -1,5 +1,6 @@
 """Adam with decoupled weight decay, by PyTorch's fused kernel alone."""
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -20,7 +21,7 @@ def flushing_denormals() -> Iterator[None]:
     if torch.get_num_threads() > 1:  # the setting is a thread's own, and new threads inherit it
         yield
         return
-    flushed = float(torch.tensor(1e-39, dtype=torch.float32, device="cpu") + 0) == 0
+    flushed = sys.float_info.min / 2 == 0
     torch.set_flush_denormal(True)
     try:
         yield
