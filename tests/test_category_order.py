@@ -7,13 +7,14 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from sklearn.exceptions import NotFittedError
 from sklearn.metrics import average_precision_score
 
 import alarmnet
 from alarmnet import A3Detector, TableEncoder
 from alarmnet.detectors.likeness_scorer import LikenessScorer
 from alarmnet.networks.category_order import CategoryOrder
-from alarmnet.preprocessing.columns import MOST_IN_ORDER
+from alarmnet.preprocessing.columns import MOST_IN_ORDER, CategoryColumn
 
 GROUPS = [[1.0], [0.5, 1.0], [1.0]]
 
@@ -45,6 +46,17 @@ def test_categories_are_in_the_order_of_text_and_of_the_numbers_in_it() -> None:
     long = ["v1", "v1" + "0" * 5000, "v" + "9" * 5000]
     assert places(long) == pytest.approx([1 / 3, 1, 2 / 3])
     assert places(["v007", "v07", "v7"]) == pytest.approx([1 / 3, 2 / 3, 1])
+
+
+def test_numbers_as_categories_are_in_their_order() -> None:
+    assert places([-1, -1, -1, 0, 0, 2], categories={"x0": [-1, 0, 2]}) == pytest.approx([1 / 3, 2 / 3, 1])
+    column = CategoryColumn(kind="category", missing=False, kept=["1", "0.25", "-2", "-10"], rare=[])
+    assert column.places(in_order=False) == [[1, 0.75, 0.5, 0.25]]
+
+
+def test_an_encoder_that_is_not_fitted_has_no_places() -> None:
+    with pytest.raises(NotFittedError):
+        TableEncoder().category_places()
 
 
 def test_many_categories_have_no_order() -> None:
@@ -128,6 +140,19 @@ def test_a_damaged_order_is_refused(name: str, value: NDArray[Any]) -> None:
     assert torch.equal(again.places, order.places)
     with pytest.raises(ValueError, match="order of categories"):
         CategoryOrder.stored(arrays | {f"order.{name}": value}, "order.", 4)
+
+
+def test_trees_ask_about_numbers_that_the_order_gives(graded: Graded) -> None:
+    scorer = fitted(graded)._scorer
+    assert isinstance(scorer, LikenessScorer)
+    width = scorer.nearness.stored.shape[1]
+    for forest, name in zip(scorer.forests[::2], ("columns", "level_columns"), strict=True):
+        arrays = {key: tensor.numpy().copy() for key, tensor in forest.state_dict().items()}
+        assert torch.equal(type(forest).stored(arrays, "", width).columns, forest.columns)
+        assert forest.order is not None
+        arrays[name].flat[0] = forest.order.width
+        with pytest.raises(ValueError, match="not there"):
+            type(forest).stored(arrays, "", width)
 
 
 def test_files_without_an_order_have_none() -> None:

@@ -355,7 +355,7 @@ class BaseDetector(Scoring, ClassifierMixin, Parameters, ABC):  # type: ignore[m
     def _finish(self, rows: RowStore, calibration: Index | None = None) -> None:
         """Calibrate on the rows set aside, and score the training rows.
 
-        `calibration` are the numbers of the rows set aside, if all of them are among the training rows.
+        `calibration` are the numbers in `rows` of those set aside, if all of them are there.
         """
         self.decision_scores_ = self._stored_logits(rows)
         known = self.decision_scores_[self._known_numbers]

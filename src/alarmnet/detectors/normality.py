@@ -153,7 +153,7 @@ class NormalityTraining:
         return [
             randomised.after(self._order),
             boosted(rows.numpy(force=True), bootstrapped(anomalies.numpy(force=True)), **settings),
-            deep.weighted(2 * len(known) / (len(known) + EVEN)).after(self._order),
+            deep.after(self._order).weighted(2 * len(known) / (len(known) + EVEN)),
         ]
 
     def _in_order(self, rows: Tensor) -> Tensor:

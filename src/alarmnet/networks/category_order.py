@@ -22,6 +22,11 @@ class CategoryOrder(nn.Module):
     factors
         What each number is multiplied by first, (F,): a category's place in its order, or 1.
 
+    Attributes
+    ----------
+    width
+        How many numbers the output has, C.
+
     Shapes
     ------
     Input: (B, F). Output: (B, C).
@@ -38,12 +43,13 @@ class CategoryOrder(nn.Module):
 
     def __init__(self, places: Tensor, factors: Tensor) -> None:
         super().__init__()
+        self.width = int(places[-1]) + 1
         self.register_buffer("places", places)
         self.register_buffer("factors", factors)
 
     @classmethod
     def of(cls, groups: Iterable[Sequence[float]]) -> Self | None:
-        """From the factors of numbers that are added, side by side; None if no numbers are."""
+        """From groups of factors, side by side: a group's numbers are added. None if each group has one number."""
         groups = list(groups)
         if all(len(group) == 1 for group in groups):
             return None
@@ -65,11 +71,6 @@ class CategoryOrder(nn.Module):
         if not width or places[0] != 0 or not np.isin(np.diff(places), (0, 1)).all():
             raise ValueError("an order of categories leaves out a place")
         return cls(torch.from_numpy(places.copy()), torch.from_numpy(factors.copy()))
-
-    @property
-    def width(self) -> int:
-        """How many numbers the output has, C."""
-        return int(self.places[-1]) + 1
 
     def forward(self, rows: Tensor) -> Tensor:
         """Put each row's categories in order."""

@@ -56,7 +56,7 @@ class SymmetricForest(Forest):
 
     def weighted(self, weight: float) -> Self:
         """A forest whose log odds are so many times these."""
-        return type(self)(self.level_columns, self.level_cuts, weight * self.leaf_values)
+        return type(self)(self.level_columns, self.level_cuts, weight * self.leaf_values).after(self.order)
 
     @classmethod
     def stored(cls, arrays: Mapping[str, NDArray[Any]], prefix: str, width: int) -> Self:

@@ -34,7 +34,7 @@ MOST_KEPT = 2**16
 """The most categories of a column that get an output column each, whatever the setting."""
 
 MOST_IN_ORDER = 12
-"""The most encoded numbers of a column whose categories are read in order: that of many says too little."""
+"""The most encoded numbers of a column whose categories are read in order: the order of more says too little."""
 
 
 def _plain_form_left_out(column: "NumberColumn | DatetimeColumn") -> dict[str, Any]:
@@ -182,10 +182,11 @@ class CategoryColumn:
     def places(self, *, in_order: bool) -> list[list[float]]:
         """Give the place of each output column in an order, in (0, 1]: missing, other, then the categories.
 
-        Categories are ``in_order`` as they are, or else sorted as text, with the numbers in it by their value. If
-        there are two of them, or more than `MOST_IN_ORDER`, each output column is on its own, with a 1.
+        Categories are ``in_order`` as they are, or else sorted: numbers by their value, other texts as text, with
+        the whole numbers in it by their value. With one or two output columns, or more than `MOST_IN_ORDER`, each
+        is on its own, with a 1.
         """
-        kept = self.kept if in_order else sorted(self.kept, key=lambda text: (_by_numbers(text), text))
+        kept = self.kept if in_order else _in_order(self.kept)
         extra = self.missing + bool(self.rare)
         rank = {text: place for place, text in enumerate(kept, extra + 1)}
         ranks = [rank[text] for text in self.kept] + [extra] * bool(self.rare) + [1] * self.missing
@@ -238,6 +239,12 @@ class CategoryColumn:
     def from_dict(cls, state: Mapping[str, Any]) -> "CategoryColumn":
         """Undo `to_dict`."""
         return cls(**state)
+
+
+def _in_order(texts: Sequence[str]) -> list[str]:
+    if all(map(_is_plain_number, texts)):
+        return sorted(texts, key=float)
+    return sorted(texts, key=lambda text: (_by_numbers(text), text))
 
 
 def _by_numbers(text: str) -> list[str | tuple[int, str]]:

@@ -73,7 +73,7 @@ class TableEncoder(BaseEstimator):  # type: ignore[misc]
         Column name (``"x0"`` and so on for arrays) to its categories, in the order of the output columns. Such a
         column is a category whatever its type, and its other values share "other" if training had any. If the
         categories have an order (small, medium, large), list them in this order: `A3Detector` learns from it, if
-        they are twelve at most. Without a list, the order is that of text, with the numbers in it by their value.
+        the column has at most twelve encoded numbers. Without a list, they are sorted as numbers or text.
     on_extra
         ``"refuse"`` columns that training did not have, or ``"ignore"`` them.
     keep
@@ -221,7 +221,8 @@ class TableEncoder(BaseEstimator):  # type: ignore[misc]
         return summary_of(frame, columns, left_out=self.left_out_)
 
     def category_places(self) -> list[list[float]]:
-        """Give the places in (0, 1] of each column's categories, by their encoded numbers; others are 1, alone."""
+        """For each number that trees read: the places in (0, 1] of those it replaces, or a 1 if it stays."""
+        self._check_fitted()
         given, groups = given_categories(self.categories), []
         for label, column in self._plan.items():
             if isinstance(column, CategoryColumn):
@@ -279,7 +280,6 @@ class TableEncoder(BaseEstimator):  # type: ignore[misc]
         return encoder
 
     def _check_parameters(self) -> None:
-        given_categories(self.categories)
         check_choice(self, "scaling", self.scaling, get_args(Scaling))
         check_choice(self, "on_extra", self.on_extra, get_args(OnExtra))
         check_whole(self, "max_categories", self.max_categories)
@@ -288,6 +288,7 @@ class TableEncoder(BaseEstimator):  # type: ignore[misc]
                 f"The 'keep' parameter of TableEncoder must be a list of column names. Got {self.keep!r} instead.",
                 code="invalid_parameter",
             )
+        given_categories(self.categories)
 
     def _check_named(self, labels: Sequence[str]) -> None:
         for parameter, named in (("categories", given_categories(self.categories)), ("keep", self.keep)):
