@@ -206,7 +206,8 @@ def test_pages_are_accessible(browser: Browser, served: tuple[App, str], size: s
             ]
             assert serious == [], page.url
             wide = page.evaluate(
-                "document.documentElement.scrollWidth > document.documentElement.clientWidth"
+                "[document.documentElement, ...document.querySelectorAll('.sheet .scroll')]"
+                ".some(part => part.scrollWidth > part.clientWidth)"
             )
             assert not wide, f"{page.url} scrolls sideways"
 
