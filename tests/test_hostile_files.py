@@ -21,14 +21,14 @@ def test_a_change_of_any_byte_is_refused_with_name_and_reason(tmp_path: Path) ->
     assert {outcome.verdict for outcome in outcomes} == {"refused"}
 
 
-@pytest.mark.parametrize(("name", "count"), [("a3-format-1", 150), ("a3-format-11", 50)])
+@pytest.mark.parametrize("name", ["a3-format-1", "a3-format-11"])
 @pytest.mark.parametrize("way", [way for way in WAYS if way != "any byte"])
 def test_a_change_behind_the_digest_is_refused_or_scores_finite_numbers(
-    tmp_path: Path, way: str, name: str, count: int
+    tmp_path: Path, way: str, name: str
 ) -> None:
-    outcomes = spoil(way, count, name, tmp_path)
+    outcomes = spoil(way, 150, name, tmp_path)
     assert {outcome.verdict for outcome in outcomes} <= set(SOUND)
-    assert any(outcome.verdict == "refused" for outcome in outcomes)
+    assert sum(outcome.verdict == "refused" for outcome in outcomes) > 50
     assert max(outcome.megabytes for outcome in outcomes) < MEGABYTES
 
 

@@ -69,9 +69,7 @@ class NormalityTraining:
         Of the categories; None if no column's categories have one.
     """
 
-    def __init__(
-        self, target: PiecewiseTarget, training: AlarmTraining, order: CategoryOrder | None = None
-    ) -> None:
+    def __init__(self, target: PiecewiseTarget, training: AlarmTraining, order: CategoryOrder | None) -> None:
         self._target, self._training, self._data = target, training, training.data
         self._order = None if order is None else order.to(training.data.rows.device)
         self._normal = self._data.all_normal(POOL)
