@@ -254,10 +254,11 @@ def test_the_command_asks_and_takes_answers(unclean: Any, tmp_path: Path, doubte
         "recalibrate", model, "--ask", looks, "--count", 7
     )
     data = tmp_path / "train.csv"
-    pd.DataFrame({"row": np.arange(len(odd)) % 7, "payment": np.arange(len(odd))}).to_csv(data, index=False)
+    numbers = np.arange(len(odd))
+    pd.DataFrame({"row": numbers % 7, "row_": 1, "payment": numbers}).to_csv(data, index=False)
     run("recalibrate", model, "--ask", looks, "--count", 7, "--data", data)
     table = pd.read_csv(looks)
-    assert [*table] == ["row", "logit", "anomaly", "row_", "payment"]
+    assert [*table] == ["row", "logit", "anomaly", "row__", "row_", "payment"]
     assert (table["payment"] == table["row"]).all()
     data.write_text("payment\n1\n")
     assert "train.csv has 1 row:" in run("recalibrate", model, "--ask", looks, "--data", data, code=2)

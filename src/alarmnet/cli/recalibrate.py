@@ -61,8 +61,13 @@ def _cells(data: tuple[Path, ...], rows: NDArray[np.int64], *, taken: Collection
             "the files that the model was trained on, in the same order",
             code="rows",
         )
-    names = [f"{name}_" if name in taken else name for name in table.column_names]
-    return dict(zip(names, table.take(rows).columns, strict=True))
+    cells = {}
+    for name, column in zip(table.column_names, table.take(rows).columns, strict=True):
+        own = name
+        while own in taken or (own != name and own in table.column_names):
+            own = f"{own}_"
+        cells[own] = column
+    return cells
 
 
 @click.command()
