@@ -31,6 +31,7 @@ NAMES = (
     "a3-format-9",
     "a3-format-10",
     "a3-format-11",
+    "a3-format-12",
 )
 
 

@@ -1,9 +1,13 @@
 """Categories in order: which order, what trees read of it, and how it is kept."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
 import pytest
 import torch
 from numpy.typing import NDArray
@@ -77,6 +81,83 @@ def test_the_order_survives_a_file() -> None:
         np.array([["L", "M", "S"]], dtype=object).T
     )
     assert TableEncoder.from_dict(encoder.to_dict()).category_places() == encoder.category_places()
+
+
+SIZES = ["S", "M", "L", "XL"]
+CELLS = ["L", "M", "S", "L"]
+
+
+def as_pandas(ordered: bool) -> pd.DataFrame:
+    return pd.DataFrame({"size": pd.Categorical(CELLS, categories=SIZES, ordered=ordered)})
+
+
+def as_arrow(ordered: bool) -> pa.Table:
+    return pa.Table.from_pandas(as_pandas(ordered))
+
+
+def as_chunks(ordered: bool) -> pa.Table:
+    """Each chunk has categories of its own, as Arrow allows."""
+    parts = [
+        pa.DictionaryArray.from_arrays([0, 1], texts, ordered=ordered)
+        for texts in (["M", "L", "XL"], ["S", "M"])
+    ]
+    return pa.table({"size": pa.chunked_array(parts)})
+
+
+def as_polars(ordered: bool) -> pl.DataFrame:
+    return pl.DataFrame({"size": pl.Series(CELLS, dtype=pl.Enum(SIZES) if ordered else pl.Categorical)})
+
+
+def as_read(ordered: bool) -> pa.Table:
+    """As Parquet files are read: an empty chunk comes first."""
+    table = as_arrow(ordered)
+    return pa.concat_tables([table.schema.empty_table(), table])
+
+
+@pytest.mark.parametrize("table", [as_pandas, as_arrow, as_read, as_polars])
+def test_categories_of_an_ordered_type_are_in_its_order(table: Callable[[bool], Any]) -> None:
+    encoder = TableEncoder().fit(table(True))
+    assert encoder.output_names_ == ("size=S", "size=M", "size=L")
+    assert encoder.category_places()[0] == pytest.approx([1 / 3, 2 / 3, 1])
+    stored = TableEncoder.from_dict(encoder.to_dict())
+    assert stored.category_places() == encoder.category_places()
+    np.testing.assert_array_equal(stored.transform(table(False)), encoder.transform(table(True)))
+    without = TableEncoder().fit(table(False))
+    assert without.output_names_ == ("size=L", "size=M", "size=S")
+    assert without.category_places()[0] == pytest.approx([1 / 3, 2 / 3, 1])
+
+
+def test_a_list_of_categories_comes_before_the_order_of_their_type() -> None:
+    encoder = TableEncoder(categories={"size": ["M", "S", "L"]}).fit(as_pandas(True))
+    assert encoder.output_names_ == ("size=M", "size=S", "size=L")
+    assert encoder.category_places()[0] == pytest.approx([1 / 3, 2 / 3, 1])
+
+
+def test_categories_that_are_numbers_keep_the_order_of_their_type() -> None:
+    table = pd.DataFrame({"risk": pd.Categorical([1, 2, 3, 1], categories=[3, 1, 2], ordered=True)})
+    assert TableEncoder().fit(table).output_names_ == ("risk=3", "risk=1", "risk=2")
+
+
+def test_an_order_of_chunks_that_differ_is_not_taken() -> None:
+    assert (
+        TableEncoder().fit(as_chunks(True)).category_places()
+        == TableEncoder().fit(as_chunks(False)).category_places()
+    )
+
+
+def test_rare_categories_of_an_ordered_type_are_other() -> None:
+    table = pd.DataFrame({"size": pd.Categorical([*CELLS, "M"], categories=SIZES, ordered=True)})
+    encoder = TableEncoder(max_categories=2).fit(table)
+    assert encoder.output_names_ == ("size=M", "size=L", "size other")
+    assert encoder.category_places()[0] == pytest.approx([2 / 3, 1, 1 / 3])
+
+
+@pytest.mark.parametrize("ordered", [1, "yes", None])
+def test_a_damaged_order_of_a_type_is_refused(ordered: Any) -> None:
+    state = TableEncoder().fit(as_pandas(True)).to_dict()
+    state["columns"][0]["ordered"] = ordered
+    with pytest.raises(ValueError, match="order of categories"):
+        TableEncoder.from_dict(state)
 
 
 Graded = tuple[NDArray[Any], NDArray[np.bool_]]

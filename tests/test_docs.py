@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 import alarmnet
 from alarmnet import A3Detector
+from alarmnet._shared.persistence import FORMAT_VERSION
 from alarmnet.cli import main
 
 ROOT = Path(__file__).parents[1]
@@ -84,6 +85,11 @@ def test_every_public_name_is_in_the_api_reference() -> None:
     pages = (ROOT / "docs" / "reference" / "api").glob("*.md")
     shown = re.findall(r"^::: alarmnet\.(\w+)$", "".join(page.read_text() for page in pages), re.M)
     assert set(alarmnet.__all__) <= set(shown)
+
+
+def test_the_page_of_model_files_names_their_format() -> None:
+    page = (ROOT / "docs" / "reference" / "files.md").read_text()
+    assert f"format version, now {FORMAT_VERSION} " in page
 
 
 def test_every_page_is_in_the_sites_navigation() -> None:

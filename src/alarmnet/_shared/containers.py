@@ -65,6 +65,24 @@ def read_column(raw: Any, rows: Rows | None, *, label: str) -> Any:
         raise wrong_type(f"Column {label!r} holds {kind}, which cannot be read ({error}).", label) from error
 
 
+def categories_in_order(raw: Any) -> tuple[Any, ...]:
+    """The categories of a column of an ordered type, in their order; of other columns none.
+
+    Ordered types are an ordered `Categorical` of pandas, an `Enum` of polars, and an ordered dictionary of Arrow,
+    if all chunks have the same dictionary.
+    """
+    if isinstance(raw, nw.Series):
+        if isinstance(raw.dtype, nw.Enum):
+            return tuple(raw.dtype.categories)
+        raw = raw.to_native()
+    kind = getattr(raw, "type", None)
+    if not isinstance(kind, pa.DictionaryType) or not kind.ordered:
+        return ()
+    chunks = raw.chunks if isinstance(raw, pa.ChunkedArray) else [raw]
+    orders = {tuple(chunk.dictionary.to_pylist()) for chunk in chunks} - {()}
+    return orders.pop() if len(orders) == 1 else ()
+
+
 def wrong_type(fault: str, label: str) -> InputTypeError:
     """Make the error for a column of a type that is not read."""
     return InputTypeError(

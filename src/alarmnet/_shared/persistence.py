@@ -29,7 +29,7 @@ import safetensors.numpy
 from alarmnet._shared.atomic import atomic_path, open_regular
 from alarmnet.errors import InputError, ModelFileError
 
-FORMAT_VERSION = 11
+FORMAT_VERSION = 12
 """The format this version writes, and the newest that it reads.
 
 Since format 2, detectors keep quantiles as arrays. Since format 3, the threshold is not stored, but follows from
@@ -37,7 +37,7 @@ the calibration scores; since format 4, also from their weights. Since format 5,
 columns, few neighbours, or the oriented gradients of images. Since format 6, there may be alarms on peaks of
 activations; since format 7, a joint forest; since format 8, tails of the columns. Since format 9, symmetric trees
 are kept level by level; since format 10, tables have one alarm on inputs. Since format 11, two forests may
-read categories in order.
+read categories in order; since format 12, a column may have the order of its type.
 """
 
 _MAGIC = b"ALARMNET"

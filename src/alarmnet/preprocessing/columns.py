@@ -137,12 +137,16 @@ class NumberColumn:
 
 @dataclass(frozen=True)
 class CategoryColumn:
-    """A category: a column for each that is kept, one for the rest, one for missing, as training had them."""
+    """A category: a column for each that is kept, one for the rest, one for missing, as training had them.
+
+    Those of an `ordered` one are kept in the order that their type gave them.
+    """
 
     kind: Literal["category"]
     missing: bool
     kept: Sequence[str]
     rare: Sequence[str]
+    ordered: bool = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "kept", list(self.kept))
@@ -153,10 +157,16 @@ class CategoryColumn:
         require(all(before < after for before, after in itertools.pairwise(self.rare)), "order of categories")
         kept = set(self.kept)
         require(len(kept) == len(self.kept) and kept.isdisjoint(self.rare), "categories that occur twice")
+        require(type(self.ordered) is bool, "order of categories")
 
     @classmethod
-    def learn(cls, cells: Cells, *, limit: int, fixed: Sequence[str] | None = None) -> "CategoryColumn":
-        """Keep ``fixed`` in that order, or else the ``limit`` most frequent (ties in the order of text)."""
+    def learn(
+        cls, cells: Cells, *, limit: int, fixed: Sequence[str] | None = None, order: Sequence[str] = ()
+    ) -> "CategoryColumn":
+        """Keep ``fixed`` in that order, or else the ``limit`` most frequent (ties in the order of text).
+
+        The most frequent are put into the ``order`` of their type, if it has one.
+        """
         codes = cells.values
         counts = np.bincount(codes[codes >= 0], minlength=len(cells.texts))
         seen = sorted(
@@ -165,7 +175,10 @@ class CategoryColumn:
         ranked = [text for _, text in seen]
         kept = ranked[: min(limit, MOST_KEPT)] if fixed is None else list(fixed)
         rare = sorted(set(ranked) - set(kept))
-        return cls(kind="category", missing=bool(np.any(codes < 0)), kept=kept, rare=rare)
+        ordered = fixed is None and set(kept) <= set(order)
+        if ordered:
+            kept.sort(key=order.index)
+        return cls(kind="category", missing=bool(np.any(codes < 0)), kept=kept, rare=rare, ordered=ordered)
 
     def read(self, column: Any) -> Cells:
         """Read a column; words that mean missing are categories only where training had them as such."""
@@ -182,11 +195,11 @@ class CategoryColumn:
     def places(self, *, in_order: bool) -> list[list[float]]:
         """Give the place of each output column in an order, in (0, 1]: missing, other, then the categories.
 
-        Categories are ``in_order`` as they are, or else sorted: numbers by their value, other texts as text, with
-        the whole numbers in it by their value. With one or two output columns, or more than `MOST_IN_ORDER`, each
-        is on its own, with a 1.
+        Categories are ``in_order`` as they are, or `ordered` by their type, or else sorted: numbers by their
+        value, other texts as text, with the whole numbers in it by their value. With one or two output columns, or
+        more than `MOST_IN_ORDER`, each is on its own, with a 1.
         """
-        kept = self.kept if in_order else _in_order(self.kept)
+        kept = self.kept if in_order or self.ordered else _in_order(self.kept)
         extra = self.missing + bool(self.rare)
         rank = {text: place for place, text in enumerate(kept, extra + 1)}
         ranks = [rank[text] for text in self.kept] + [extra] * bool(self.rare) + [1] * self.missing
@@ -233,7 +246,10 @@ class CategoryColumn:
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready values, for `column_from_dict`."""
-        return asdict(self)
+        state = asdict(self)
+        if not self.ordered:
+            del state["ordered"]  # files before format 12 do not have it
+        return state
 
     @classmethod
     def from_dict(cls, state: Mapping[str, Any]) -> "CategoryColumn":

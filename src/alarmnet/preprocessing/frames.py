@@ -17,9 +17,10 @@ from numpy.typing import NDArray
 from scipy.sparse import issparse
 from sklearn.utils.validation import _num_samples
 
-from alarmnet._shared.containers import read_column
+from alarmnet._shared.containers import categories_in_order, read_column
 from alarmnet._shared.phrases import quoted
 from alarmnet.errors import InputError, InputTypeError
+from alarmnet.preprocessing.cells import as_text
 
 MOST_MADE_DENSE = 2**30
 """The most numbers of a sparse matrix that are encoded at once: 4 GiB of float32."""
@@ -86,6 +87,10 @@ class Frame:
     def whole(self, index: int) -> Any:
         """One column with the rows that were not taken too: how cells are written shows in all of them."""
         return replace(self, taken=None).column(index)
+
+    def categories(self, index: int) -> tuple[str, ...]:
+        """Give the categories of a column of an ordered type, in their order; of other columns none."""
+        return tuple(as_text(value) for value in categories_in_order(self.raw[index]))
 
     @property
     def order(self) -> NDArray[np.intp] | None:

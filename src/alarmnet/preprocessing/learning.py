@@ -81,7 +81,9 @@ def learn_column(
         return DatetimeColumn(kind="datetime", missing=present < len(column), form=meaning.time_form)
     if meaning.kind == "category":
         reason = None if kept else why_leave_texts(_read(meaning, whole, kept=kept), label)
-        return reason or CategoryColumn.learn(cells, limit=max_categories, fixed=fixed)
+        return reason or CategoryColumn.learn(
+            cells, limit=max_categories, fixed=fixed, order=frame.categories(index)
+        )
     if not kept and (found := _clock_or_ids(frame, index, order, cells, meaning)):
         return found
     return NumberColumn.learn(

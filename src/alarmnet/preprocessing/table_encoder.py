@@ -73,7 +73,8 @@ class TableEncoder(BaseEstimator):  # type: ignore[misc]
         Column name (``"x0"`` and so on for arrays) to its categories, in the order of the output columns. Such a
         column is a category whatever its type, and its other values share "other" if training had any. If the
         categories have an order (small, medium, large), list them in this order: `A3Detector` learns from it, if
-        the column has at most twelve encoded numbers. Without a list, they are sorted as numbers or text.
+        the column has at most twelve encoded numbers. Without a list, the order is that of the column's type (an
+        ordered `Categorical`, polars' `Enum`, an ordered dictionary of Arrow), or that of numbers or text.
     on_extra
         ``"refuse"`` columns that training did not have, or ``"ignore"`` them.
     keep
