@@ -379,3 +379,10 @@ def test_weights_come_from_the_seed_alone(rows: Rows) -> None:
     first = model._network.hidden.linear1.weight
     expected = torch.nn.init.xavier_uniform_(torch.empty(first.shape), generator=drawn)
     torch.testing.assert_close(first.detach(), expected)
+
+
+def test_labels_of_any_name_are_read(rows: Rows, labels: Rows) -> None:
+    named = np.where(labels == 1, "bad", np.where(np.arange(len(labels)) % 2, "fine", "ok"))
+    found = GradientBoosting(anomaly_label="bad", random_state=0).fit(rows, named).decision_function(rows)
+    expected = GradientBoosting(random_state=0).fit(rows, labels == 1).decision_function(rows)
+    np.testing.assert_array_equal(found, expected)

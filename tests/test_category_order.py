@@ -15,7 +15,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.metrics import average_precision_score
 
 import alarmnet
-from alarmnet import A3Detector, TableEncoder
+from alarmnet import A3Detector, AlarmnetWarning, InputError, TableEncoder
 from alarmnet.detectors.likeness_scorer import LikenessScorer
 from alarmnet.networks.category_order import CategoryOrder
 from alarmnet.preprocessing.columns import MOST_IN_ORDER, CategoryColumn
@@ -238,3 +238,34 @@ def test_trees_ask_about_numbers_that_the_order_gives(graded: Graded) -> None:
 
 def test_files_without_an_order_have_none() -> None:
     assert CategoryOrder.stored({}, "order.", 4) is None
+
+
+@pytest.mark.parametrize(
+    "listed", ["low", {"S", "M"}, {"S": 1}, iter(["S"]), 5, ["S", None], ["S", "S"], []], ids=repr
+)
+def test_what_is_no_list_of_categories_is_refused(listed: Any) -> None:
+    with pytest.raises(InputError, match=r"must (list|map)") as caught:
+        TableEncoder(categories={"size": listed}).fit(as_pandas(False))
+    assert (caught.value.code, caught.value.column) == ("invalid_parameter", "size")
+
+
+def test_too_long_a_list_of_categories_is_refused() -> None:
+    with pytest.raises(InputError, match=r"may list 65,536 categories for a column\. Got 70,000"):
+        TableEncoder(categories={"size": range(70_000)}).fit(as_pandas(False))
+
+
+@pytest.mark.parametrize("listed", [pd.Index(SIZES), pa.array(SIZES), np.array(SIZES), pl.Series(SIZES)])
+def test_any_container_lists_categories(listed: Any) -> None:
+    encoder = TableEncoder(categories={"size": listed}).fit(as_pandas(False))
+    assert encoder.output_names_ == ("size=S", "size=M", "size=L", "size=XL")
+
+
+def test_a_list_without_any_category_of_the_column_is_refused() -> None:
+    with pytest.raises(InputError, match=r"lists 's', 'm', 'l' for column 'size'.* They hold 'L', 'M', 'S'"):
+        TableEncoder(categories={"size": ["s", "m", "l"]}).fit(as_pandas(False))
+
+
+def test_another_spelling_than_in_the_list_is_told() -> None:
+    with pytest.warns(AlarmnetWarning, match=r"another spelling than its list: 'M' \(listed as 'm'\)"):
+        encoder = TableEncoder(categories={"size": ["S", "m", "L"]}).fit(as_pandas(False))
+    assert encoder.output_names_ == ("size=S", "size=m", "size=L", "size other")

@@ -231,6 +231,15 @@ def test_answers_that_cannot_be_used_are_refused(doubted: BaseDetector) -> None:
         copy.deepcopy(doubted).set_calibration_labels(doubted.calibration_rows_, [1] * 196)
     with pytest.raises(InputError, match="'n' parameter"):
         doubted.calibration_queries(0)
+    row = int(doubted.calibration_rows_[0])
+    with pytest.raises(InputError, match=f"row {row} is labelled both normal and anomalous"):
+        copy.deepcopy(doubted).set_calibration_labels([row, row], [1, 0])
+    for wrong in (row, [[row]]):
+        with pytest.raises(InputError, match="pass one row number for each label"):
+            copy.deepcopy(doubted).set_calibration_labels(wrong, [1])
+    rows, answers = pd.Series([row, row + 1], index=[0, 1]), pd.Series([1, 0], index=[1, 0])
+    with pytest.raises(InputError, match="rows and y have the same index in different orders"):
+        copy.deepcopy(doubted).set_calibration_labels(rows, answers)
 
 
 def test_files_of_older_versions_do_not_name_calibration_rows() -> None:

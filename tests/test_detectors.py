@@ -451,3 +451,18 @@ def test_a_deep_copy_is_a_detector_of_its_own(trained: BaseDetector, rows: Float
     before = trained.decision_function(rows)
     twin.refit_alarm(rows[:190], None)
     np.testing.assert_array_equal(trained.decision_function(rows), before)
+
+
+@pytest.mark.parametrize("verbose", [2, "yes", None])
+def test_progress_is_shown_or_told_to_a_function(small: Any, rows: Any, verbose: Any) -> None:
+    with pytest.raises(
+        InputError, match="'verbose' parameter of A3Detector must be True, False or a function"
+    ):
+        small(verbose=verbose).fit(rows)
+
+
+def test_unlabelled_rows_that_are_left_out_are_counted(small: Any, rows: Any, labels: Any) -> None:
+    with pytest.raises(
+        InputError, match="got 0, beside 190 unlabelled rows that unlabelled='ignore' leaves out"
+    ):
+        small(unlabelled="ignore").fit(rows, np.where(labels == 1, 1, np.nan))

@@ -10,6 +10,7 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
+import scipy.sparse
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
@@ -302,10 +303,10 @@ def test_many_columns_that_raise_a_score_are_all_reset(small: Any) -> None:
     assert all(row.alarm and row.counterfactual is None for row in found.rows)
 
 
-@pytest.mark.parametrize(("rows", "columns"), [([400], 10), ([-1], 10), ([], 10), ([0], 0)])
+@pytest.mark.parametrize(("rows", "columns"), [([400], 10), ([-1], 10), ([], 10), ([0], 0), ([0], 1.5)])
 def test_rows_that_are_not_there_are_refused(explained: Any, rows: list[int], columns: int) -> None:
     detector, table, _ = explained
-    with pytest.raises(InputError, match=r"there is no row|leaves nothing to explain"):
+    with pytest.raises(InputError, match=r"there is no row|leaves nothing to explain|'columns' parameter"):
         detector.explain(table, rows=rows, columns=columns)
 
 
@@ -325,9 +326,23 @@ def test_importance_has_intervals_and_finds_the_column(explained: Any) -> None:
     assert len(importance) == 8
     assert all(column.low <= column.value <= column.high for column in importance)
     assert importance == global_importance(detector, table[:11])
-    for wrong in ({"confidence": 1.0}, {"rows": 0}):
-        with pytest.raises(InputError, match="confidence"):
-            global_importance(detector, table, **wrong)
+    for name, wrong in (("confidence", 1.0), ("rows", 0), ("seed", None)):
+        with pytest.raises(InputError, match=f"'{name}' parameter of global_importance"):
+            global_importance(detector, table, **{name: wrong})  # type: ignore[arg-type]
+
+
+def test_any_container_of_rows_is_explained(small: Any, rows: Any, labels: Any) -> None:
+    detector = small().fit(rows, labels)
+    expected = detector.explain(rows, rows=[3, 195]).values
+    for sparse in (scipy.sparse.coo_matrix, scipy.sparse.bsr_matrix):
+        np.testing.assert_array_equal(detector.explain(sparse(rows), rows=[3, 195]).values, expected)
+    batch = pa.RecordBatch.from_arrays([pa.array(column) for column in rows.T], names=[*"abcde"])
+    frame = pa.Table.from_batches([batch])
+    named = small().fit(frame, labels)
+    np.testing.assert_array_equal(
+        named.explain(batch, rows=[195]).values, named.explain(frame, rows=[195]).values
+    )
+    assert global_importance(detector, scipy.sparse.coo_matrix(rows)) == global_importance(detector, rows)
 
 
 def test_every_detector_explains_tables(trained: Any, rows: Any) -> None:

@@ -20,6 +20,7 @@ import alarmnet
 from alarmnet import (
     A3Detector,
     ConvA3Detector,
+    DenseAutoencoder,
     ExternalTarget,
     InputError,
     ModelFileError,
@@ -178,6 +179,30 @@ def test_the_alarm_rate_can_be_changed_after_loading(kept: Path, trained: BaseDe
     assert again.threshold_ == twin.threshold_
 
 
+def test_a_file_has_the_parameters_of_the_fit(trained: BaseDetector, rows: Floats, tmp_path: Path) -> None:
+    detector = copy.deepcopy(trained)
+    expected = detector.decision_function(rows)
+    others = {"reads": "activations"} if isinstance(detector, A3Detector) else {"scored_by": "alarm"}
+    detector.set_params(alarm_rate=0.4, calibration_share=7, **others)
+    again = through_file(detector, tmp_path)
+    np.testing.assert_array_equal(again.decision_function(rows), expected)
+    assert again.alarm_rate == trained.alarm_rate == again.alarm_rate_
+    for name in ("calibration_share", *others):
+        assert getattr(again, name) == getattr(trained, name)
+    detector.set_alarm_rate(0.4)
+    assert through_file(detector, tmp_path).alarm_rate == 0.4
+
+
+def test_a_target_that_is_set_after_the_fit_does_not_spoil_the_file(
+    small: Make, rows: Floats, labels: Floats, tmp_path: Path
+) -> None:
+    detector = small(target=DenseAutoencoder(hidden=(4, 3))).fit(rows, labels)
+    detector.set_params(target__hidden=(2,))
+    np.testing.assert_array_equal(through_file(detector, tmp_path).logits(rows), detector.logits(rows))
+    detector.refit_alarm(rows, labels)
+    np.testing.assert_array_equal(through_file(detector, tmp_path).logits(rows), detector.logits(rows))
+
+
 # A target of the user's own
 
 
@@ -192,8 +217,15 @@ def test_a_users_module_is_given_again(small: Make, rows: Floats, labels: Floats
 
 def test_a_users_module_that_is_not_given_is_asked_for(small: Make, rows: Floats, tmp_path: Path) -> None:
     detector = small(target=ExternalTarget(module(), layers=["1"])).fit(rows)
-    with pytest.raises(InputError, match=r"load\(path, target=ExternalTarget\(module, layers=\.\.\.\)\)"):
+    with pytest.raises(InputError, match=r"load\(path, target=ExternalTarget\(module, layers=\['1'\]\)\)"):
         through_file(detector, tmp_path)
+
+
+def test_other_layers_than_in_training_are_refused(small: Make, rows: Floats, tmp_path: Path) -> None:
+    detector = small(target=ExternalTarget(module(), layers=["1"])).fit(rows)
+    with pytest.raises(InputError, match=r"layers=\['1'\]; got layers=\['0'\]") as caught:
+        through_file(detector, tmp_path, target=ExternalTarget(module(), layers=["0"]))
+    assert caught.value.code == "missing_target"
 
 
 def test_another_module_than_in_training_is_refused(small: Make, rows: Floats, tmp_path: Path) -> None:

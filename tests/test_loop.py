@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Hashable
 from multiprocessing import Pipe
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -231,6 +232,9 @@ def test_next_and_answer_do_not_wait_for_a_refit() -> None:
             "row_ids",
             "1 different ids came for 400 rows",
         ),
+        (lambda queue: queue.next(1.5), "invalid_parameter", "'n' parameter of Queue"),
+        (lambda queue: Queue(queue._X[:0]), "too_few_rows", "0 sample"),
+        (lambda queue: Queue(queue._X, detector=cast(Any, "A3")), "invalid_parameter", "Got str instead"),
     ],
 )
 def test_what_cannot_be_is_refused(call: object, code: str, said: str) -> None:

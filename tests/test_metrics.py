@@ -1,4 +1,5 @@
 import time
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -143,7 +144,7 @@ def test_an_exact_interval_is_not_empty_at_the_edges() -> None:
         ([0, 0, None], "only one class: 2 normal rows and no anomaly"),
         ([1, 1, None], "only one class: 2 anomalies and no normal row"),
         ([None, None, None], "y holds no label"),
-        ([0, 1], "X has 3 rows, y has 2 labels"),
+        ([0, 1], "scores has 3 rows, y has 2 labels"),
         ([0, 2, 1], "Only binary classification is supported. The labels are 0, 1, 2"),
         (["yes", "yes", None], "y holds one class only, 'yes', which is neither 0"),
     ],
@@ -164,10 +165,10 @@ def test_scores_that_cannot_be_used() -> None:
 @pytest.mark.parametrize(
     ("parameters", "sentence"),
     [
-        ({"budget": 0}, "budget=0 must be from 1 to 2"),
+        ({"budget": 0}, "'budget' parameter of evaluate must be a whole number of at least 1. Got 0 instead"),
         ({"budget": 3}, "budget=3 must be from 1 to 2"),
-        ({"confidence": 1.0}, r"confidence=1\.0 must lie between 0 and 1"),
-        ({"resamples": 0}, "resamples=0 must be 1 or more"),
+        ({"confidence": 1.0}, r"\'confidence\' parameter of evaluate must be a number in \(0, 1\)"),
+        ({"resamples": 0}, "'resamples' parameter of evaluate must be a whole number of at least 1"),
     ],
 )
 def test_parameters_out_of_range(parameters: dict[str, float], sentence: str) -> None:
@@ -181,3 +182,33 @@ def test_the_callers_data_is_left_alone() -> None:
     evaluate(y, scores, threshold=0.0)
     np.testing.assert_array_equal(y, y_before)
     np.testing.assert_array_equal(scores, scores_before)
+
+
+def test_scores_in_another_order_than_labels_are_refused() -> None:
+    y, scores = pd.Series([0, 0, 1, 1], index=[*"abcd"]), pd.Series([0.4, 0.1, 0.2, 0.3], index=[*"dabc"])
+    with pytest.raises(InputError, match=r"scores and y have the same index .* Pass y\.loc\[scores\.index\]"):
+        evaluate(y, scores)
+    assert evaluate(y.loc[scores.index], scores).roc_auc.value == 1
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"threshold": np.nan},
+        {"threshold": "0"},
+        {"budget": 1.5},
+        {"budget": True},
+        {"seed": None},
+        {"seed": -1},
+    ],
+    ids=str,
+)
+def test_parameters_of_another_kind_are_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(InputError, match=f"'{next(iter(wrong))}' parameter of evaluate"):
+        evaluate([0, 1], [0.0, 1.0], **wrong)
+
+
+@pytest.mark.parametrize("scores", [[0j, 1j], ["0", "1"], [None, 1.0]])
+def test_scores_that_are_no_numbers_are_refused(scores: Any) -> None:
+    with pytest.raises(InputError, match="every score must be a finite number"):
+        evaluate([0, 1], scores)

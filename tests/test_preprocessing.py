@@ -16,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.special import ndtri
+from sklearn.compose import ColumnTransformer
 from sklearn.exceptions import NotFittedError
 
 from alarmnet.errors import AlarmnetWarning, InputError, InputTypeError
@@ -519,3 +520,11 @@ def test_damaged_state_is_refused_or_harmless(junk: Any) -> None:
 def test_state_of_nothing_known_is_refused(state: Any) -> None:
     with pytest.raises((ValueError, KeyError, TypeError)):
         encoder_from_dict(state)
+
+
+def test_an_encoder_is_a_step_of_a_pipeline() -> None:
+    table = pd.DataFrame({"a": np.arange(60.0) % 7, "b": [*"xy"] * 30})
+    encoded = ColumnTransformer([("all", TableEncoder(), ["a", "b"])]).fit_transform(table, np.zeros(60))
+    np.testing.assert_array_equal(encoded, TableEncoder().fit(table, None).transform(table))
+    with pytest.raises(InputError, match="'keep' parameter of TableEncoder must be a list of column names"):
+        TableEncoder(keep=None).fit(table)  # type: ignore[arg-type]

@@ -15,6 +15,7 @@ import pyarrow as pa
 import pytest
 from PIL import Image
 
+from alarmnet import OutlierDetector
 from alarmnet.errors import InputError, MissingExtraError
 from alarmnet.metrics import Estimate
 from alarmnet.preprocessing import ImageScaler, TableEncoder
@@ -386,8 +387,13 @@ def test_what_cannot_be_used_is_refused() -> None:
         report_of(table(), ids=["a", "b"])
     with pytest.raises(InputError, match="X has 60 rows, y has 1 labels"):
         report_of(table(), [1])
-    with pytest.raises(InputError, match="top=0 must be 1 or more"):
-        report_of(table(), top=0)
+    for top in (0, "all"):
+        with pytest.raises(
+            InputError, match="'top' parameter of make_report must be a whole number of at least 1"
+        ):
+            report_of(table(), top=top)
+    with pytest.raises(InputError, match=r"must be a fitted detector, .* Got OutlierDetector instead"):
+        make_report(OutlierDetector(), table())
 
 
 def test_the_callers_data_is_left_alone() -> None:

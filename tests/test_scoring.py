@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
+from sklearn.exceptions import NotFittedError
 
 from alarmnet import InputError, score_files
 from alarmnet.data_files import TableFiles, write_table
@@ -67,3 +68,49 @@ def test_bad_rows_are_refused_or_flagged(detector: Any, table: pa.Table, tmp_pat
 def test_a_budget_and_an_alarm_rate_exclude_each_other(detector: Any, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="exclude each other"):
         score_files(detector, tmp_path / "new.csv", out=tmp_path / "s.csv", alarm_rate=0.1, budget=3)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"budget": 0},
+        {"budget": -1},
+        {"budget": 2.5},
+        {"alarm_rate": 0},
+        {"on_bad_row": "Flag"},
+        {"reasons": 1.5},
+        {"reading": {"delimiter": ";"}},
+    ],
+    ids=str,
+)
+def test_options_that_cannot_be_used_are_refused(
+    detector: Any, table: pa.Table, tmp_path: Path, options: dict[str, Any]
+) -> None:
+    write_table(tmp_path / "new.csv", [table])
+    with pytest.raises(InputError, match=f"The '{next(iter(options))}' parameter of") as caught:
+        score_files(detector, tmp_path / "new.csv", out=tmp_path / "scores.csv", **options)
+    assert caught.value.code == "invalid_parameter"
+    assert not (tmp_path / "scores.csv").exists()
+
+
+@pytest.mark.parametrize("name", ["new.csv", "new.parquet"])
+def test_an_input_is_not_overwritten(detector: Any, table: pa.Table, tmp_path: Path, name: str) -> None:
+    write_table(tmp_path / name, [table])
+    detector.save(tmp_path / "some.model.csv")
+    before = (tmp_path / name).read_bytes()
+    with pytest.raises(InputError, match="is an input too") as caught:
+        score_files(detector, tmp_path / name, out=tmp_path / name)
+    assert caught.value.code == "output_is_input"
+    with pytest.raises(InputError, match="is an input too"):
+        score_files(tmp_path / "some.model.csv", tmp_path / name, out=tmp_path / "some.model.csv")
+    assert (tmp_path / name).read_bytes() == before
+
+
+def test_a_frame_or_an_unfitted_detector_is_refused(
+    small: Any, detector: Any, table: pa.Table, tmp_path: Path
+) -> None:
+    write_table(tmp_path / "new.csv", [table])
+    with pytest.raises(InputError, match=r"Got DataFrame instead\. Score rows in memory by"):
+        score_files(detector, table.to_pandas(), out=tmp_path / "s.csv")
+    with pytest.raises(NotFittedError):
+        score_files(small(), tmp_path / "new.csv", out=tmp_path / "s.csv")

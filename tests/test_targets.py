@@ -198,3 +198,14 @@ def test_no_rows_have_no_losses() -> None:
         network = recipe.build((1, 8, 8))
         materialise(network, torch.Generator().manual_seed(0))
         assert network.eval().row_losses(torch.empty(0, 1, 8, 8)).shape == (0,)
+
+
+def test_a_module_for_rows_of_another_size_is_named() -> None:
+    target = ExternalTarget(nn.Sequential(nn.Linear(5, 8), nn.ReLU()), layers=["1"])
+    with pytest.raises(InputError, match=r"cannot read encoded rows of shape \(3,\)"):
+        target.build((3,)).read(batch_of(2, 3))
+
+
+def test_a_name_is_no_list_of_layers() -> None:
+    with pytest.raises(InputError, match="'layers' parameter of ExternalTarget must be a list of names"):
+        ExternalTarget(nn.ReLU(), layers="12")

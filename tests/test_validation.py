@@ -14,8 +14,10 @@ from sklearn.base import clone
 from alarmnet import AlarmnetWarning, InputError, load
 from alarmnet._shared.labels import read_labels
 from alarmnet._shared.validation import check_choice, check_real
+from alarmnet.networks.recipes import from_json, to_json
 
 NAN = float("nan")
+TEXTS = np.array(["normal"] * 190 + ["bad"] * 10)
 
 CONTAINERS = {
     "list": [1, 0, None],
@@ -102,7 +104,7 @@ def test_three_labels_by_anomaly_label() -> None:
 
 def test_one_foreign_label_is_read_with_anomaly_label() -> None:
     with pytest.warns(
-        AlarmnetWarning, match="no label in y equals anomaly_label='bad'; the labels are 'fine'"
+        AlarmnetWarning, match="no label in y equals 'bad', which anomaly_label names; the labels are 'fine'"
     ):
         assert read_labels(["fine", "fine"], rows=2, anomaly_label="bad").normal.all()
 
@@ -200,3 +202,67 @@ def test_several_labels_of_anomalies_go_into_files(small: Any, rows: Any, tmp_pa
     assert detector.label_counts_["anomaly"] == 10
     detector.save(tmp_path / "m")
     assert load(tmp_path / "m").refit_alarm(rows, y).label_counts_["anomaly"] == 10
+
+
+@pytest.mark.parametrize(
+    "y",
+    [
+        pd.Series(TEXTS),
+        TEXTS.astype(object),
+        pd.Series(TEXTS, dtype="category"),
+        pd.Series(TEXTS, dtype="string[pyarrow]"),
+        pd.Series([None, *TEXTS[1:]], dtype=object),
+    ],
+    ids=["series", "objects", "category", "arrow", "with none"],
+)
+def test_a_detector_with_labels_of_text_goes_into_a_file(
+    small: Any, rows: Any, tmp_path: Path, y: Any
+) -> None:
+    with pytest.warns(AlarmnetWarning, match="'bad', of 10 rows, is taken as the anomaly"):
+        detector = small().fit(rows, y)
+    detector.save(tmp_path / "m")
+    assert load(tmp_path / "m").predict(rows).tolist() == detector.predict(rows).tolist()
+    assert detector.classes_.tolist() == ["normal", "bad"]
+
+
+@pytest.mark.parametrize(
+    "kinds",
+    [
+        pd.Series(["dos", "probe"]),
+        pd.Index(["dos", "probe"]),
+        pl.Series(["dos", "probe"]),
+        pa.array(["dos", "probe"]),
+        np.array(["dos", "probe"]),
+        {"dos", "probe"},
+    ],
+    ids=lambda kinds: type(kinds).__name__,
+)
+def test_any_list_of_labels_lists_the_anomalies(kinds: Any) -> None:
+    assert read_labels(["dos", "normal", "probe"], rows=3, anomaly_label=kinds).values.tolist() == [1, 0, 1]
+    assert sorted(from_json(to_json(kinds))) == ["dos", "probe"]
+
+
+@pytest.mark.parametrize("kinds", [iter(["dos"]), {"dos": 1}, {"dos": 1}.keys(), []], ids=repr)
+def test_what_does_not_list_labels_is_refused(kinds: Any) -> None:
+    with pytest.raises(InputError, match="'anomaly_label' parameter must be a label or a list of labels"):
+        read_labels(["dos", "normal"], rows=2, anomaly_label=kinds)
+
+
+def test_a_listed_label_that_does_not_occur_is_told() -> None:
+    with pytest.warns(AlarmnetWarning, match="no label in y equals 'prob', which anomaly_label names"):
+        assert read_labels(["dos", "x", "probe"], rows=3, anomaly_label=["dos", "prob"]).normal.sum() == 2
+
+
+@pytest.mark.parametrize(
+    ("y", "said"),
+    [
+        (np.array([b"x", b"y"]), "bytes"),
+        (np.array(["2020", "2021"], dtype="datetime64[s]"), "datetime64"),
+        ([1j, 2j], "Complex"),
+        (["x" * 5000, "y"], "5,000 characters"),
+    ],
+)
+def test_labels_that_a_file_cannot_hold_are_refused_before_training(y: Any, said: str) -> None:
+    with pytest.raises(InputError, match=said) as caught:
+        read_labels(y, rows=2, anomaly_label=y[0])
+    assert caught.value.code == "labels"

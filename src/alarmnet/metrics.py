@@ -3,6 +3,8 @@
 Higher scores are more anomalous, everywhere.
 """
 
+import math
+import numbers
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +15,7 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 
 from alarmnet._shared.labels import read_labels
 from alarmnet._shared.random_streams import numpy_generator
+from alarmnet._shared.validation import check_real, check_whole
 from alarmnet.errors import InputError
 
 # More levels than this make an interval slower and no more exact: its own error is far wider than one level.
@@ -105,7 +108,12 @@ def proportion(count: int, total: int, *, confidence: float = 0.95) -> Estimate:
 
 def as_scores(scores: ArrayLike) -> NDArray[np.float64]:
     """Scores (N,) as float64; anything but one finite number a row is refused."""
-    values = np.asarray(scores, dtype=np.float64)
+    values = np.asarray(scores)
+    if values.dtype.kind not in "biuf" and not all(isinstance(value, numbers.Real) for value in values.flat):
+        raise InputError(
+            f"scores are of type {values.dtype}; every score must be a finite number", code="wrong_type"
+        )
+    values = values.astype(np.float64)
     if values.ndim != 1:
         raise InputError(f"scores have shape {values.shape}; pass one score a row", code="wrong_shape")
     wrong = np.flatnonzero(~np.isfinite(values))
@@ -116,20 +124,6 @@ def as_scores(scores: ArrayLike) -> NDArray[np.float64]:
             rows=wrong[:5].tolist(),
         )
     return values
-
-
-def _check_parameters(*, budget: int, rows: int, confidence: float, resamples: int) -> None:
-    if not 1 <= budget <= rows:
-        raise InputError(
-            f"budget={budget!r} must be from 1 to {rows}, the number of labelled rows",
-            code="invalid_parameter",
-        )
-    if not 0 < confidence < 1:
-        raise InputError(
-            f"confidence={confidence!r} must lie between 0 and 1, such as 0.95", code="invalid_parameter"
-        )
-    if resamples < 1:
-        raise InputError(f"resamples={resamples!r} must be 1 or more, such as 500", code="invalid_parameter")
 
 
 def check_classes(normal: int, anomalies: int) -> None:
@@ -263,14 +257,26 @@ def evaluate(
     in brackets: intervals of 95% confidence
     """
     values = as_scores(scores)
-    labels = read_labels(y, rows=len(values), anomaly_label=anomaly_label, to_learn=False).values
+    labels = read_labels(
+        y, rows=len(values), X=scores, anomaly_label=anomaly_label, to_learn=False, called="scores"
+    ).values
     known = ~np.isnan(labels)
     labels, values = labels[known], values[known]
     anomalies = int(labels.sum())
     normal = len(labels) - anomalies
     check_classes(normal, anomalies)
     budget = anomalies if budget is None else budget
-    _check_parameters(budget=budget, rows=len(labels), confidence=confidence, resamples=resamples)
+    check_whole(evaluate, "budget", budget)
+    if budget > len(labels):
+        raise InputError(
+            f"budget={budget!r} must be from 1 to {len(labels)}, the number of labelled rows",
+            code="invalid_parameter",
+        )
+    check_real(evaluate, "confidence", confidence, 0, 1)
+    check_whole(evaluate, "resamples", resamples)
+    check_whole(evaluate, "seed", seed, 0)
+    if threshold is not None:
+        check_real(evaluate, "threshold", threshold, -math.inf, open_ends=False)
 
     levels = _levels(labels, values)
     resampled = _resample(_coarse(levels), resamples=resamples, generator=numpy_generator(seed, "evaluation"))

@@ -1,6 +1,7 @@
 """Labels of any container and spelling, as 1, 0 and NaN."""
 
 import numbers
+import reprlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -13,10 +14,13 @@ from sklearn.utils.validation import column_or_1d
 
 from alarmnet._shared.spelling import is_near
 from alarmnet._shared.warn import warn
-from alarmnet.errors import InputError
+from alarmnet.errors import InputError, InputTypeError
 
 NORMAL_WORDS = ("normal", "benign", "good", "ok", "legitimate", "regular", "negative")
 """Labels of normal rows, in any case, if `anomaly_label` is not given."""
+
+LARGEST_LABEL = 4096
+"""The most bytes of a label, since every prediction repeats it."""
 
 _NUMBERS = (numbers.Real, Decimal, np.bool_)
 
@@ -87,46 +91,53 @@ def _missing(labels: NDArray[Any]) -> NDArray[np.bool_]:
 
 def _refuse_other_than_numbers_and_text(labels: NDArray[Any], missing: NDArray[np.bool_]) -> None:
     known = labels[~missing]
-    several = [label for label in known if isinstance(label, dict) or np.ndim(label)]
-    if several:
-        raise InputError(
-            f"a label in y is a {type(several[0]).__name__}; labels are numbers, booleans or text",
-            code="labels",
-        )
+    if known.dtype.kind not in "biufU":
+        other = [label for label in known if not isinstance(label, str | numbers.Real | Decimal | np.bool_)]
+        if other:
+            raise InputError(
+                f"a label in y is a {type(other[0]).__name__}; labels are numbers, booleans or text",
+                code="labels",
+            )
     infinite = np.isin(known, (np.inf, -np.inf))
     if infinite.any():
         rows = np.flatnonzero(~missing)[infinite].tolist()
         raise InputError("Input y contains infinity; labels are 1, 0 or missing", code="label", rows=rows)
 
 
-def _check_index(y: Any, X: Any) -> None:
+def _check_index(y: Any, X: Any, called: str) -> None:
     """Refuse labels in another order than their rows, by the indexes of pandas; warn if the indexes differ."""
     if not (hasattr(y, "iloc") and hasattr(X, "iloc")) or y.index.equals(X.index):
         return
     place = int(np.argmax(np.asarray(y.index != X.index)))
     of_rows, of_labels = (index[[place]].tolist()[0] for index in (X.index, y.index))
-    differ = f"At position {place}, the index of X has {of_rows!r}, and that of y has {of_labels!r}"
+    differ = f"At position {place}, the index of {called} has {of_rows!r}, and that of y has {of_labels!r}"
     if y.index.value_counts().eq(X.index.value_counts()).all():
         raise InputError(
-            f"X and y have the same index in different orders. {differ}. Pass y.loc[X.index] to align y by its "
-            "index (if no value occurs twice), or y.to_numpy() if y is in the order of X",
+            f"{called} and y have the same index in different orders. {differ}. Pass y.loc[{called}.index] to "
+            f"align y by its index (if no value occurs twice), or y.to_numpy() if y is in the order of {called}",
             code="label_order",
         )
     warn(
-        f"the indexes of X and y differ; labels are taken by position. {differ}; pass y.to_numpy() if y is in the "
-        "order of X",
+        f"the indexes of {called} and y differ; labels are taken by position. {differ}; pass y.to_numpy() if y is "
+        f"in the order of {called}",
     )
 
 
 def read_labels(
-    y: Any, *, rows: int, X: Any = None, anomaly_label: object = None, to_learn: bool = True
+    y: Any,
+    *,
+    rows: int,
+    X: Any = None,
+    anomaly_label: object = None,
+    to_learn: bool = True,
+    called: str = "X",
 ) -> Labels:
     """Labels of any container and spelling, as 1, 0 and NaN.
 
     `anomaly_label` is one label, or a list of them. Without it, 1 and True are the anomaly; of two other labels
     the one that is not "normal", "benign" or the like is, else the second in sorted order, with a warning that
     says so. What nothing can be learned from is refused, unless the labels are not there `to_learn` from. `X` are
-    the labels' rows, so that the indexes of pandas can be compared.
+    the labels' rows, so that the indexes of pandas can be compared; messages have what they are `called`.
 
     Raises
     ------
@@ -140,11 +151,11 @@ def read_labels(
     labels = _as_array(y)
     if len(labels) != rows:
         raise InputError(
-            f"Found input variables with inconsistent numbers of samples: X has {rows} rows, y has "
+            f"Found input variables with inconsistent numbers of samples: {called} has {rows} rows, y has "
             f"{len(labels)} labels",
             code="length_mismatch",
         )
-    _check_index(y, X)
+    _check_index(y, X, called)
     missing = _missing(labels)
     if to_learn and missing.all():
         raise InputError("Input y contains NaN only: no row is labelled; pass y=None", code="no_labels")
@@ -183,7 +194,7 @@ def _refuse_near(labels: Sequence[object], anomalies: Sequence[object]) -> None:
 
 
 def _distinct(known: NDArray[Any]) -> NDArray[Any]:
-    """The labels that occur, sorted; numbers of any type as numbers."""
+    """The labels that occur, sorted; numbers of any type as numbers, and texts of any type as texts."""
     try:
         found = np.unique(known)
     except TypeError as error:
@@ -194,19 +205,47 @@ def _distinct(known: NDArray[Any]) -> NDArray[Any]:
     if found.dtype.kind == "O" and all(isinstance(label, _NUMBERS) for label in found):
         whole = all(isinstance(label, numbers.Integral | np.bool_) for label in found)
         return np.unique(known.astype(int if whole else float))
+    if found.dtype.kind == "O" and len(found):
+        found = found.astype(str)
+    if found.dtype.kind == "U" and found.itemsize > LARGEST_LABEL:
+        raise InputError(
+            f"a label in y has {found.itemsize // 4:,} characters; labels have at most {LARGEST_LABEL // 4:,}",
+            code="labels",
+        )
     return found
+
+
+def listed(labels: object) -> list[Any]:
+    """One label, or any list of labels, as a list.
+
+    >>> listed("dos"), listed(np.array(["dos", "probe"])), listed(("dos",))
+    (['dos'], ['dos', 'probe'], ['dos'])
+    """
+    if isinstance(labels, pa.Array | pa.ChunkedArray):
+        return list(labels.to_pylist())
+    if hasattr(labels, "to_numpy"):
+        labels = labels.to_numpy()
+    if isinstance(labels, np.ndarray):
+        return list(labels.ravel().tolist())
+    if isinstance(labels, list | tuple | set | frozenset | range) and len(labels):
+        return list(labels)
+    if isinstance(labels, Iterable) and not isinstance(labels, str):
+        raise InputTypeError(
+            "The 'anomaly_label' parameter must be a label or a list of labels. "
+            f"Got {reprlib.repr(labels)} instead.",
+            code="invalid_parameter",
+        )
+    return [labels]
 
 
 def _of_several(found: NDArray[Any], anomaly_label: object, *, shown: str) -> tuple[list[Any], NDArray[Any]]:
     """Anomalies and classes as `anomaly_label` names them."""
-    several = isinstance(anomaly_label, list | tuple | set | frozenset | np.ndarray)
-    anomalies: list[Any] = list(anomaly_label) if several else [anomaly_label]  # type: ignore[call-overload]
+    anomalies = listed(anomaly_label)
     normal = found[~np.isin(found, anomalies)]
-    if len(normal) == len(found):
-        warn(
-            f"no label in y equals anomaly_label={anomaly_label!r}; the labels are {shown}",
-        )
     _refuse_near(normal.tolist(), anomalies)
+    absent = [label for label in anomalies if not np.isin(label, found)]
+    if absent:
+        warn(f"no label in y equals {_shown(absent)}, which anomaly_label names; the labels are {shown}")
     one_each = len(normal) == 1 == len(anomalies)
     return anomalies, np.array([normal[0], anomalies[0]]) if one_each else np.array([0, 1])
 

@@ -12,6 +12,11 @@ EXACT_INTEGER_LIMIT = 2**53
 """Above this limit float64 cannot tell consecutive integers apart."""
 
 
+def _called(owner: object) -> str:
+    """The name of a function or class, or of what an object is."""
+    return str(getattr(owner, "__name__", type(owner).__name__))
+
+
 def check_real(
     owner: object, name: str, value: object, low: float, high: float = math.inf, *, open_ends: bool = True
 ) -> float:
@@ -26,7 +31,7 @@ def check_real(
         return float(value)  # type: ignore[arg-type]
     ends = "()" if open_ends else "[]"
     raise InputError(
-        f"The {name!r} parameter of {type(owner).__name__} must be a number in "
+        f"The {name!r} parameter of {_called(owner)} must be a number in "
         f"{ends[0]}{low:g}, {high:g}{ends[1]}. Got {value!r} instead.",
         code="invalid_parameter",
     )
@@ -36,7 +41,7 @@ def check_choice(owner: object, name: str, value: object, choices: tuple[object,
     """Refuse a parameter that is none of `choices`."""
     if not any(value is choice or value == choice for choice in choices):
         raise InputError(
-            f"The {name!r} parameter of {type(owner).__name__} must be one of "
+            f"The {name!r} parameter of {_called(owner)} must be one of "
             f"{', '.join(map(repr, choices))}. Got {value!r} instead.",
             code="invalid_parameter",
         )
@@ -46,7 +51,7 @@ def check_whole(owner: object, name: str, value: object, low: int = 1) -> None:
     """Refuse a parameter that is no whole number of at least `low`."""
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < low:
         raise InputError(
-            f"The {name!r} parameter of {type(owner).__name__} must be a whole number of at least {low}. "
+            f"The {name!r} parameter of {_called(owner)} must be a whole number of at least {low}. "
             f"Got {value!r} instead.",
             code="invalid_parameter",
         )
@@ -56,7 +61,7 @@ def check_sizes(owner: object, name: str, sizes: object, *, least: int = 1) -> N
     """Refuse a parameter that is not `least` or more layer sizes."""
     if not isinstance(sizes, tuple | list) or not least <= len(sizes) <= MOST_LAYERS:
         raise InputError(
-            f"The {name!r} parameter of {type(owner).__name__} must be a tuple of {least} to {MOST_LAYERS} sizes. "
+            f"The {name!r} parameter of {_called(owner)} must be a tuple of {least} to {MOST_LAYERS} sizes. "
             f"Got {sizes!r} instead.",
             code="invalid_parameter",
         )
@@ -69,7 +74,7 @@ def check_type(owner: object, name: str, value: object, *kinds: type) -> None:
     if value is not None and not isinstance(value, kinds):
         wanted = " or ".join(kind.__name__ for kind in kinds)
         raise InputError(
-            f"The {name!r} parameter of {type(owner).__name__} must be a {wanted}, or None. Got {value!r} instead.",
+            f"The {name!r} parameter of {_called(owner)} must be a {wanted}, or None. Got {value!r} instead.",
             code="invalid_parameter",
         )
 

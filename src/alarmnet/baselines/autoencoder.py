@@ -32,7 +32,7 @@ class AutoencoderBaseline(NeuralBaseline):
     schedule
         How long the autoencoder trains. None: as long as `A3Detector` trains its target. `Schedule(epochs=30)` is
         the paper's.
-    encoder, device, random_state, verbose
+    encoder, anomaly_label, device, random_state, verbose
         As in `A3Detector`.
 
     Examples

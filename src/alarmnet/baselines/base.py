@@ -25,6 +25,7 @@ class BaselineParameters(TypedDict, total=False):
     """What `Baseline` takes: a baseline passes it on, `super().__init__(**shared)`."""
 
     encoder: TableEncoder | None
+    anomaly_label: object
     random_state: RandomState
 
 
@@ -36,8 +37,15 @@ class Baseline(Parameters, ABC):
     `baselines/__init__.py`.
     """
 
-    def __init__(self, *, encoder: TableEncoder | None = None, random_state: RandomState = None) -> None:
+    def __init__(
+        self,
+        *,
+        encoder: TableEncoder | None = None,
+        anomaly_label: object = None,
+        random_state: RandomState = None,
+    ) -> None:
         self.encoder = encoder
+        self.anomaly_label = anomaly_label
         self.random_state = random_state
 
     def __init_subclass__(cls, **options: Any) -> None:
@@ -100,7 +108,7 @@ class Baseline(Parameters, ABC):
             )
         encoder = ImageScaler() if images else copy.deepcopy(self.encoder or self._default_of("encoder"))
         rows = encoder.fit_transform(X)
-        labels = read_labels(y, rows=len(rows), X=X)
+        labels = read_labels(y, rows=len(rows), X=X, anomaly_label=self.anomaly_label)
         if self.learns_from_labels and not labels.anomalous.any():
             raise InputError(
                 f"{type(self).__name__} learns from known anomalies, and no row is labelled anomalous: label some "

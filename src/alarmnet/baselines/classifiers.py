@@ -34,7 +34,7 @@ class GradientBoosting(_Classifier):
 
     Parameters
     ----------
-    encoder, random_state
+    encoder, anomaly_label, random_state
         As in `A3Detector`.
 
     Examples
@@ -58,7 +58,7 @@ class RandomForest(_Classifier):
 
     Parameters
     ----------
-    encoder, random_state
+    encoder, anomaly_label, random_state
         As in `A3Detector`.
 
     Examples

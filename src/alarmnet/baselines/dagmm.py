@@ -91,7 +91,7 @@ class DAGMM(NeuralBaseline):
         The weights of the mean energy and of the penalty for small variances (lambda 1 and 2).
     schedule
         How long it trains. None: 200 epochs of 1,024 rows a step at a learning rate of 1e-4.
-    encoder, device, random_state, verbose
+    encoder, anomaly_label, device, random_state, verbose
         As in `A3Detector`.
 
     Examples

@@ -63,7 +63,7 @@ class DASVDD(NeuralBaseline):
     schedule
         How long the networks train. None: 50 epochs of 128 rows a step, with a learning rate of 1e-3. AdaGrad moves
         the centre, with a learning rate of 1.
-    encoder, device, random_state, verbose
+    encoder, anomaly_label, device, random_state, verbose
         As in `A3Detector`.
 
     Examples

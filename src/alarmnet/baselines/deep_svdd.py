@@ -47,7 +47,7 @@ class DeepSVDD(NeuralBaseline):
     pretraining_schedule, schedule
         How long the autoencoder and then the encoder train, with 200 rows a step. None: 100 and 150 epochs. The
         learning rate falls from 1e-4 along a cosine; in the paper it falls to a tenth in one step.
-    encoder, device, random_state, verbose
+    encoder, anomaly_label, device, random_state, verbose
         As in `A3Detector`.
 
     Examples

@@ -52,7 +52,7 @@ class DevNet(NeuralBaseline):
     schedule
         How long the network trains. `batch_size` counts the other rows of a step. None: 50 epochs of 20 steps of
         512 rows, as in the paper.
-    encoder, device, random_state, verbose
+    encoder, anomaly_label, device, random_state, verbose
         As in `A3Detector`.
 
     Examples

@@ -16,7 +16,7 @@ class IsolationForestBaseline(Baseline):
 
     Parameters
     ----------
-    encoder, random_state
+    encoder, anomaly_label, random_state
         As in `A3Detector`.
 
     Examples

@@ -80,7 +80,7 @@ class MIX(NeuralBaseline):
         Sizes of the autoencoder's layers down to the code. None: by the number of columns.
     schedule
         How long the autoencoder trains in each turn. None: as `A3Detector` trains its own.
-    encoder, device, random_state, verbose
+    encoder, anomaly_label, device, random_state, verbose
         As in `A3Detector`.
 
     Examples

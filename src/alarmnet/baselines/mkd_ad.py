@@ -149,7 +149,7 @@ class MKDAD(NeuralBaseline):
         How long the cloner trains. None: 50 epochs of 128 images a step at a learning rate of 1e-3.
     encoder
         Not used, since this method reads only images.
-    device, random_state, verbose
+    anomaly_label, device, random_state, verbose
         As in `A3Detector`.
 
     Raises

@@ -38,7 +38,7 @@ class NeuralClassifier(NeuralBaseline):
     schedule
         How long the network trains. None: at most 100 epochs of 256 rows a step, or 1,000 steps if these are more.
         Training ends after ten epochs without a lower loss on held-out rows (a tenth), as in E2E-ConvA3.
-    encoder, device, random_state, verbose
+    encoder, anomaly_label, device, random_state, verbose
         As in `A3Detector`.
 
     Examples

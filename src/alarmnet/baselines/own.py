@@ -25,7 +25,7 @@ class OwnMethod(Baseline):
     ----------
     own
         The class as ``"module:Class"``. The module may be in the current folder.
-    encoder, random_state
+    encoder, anomaly_label, random_state
         As in `A3Detector`. The class gets the seed if it has a parameter `random_state`.
 
     Examples

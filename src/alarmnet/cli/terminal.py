@@ -18,7 +18,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from alarmnet._shared.atomic import remove_strays, target_of
 from alarmnet._shared.standard_streams import STANDARD, standard_streams
-from alarmnet.data_files import place_of
+from alarmnet.data_files import place_of, refuse_input
 from alarmnet.errors import AlarmnetError, AlarmnetWarning, InputError
 
 REFUSED = 2
@@ -248,6 +248,5 @@ def check_output(path: Path, *, inputs: Sequence[Path] = ()) -> None:
         raise InputError(
             f"{path}: the folder {folder} may not be written to; choose another", code="unwritable"
         )
-    if path.exists() and any(other.exists() and path.samefile(other) for other in inputs):
-        raise InputError(f"{path} is an input too; write to another file", code="output_is_input")
+    refuse_input(path, inputs)
     remove_strays(path)

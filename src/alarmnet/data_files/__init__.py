@@ -14,7 +14,7 @@ from alarmnet.data_files.image_files import ImageBatch, ImageFiles, holds_images
 from alarmnet.data_files.local_files import local_files, place_of
 from alarmnet.data_files.reading import Reading
 from alarmnet.data_files.table_files import TableFiles
-from alarmnet.data_files.writer import write_table
+from alarmnet.data_files.writer import refuse_input, write_table
 
 __all__ = [
     "MISSING_WORDS",
@@ -30,6 +30,7 @@ __all__ = [
     "local_files",
     "place_of",
     "refuse_existing",
+    "refuse_input",
     "write_table",
     "write_to_database",
 ]

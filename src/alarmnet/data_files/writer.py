@@ -47,6 +47,12 @@ def _write(writer: Any, final: Path, schema: pa.Schema, tables: Iterable[pa.Tabl
         writer.write_table(pa.Table.from_batches(filled, schema))
 
 
+def refuse_input(out: Path, inputs: Iterable[Path]) -> None:
+    """Refuse to write to a file that is read."""
+    if out.exists() and any(given.exists() and out.samefile(given) for given in inputs):
+        raise InputError(f"{out} is an input too; write to another file", code="output_is_input")
+
+
 def write_table(
     path: str | os.PathLike[str],
     batches: Iterable[pa.Table],

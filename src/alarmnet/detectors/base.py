@@ -26,7 +26,7 @@ from alarmnet.detectors.identity import training_identity
 from alarmnet.detectors.recognition import keys_of
 from alarmnet.detectors.roles import Roles, calibration_rows, held_out, refit_rows, taken_as_normal
 from alarmnet.detectors.scorer import Scorer, placed
-from alarmnet.detectors.scoring import Scoring, indexable
+from alarmnet.detectors.scoring import Scoring
 from alarmnet.detectors.shared import described, signature_of
 from alarmnet.detectors.state import Encoder, FittedState
 from alarmnet.errors import InputError, TrainingDivergedError
@@ -40,7 +40,7 @@ from alarmnet.networks.training import VALIDATION_SHARE, ProgressFunction, Train
 from alarmnet.preprocessing import ImageScaler, TableEncoder
 from alarmnet.preprocessing.frames import read_frame, row_count
 from alarmnet.preprocessing.row_store import RowStore, TensorRows
-from alarmnet.preprocessing.rows import Index, row_keys, take
+from alarmnet.preprocessing.rows import Index, indexable, row_keys, take
 from alarmnet.thresholds import Scores
 
 KNOWN_KEPT = 64
@@ -66,6 +66,8 @@ class BaseDetector(Scoring, ClassifierMixin, Parameters, ABC):  # type: ignore[m
     """
 
     _checkpoint: Checkpoint | None = None
+    _parameters: Mapping[str, Any]
+    """Those of the fit: parameters that are set later count from the next fit on."""
 
     def __init__(
         self,
@@ -176,6 +178,7 @@ class BaseDetector(Scoring, ClassifierMixin, Parameters, ABC):  # type: ignore[m
         self._set_input_names()
         self.classes_ = labels.classes
         self.notes_: dict[str, Any] = {}
+        self._parameters, self.alarm_rate_ = self.get_params(deep=False), float(self.alarm_rate)
         self.calibration_is_labelled_ = bool(labels.normal.any())
         self._calibration_matrix = rows.take(torch.from_numpy(calibration)).numpy(force=True)
         self._calibrating = CalibrationRows.of(calibration)
@@ -213,6 +216,8 @@ class BaseDetector(Scoring, ClassifierMixin, Parameters, ABC):  # type: ignore[m
         return self
 
     def _refit_alarm(self, X: Any, y: Any) -> None:
+        self._parameters = {**self.get_params(deep=False), "target": self._parameters["target"]}
+        self.alarm_rate_ = float(self.alarm_rate)
         rows = self.encoder_.store(X, self._device())
         labels = read_labels(y, rows=len(rows), X=X, anomaly_label=self.anomaly_label)
         normal, known = taken_as_normal(labels, self.unlabelled), np.flatnonzero(labels.anomalous)
@@ -255,7 +260,7 @@ class BaseDetector(Scoring, ClassifierMixin, Parameters, ABC):  # type: ignore[m
         check_is_fitted(self)
         return FittedState(
             method=self.method,
-            parameters=self.get_params(deep=False),
+            parameters={**self._parameters, "alarm_rate": self.alarm_rate_},
             encoder=self.encoder_,
             weights={name: tensor.numpy(force=True) for name, tensor in self._scorer.state_dict().items()},
             classes=self.classes_,
@@ -278,6 +283,7 @@ class BaseDetector(Scoring, ClassifierMixin, Parameters, ABC):  # type: ignore[m
         detector = cls(**state.parameters)
         detector._check_shared_parameters()
         detector._check_parameters()
+        detector._parameters, detector.alarm_rate_ = state.parameters, float(detector.alarm_rate)
         detector.encoder_ = state.encoder
         detector._set_input_names()
         detector.classes_, detector.seed_ = state.classes, state.seed
@@ -305,6 +311,12 @@ class BaseDetector(Scoring, ClassifierMixin, Parameters, ABC):  # type: ignore[m
         check_type(self, "encoder", self.encoder, TableEncoder)
         check_type(self, "checkpoint", self.checkpoint, str, PathLike)
         check_random_state(self, self.random_state)
+        if not (isinstance(self.verbose, bool) or callable(self.verbose)):
+            raise InputError(
+                f"The 'verbose' parameter of {type(self).__name__} must be True, False or a function. "
+                f"Got {self.verbose!r} instead.",
+                code="invalid_parameter",
+            )
         self._device()
 
     def _held_share(self) -> float:

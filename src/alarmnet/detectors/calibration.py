@@ -13,6 +13,7 @@ from alarmnet.detectors.calibration_rows import CalibrationRows
 from alarmnet.detectors.cleanness import (
     ANOMALY,
     FEWEST_KNOWN,
+    NORMAL,
     UNANSWERED,
     Answers,
     hidden_share,
@@ -39,6 +40,7 @@ class Calibrated:
     """What a detector says of rows, once it gives them `logits` and has `calibration_scores_`."""
 
     alarm_rate: float
+    alarm_rate_: float
     classes_: NDArray[Any]
     anomaly_label: object
     calibration_scores_: Scores
@@ -93,7 +95,7 @@ class Calibrated:
         """
         check_is_fitted(self)
         check_real(self, "alarm_rate", alarm_rate, 0, 1)
-        self.alarm_rate = alarm_rate
+        self.alarm_rate, self.alarm_rate_ = alarm_rate, float(alarm_rate)
         self._set_threshold()
         return self
 
@@ -150,7 +152,7 @@ class Calibrated:
         answers = self._sorted_answers()
         guess = weights_by_scores(self.calibration_scores_, self._known_scores())
         weights = weights_after_answers(guess, answers)
-        places = worth_a_look(weights, answers, rate=self.alarm_rate, count=n)
+        places = worth_a_look(weights, answers, rate=self.alarm_rate_, count=n)
         return CalibrationQueries(rows.numbers[rows.order][places], self.calibration_scores_[places])
 
     def set_calibration_labels(self, rows: ArrayLike, labels: Any) -> Self:
@@ -170,12 +172,27 @@ class Calibrated:
         """
         check_is_fitted(self)
         known, numbers = self._known_calibration_rows(), np.asarray(rows)
+        if numbers.ndim != 1:
+            raise InputError(
+                f"rows have shape {numbers.shape}; pass one row number for each label", code="wrong_shape"
+            )
         given = read_labels(
-            labels, rows=len(numbers), anomaly_label=self.anomaly_label, to_learn=False
+            labels,
+            rows=len(numbers),
+            X=rows,
+            anomaly_label=self.anomaly_label,
+            to_learn=False,
+            called="rows",
         ).values
         calibrating = self.calibration_rows_
         places = np.flatnonzero(np.isin(calibrating, numbers))
         by_number = dict(zip(numbers.tolist(), given.tolist(), strict=True))
+        for number, answer in zip(numbers.tolist(), given.tolist(), strict=True):
+            if {answer, by_number[number]} == {NORMAL, ANOMALY}:
+                raise InputError(
+                    f"row {number!r} is labelled both normal and anomalous; give one answer for each row",
+                    code="contradictory_labels",
+                )
         own = set(calibrating.tolist())
         if strangers := [number for number in by_number if number not in own]:
             raise InputError(
@@ -231,8 +248,7 @@ class Calibrated:
         self._set_threshold()
 
     def _set_threshold(self) -> None:
-        threshold = conformal_threshold(self.calibration_scores_, self.alarm_rate, self.calibration_weights_)
+        threshold = conformal_threshold(self.calibration_scores_, self.alarm_rate_, self.calibration_weights_)
         self.threshold_, self.alarm_rate_held_ = threshold.value, threshold.held
-        self.alarm_rate_ = float(self.alarm_rate)
         if hasattr(self, "decision_scores_"):
             self.labels_: Bits = (self.decision_scores_ > self.threshold_).astype(np.int64)

@@ -204,6 +204,7 @@ class ConvA3Detector(BaseDetector):
         new._scorer.scored_by, new._scorer.small = scored_by, {}
         scores = new._finite_logits(self._calibration_rows())
         self.scored_by, self._scorer = scored_by, new._scorer
+        self._parameters = {**self._parameters, "scored_by": scored_by}
         for name in ("decision_scores_", "labels_"):
             self.__dict__.pop(name, None)
         self._calibrate(scores, self._known_scores())

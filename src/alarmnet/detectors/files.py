@@ -127,11 +127,19 @@ def read_state(path: str | PathLike[str], *, target: Target | None) -> FittedSta
         raise ModelFileError(f"{path} holds numbers that are not finite, in {bad[0]!r}")
     with as_model_file_errors(path):
         parameters = {name: from_json(value) for name, value in manifest["parameters"].items()} | HERE
-        own_target = manifest["parameters"].get("target", None) == {"given": ExternalTarget.__name__}
+        written = manifest["parameters"].get("target")
+        own_target = isinstance(written, Mapping) and written.get("given") == ExternalTarget.__name__
+        layers = written.get("layers") if own_target else None
     if own_target and target is None:
         raise InputError(
             f"{path} was trained with a target network of the user's own, which no file holds: give it "
-            "again, load(path, target=ExternalTarget(module, layers=...))",
+            f"again, load(path, target=ExternalTarget(module, layers={layers or ...}))",
+            code="missing_target",
+        )
+    if layers and isinstance(target, ExternalTarget) and [*target.layers] != layers:
+        raise InputError(
+            f"{path} was trained with other layers of its target network: give these, layers={layers}; got "
+            f"layers={[*target.layers]}",
             code="missing_target",
         )
     with as_model_file_errors(path):

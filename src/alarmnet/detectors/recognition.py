@@ -7,11 +7,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from alarmnet.detectors.scoring import ENCODED_AT_ONCE, indexable
+from alarmnet.detectors.scoring import ENCODED_AT_ONCE
 from alarmnet.detectors.state import Encoder, FittedState
 from alarmnet.preprocessing.frames import row_count
 from alarmnet.preprocessing.row_store import RowStore
-from alarmnet.preprocessing.rows import Keys, row_keys, take
+from alarmnet.preprocessing.rows import Keys, indexable, row_keys, take
 
 FEWEST, LEAST_SHARE = 5, 0.5
 """The fewest kept rows, and their least share of all kept rows, that show that data is training data.

@@ -42,9 +42,11 @@ def calibration_rows(labels: Labels, normal: Index, share: float, *, seed: int, 
             code="rows",
         )
     if len(normal) < 2:
+        ignored = int((~labels.anomalous).sum()) - len(normal)
+        said = f", beside {ignored:,} unlabelled rows that unlabelled='ignore' leaves out" if ignored else ""
         raise InputError(
             f"{name} needs two normal or unlabelled rows, one to learn from and one to calibrate on; got "
-            f"{len(normal)}",
+            f"{len(normal)}{said}",
             code="rows",
         )
     count = min(max(1, round(share * len(pool))), CALIBRATION_ROWS, len(normal) - 1)

@@ -4,10 +4,8 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 import torch
 from numpy.typing import NDArray
-from scipy.sparse import issparse
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
@@ -22,23 +20,13 @@ from alarmnet.explain.mixtures import Mix
 from alarmnet.explain.model import Scored
 from alarmnet.preprocessing import ImageScaler
 from alarmnet.preprocessing.column_groups import ColumnGroups
-from alarmnet.preprocessing.frames import Frame, as_array, row_count
+from alarmnet.preprocessing.frames import row_count
 from alarmnet.preprocessing.row_store import RowStore, TensorRows
-from alarmnet.preprocessing.rows import take
+from alarmnet.preprocessing.rows import indexable, take
 from alarmnet.thresholds import Scores
 
 ENCODED_AT_ONCE = 16_384
 """Rows encoded at once while scoring: bounds the memory a large table takes."""
-
-
-def indexable(X: Any) -> Any:
-    """Something to take rows from; a tensor on a device comes to the host once."""
-    if isinstance(X, pa.RecordBatch):
-        return pa.Table.from_batches([X])
-    if issparse(X):
-        return X.tocsr()
-    rows_can_be_taken = isinstance(X, Frame) or (hasattr(X, "__getitem__") and not hasattr(X, "detach"))
-    return X if rows_can_be_taken else as_array(X)
 
 
 class Scoring(Calibrated):

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from alarmnet._shared.labels import LARGEST_LABEL
 from alarmnet.detectors.calibration_rows import CalibrationRows
 from alarmnet.preprocessing import ImageScaler, TableEncoder
 from alarmnet.thresholds import Scores
@@ -16,8 +17,6 @@ Encoder = TableEncoder | ImageScaler
 Matrix = NDArray[np.float32]
 
 COUNTED = {"normal", "anomaly", "unlabelled"}
-LARGEST_LABEL = 4096
-"""The most bytes of a class's label, since every prediction repeats it."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from alarmnet._shared.validation import check_whole
 from alarmnet.errors import InputError
 from alarmnet.explain.explanation import Explanation
 from alarmnet.explain.images import ImageExplainer
@@ -12,7 +13,7 @@ from alarmnet.explain.mixtures import Index
 from alarmnet.explain.model import Scored
 from alarmnet.explain.tables import TableExplainer
 from alarmnet.preprocessing.frames import row_count
-from alarmnet.preprocessing.rows import take
+from alarmnet.preprocessing.rows import indexable, take
 
 AT_ONCE = 250
 """Rows explained at once, which bounds the memory."""
@@ -38,16 +39,16 @@ class Explainer:
 
     def __call__(self, X: Any, rows: Sequence[int] | Index | None = None, columns: int = 10) -> Explanation:
         """Explain the rows with these numbers, or all rows, by at most this number of columns each."""
-        count = row_count(X)
+        count, X = row_count(X), indexable(X)
+        check_whole(self, "columns", columns)
         numbers = np.arange(count) if rows is None else _row_numbers(rows, count)
         wrong = numbers[(numbers < 0) | (numbers >= count)]
         if len(wrong):
             raise InputError(
                 f"there is no row {wrong[0]}: there are {count:,}, counted from 0", code="invalid_parameter"
             )
-        if not len(numbers) or columns < 1:
-            what = f"columns={columns!r}" if columns < 1 else "rows=[]"
-            raise InputError(f"{what} leaves nothing to explain; give 1 or more", code="invalid_parameter")
+        if not len(numbers):
+            raise InputError("rows=[] leaves nothing to explain; give 1 or more", code="invalid_parameter")
         parts = [
             self._explainer.explain(take(X, part), part, columns)
             for part in np.split(numbers, range(AT_ONCE, len(numbers), AT_ONCE))

@@ -6,11 +6,12 @@ from typing import Any
 import numpy as np
 
 from alarmnet._shared.random_streams import numpy_generator
+from alarmnet._shared.validation import check_real, check_whole
 from alarmnet.errors import InputError
 from alarmnet.explain.model import Scored, evenly
 from alarmnet.explain.tables import TableExplainer
 from alarmnet.preprocessing.frames import row_count
-from alarmnet.preprocessing.rows import take
+from alarmnet.preprocessing.rows import indexable, take
 
 ROWS = 1000
 RESAMPLES = 1000
@@ -49,16 +50,14 @@ def global_importance(
     >>> global_importance(detector, table)[0].column  # doctest: +SKIP
     'Bytes out'
     """
-    if not 0 < confidence < 1 or rows < 1:
-        raise InputError(
-            f"confidence={confidence!r}, rows={rows!r}: confidence lies between 0 and 1, rows is 1 or more",
-            code="invalid_parameter",
-        )
+    check_real(global_importance, "confidence", confidence, 0, 1)
+    check_whole(global_importance, "rows", rows)
+    check_whole(global_importance, "seed", seed, 0)
     scored: Scored = detector.scored_encoded()
     if scored.normal.ndim > 2:
         raise InputError("images have no columns to compare", code="wrong_kind_of_data")
     explainer = TableExplainer(scored)
-    encoded = scored.encoder.transform(take(X, evenly(row_count(X), rows)))
+    encoded = scored.encoder.transform(take(indexable(X), evenly(row_count(X), rows)))
     sizes = np.abs(explainer.values(encoded)[0])  # (rows, columns)
     draws = numpy_generator(seed, "importance").integers(len(sizes), size=(RESAMPLES, len(sizes)))
     counts = np.stack([np.bincount(draw, minlength=len(sizes)) for draw in draws]) / len(sizes)

@@ -12,15 +12,16 @@ from numpy.typing import NDArray
 from sklearn.base import clone
 
 from alarmnet._shared.random_streams import SEED_LIMIT, numpy_generator, resolve_seed
+from alarmnet._shared.validation import check_whole
 from alarmnet.detectors import A3Detector, BaseDetector
-from alarmnet.errors import InputError
+from alarmnet.errors import InputError, InputTypeError
 from alarmnet.loop.learner import Answers, Learner
 from alarmnet.loop.remaining import Look, Remaining, remaining
 from alarmnet.loop.strategies import Ranking, Strategy, Varied
 from alarmnet.loop.views import Matrix, Views
 from alarmnet.networks.oriented_gradients import oriented_gradients
-from alarmnet.preprocessing.frames import row_count
-from alarmnet.preprocessing.rows import row_keys
+from alarmnet.preprocessing.frames import check_rows, row_count
+from alarmnet.preprocessing.rows import indexable, row_keys
 
 Verdict = Literal["anomaly", "normal", "unsure"]
 """A reviewer's answer. "unsure" puts the row aside, and the queue learns nothing from it."""
@@ -127,8 +128,15 @@ class Queue:
         ids: Sequence[Hashable] | None = None,
         random_state: int | None = None,
     ) -> None:
+        if detector is not None and not isinstance(detector, BaseDetector):
+            raise InputTypeError(
+                "The 'detector' parameter of Queue must be a detector, such as A3Detector. "
+                f"Got {type(detector).__name__} instead.",
+                code="invalid_parameter",
+            )
+        rows, X = row_count(X), indexable(X)
+        check_rows(rows, at_least=2, shape=(rows,))
         self._X = X
-        rows = row_count(X)
         self.ids: list[Hashable] = list(range(rows)) if ids is None else list(ids)
         self._places = {key: place for place, key in enumerate(self.ids)}
         if len(self.ids) != rows or len(self._places) != rows:
@@ -181,6 +189,7 @@ class Queue:
         skip
             Rows to leave out, such as rows that another reviewer sees.
         """
+        check_whole(self, "n", n, 0)
         strategy = strategy or Varied()
         lent = [self._place(key) for key in skip]
         waiting = self._waiting()

@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from alarmnet._shared.labels import listed
 from alarmnet.networks.alarm_specs import AlarmSpec
 from alarmnet.networks.alarms import ConvAlarm, DenseAlarm
 from alarmnet.networks.generators import GENERATORS
-from alarmnet.networks.targets import TARGETS
+from alarmnet.networks.targets import TARGETS, ExternalTarget
 from alarmnet.networks.training import Schedule, ScheduleChanges
 
 RECIPES: dict[str, type[Any]] = {
@@ -38,11 +39,14 @@ def to_json(value: Any) -> Any:
     if type(value) in RECIPES.values():
         fields = {field.name: to_json(getattr(value, field.name)) for field in dataclasses.fields(value)}
         return {"recipe": type(value).__name__, **fields}
+    if isinstance(value, range) or hasattr(value, "to_numpy"):
+        value = listed(value)
     if isinstance(value, tuple | list | set | frozenset | np.ndarray):
         return [to_json(item) for item in value]
     if value is None or isinstance(value, bool | int | float | str):
         return value
-    return {"given": type(value).__name__}
+    given = {"given": type(value).__name__}
+    return {**given, "layers": [*value.layers]} if isinstance(value, ExternalTarget) else given
 
 
 def from_json(value: Any) -> Any:

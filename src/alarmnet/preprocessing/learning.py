@@ -13,6 +13,7 @@ from alarmnet.preprocessing.bad_cells import refuse_bad_cells
 from alarmnet.preprocessing.cells import Cells, Floats, is_boolean, is_text
 from alarmnet.preprocessing.columns import CategoryColumn, Column, DatetimeColumn, NumberColumn
 from alarmnet.preprocessing.frames import Frame
+from alarmnet.preprocessing.given_categories import check_listed
 from alarmnet.preprocessing.left_out import Reason, epoch_form, why_leave_numbers, why_leave_texts
 from alarmnet.preprocessing.scales import Scaling
 from alarmnet.preprocessing.text_meaning import Meaning, meaning_of, without_missing_words
@@ -49,7 +50,7 @@ def _clock_or_ids(
 def learn_column(
     frame: Frame,
     index: int,
-    order: NDArray[np.intp] | None,
+    rows: NDArray[np.intp] | None,
     *,
     scaling: Scaling,
     max_categories: int,
@@ -58,7 +59,7 @@ def learn_column(
 ) -> Column | Reason:
     """Learn one column, or give the reason to leave it out.
 
-    `order` puts the rows into the order of the table; `fixed` are its categories, if these were given; a column
+    `rows` puts the rows into the order of the table; `fixed` are its categories, if these were given; a column
     that is `kept` is none to leave out.
     """
     label, column = frame.label(index), frame.column(index)
@@ -80,11 +81,14 @@ def learn_column(
     if meaning.kind == "datetime":
         return DatetimeColumn(kind="datetime", missing=present < len(column), form=meaning.time_form)
     if meaning.kind == "category":
-        reason = None if kept else why_leave_texts(_read(meaning, whole, kept=kept), label)
-        return reason or CategoryColumn.learn(
-            cells, limit=max_categories, fixed=fixed, order=frame.categories(index)
-        )
-    if not kept and (found := _clock_or_ids(frame, index, order, cells, meaning)):
+        if not kept and (reason := why_leave_texts(_read(meaning, whole, kept=kept), label)):
+            return reason
+        order = frame.categories(index)
+        learned = CategoryColumn.learn(cells, limit=max_categories, fixed=fixed, order=order)
+        if fixed:
+            check_listed(learned, cells, label)
+        return learned
+    if not kept and (found := _clock_or_ids(frame, index, rows, cells, meaning)):
         return found
     return NumberColumn.learn(
         cells,

@@ -6,12 +6,23 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
+from scipy.sparse import issparse
 from sklearn.utils import _safe_indexing
 
-from alarmnet.preprocessing.frames import Frame
+from alarmnet.preprocessing.frames import Frame, as_array
 
 Index = NDArray[np.intp]
 Keys = NDArray[np.uint64]
+
+
+def indexable(X: Any) -> Any:
+    """Something to take rows from; a tensor on a device comes to the host once."""
+    if isinstance(X, pa.RecordBatch):
+        return pa.Table.from_batches([X])
+    if issparse(X):
+        return X.tocsr()
+    rows_can_be_taken = isinstance(X, Frame) or (hasattr(X, "__getitem__") and not hasattr(X, "detach"))
+    return X if rows_can_be_taken else as_array(X)
 
 
 def take(X: Any, rows: Index | slice) -> Any:

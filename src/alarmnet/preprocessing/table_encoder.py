@@ -134,8 +134,8 @@ class TableEncoder(BaseEstimator):  # type: ignore[misc]
         self.on_extra = on_extra
         self.keep = keep
 
-    def fit(self, X: Any) -> Self:
-        """Learn from a table of N rows, at least two.
+    def fit(self, X: Any, y: object = None) -> Self:
+        """Learn from a table of N rows, at least two; `y` is ignored.
 
         Raises
         ------
@@ -199,8 +199,8 @@ class TableEncoder(BaseEstimator):  # type: ignore[misc]
         """Encode a table as `transform` does, and keep the rows on a device."""
         return TensorRows(torch.from_numpy(self.transform(X)).to(device))
 
-    def fit_transform(self, X: Any) -> Float32s:
-        """`fit`, then `transform` of the same table."""
+    def fit_transform(self, X: Any, y: object = None) -> Float32s:
+        """`fit`, then `transform` of the same table; `y` is ignored."""
         return self.fit(X).transform(X)
 
     def invalid_rows(self, X: Any) -> NDArray[np.bool_]:
@@ -284,7 +284,7 @@ class TableEncoder(BaseEstimator):  # type: ignore[misc]
         check_choice(self, "scaling", self.scaling, get_args(Scaling))
         check_choice(self, "on_extra", self.on_extra, get_args(OnExtra))
         check_whole(self, "max_categories", self.max_categories)
-        if isinstance(self.keep, str) or not all(isinstance(name, str) for name in self.keep):
+        if isinstance(self.keep, str | None) or not all(isinstance(name, str) for name in self.keep):
             raise InputTypeError(
                 f"The 'keep' parameter of TableEncoder must be a list of column names. Got {self.keep!r} instead.",
                 code="invalid_parameter",

@@ -11,11 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alarmnet._shared.labels import read_labels
+from alarmnet._shared.validation import check_whole
 from alarmnet.detectors.recognition import Recognised, SeenRows
-from alarmnet.errors import InputError
+from alarmnet.errors import InputError, InputTypeError
 from alarmnet.explain.reporting import BARS, explained_facts
 from alarmnet.preprocessing.cells import Float32s
-from alarmnet.preprocessing.rows import take
+from alarmnet.preprocessing.rows import indexable, take
 from alarmnet.report.facts import (
     alarm_share,
     are_images,
@@ -126,8 +127,14 @@ def make_report(
     --------
     >>> make_report(detector, X, y, data_name="Flows of March").save("report.html")  # doctest: +SKIP
     """
-    if top < 1:
-        raise InputError(f"top={top!r} must be 1 or more, such as 20", code="invalid_parameter")
+    if lacking := [name for name in ("unclean_share", "decision_function") if not hasattr(detector, name)]:
+        raise InputTypeError(
+            f"The 'detector' parameter of make_report must be a fitted detector, such as A3Detector. Got "
+            f"{type(detector).__name__} instead, which has no {lacking[0]}.",
+            code="invalid_parameter",
+        )
+    check_whole(make_report, "top", top)
+    X = indexable(X)
     scores = np.asarray(detector.decision_function(X), dtype=np.float64)
     labels = None
     if y is not None:

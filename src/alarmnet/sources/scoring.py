@@ -13,12 +13,14 @@ from typing import Any, Literal
 import numpy as np
 import pyarrow as pa
 from scipy.special import expit
+from sklearn.utils.validation import check_is_fitted
 
 from alarmnet._shared.containers import decoded
-from alarmnet.data_files import Reading, local_files, place_of, write_table
+from alarmnet._shared.validation import check_choice, check_type, check_whole
+from alarmnet.data_files import Reading, local_files, place_of, refuse_input, write_table
 from alarmnet.detectors import BaseDetector
 from alarmnet.detectors.recognition import SeenRows
-from alarmnet.errors import InputError, rows_counted_from
+from alarmnet.errors import InputError, InputTypeError, rows_counted_from
 from alarmnet.explain import Explainer, RowExplanation, reason_text
 from alarmnet.preprocessing import EncodingSummary, ImageScaler, TableEncoder
 from alarmnet.preprocessing.rows import take
@@ -175,7 +177,9 @@ def scored_tables(
     Memory holds one part at a time; with a `budget` the scores and ids of all. What is counted is put into `tally`.
     """
     batches = score_batches(detector, rows, flag=flag, tally=tally, progress=progress, reasons=reasons)
-    marked = _highest(batches, budget) if budget else _over_threshold(batches, detector.threshold_)
+    marked = (
+        _highest(batches, budget) if budget is not None else _over_threshold(batches, detector.threshold_)
+    )
     name = "id" if rows.has_ids else "row"
     return (
         _result(
@@ -259,22 +263,42 @@ def score_files(
     >>> alarmnet.score_files(detector, folder / "new.csv", out=folder / "scores.csv").rows
     200
     """
-    if budget and alarm_rate:
+    _check_options(score_files, data, budget=budget, on_bad_row=on_bad_row, reasons=reasons, reading=reading)
+    if budget is not None and alarm_rate is not None:
         raise InputError("budget and alarm_rate exclude each other: give one of them", code="options")
-    if budget and reasons:
+    if budget is not None and reasons:
         raise InputError(
             "budget and reasons exclude each other: with a budget, alarms are known after the last row is read",
             code="options",
         )
     detector = copy.copy(model) if isinstance(model, BaseDetector) else load_model(Path(model), device=device)
-    if alarm_rate:
+    check_is_fitted(detector)
+    if alarm_rate is not None:
         detector.set_alarm_rate(alarm_rate)
     paths = [data] if isinstance(data, str | PathLike) else data
     tally, flag = Tally(), on_bad_row == "flag"
     with local_files([place_of(path) for path in paths], reading.query if reading else None) as files:
+        refuse_input(Path(out), [*files, *([] if isinstance(model, BaseDetector) else [Path(model)])])
         rows = open_to_run(detector, files, identifier=identifier, ignored=ignored, reading=reading)
         tables = scored_tables(
             detector, rows, budget=budget, flag=flag, tally=tally, progress=progress, reasons=reasons
         )
         write_table(out, tables)
     return tally
+
+
+def _check_options(
+    owner: object, data: object, *, budget: object, on_bad_row: object, reasons: object, reading: object
+) -> None:
+    """Refuse what cannot be used, before any work."""
+    if not isinstance(data, str | PathLike | Sequence):
+        raise InputTypeError(
+            f"The 'data' parameter of score_files must be a path or a list of paths. Got {type(data).__name__} "
+            "instead. Score rows in memory by the detector's anomaly_score.",
+            code="invalid_parameter",
+        )
+    if budget is not None:
+        check_whole(owner, "budget", budget)
+    check_choice(owner, "on_bad_row", on_bad_row, ("reject", "flag"))
+    check_whole(owner, "reasons", reasons, 0)
+    check_type(owner, "reading", reading, Reading)

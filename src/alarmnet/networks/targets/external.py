@@ -4,10 +4,11 @@ import copy
 import threading
 from collections.abc import Sequence
 
+import torch
 from torch import Tensor, nn
 
 from alarmnet._shared.random_streams import global_random_state
-from alarmnet.errors import InputError
+from alarmnet.errors import InputError, InputTypeError
 from alarmnet.networks.targets.base import Target, TargetNetwork
 
 
@@ -71,7 +72,15 @@ class ExternalTargetNetwork(TargetNetwork):
     def forward(self, batch: Tensor) -> Tensor:
         """Run the user's module without touching the global random state."""
         with global_random_state(batch.device):
-            output: Tensor = self.module(batch)
+            try:
+                output: Tensor = self.module(batch)
+            except torch.OutOfMemoryError:
+                raise
+            except RuntimeError as error:
+                raise InputError(
+                    f"the target cannot read encoded rows of shape {tuple(batch.shape[1:])}: {error}",
+                    code="wrong_shape",
+                ) from error
         return output
 
     def read(self, inputs: Tensor) -> tuple[list[Tensor], Tensor]:
@@ -127,6 +136,11 @@ class ExternalTarget(Target):
     """
 
     def __init__(self, module: nn.Module, layers: Sequence[str]) -> None:
+        if isinstance(layers, str):
+            raise InputTypeError(
+                f"The 'layers' parameter of ExternalTarget must be a list of names. Got {layers!r} instead.",
+                code="invalid_parameter",
+            )
         self.module = module
         self.layers = tuple(layers)
 
