@@ -1,5 +1,6 @@
 """Files scored from Python, as the command does."""
 
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +10,9 @@ import pyarrow as pa
 import pytest
 from sklearn.exceptions import NotFittedError
 
-from alarmnet import InputError, score_files
+from alarmnet import InputError, TableEncoder, score_files
 from alarmnet.data_files import TableFiles, write_table
+from alarmnet.sources import open_to_run
 
 
 @pytest.fixture(scope="module")
@@ -114,3 +116,24 @@ def test_a_frame_or_an_unfitted_detector_is_refused(
         score_files(detector, table.to_pandas(), out=tmp_path / "s.csv")
     with pytest.raises(NotFittedError):
         score_files(small(), tmp_path / "new.csv", out=tmp_path / "s.csv")
+
+
+@pytest.mark.parametrize("name", ["account", "code"])
+def test_ids_are_copied_as_they_are_written_even_if_the_model_reads_them_as_numbers(
+    small: Any, tmp_path: Path, name: str
+) -> None:
+    generator = np.random.default_rng(0)
+    ids = {
+        "account": [str(10**18 + 7 * int(place)) for place in generator.integers(0, 10**6, 200)],
+        "code": [f"{place:06}" for place in generator.integers(0, 5000, 200)],
+    }
+    table = pd.DataFrame({**ids, "amount": generator.normal(size=200)})
+    table.to_csv(tmp_path / "table.csv", index=False)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # integers that floats cannot hold
+        files = TableFiles(tmp_path / "table.csv").read().to_pandas()
+        assert files[name].dtype.kind == "f"
+        model = small(encoder=TableEncoder(keep=[*ids])).fit(files, np.repeat([0.0, 1.0], [190, 10]))
+        score_files(model, tmp_path / "table.csv", out=tmp_path / "scores.csv", identifier=name)
+        rows = open_to_run(model, [tmp_path / "table.csv"], identifier=name, ignored=[])
+    assert pd.read_csv(tmp_path / "scores.csv", dtype=str)["id"].tolist() == rows.ids() == ids[name]

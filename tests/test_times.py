@@ -197,3 +197,45 @@ def test_large_measurements_are_no_times(numbers: np.ndarray) -> None:
 def test_a_form_that_no_training_makes_is_refused(form: object) -> None:
     with pytest.raises(ValueError, match="form of times"):
         column_from_dict({"kind": "datetime", "missing": False, "form": form})
+
+
+def every(minutes: float, rows: int = 60) -> list[datetime.datetime]:
+    return [START + datetime.timedelta(minutes=minutes * row) for row in range(rows)]
+
+
+def test_times_of_less_than_a_day_are_left_out() -> None:
+    """Else every row of a later hour would look anomalous."""
+    table = frame(every(3))
+    encoder = fitted(table, "Left out, because the times span less than a day, .*: 'when'")
+    assert encoder.output_names_ == ("x",)
+    stored = TableEncoder.from_dict(encoder.to_dict())
+    assert stored.left_out_ == encoder.left_out_
+    np.testing.assert_array_equal(stored.transform(frame(every(60))), encoder.transform(table))
+    seconds = frame([time.timestamp() for time in every(3)])
+    assert fitted(seconds, "the times span less than a day").output_names_ == ("x",)
+    assert len(TableEncoder(keep=["when"]).fit(table).output_names_) == 3
+    assert len(TableEncoder().fit(frame(every(3, rows=19))).output_names_) == 5
+
+
+def test_times_of_less_than_a_week_have_no_day_of_the_week() -> None:
+    table = frame(every(60))
+    encoder = TableEncoder().fit(table)
+    assert encoder.output_names_ == ("when time of day sin", "when time of day cos", "x")
+    stored = TableEncoder.from_dict(encoder.to_dict())
+    np.testing.assert_array_equal(stored.transform(table), encoder.transform(table))
+    week = frame(every(180))
+    assert "when day of week sin" in TableEncoder().fit(week).output_names_
+    seconds = frame([time.timestamp() for time in every(60)])
+    assert len(fitted(seconds, "The hour is learned, the date is not").output_names_) == 3
+
+
+def test_a_damaged_day_of_the_week_is_refused() -> None:
+    state = {"kind": "datetime", "missing": False, "weekday": 1}
+    with pytest.raises(ValueError, match="day of week"):
+        column_from_dict(state)
+
+
+def test_times_of_day_alone_are_learned_whatever_they_span() -> None:
+    table = frame([time.strftime("%H:%M:%S") for time in every(3)])
+    encoder = fitted(table, "the time of day alone")
+    assert "when time of day sin" in encoder.output_names_

@@ -8,7 +8,7 @@ have made, since it may come from a file.
 import itertools
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -28,7 +28,13 @@ from alarmnet.preprocessing.scales import (
     scale_to_dict,
 )
 from alarmnet.preprocessing.text_meaning import without_missing_words
-from alarmnet.preprocessing.time_forms import FORMS, MILLISECONDS_A_DAY, TEXT_FORMS, UNDATED, read_times
+from alarmnet.preprocessing.time_forms import (
+    FORMS,
+    MILLISECONDS_A_DAY,
+    TEXT_FORMS,
+    UNDATED,
+    read_times,
+)
 
 MOST_KEPT = 2**16
 """The most categories of a column that get an output column each, whatever the setting."""
@@ -37,9 +43,10 @@ MOST_IN_ORDER = 12
 """The most encoded numbers of a column whose categories are read in order: the order of more says too little."""
 
 
-def _plain_form_left_out(column: "NumberColumn | DatetimeColumn") -> dict[str, Any]:
-    """The column's values, without a form of None: as in files from before there were forms."""
-    return {name: value for name, value in asdict(column).items() if name != "form" or value is not None}
+def _state(column: "Column") -> dict[str, Any]:
+    """The column's values, without those that are the default: files from before these were there lack them."""
+    values = asdict(column)
+    return {one.name: values[one.name] for one in fields(column) if values[one.name] is not one.default}
 
 
 @dataclass(frozen=True)
@@ -123,10 +130,7 @@ class NumberColumn:
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready values, for `column_from_dict`."""
-        state = _plain_form_left_out(self) | {"scale": scale_to_dict(self.scale)}
-        if not self.boolean:
-            del state["boolean"]  # files of earlier releases do not have it
-        return state
+        return _state(self) | {"scale": scale_to_dict(self.scale)}
 
     @classmethod
     def from_dict(cls, state: Mapping[str, Any]) -> "NumberColumn":
@@ -246,10 +250,7 @@ class CategoryColumn:
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready values, for `column_from_dict`."""
-        state = asdict(self)
-        if not self.ordered:
-            del state["ordered"]  # files before format 12 do not have it
-        return state
+        return _state(self)
 
     @classmethod
     def from_dict(cls, state: Mapping[str, Any]) -> "CategoryColumn":
@@ -292,17 +293,20 @@ def _whole(text: str) -> str:
 class DatetimeColumn:
     """A point in time as time of day and day of week in UTC, each a sine and a cosine moved into [0, 1].
 
-    The date itself is left out: every later row would lie outside the training range. A form without a date has no
-    day of week. Missing is 0.5, the middle of both circles, and an indicator if some were missing in training.
+    The date itself is left out: every later row would lie outside the training range. There is no day of week for a
+    form without a date, nor for times that span less than a week in training. Missing is 0.5, the middle of both
+    circles, and an indicator if some were missing in training.
     """
 
     kind: Literal["datetime"]
     missing: bool
     form: str | None = None
+    weekday: bool = True
 
     def __post_init__(self) -> None:
         require(type(self.missing) is bool, "missing")
         require(self.form is None or self.form in FORMS, "form of times")
+        require(type(self.weekday) is bool, "day of week")
 
     def read(self, column: Any) -> Cells:
         """Read a column (as `Frame.column` gives it) as it was in training."""
@@ -322,7 +326,8 @@ class DatetimeColumn:
 
     @property
     def _parts(self) -> tuple[str, ...]:
-        return ("time of day",) if self.form in UNDATED else ("time of day", "day of week")
+        dated = self.weekday and self.form not in UNDATED
+        return ("time of day", "day of week") if dated else ("time of day",)
 
     def output_names(self, label: str) -> list[str]:
         """Names of the output columns."""
@@ -343,7 +348,7 @@ class DatetimeColumn:
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready values, for `column_from_dict`."""
-        return _plain_form_left_out(self)
+        return _state(self)
 
     @classmethod
     def from_dict(cls, state: Mapping[str, Any]) -> "DatetimeColumn":

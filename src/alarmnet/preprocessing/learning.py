@@ -14,10 +14,17 @@ from alarmnet.preprocessing.cells import Cells, Floats, is_boolean, is_text
 from alarmnet.preprocessing.columns import CategoryColumn, Column, DatetimeColumn, NumberColumn
 from alarmnet.preprocessing.frames import Frame
 from alarmnet.preprocessing.given_categories import check_listed
-from alarmnet.preprocessing.left_out import Reason, epoch_form, why_leave_numbers, why_leave_texts
+from alarmnet.preprocessing.left_out import (
+    Reason,
+    epoch_form,
+    have_weekdays,
+    why_leave_numbers,
+    why_leave_texts,
+    why_leave_times,
+)
 from alarmnet.preprocessing.scales import Scaling
 from alarmnet.preprocessing.text_meaning import Meaning, meaning_of, without_missing_words
-from alarmnet.preprocessing.time_forms import read_times
+from alarmnet.preprocessing.time_forms import TEXT_FORMS, read_times
 
 
 def _in_order(values: Floats, order: NDArray[np.intp] | None) -> Floats:
@@ -42,9 +49,21 @@ def _clock_or_ids(
     is_plain = meaning.kind == "number" and meaning.number_form is None
     form = epoch_form(numbers, label) if is_plain else None
     if form and not read_times(frame.whole(index), form).unreadable.any():
-        warn(f"Column {label!r} is read as times, {form}. Hour and weekday are learned, the date is not.")
-        return DatetimeColumn(kind="datetime", missing=len(numbers) < frame.rows, form=form)
+        return _times(read_times(frame.column(index), form), form, label, kept=False)
     return why_leave_numbers(numbers, label)
+
+
+def _times(cells: Cells, form: str | None, label: str, *, kept: bool) -> DatetimeColumn | Reason:
+    """Learn times, or give the reason to leave them out."""
+    if not kept and (reason := why_leave_times(cells, form)):
+        return reason
+    learned = DatetimeColumn(
+        kind="datetime", missing=bool(cells.missing.any()), form=form, weekday=have_weekdays(cells)
+    )
+    if form is not None and form not in TEXT_FORMS:
+        parts = "Hour and weekday are" if learned.weekday else "The hour is"
+        warn(f"Column {label!r} is read as times, {form}. {parts} learned, the date is not.")
+    return learned
 
 
 def learn_column(
@@ -79,7 +98,7 @@ def learn_column(
     if meaning.said:
         warn(meaning.said)
     if meaning.kind == "datetime":
-        return DatetimeColumn(kind="datetime", missing=present < len(column), form=meaning.time_form)
+        return _times(cells, meaning.time_form, label, kept=kept)
     if meaning.kind == "category":
         if not kept and (reason := why_leave_texts(_read(meaning, whole, kept=kept), label)):
             return reason

@@ -14,16 +14,19 @@ from alarmnet.preprocessing.cells import Cells, Floats
 from alarmnet.preprocessing.time_forms import (
     EARLIEST,
     LATEST,
+    MILLISECONDS_A_DAY,
     SPREADSHEET_DAYS,
+    TIME_OF_DAY,
     UNITS,
     number_time_forms,
     times_of_numbers,
 )
 
-Reason = Literal["grows", "counts", "identities", "texts", "empty"]
+Reason = Literal["grows", "counts", "brief", "identities", "texts", "empty"]
 REASONS: dict[Reason, str] = {
     "grows": "the numbers only increase, or only decrease, from row to row",
     "counts": "each row has a different whole number",
+    "brief": "the times span less than a day, so that rows of other hours would look anomalous",
     "identities": "they are many different ids or addresses",
     "texts": "each row has a different text",
     "empty": "hardly any row has a value",
@@ -38,6 +41,9 @@ EXPECTED_REPEATS = 10.0
 """Expected pairs of equal numbers among as many whole numbers, drawn by chance from the same range."""
 LONGEST_SPAN = 1 / 50
 """Times without a telling name span at most this share of the years from 1990 to 2100."""
+
+A_DAY, A_WEEK = 0.8, 6.0
+"""The fewest days that times span if each hour, or each day of the week, is to be among them."""
 
 _INDEX_NAME = re.compile(r"|index|level_0|row|row[_ ]?(?:number|num|no|id|names)|unnamed: [0-9]+")
 _TIME_WORD = re.compile(
@@ -140,6 +146,21 @@ def why_leave_numbers(numbers: Floats, label: str) -> Reason | None:
         return "counts"
     many = _are_many(distinct, len(numbers), IDS_SHARE)
     return "identities" if many and _names_identities(label) else None
+
+
+def why_leave_times(cells: Cells, form: str | None) -> Reason | None:
+    """Say why times are left out; None if they are not."""
+    return "brief" if form != TIME_OF_DAY and _span_less(cells, A_DAY) else None
+
+
+def have_weekdays(cells: Cells) -> bool:
+    """Whether times have each day of the week among them, as far as their span tells."""
+    return not _span_less(cells, A_WEEK)
+
+
+def _span_less(cells: Cells, days: float) -> bool:
+    present = cells.values[~np.isnan(cells.values)]
+    return len(np.unique(present)) >= FEWEST and np.ptp(present) < days * MILLISECONDS_A_DAY
 
 
 def why_leave_texts(cells: Cells, label: str) -> Reason | None:

@@ -51,7 +51,8 @@ class TableEncoder(BaseEstimator):  # type: ignore[misc]
       column if training had missing numbers.
     - Each category becomes a column.
     - A date and time becomes sine and cosine of its time of day and of its day of week in UTC, shifted into [0, 1].
-      The date itself is not used, because every later row would be outside the training range.
+      The date itself is not used, because every later row would be outside the training range. Times that span
+      less than a week have no day of week; those of less than a day are left out.
     - Text is read as numbers or times if every cell has one of their usual forms; a column of category type is not.
     - Words such as NA are missing.
     - Clocks, counters and identifiers are left out, unless ``keep`` names them.

@@ -29,6 +29,7 @@ _DAY, _MONTH, _YEAR = (
 _NAME, _WEEKDAY = r"(?P<name>[A-Za-z]{3,9})\.?", r"(?:[A-Za-z]{3,9},? )?"
 _LONG_YEAR = r"(?P<year>[0-9]{4})"
 
+TIME_OF_DAY = "the time of day alone"
 TEXT_FORMS = {
     "the year first": (
         rf"{_LONG_YEAR}(?P<apart>[-/.]){_MONTH}(?P=apart){_DAY}{_AFTER_DATE}",
@@ -43,10 +44,10 @@ TEXT_FORMS = {
         rf"{_WEEKDAY}{_NAME} {_DAY} {_CLOCK} {_LONG_YEAR}",
     ),
     "no year": (rf"{_NAME} {_DAY} {_CLOCK}",),
-    "the time of day alone": (_CLOCK,),
+    TIME_OF_DAY: (_CLOCK,),
 }
 _PATTERNS = {form: [re.compile(text) for text in texts] for form, texts in TEXT_FORMS.items()}
-UNDATED = ("no year", "the time of day alone")
+UNDATED = ("no year", TIME_OF_DAY)
 """Forms that do not tell the day of the week."""
 _MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
 _FULL_MONTHS = [

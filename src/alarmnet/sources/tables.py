@@ -118,6 +118,7 @@ class TableRows:
         files: TableFiles,
         features: Sequence[str],
         *,
+        names: TableFiles | None = None,
         identifier: str | None = None,
         encoder: TableEncoder | None = None,
         categories: Sequence[str] = (),
@@ -125,6 +126,7 @@ class TableRows:
         self._categories = categories
         self._files = files
         self._features = features
+        self._names = names
         self._identifier = identifier
         self._encoder = encoder
 
@@ -192,7 +194,14 @@ class TableRows:
         reading = reading or Reading()
         words = dict.fromkeys([*notes.get("missing", ()), *reading.missing])
         reading = replace(reading, missing=[*words])
-        files = TableFiles(tables, kinds=kinds, reading=reading, ids=[identifier] if identifier else [])
+        ids = [identifier] if identifier else []
+        names = None
+        if (
+            identifier in encoder.file_kinds_
+        ):  # the model may read as numbers what is to be copied as it is written
+            names = TableFiles(tables, kinds=kinds | dict.fromkeys(ids, "text"), reading=reading, ids=ids)
+            ids = []
+        files = TableFiles(tables, kinds=kinds, reading=reading, ids=ids)
         left_out = encoder.left_out_
         features = [name for name in known_names if name in files.columns or name not in left_out]
         known = {*features, *texts, *ignored, *notes.get("ignored", ()), notes.get("label")} - {None}
@@ -211,7 +220,7 @@ class TableRows:
                 code="extra_columns",
                 column=extra[0],
             )
-        return cls(files, features, identifier=identifier, encoder=encoder)
+        return cls(files, features, names=names, identifier=identifier, encoder=encoder)
 
     @property
     def n_rows(self) -> int | None:
@@ -243,13 +252,15 @@ class TableRows:
         """Give the rows in order, at least one part; bad rows are refused, or flagged as not usable."""
         identifier = [self._identifier] if self._identifier and self._identifier not in self._features else []
         on_bad_cell: Literal["null", "refuse"] = "null" if flag else "refuse"
+        named = None if self._names is None else self._names.batches(columns=[self._identifier or ""])
         for batch in self._files.batches(columns=[*self._features, *identifier], on_bad_cell=on_bad_cell):
             table = _as_categories(batch.table.select(self._features), self._categories)
             usable = ~batch.bad_rows
             if flag and len(table) and self._encoder:
                 usable &= ~self._encoder.invalid_rows(table)
-            numbers = row_numbers(batch.first_row, len(table))
-            ids = batch.table[self._identifier] if self._identifier else numbers
+            ids = row_numbers(batch.first_row, len(table))
+            if self._identifier:
+                ids = (next(named) if named else batch).table[self._identifier]
             yield Part(table, usable, ids, batch.first_row)
 
     def read(self) -> pa.Table:
@@ -267,7 +278,8 @@ class TableRows:
 
     def ids(self) -> list[Any] | None:
         """Give the names of all rows, where they have names."""
-        return self._files.read([self._identifier])[0].to_pylist() if self._identifier else None
+        files = self._names or self._files
+        return files.read([self._identifier])[0].to_pylist() if self._identifier else None
 
     def _column(self, name: str) -> Iterable[pa.ChunkedArray]:
         return (batch.table[name] for batch in self._files.batches(columns=[name]))
