@@ -338,6 +338,11 @@ REFUSED: dict[str, tuple[str | bytes, str, str]] = {
     "open quote after a stray one": ('a,b\n5" pipe,1\n2,"x\n', "unclosed_quote", "line 3 opens a quote"),
     "open quote in the last line": ('a,b\n1,2\n3,"4', "unclosed_quote", "line 3 opens a quote"),
     "open quote in the first cell": ('a,b\n1,2\n"3,4\n5,6\n', "unclosed_quote", "line 3 opens a quote"),
+    "open quote long before the end": (
+        'a,b,c\n1,2,3\n"4,5,6\n' + "7,8,9\n" * 500,
+        "unclosed_quote",
+        "line 3 opens a quote",
+    ),
     "quote closed by the next": ('a,b\n1,"x"\n2,"y\n3,"z"\n', "unclosed_quote", "line 3 opens a quote"),
     "NUL": (
         "a,b\n1,2\0\n",

@@ -262,16 +262,14 @@ def test_the_command_asks_and_takes_answers(unclean: Any, tmp_path: Path, doubte
     assert f"Wrote {looks}: 7 rows of the training data" in run(
         "recalibrate", model, "--ask", looks, "--count", 7
     )
-    data = tmp_path / "train.csv"
-    numbers = np.arange(len(odd))
-    pd.DataFrame({"row": numbers % 7, "row_": 1, "payment": numbers}).to_csv(data, index=False)
-    run("recalibrate", model, "--ask", looks, "--count", 7, "--data", data)
     table = pd.read_csv(looks)
-    assert [*table] == ["row", "logit", "anomaly", "row__", "row_", "payment"]
-    assert (table["payment"] == table["row"]).all()
-    data.write_text("payment\n1\n")
-    assert "train.csv has 1 row:" in run("recalibrate", model, "--ask", looks, "--data", data, code=2)
+    assert [*table] == ["row", "logit", "anomaly"]
+    data = tmp_path / "train.csv"
+    data.write_text("a\n1\n")
+    assert "column names" in run("recalibrate", model, "--ask", looks, "--data", data, code=2)
     assert "--data is for --ask" in run("recalibrate", model, "--answers", looks, "--data", data, code=2)
+    assert "--count is for --ask" in run("recalibrate", model, "--answers", looks, "--count", 3, code=2)
+    assert "--out is for --answers" in run("recalibrate", model, "--ask", looks, "--out", "m", code=2)
     assert "column 'anomaly' is empty" in run("recalibrate", model, "--answers", looks, code=2)
     table["anomaly"] = odd[table["row"]].astype(int)
     table.loc[0, "anomaly"] = None
@@ -290,3 +288,55 @@ def test_the_command_asks_and_takes_answers(unclean: Any, tmp_path: Path, doubte
     assert "Give --ask FILE or --answers FILE." in run("recalibrate", model, code=2)
     table.rename(columns={"anomaly": "is"}).to_csv(looks, index=False)
     assert "has no column 'anomaly'" in run("recalibrate", model, "--answers", looks, code=2)
+
+
+@pytest.fixture(scope="module")
+def asked(small: Any, unclean: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a model, and the table that it was trained on; "row" and "row_" are columns of it."""
+    folder = tmp_path_factory.mktemp("asked")
+    rows, odd, _ = unclean
+    table = pd.DataFrame(rows, columns=["row", "b", "c", "d", "e"]).assign(
+        row_=[f"n{place}" for place in range(1000)]
+    )
+    table.iloc[:500].to_csv(folder / "1.csv", index=False)
+    table.iloc[500:].to_csv(folder / "2.csv", index=False)
+    known = np.where(odd & (np.cumsum(odd) <= 20), 1, np.nan)
+    small(alarm_rate=0.05).fit(table.drop(columns="row_"), known).save(folder / "m")
+    return folder
+
+
+def test_cells_of_the_rows_to_review_are_written_beside_them(asked: Path, tmp_path: Path) -> None:
+    looks = tmp_path / "looks.csv"
+    files = ("--data", asked / "1.csv", "--data", asked / "2.csv")
+    run("recalibrate", asked / "m", "--ask", looks, "--count", 20, *files)
+    table = pd.read_csv(looks)
+    assert [*table] == ["row", "logit", "anomaly", "row__", "b", "c", "d", "e", "row_"]
+    assert table["row_"].tolist() == [f"n{row}" for row in table["row"]]
+    assert (table["row"] < 500).any()
+    assert (table["row"] >= 500).any()
+    again = tmp_path / "again.csv"
+    run("recalibrate", asked / "m", "--ask", again, "--count", 20, "--data", f"{asked}/*.csv")
+    assert again.read_text() == looks.read_text()
+
+
+def test_other_rows_than_those_of_training_are_refused(asked: Path, tmp_path: Path) -> None:
+    ask = ("recalibrate", asked / "m", "--ask", tmp_path / "looks.csv", "--count", 20)
+    swapped = ("--data", asked / "2.csv", "--data", asked / "1.csv")
+    assert "that the model was trained on" in " ".join(run(*ask, *swapped, code=2).split())
+    assert "1.csv has 500 rows:" in run(*ask, "--data", asked / "1.csv", code=2)
+    (tmp_path / "other.csv").write_text("amount,shop\n1,a\n")
+    assert "lacks columns" in run(*ask, "--data", tmp_path / "other.csv", code=2)
+    assert not (tmp_path / "looks.csv").exists()
+
+
+def test_answers_are_counted_by_rows_and_none_is_lost(doubted: BaseDetector, tmp_path: Path) -> None:
+    model, looks = tmp_path / "m", tmp_path / "looks.csv"
+    doubted.save(model)
+    first, second = doubted.calibration_rows_[-2:].tolist()
+    looks.write_text(f"row,anomaly\n{first},1\n{first},\n{second}.0,1\n")
+    assert "Read 2 answers." in run("recalibrate", model, "--answers", looks, "--out", tmp_path / "new")
+    assert (load(tmp_path / "new")._sorted_answers() == ANOMALY).sum() == 2
+    looks.write_text(f"row,anomaly\n{first},1\n{first},0\n")
+    assert "labelled both normal and anomalous" in run("recalibrate", model, "--answers", looks, code=2)
+    looks.write_text(f"row,anomaly\n{first},1\nabc,0\n")
+    assert "'abc', in column 'row', is no row number" in run("recalibrate", model, "--answers", looks, code=2)

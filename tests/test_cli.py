@@ -577,3 +577,21 @@ def test_help_explains_every_option(path: str, command: click.Command) -> None:
         if isinstance(parameter, click.Option):
             assert parameter.help, parameter.name
             assert parameter.opts[0] in shown
+
+
+def test_models_go_to_files_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    table().to_csv("t.csv", index=False)
+    for command in (("fit", "t.csv"), ("refit", "m", "t.csv"), ("recalibrate", "m", "--answers", "t.csv")):
+        error = run(*command, "--out", "-", code=2).stderr
+        assert "- is standard output, and this command writes a file" in " ".join(error.split())
+    assert [path.name for path in tmp_path.iterdir()] == ["t.csv"]
+
+
+def test_options_without_an_effect_are_refused(tmp_path: Path) -> None:
+    table().to_csv(tmp_path / "t.csv", index=False)
+    scoring = ("score", tmp_path / "m", tmp_path / "t.csv", "--out", tmp_path / "s.csv")
+    assert "--format is for --out -" in run(*scoring, "--format", "arrow", code=2).stderr
+    checkpoint = ("--checkpoint", tmp_path / "t.csv", "--out", tmp_path / "m")
+    error = run("fit", tmp_path / "t.csv", *checkpoint, code=2).stderr
+    assert "t.csv is a file; give a folder" in " ".join(error.split())

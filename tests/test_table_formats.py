@@ -272,6 +272,18 @@ def test_a_decimal_comma_allows_points_between_thousands_alone(write: Write) -> 
     assert caught.value.code == "bad_cell"
 
 
+def test_points_beside_decimal_commas_are_refused_before_anything_is_learned(write: Write) -> None:
+    """Else the column would be text, and who learns from it would read the points as decimal signs."""
+    paths = [write("1.csv", "a;b\n7.856;1,5\nNA;2,5\n"), write("2.csv", "a;b\n1.123;2,5\n0.42;1,5\n")]
+    with pytest.raises(
+        InputError, match=r"2\.csv line 3, column 'a': '0\.42' is not a number with a decimal"
+    ) as caught:
+        TableFiles(paths, reading=Reading(decimal=",")).read()
+    assert (caught.value.code, caught.value.column, caught.value.rows) == ("bad_cell", "a", (3,))
+    known = TableFiles(paths, kinds={"a": "text"}, reading=Reading(decimal=",")).read()
+    assert known["a"].to_pylist() == ["7.856", "NA", "1.123", "0.42"]
+
+
 def test_files_of_one_table_share_the_decimal_sign(write: Write) -> None:
     paths = [write("1.csv", "a;b\n1.234;1\n"), write("2.csv", "a;b\n1,5;1\n")]
     with pytest.warns(AlarmnetWarning, match=r"2\.csv is read with the decimal sign"):

@@ -41,7 +41,9 @@ def run(monkeypatch: pytest.MonkeyPatch, small: Any) -> Run:
     """Runs the command with a detector that trains in a moment; `look` takes the place of serving."""
     monkeypatch.setattr(starting, "A3Detector", lambda **_: small())
 
-    def run_command(*words: str, look: Callable[[App], None] = lambda app: None, **options: Any) -> Result:
+    def run_command(
+        *words: str, look: Callable[[App], None] = lambda app: None, identifier: str = "id", **options: Any
+    ) -> Result:
         made_ready, guarded = starting.made_ready, starting.guarded
         seen: list[App] = []
 
@@ -57,7 +59,7 @@ def run(monkeypatch: pytest.MonkeyPatch, small: Any) -> Run:
             patch.setattr(starting, "made_ready", lambda *given: made_ready(*given, start=QueueHere))
             patch.setattr(starting, "guarded", guarded_and_seen)
             patch.setattr(server, "serve", instead)
-            return CliRunner().invoke(main, ["triage", *words, "--id", "id"], **options)
+            return CliRunner().invoke(main, ["triage", *words, "--id", identifier], **options)
 
     return run_command
 
@@ -169,6 +171,13 @@ def test_ids_that_cannot_name_rows_are_refused_before_any_work(
     assert "0.csv and 1 more: column 'id' names the rows" in result.output
     assert said in result.output
     assert not list(tmp_path.glob("*.sqlite*"))
+
+
+def test_a_column_of_ids_that_is_not_there_is_named(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "flows.csv").write_text(text(rows()))
+    result = run(str(tmp_path / "flows.csv"), identifier="nope")
+    assert result.exit_code == 2
+    assert "--id 'nope': there is no such column" in result.output
 
 
 def test_columns_that_are_not_there_are_refused_before_there_is_a_store(run: Run, tmp_path: Path) -> None:

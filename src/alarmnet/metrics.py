@@ -126,8 +126,8 @@ def as_scores(scores: ArrayLike) -> NDArray[np.float64]:
     return values
 
 
-def check_classes(normal: int, anomalies: int) -> None:
-    """Refuse labels of fewer than two classes."""
+def check_classes(normal: int, anomalies: int, *, called: str = "y") -> None:
+    """Refuse labels of fewer than two classes; the message has what they are `called`."""
     if normal and anomalies:
         return
     if normal:
@@ -137,7 +137,7 @@ def check_classes(normal: int, anomalies: int) -> None:
     else:
         found = "no label"
     raise InputError(
-        f"y holds {found}; these metrics compare labelled anomalies with labelled normal rows",
+        f"{called} holds {found}; these metrics compare labelled anomalies with labelled normal rows",
         code="one_class",
     )
 

@@ -117,6 +117,8 @@ def evaluate(
     )
     labelled = rows.labels(labelling, given=(*anomaly, *normal))
     labels = labelled.values
+    called = labels_file or (f"{data[0]}, column {labelling.label!r}," if labelling.label else data[0])
+    metrics.check_classes(int((labels == 0).sum()), int((labels == 1).sum()), called=str(called))
     with row_progress(rows.n_rows, quiet=quiet) as progress, way_out(OTHERS):
         seen = SeenRows(detector.fitted_state())
         batches = score_batches(detector, rows, flag=False, tally=Tally(), progress=progress, seen=seen)

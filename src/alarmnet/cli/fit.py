@@ -246,6 +246,8 @@ def fit(
     if method not in DETECTORS:
         raise click.BadParameter(f"{method!r} is not one of {', '.join(DETECTORS)}.", param_hint="--method")
     check_output(out, inputs=[*data, *([labels_file] if labels_file else [])])
+    if checkpoint and checkpoint.is_file():
+        raise InputError(f"{checkpoint} is a file; give a folder for the checkpoint", code="unwritable")
     chosen_device(device, parameter="--device")
     began = time.perf_counter()
     labelling = Labelling.chosen(label, anomaly, normal, data=data, labels_file=labels_file)

@@ -70,7 +70,8 @@ def _database(out: str | Path, table: str | None) -> Database | None:
     database = database_at(out)
     if not table or database is None:
         what = "--out is a database" if database else f"{out} is not a database, and --table needs one"
-        raise InputError(f"{what}; give both --out ADDRESS and --table NAME", code="options")
+        new = "" if database or Path(out).exists() else f"; a new one is sqlite:///{out}"
+        raise InputError(f"{what}; give both --out ADDRESS and --table NAME{new}", code="options")
     refuse_existing(database, table)
     return database
 
@@ -174,13 +175,15 @@ def score(
     """  # noqa: D301 - click reads \b
     if budget and alarm_rate:
         raise click.UsageError("--budget and --alarm-rate exclude each other: give one of them.")
+    if standard != "csv" and str(out) != STANDARD:
+        raise click.UsageError("--format is for --out -; a file has the format that its name ends in.")
     if budget and reasons:
         raise click.UsageError(
             "--budget and --explain exclude each other: with a budget, alarms are known only after the last row."
         )
     database = _database(out, table)
     if isinstance(out, Path) and not database:
-        check_output(out, inputs=[model, *data])
+        check_output(out, inputs=[model, *data], standard=True)
     began = time.perf_counter()
     detector = load_model(model, device=device)
     if alarm_rate:

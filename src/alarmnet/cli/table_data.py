@@ -1,16 +1,18 @@
 """The argument DATA of commands, and the options that say how tables are read."""
 
+from collections.abc import Callable
+from contextlib import ExitStack
 from functools import wraps
 from pathlib import Path
 from typing import Any
 
 import click
 
+from alarmnet._shared.standard_streams import STANDARD
 from alarmnet.cli.terminal import Command, check_output, data_argument, decorated
 from alarmnet.data_files import Reading, local_files
 
-_data_options = decorated(
-    data_argument,
+_reading_options = decorated(
     click.option(
         "--delimiter",
         metavar="MARK",
@@ -40,6 +42,15 @@ def reads_data(command: Command) -> Command:
 
     The command gets `data`, files on this machine, and `reading`.
     """
+    return reads(data_argument)(command)
+
+
+def reads(argument: Callable[[Command], Command]) -> Callable[[Command], Command]:
+    """Do what `reads_data` does with another argument or option that is called `data`."""
+    return lambda command: argument(_reading_options(_with_files(command)))
+
+
+def _with_files(command: Command) -> Command:
 
     @wraps(command)
     def with_files(
@@ -52,12 +63,14 @@ def reads_data(command: Command) -> Command:
         **options: Any,
     ) -> Any:
         reading = Reading(delimiter=delimiter, decimal=decimal, missing=missing, query=query)
-        if isinstance(out := options.get("out"), Path) and not options.get("table"):
+        out = options.get("out")
+        if isinstance(out, Path) and out != Path(STANDARD) and not options.get("table"):
             check_output(out)  # before standard input is read
-        with local_files(data, query) as files:
+        with ExitStack() as opened:
+            files = opened.enter_context(local_files(data, query)) if data else ()
             return command(*arguments, data=tuple(files), reading=reading, **options)
 
-    return _data_options(with_files)
+    return with_files
 
 
 category_option = click.option(

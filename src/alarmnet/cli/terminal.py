@@ -229,10 +229,10 @@ def row_progress(total: int | None, *, quiet: bool) -> Iterator[Callable[[int], 
         yield lambda rows: progress.advance(task, rows)
 
 
-def check_output(path: Path, *, inputs: Sequence[Path] = ()) -> None:
+def check_output(path: Path, *, inputs: Sequence[Path] = (), standard: bool = False) -> None:
     """Refuse, before any work, a file that could not be written or that would replace an input.
 
-    What a killed command left next to it is removed.
+    What a killed command left next to it is removed. Only a command that writes to `standard` output may do so.
 
     Raises
     ------
@@ -240,7 +240,11 @@ def check_output(path: Path, *, inputs: Sequence[Path] = ()) -> None:
         Says what stands in the way.
     """
     if str(path) == STANDARD:
-        return
+        if standard:
+            return
+        raise InputError(
+            f"{STANDARD} is standard output, and this command writes a file; give its name", code="not_a_file"
+        )
     if path.is_dir():
         raise InputError(f"{path} is a folder; give the name of a file", code="not_a_file")
     folder = target_of(path).parent

@@ -130,6 +130,16 @@ def remaining_guesses(cells: pa.ChunkedArray, guesses: Sequence[Guess], *, decim
     return [guess for guess in guesses if guess != "number" and _can_be(cells, guess, decimal)]
 
 
+def with_a_point(cells: pa.ChunkedArray) -> np.ndarray | None:
+    """Which cells of numbers are written with a decimal point (N,); None if other cells are no numbers."""
+    present = _trimmed(cells)
+    with_comma = pc.match_substring_regex(present, _COMMA_NUMBER)
+    number = pc.match_substring_regex(present, NUMBER)
+    if pc.any(pc.invert(pc.or_(with_comma, number))).as_py():
+        return None
+    return np.asarray(pc.fill_null(pc.and_not(number, with_comma), False))
+
+
 def decimal_comma(where: str, cell: str, *, column: str, rows: Sequence[int] = ()) -> InputError:
     """Make the error for a number such as 1,5."""
     as_point = cell.replace(".", "").replace(",", ".")

@@ -115,7 +115,7 @@ class CsvFile:
         if ragged:
             record, expected, found = map(int, ragged.groups())
             bad_row = record - 2  # counted from 0, after the header
-            if _END_CELL in problem:
+            if _END_CELL in problem or (found < expected and self._first_open_quote() == bad_row):
                 return self._open_quote(bad_row)
             return InputError(
                 f"{self.path} {self.place(bad_row)} has {found} cells where the header names "
@@ -140,9 +140,15 @@ class CsvFile:
 
     def _refuse_text_after_quotes(self) -> None:
         """Find the open quote that a later quote closed: an odd number of quotes can also be harmless."""
+        if (row := self._first_open_quote()) is not None:
+            raise self._open_quote(row)
+
+    def _first_open_quote(self) -> int | None:
+        """The first row with a quote that is not closed where its cell ends."""
         row = -2
         try:
             for row, _ in self._lines(strict=True):  # noqa: B007
                 pass
-        except csv.Error as error:
-            raise self._open_quote(row + 1) from error
+        except csv.Error:
+            return row + 1
+        return None

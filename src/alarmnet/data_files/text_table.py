@@ -16,6 +16,7 @@ from alarmnet.data_files.cells import (
     has_inexact_integers,
     parse,
     remaining_guesses,
+    with_a_point,
 )
 from alarmnet.data_files.column_types import refuse_unusable
 from alarmnet.data_files.csv_file import CsvFile
@@ -84,7 +85,7 @@ class TextTable:
         return bad_cell(
             f"{file.path} {file.place(row - first_row + int(found[0]))}",
             block.column(name)[int(found[0])].as_py(),
-            kind=self._kinds[name],
+            kind="number" if self._kinds[name] == "text" else self._kinds[name],
             column=name,
             rows=(row + found[:5]).tolist(),
             decimal=file.decimal,
@@ -104,4 +105,25 @@ class TextTable:
                     guesses[name] = remaining_guesses(cells, guesses[name], decimal=file.decimal)
         for name, left in guesses.items():
             self._kinds[name] = left[0] if left else "text"
+        self._refuse_points([name for name in columns if self._kinds[name] == "text"])
         self.n_rows = rows
+
+    def _refuse_points(self, columns: Sequence[str]) -> None:
+        """Refuse columns that are text only because numbers have points where the files have decimal commas."""
+        first: dict[str, InputError] = {}
+        left = set(columns)
+        row = 0
+        for file in self._files:
+            first_row = row
+            for block in map(self._missing.left_out, file.blocks() if file.decimal == "," else ()):
+                for name in tuple(left):
+                    points = with_a_point(block.column(name))
+                    if points is None:
+                        left.remove(name)
+                    elif points.any():
+                        fault = self._refusal(file, block, {name: points}, row=row, first_row=first_row)
+                        first.setdefault(name, fault)
+                row += len(block)
+        for name in columns:
+            if name in left and name in first:
+                raise first[name]

@@ -13,7 +13,6 @@ from alarmnet.detectors.calibration_rows import CalibrationRows
 from alarmnet.detectors.cleanness import (
     ANOMALY,
     FEWEST_KNOWN,
-    NORMAL,
     UNANSWERED,
     Answers,
     hidden_share,
@@ -186,9 +185,11 @@ class Calibrated:
         ).values
         calibrating = self.calibration_rows_
         places = np.flatnonzero(np.isin(calibrating, numbers))
-        by_number = dict(zip(numbers.tolist(), given.tolist(), strict=True))
+        by_number: dict[Any, float] = {}
         for number, answer in zip(numbers.tolist(), given.tolist(), strict=True):
-            if {answer, by_number[number]} == {NORMAL, ANOMALY}:
+            if np.isnan(by_number.get(number, np.nan)):
+                by_number[number] = answer
+            elif answer == 1 - by_number[number]:
                 raise InputError(
                     f"row {number!r} is labelled both normal and anomalous; give one answer for each row",
                     code="contradictory_labels",
@@ -196,8 +197,8 @@ class Calibrated:
         own = set(calibrating.tolist())
         if strangers := [number for number in by_number if number not in own]:
             raise InputError(
-                f"row {strangers[0]!r} does not calibrate this detector: pass row numbers from "
-                "calibration_queries",
+                f"row {strangers[0]!r} does not calibrate this detector: give row numbers from "
+                "calibration_queries, or on the command line from recalibrate --ask",
                 code="not_calibrating",
                 rows=[number for number in strangers if isinstance(number, int)],
             )

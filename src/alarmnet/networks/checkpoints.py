@@ -131,6 +131,8 @@ def open_checkpoint(folder: str | os.PathLike[str], identity: Identity) -> Check
         A file in it is damaged.
     """
     path = Path(folder)
+    if path.is_file():
+        raise InputError(f"{path} is a file; give a folder for the checkpoint", code="unwritable")
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -68,13 +68,14 @@ def open_to_train(
     *,
     labels_file: Path | None,
     ignored: Sequence[str],
+    identifier: str | None = None,
     kept: Sequence[str] = (),
     categories: Sequence[str] = (),
     reading: Reading | None = None,
     resize: tuple[int, int] | None = None,
     classes: bool = True,
 ) -> Rows:
-    """Open tables, to learn from all columns but labels and ignored ones, or images.
+    """Open tables, to learn from all columns but labels, the identifier and ignored ones, or images.
 
     Numbers of the columns of `categories` are categories; `reading` says how to read tables.
 
@@ -99,7 +100,13 @@ def open_to_train(
             pictures.refuse_unsaid_classes()
         return pictures
     return TableRows.to_train(
-        paths, labelling, ignored=ignored, kept=kept, categories=categories, reading=reading
+        paths,
+        labelling,
+        ignored=ignored,
+        identifier=identifier,
+        kept=kept,
+        categories=categories,
+        reading=reading,
     )
 
 

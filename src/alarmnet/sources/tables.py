@@ -138,16 +138,19 @@ class TableRows:
         *,
         ignored: Sequence[str],
         reading: Reading | None = None,
+        identifier: str | None = None,
         kept: Sequence[str] = (),
         categories: Sequence[str] = (),
     ) -> Self:
-        """Open tables to learn from every column that is neither the labels nor ignored.
+        """Open tables to learn from every column that is neither the labels, nor the identifier, nor ignored.
 
         Among them are those `kept`, and those whose numbers are `categories`.
         """
         texts = [*categories, *([labelling.label] if labelling else [])]
         files = TableFiles(tables, kinds=dict.fromkeys(texts, "text"), reading=reading)
-        features = _features(files, labelling, ignored)
+        identifiers = [identifier] if identifier else []
+        _check_named("--id", identifiers, files.columns)
+        features = _features(files, labelling, [*ignored, *identifiers])
         _check_named("--keep", kept, features)
         _check_named("--category", categories, features)
         if labelling is None:

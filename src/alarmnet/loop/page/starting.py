@@ -58,7 +58,8 @@ def _rows_to_train(wanted: Wanted) -> Rows:
         wanted.data,
         None,
         labels_file=None,
-        ignored=_no_features(wanted),
+        ignored=wanted.ignored,
+        identifier=wanted.identifier,
         categories=wanted.categories,
         reading=wanted.reading,
         classes=not holds_images(wanted.data[0]),
@@ -73,10 +74,6 @@ def _rows_to_run(wanted: Wanted, detector: BaseDetector) -> Rows:
         ignored=wanted.ignored,
         reading=wanted.reading,
     )
-
-
-def _no_features(wanted: Wanted) -> list[str]:
-    return [*wanted.ignored, *([wanted.identifier] if wanted.identifier else [])]
 
 
 def _opened(wanted: Wanted) -> tuple[BaseDetector | None, Rows]:
@@ -101,7 +98,7 @@ def _fitted(wanted: Wanted, rows: Rows, say: Say) -> BaseDetector:
         raise InputError("fewer than 2 rows can be used; give more data", code="too_few_rows")
     say(f"Learning what is normal from {len(sample):,} rows, without labels.")
     detector = A3Detector(random_state=wanted.seed, device=wanted.device).fit(sample)
-    detector.notes_ = {"ignored": _no_features(wanted)}
+    detector.notes_ = {"ignored": [*wanted.ignored, *([wanted.identifier] if wanted.identifier else [])]}
     return detector
 
 

@@ -1,0 +1,86 @@
+"""The cells of the calibration rows that somebody looks at."""
+
+from collections.abc import Collection, Sequence
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import pyarrow as pa
+
+from alarmnet._shared.phrases import counted
+from alarmnet.data_files import Reading, TableFiles
+from alarmnet.detectors import BaseDetector
+from alarmnet.detectors.calibration import CalibrationQueries
+from alarmnet.errors import InputError
+from alarmnet.preprocessing.rows import take
+from alarmnet.sources.opened import open_to_run
+
+CLOSE = 1e-3
+"""The most by which the logit of a row may differ from that of the training row with its number."""
+
+
+def cells_of(
+    detector: BaseDetector,
+    files: Sequence[Path],
+    asked: CalibrationQueries,
+    *,
+    taken: Collection[str],
+    reading: Reading,
+) -> dict[str, Any]:
+    """Give the cells of the rows that were asked for, by column; a column is called otherwise if its name is taken.
+
+    `files` are those that the detector was trained on.
+
+    Raises
+    ------
+    InputError
+        The files lack columns or rows of the training, or their rows are others, such as in another order.
+    """
+    known = set(getattr(detector, "feature_names_in_", ()))
+    if not known:
+        raise InputError(
+            "the model was not trained on a table with column names, so that --data has no cells for it",
+            code="no_column_names",
+        )
+    columns = TableFiles(files, reading=reading).columns
+    ignored = [name for name in columns if name not in known]
+    rows = open_to_run(detector, files, ignored=ignored, reading=reading)
+    texts = TableFiles(files, kinds=dict.fromkeys(columns, "text"), reading=reading, ids=columns)
+    order = np.argsort(asked.rows)
+    numbers, found, count = asked.rows[order], [], 0
+    for part, batch in zip(rows.parts(flag=True), texts.batches(), strict=True):
+        here = numbers[(numbers >= count) & (numbers < count + len(batch.table))]
+        if len(here):
+            _check_same(detector, take(part.X, here - count), here, asked, files[0])
+        found.append(batch.table.take(here - count))
+        count += len(batch.table)
+    if count <= numbers[-1]:
+        raise InputError(
+            f"the rows to review go up to row {numbers[-1]}, and {files[0]} has {counted(count, 'row')}: "
+            "give the files that the model was trained on, in the same order",
+            code="rows",
+        )
+    cells = pa.concat_tables(found).take(np.argsort(order))
+    return {_free(name, taken, columns): column for name, column in zip(columns, cells.columns, strict=True)}
+
+
+def _check_same(
+    detector: BaseDetector, X: Any, numbers: np.ndarray, asked: CalibrationQueries, file: Path
+) -> None:
+    """Refuse rows that score otherwise than the training rows with their numbers did."""
+    logits = dict(zip(asked.rows.tolist(), asked.logits.tolist(), strict=True))
+    expected = np.array([logits[number] for number in numbers.tolist()])
+    if len(other := np.flatnonzero(np.abs(detector.logits(X) - expected) > CLOSE)):
+        raise InputError(
+            f"row {numbers[other[0]]} of {file} is not the row {numbers[other[0]]} that the model was trained on: "
+            "their scores differ; give the files that the model was trained on, in the same order",
+            code="rows",
+            rows=cast(list[int], numbers[other].tolist()),
+        )
+
+
+def _free(name: str, taken: Collection[str], columns: Collection[str]) -> str:
+    own = name
+    while own in taken or (own != name and own in columns):
+        own = f"{own}_"
+    return own
