@@ -125,7 +125,7 @@ def test_deep_trees_count_more_with_more_known_anomalies(
     found = []
 
     def noted(self: SymmetricForest, weight: float) -> SymmetricForest:
-        found.append((self.depth, weight))
+        found.append((self.level_columns.shape[1], weight))
         return self
 
     monkeypatch.setattr(SymmetricForest, "weighted", noted)

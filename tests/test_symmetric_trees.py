@@ -11,8 +11,8 @@ from sklearn.metrics import average_precision_score
 from torch import Tensor
 
 from alarmnet.networks import symmetric_trees
-from alarmnet.networks.forests import Forest
 from alarmnet.networks.symmetric_trees import TREES, SymmetricForest, boosted_symmetric
+from alarmnet.networks.trees import Trees
 
 DEPTH = 4
 
@@ -22,7 +22,7 @@ def rows() -> Tensor:
     return torch.randn(1200, 6, generator=torch.Generator().manual_seed(0))
 
 
-def precision(forest: Forest, rows: Tensor, anomalous: Tensor) -> float:
+def precision(forest: Trees, rows: Tensor, anomalous: Tensor) -> float:
     return float(average_precision_score(anomalous, forest(rows)))
 
 
@@ -33,16 +33,25 @@ def test_conditions_that_meet_are_learned(rows: Tensor) -> None:
     assert precision(forest, rows[judged], anomalous[judged]) > 0.95
 
 
-def test_all_nodes_of_a_level_ask_the_same(rows: Tensor) -> None:
+def test_a_tree_says_the_value_of_the_leaf_that_its_answers_lead_to(rows: Tensor) -> None:
     forest = boosted_symmetric(rows[:100], rows[100:110] + 1, depth=DEPTH, seed=0)
-    assert len(forest.roots) == TREES
-    assert forest.depth == DEPTH
-    inner = slice(0, 2**DEPTH - 1)
-    level = np.repeat(np.arange(DEPTH), 2 ** np.arange(DEPTH))
-    for root in forest.roots.tolist()[::40]:
-        for of in (forest.columns, forest.cuts):
-            asked = of[root:][inner].numpy()
-            assert all(len(np.unique(asked[level == each])) == 1 for each in range(DEPTH))
+    assert forest.level_columns.shape == (len(forest), DEPTH) == (TREES, DEPTH)
+    said = forest.said(rows[:50])
+    for tree in range(0, TREES, 20):
+        asked = rows[:50][:, forest.level_columns[tree]] > forest.level_cuts[tree]
+        leaves = sum(answers.long() << level for level, answers in enumerate(asked.T))
+        assert torch.equal(said[:, tree], forest.leaf_values[tree][leaves])
+    some = np.array([7, 3])
+    assert torch.equal(forest.said(rows[:50], some), said[:, [7, 3]])
+    assert torch.equal(forest(rows[:50]), said.sum(1))
+    assert torch.equal(torch.cat([forest.said(row[None]) for row in rows[:50]]), said)
+
+
+def test_a_tree_asks_about_the_columns_of_its_levels(rows: Tensor) -> None:
+    forest = boosted_symmetric(rows[:100], rows[100:110] + 1, depth=DEPTH, seed=0)
+    asks = forest.asks(np.array([0, 0, 1, 2, 3, 3]))
+    for tree, columns in enumerate(forest.level_columns.tolist()):
+        assert set(np.flatnonzero(asks[tree])) == {(0, 0, 1, 2, 3, 3)[column] for column in columns}
 
 
 def test_training_scores_are_the_sum_that_boosting_added_up(
@@ -58,8 +67,7 @@ def test_training_scores_are_the_sum_that_boosting_added_up(
 
     monkeypatch.setattr(symmetric_trees, "_leaves", noted)
     forest = boosted_symmetric(rows[:100], rows[100:110] + 1, depth=DEPTH, seed=0)
-    values = forest.values.view(TREES, -1)[:, 2**DEPTH - 1 :]
-    expected = torch.stack([values[place][leaf] for place, leaf in enumerate(added)]).sum(0)
+    expected = torch.stack([forest.leaf_values[place][leaf] for place, leaf in enumerate(added)]).sum(0)
     torch.testing.assert_close(forest(torch.cat([rows[:100], rows[100:110] + 1])), expected)
 
 
@@ -88,8 +96,7 @@ def test_no_cut_lies_on_a_value(rows: Tensor) -> None:
     """A number that rounding changes on another processor does not cross a cut."""
     many = rows[:200].round()
     forest = boosted_symmetric(many, many[:20] + 1, depth=DEPTH, seed=0)
-    inner = forest.left != torch.arange(len(forest.left))
-    assert (forest.cuts[inner] - forest.cuts[inner].round()).abs().min() > 1e-6
+    assert (forest.level_cuts - forest.level_cuts.round()).abs().min() > 1e-6
 
 
 @pytest.mark.parametrize("count", [1, 5])
@@ -104,8 +111,8 @@ def test_the_same_seed_gives_the_same_trees(rows: Tensor) -> None:
     first, again, other = (
         boosted_symmetric(rows[:100], rows[100:110], depth=DEPTH, seed=seed) for seed in (0, 0, 1)
     )
-    assert torch.equal(first.cuts, again.cuts)
-    assert not torch.equal(first.cuts, other.cuts)
+    assert torch.equal(first.level_cuts, again.level_cuts)
+    assert not torch.equal(first.level_cuts, other.level_cuts)
 
 
 def test_a_weight_scales_the_log_odds(rows: Tensor) -> None:
@@ -164,7 +171,7 @@ def test_damaged_trees_are_refused(
         SymmetricForest.stored(arrays, "forest.", 6)
 
 
-@pytest.mark.parametrize(("trees", "depth"), [(0, 2), (2, 0), (1, 65)])
+@pytest.mark.parametrize(("trees", "depth"), [(0, 2), (2, 0), (1, 9)])
 def test_no_trees_no_questions_or_too_many_are_refused(trees: int, depth: int) -> None:
     arrays: dict[str, NDArray[Any]] = {
         "level_columns": np.zeros((trees, depth), np.int64),

@@ -16,6 +16,7 @@ from alarmnet.networks.symmetric_trees import SymmetricForest
 from alarmnet.networks.tails import Tails
 from alarmnet.networks.targets.dense import DenseAutoencoderNetwork
 from alarmnet.networks.targets.piecewise import PiecewiseTarget
+from alarmnet.networks.trees import Trees
 
 FORESTS = {2: (0.35, 0.6), 3: (0.3, 0.55)}
 """By the number of forests on columns: the weights of the log odds of each of these, and of the joint forest. Model
@@ -60,7 +61,7 @@ class LikenessScorer(TableScorer):
     """
 
     nearness: Neighbours
-    joint: Forest
+    joint: Trees
 
     def __init__(
         self,
@@ -69,7 +70,7 @@ class LikenessScorer(TableScorer):
         whitening: Whitening | None,
         tails: Tails | None,
         alarms: Sequence[DenseAlarmNetwork],
-        forests: Sequence[Forest],
+        forests: Sequence[Trees],
     ) -> None:
         super().__init__()
         self.target, self.nearness, self.whitening, self.tails = target, nearness, whitening, tails
@@ -84,7 +85,7 @@ class LikenessScorer(TableScorer):
         shape = stored_shape(weights, width)
         count = 2 if "alarms.1.output.weight" in weights else 1
         alarms = [stored_alarm(None, weights, f"alarms.{place}.") for place in range(count)]
-        forests = [Forest.stored(weights, f"on_columns.{place}.", width) for place in range(2)]
+        forests: list[Trees] = [Forest.stored(weights, f"on_columns.{place}.", width) for place in range(2)]
         if "on_columns.2.leaf_values" in weights:
             forests.append(SymmetricForest.stored(weights, "on_columns.2.", width))
         whitening = Whitening(width) if "whitening.centre" in weights else None
@@ -103,9 +104,9 @@ class LikenessScorer(TableScorer):
         return width * (1 if self.whitening is None else 2) + code + measures
 
     @property
-    def forests(self) -> list[Forest]:
+    def forests(self) -> list[Trees]:
         """Those on columns."""
-        return cast(list[Forest], [*self.on_columns])
+        return cast(list[Trees], [*self.on_columns])
 
     @property
     def names(self) -> list[str]:

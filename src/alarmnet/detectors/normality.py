@@ -10,12 +10,13 @@ from alarmnet.detectors.normality_scorer import NormalityScorer
 from alarmnet.errors import TrainingDivergedError
 from alarmnet.networks.alarm_specs import DEFAULT_ALARMS
 from alarmnet.networks.category_order import CategoryOrder
-from alarmnet.networks.forests import Forest, around, boosted, bootstrapped, grown
+from alarmnet.networks.forests import around, boosted, bootstrapped, grown
 from alarmnet.networks.nearness import MOST_STORED, Nearness, Neighbours, StoredRows
 from alarmnet.networks.spread import Spread, Whitening
 from alarmnet.networks.symmetric_trees import boosted_symmetric
 from alarmnet.networks.tails import Tails
 from alarmnet.networks.targets.piecewise import PiecewiseTarget
+from alarmnet.networks.trees import Trees
 
 POOL = 10_000
 """The most normal rows, and the most known anomalies, that trees are grown on."""
@@ -133,7 +134,7 @@ class NormalityTraining:
             ).to(rows.device)
         return scorer
 
-    def _forests(self) -> list[Forest]:
+    def _forests(self) -> list[Trees]:
         """Forests that separate known anomalies from normal rows: randomised, boosted, and symmetric trees."""
         rows, anomalies = (self._data.rows.take(of) for of in (self._normal, self._known))
         settings = {"normal_rows": DOUBTED_ROWS if self._doubted else NORMAL_ROWS, "seed": self._seed}

@@ -18,6 +18,7 @@ from alarmnet.networks.spread import Spread, Whitening
 from alarmnet.networks.tails import Tails
 from alarmnet.networks.targets.dense import DenseAutoencoderNetwork, reconstruction_losses
 from alarmnet.networks.targets.piecewise import PiecewiseTarget
+from alarmnet.networks.trees import Trees
 
 FORESTS, ROTATED, ALARM, FAR = 0.8, 0.4, 0.15, 0.15
 """With known anomalies: the weights of the mean log odds of the two forests on columns, of the log odds of the
@@ -76,7 +77,7 @@ class NormalityScorer(TableScorer):
         self,
         target: PiecewiseTarget,
         nearness: Nearness,
-        forests: Sequence[Forest],
+        forests: Sequence[Trees],
         alarms: Sequence[DenseAlarmNetwork],
         spread: Spread | None = None,
         rotated: RotatedForest | None = None,
@@ -114,7 +115,7 @@ class NormalityScorer(TableScorer):
         return cls(target, Nearness(*shape, few=few), forests, alarms, spread, rotated, tails)
 
     @property
-    def forests(self) -> list[Forest]:
+    def forests(self) -> list[Trees]:
         """All forests."""
         return [self.forest, *self.other_forests]
 

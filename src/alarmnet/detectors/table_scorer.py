@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from alarmnet.detectors.scorer import Scorer
-from alarmnet.networks.forests import Forest
 from alarmnet.networks.nearness import StoredRows
 from alarmnet.networks.tails import Tails
 from alarmnet.networks.targets.piecewise import PiecewiseTarget
+from alarmnet.networks.trees import Trees
 
 
 class TableScorer(Scorer):
@@ -30,7 +30,7 @@ class TableScorer(Scorer):
 
     @property
     @abstractmethod
-    def forests(self) -> list[Forest]:
+    def forests(self) -> list[Trees]:
         """The forests whose log odds are averaged."""
 
     @property

@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 from sklearn import config_context
 from sklearn.ensemble import GradientBoostingClassifier
 from sklearn.tree import ExtraTreeClassifier
-from torch import Tensor, nn
+from torch import Tensor
 
 from alarmnet.networks.category_order import CategoryOrder
 from alarmnet.networks.compiled_trees import AVAILABLE, CompiledTrees, warn_of_slow_trees
+from alarmnet.networks.trees import DEEPEST, Trees
 
 Matrix = NDArray[np.float32]
 Draw = Callable[[np.random.Generator], Matrix]
@@ -34,20 +35,14 @@ TYPES = {
 }
 """The types of a forest's arrays."""
 
-DEEPEST = 64
-"""The most levels of a tree, so that a damaged file cannot make scoring endless."""
-
 AT_ONCE = 2**15
 """Places in trees that tensors hold at once while scoring, so that these stay in the cache."""
 
 MOST_DRAWN = 1_000
 """The most anomalies that a tree sees: with thousands, trees would be as large as the table."""
 
-SUREST = 1e-3
-"""How near a vote comes to 0 or 1: even if all trees agree, their number is finite."""
 
-
-class Forest(nn.Module):
+class Forest(Trees):
     """Trees as arrays: a node asks whether one number of a row is at most its cut.
 
     Parameters
@@ -80,17 +75,11 @@ class Forest(nn.Module):
     values: Tensor
     roots: Tensor
     adds: Tensor
-    in_files = True
-    """Whether model files hold these arrays."""
-
-    order: CategoryOrder | None
-    """Applied to rows before the trees ask about them."""
 
     def __init__(self, **arrays: Tensor) -> None:
         super().__init__()
         for name, values in arrays.items():
-            self.register_buffer(name, values, persistent=self.in_files)
-        self.order = None
+            self.register_buffer(name, values)
         self.depth = _depth(*(self._array(name) for name in ("left", "right", "roots")))
 
     @classmethod
@@ -136,22 +125,16 @@ class Forest(nn.Module):
             raise ValueError("nodes of trees do not lead downwards in their tree")
         return cls(**{name: torch.from_numpy(array.copy()) for name, array in given.items()}).after(order)
 
-    def after(self, order: CategoryOrder | None) -> Self:
-        """Read rows in this order from now on: the trees were grown on such rows."""
-        self.order = order
-        return self
+    def __len__(self) -> int:
+        """How many trees there are."""
+        return len(self.roots)
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in self.__dict__.items() if name != "_compiled"}
 
-    def forward(self, batch: Tensor) -> Tensor:
-        """Score a batch."""
-        return self.log_odds(self.said(batch).sum(1))
-
     def said(self, batch: Tensor, trees: NDArray[np.intp] | slice = slice(None)) -> Tensor:
         """What each of some trees says of a batch: (B, trees); its bits are the same on every device."""
-        if self.order is not None:
-            batch = self.order(batch)
+        batch = self._in_order(batch)
         if batch.device.type == "cpu":
             if AVAILABLE:
                 return torch.from_numpy(self._compiled.said(batch.numpy(force=True), trees))
@@ -162,17 +145,12 @@ class Forest(nn.Module):
 
     def asks(self, places: NDArray[np.intp]) -> NDArray[np.bool_]:
         """Which tree asks about which column, (trees, C); `places` (F,) are the columns of a row's numbers."""
-        if self.order is not None:
-            places = self.order.columns(places)
+        places = self._places(places)
         roots, own = self._array("roots"), np.arange(len(self.columns))
         inner = own[self._array("left") != own]
         found = np.zeros((len(roots), int(places.max()) + 1), dtype=bool)
         found[np.searchsorted(roots, inner, side="right") - 1, places[self._array("columns")[inner]]] = True
         return found
-
-    def log_odds(self, said: Tensor) -> Tensor:
-        """What all trees say together (B,), as log odds."""
-        return said if self.adds else (said / len(self.roots)).clamp(SUREST, 1 - SUREST).logit()
 
     def _said(self, batch: Tensor, roots: Tensor) -> Tensor:
         """The votes of the trees with these roots: (B, trees)."""
@@ -186,10 +164,6 @@ class Forest(nn.Module):
     def _compiled(self) -> CompiledTrees:
         """The compiled trees, made when rows are first scored; a copy makes its own."""
         return CompiledTrees({name: self._array(name) for name in TYPES})
-
-    def _array(self, name: str) -> NDArray[Any]:
-        """A tensor of the forest as numpy has it."""
-        return np.asarray(self.get_buffer(name).numpy(force=True))
 
 
 def _depth(left: NDArray[Any], right: NDArray[Any], roots: NDArray[Any]) -> int:

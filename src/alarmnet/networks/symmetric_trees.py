@@ -11,7 +11,7 @@ from torch import Tensor
 
 from alarmnet._shared.threads import threads_for
 from alarmnet.networks.category_order import CategoryOrder
-from alarmnet.networks.forests import DEEPEST, Forest
+from alarmnet.networks.trees import Trees
 
 TREES, RATE = 200, 0.1
 """How many trees, and the share of its step that a tree takes."""
@@ -28,12 +28,15 @@ PENALTY = 10.0
 MOST_ROWS = 2_000
 """About the most normal rows, and the most anomalies, that a tree sees."""
 
+MOST_LEVELS = 8
+"""The most questions of a tree: as many bits has the number of a leaf."""
+
 EVENLY = 0.5
 """The share of a draw that is drawn evenly; the rest is drawn by how wrong trees are about a row."""
 
 
-class SymmetricForest(Forest):
-    """A forest of symmetric trees; a model file holds each question once.
+class SymmetricForest(Trees):
+    """A forest of symmetric trees, whose log odds are added.
 
     Parameters
     ----------
@@ -46,13 +49,34 @@ class SymmetricForest(Forest):
     level_columns: Tensor
     level_cuts: Tensor
     leaf_values: Tensor
-    in_files = False
+    adds = True
 
     def __init__(self, level_columns: Tensor, level_cuts: Tensor, leaf_values: Tensor) -> None:
-        super().__init__(**_nodes(level_columns, level_cuts, leaf_values))
+        super().__init__()
         self.register_buffer("level_columns", level_columns)
         self.register_buffer("level_cuts", level_cuts)
         self.register_buffer("leaf_values", leaf_values)
+
+    def __len__(self) -> int:
+        """How many trees there are."""
+        return len(self.leaf_values)
+
+    def said(self, batch: Tensor, trees: NDArray[np.intp] | slice = slice(None)) -> Tensor:
+        """What each of some trees says of a batch: (B, trees); its bits are the same on every device."""
+        columns = self._in_order(batch).T.contiguous()
+        asked, cuts = self.level_columns[trees].T, self.level_cuts[trees].T
+        above = columns.index_select(0, asked.flatten()) > cuts.reshape(-1, 1)
+        answers = above.view(torch.uint8).view(*asked.shape, len(batch))
+        bits = 2 ** torch.arange(len(asked), dtype=torch.uint8, device=batch.device)
+        leaves = (answers * bits[:, None, None]).sum(0, dtype=torch.uint8)
+        return self.leaf_values[trees].gather(1, leaves.long()).T.contiguous()
+
+    def asks(self, places: NDArray[np.intp]) -> NDArray[np.bool_]:
+        """Which tree asks about which column, (trees, C); `places` (F,) are the columns of a row's numbers."""
+        places = self._places(places)
+        found = np.zeros((len(self), int(places.max()) + 1), dtype=bool)
+        found[np.arange(len(self))[:, None], places[self._array("level_columns")]] = True
+        return found
 
     def weighted(self, weight: float) -> Self:
         """A forest whose log odds are so many times these."""
@@ -68,7 +92,7 @@ class SymmetricForest(Forest):
             raise ValueError("levels of trees are of another type")
         if columns.ndim != 2 or not columns.size or columns.shape != cuts.shape:
             raise ValueError("trees do not ask one question on each level")
-        if columns.shape[1] > DEEPEST or values.shape != (len(columns), 2 ** columns.shape[1]):
+        if columns.shape[1] > MOST_LEVELS or values.shape != (len(columns), 2 ** columns.shape[1]):
             raise ValueError("trees have other leaves than their levels lead to")
         order = CategoryOrder.stored(arrays, f"{prefix}order.", width)
         if not ((columns >= 0) & (columns < (width if order is None else order.width))).all():
@@ -95,7 +119,7 @@ def boosted_symmetric(normal: Tensor, anomalies: Tensor, *, depth: int, seed: in
     normal, anomalies
         Rows to separate, (N, F) and (K, F).
     depth
-        How many questions a tree asks: as many conditions can meet.
+        How many questions a tree asks, at most `MOST_LEVELS`: as many conditions can meet.
     seed
         Of all draws.
 
@@ -183,28 +207,3 @@ def _chosen(answers: Tensor, gradients: Tensor, weights: Tensor, depth: int) -> 
 def _leaves(answers: Tensor) -> Tensor:
     """The leaves (B,) that answers (depth, B) lead to: the answer of a level is a bit."""
     return (answers.long() << torch.arange(len(answers))[:, None]).sum(0)
-
-
-def _nodes(columns: Tensor, cuts: Tensor, values: Tensor) -> dict[str, Tensor]:
-    """Symmetric trees (T, depth), (T, depth) and (T, leaves) as lists of nodes, one level behind the other."""
-    trees, depth = columns.shape
-    levels = torch.arange(depth).repeat_interleave(2 ** torch.arange(depth))
-    inner, leaves = len(levels), 2**depth
-    path = torch.arange(inner) - (2**levels - 1)  # the answers so far, as bits
-    left = 2 ** (levels + 1) - 1 + path
-    ends = torch.arange(inner, inner + leaves)  # a leaf leads to itself
-    roots = torch.arange(trees)[:, None] * (inner + leaves)
-
-    def nodes(of_inner: Tensor, of_leaves: Tensor) -> Tensor:
-        return torch.cat([of_inner.expand(trees, -1), of_leaves.expand(trees, -1)], dim=1).flatten()
-
-    none = torch.zeros(leaves)
-    return {
-        "columns": nodes(columns[:, levels], none.long()),
-        "cuts": nodes(cuts[:, levels], none),
-        "left": nodes(left + roots, ends + roots),
-        "right": nodes(left + 2**levels + roots, ends + roots),
-        "values": nodes(torch.zeros(inner), values),
-        "roots": roots[:, 0],
-        "adds": torch.tensor(True),
-    }

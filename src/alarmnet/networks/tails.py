@@ -31,6 +31,8 @@ class Tails(nn.Module):
     """
 
     ordered: Tensor
+    ends: Tensor
+    """After how many of the ordered values the values that equal each of them end, (F, M)."""
     skewed_left: Tensor
     mean: Tensor
     deviation: Tensor
@@ -38,6 +40,7 @@ class Tails(nn.Module):
     def __init__(self, width: int) -> None:
         super().__init__()
         self.register_buffer("ordered", torch.zeros(width, 1), persistent=False)
+        self.register_buffer("ends", torch.ones(width, 1, dtype=torch.int64), persistent=False)
         self.register_buffer("skewed_left", torch.zeros(width, 1, dtype=torch.bool), persistent=False)
         self.register_buffer("mean", torch.zeros(()))
         self.register_buffer("deviation", torch.ones(()))
@@ -51,6 +54,7 @@ class Tails(nn.Module):
     def order(self, rows: Tensor) -> None:
         """Sort the columns of stored rows (M, F); model files hold the rows, and not their order."""
         self.ordered = rows.T.contiguous().sort(dim=1).values
+        self.ends = torch.searchsorted(self.ordered, self.ordered, right=True)
         exact = rows.double()
         self.skewed_left = (exact - exact.mean(0)).pow(3).mean(0)[:, None] < 0
 
@@ -60,12 +64,14 @@ class Tails(nn.Module):
 
     def _raw(self, rows: Tensor) -> Tensor:
         columns, count = rows.T.contiguous(), self.ordered.shape[1]
-        at_most = torch.searchsorted(self.ordered, columns, right=True)
-        at_least = count - torch.searchsorted(self.ordered, columns)
-        varies = self.ordered[:, :1] < self.ordered[:, -1:]
-        left, right = (
-            -(of / count).clamp(min=0.5 / count).log().double() * varies for of in (at_most, at_least)
+        below = torch.searchsorted(self.ordered, columns)
+        place = below.clamp(max=count - 1)
+        at_most = torch.where(self.ordered.gather(1, place) == columns, self.ends.gather(1, place), below)
+        rarities = (
+            -(torch.arange(count + 1, device=rows.device) / count).clamp(min=0.5 / count).log().double()
         )
+        varies = self.ordered[:, :1] < self.ordered[:, -1:]
+        left, right = (rarities[of] * varies for of in (at_most, count - below))
         skewed = torch.where(self.skewed_left, left, right)
         sums = torch.stack([of.sum(0) for of in (left, right, skewed)])
         return (sums.amax(0) + NEAREST).log().to(rows.dtype)
