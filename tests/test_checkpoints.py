@@ -165,7 +165,7 @@ def test_the_parameter_is_the_machines_not_the_models(small: Make, rows: Rows, t
         InputError, match="The 'checkpoint' parameter of A3Detector must be a str or PathLike"
     ):
         small(checkpoint=7).fit(rows)
-    with pytest.raises(InputError, match="model cannot be created: File exists"):
+    with pytest.raises(InputError, match="model is a file; give a folder for the checkpoint"):
         small(checkpoint=tmp_path / "model").fit(rows)
 
 
