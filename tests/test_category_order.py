@@ -16,6 +16,7 @@ from sklearn.metrics import average_precision_score
 
 import alarmnet
 from alarmnet import A3Detector, AlarmnetWarning, InputError, TableEncoder
+from alarmnet.data_files import TableFiles
 from alarmnet.detectors.likeness_scorer import LikenessScorer
 from alarmnet.networks.category_order import CategoryOrder
 from alarmnet.preprocessing.columns import MOST_IN_ORDER, CategoryColumn
@@ -98,8 +99,8 @@ def as_arrow(ordered: bool) -> pa.Table:
 def as_chunks(ordered: bool) -> pa.Table:
     """Each chunk has categories of its own, as Arrow allows."""
     parts = [
-        pa.DictionaryArray.from_arrays([0, 1], texts, ordered=ordered)
-        for texts in (["M", "L", "XL"], ["S", "M"])
+        pa.DictionaryArray.from_arrays([0, 1, 2], texts, ordered=ordered)
+        for texts in (["M", "L", "S"], ["S", "M", "L"])
     ]
     return pa.table({"size": pa.chunked_array(parts)})
 
@@ -270,3 +271,12 @@ def test_another_spelling_than_in_the_list_is_told() -> None:
     with pytest.warns(AlarmnetWarning, match=r"another spelling than its list: 'M' \(listed as 'm'\)"):
         encoder = TableEncoder(categories={"size": ["S", "m", "L"]}).fit(as_pandas(False))
     assert encoder.output_names_ == ("size=S", "size=m", "size=L", "size other")
+
+
+def test_parquet_files_keep_the_order_if_they_keep_the_categories(tmp_path: Path) -> None:
+    for dictionary, kept in ((True, True), (False, False)):
+        path = tmp_path / f"{dictionary}.parquet"
+        as_pandas(True).to_parquet(path, use_dictionary=dictionary)
+        assert TableFiles(path).read()["size"].type.ordered == kept
+        expected = ("size=S", "size=M", "size=L") if kept else ("size=L", "size=M", "size=S")
+        assert TableEncoder().fit(TableFiles(path).read()).output_names_ == expected

@@ -1,6 +1,7 @@
 """Anomalies among unlabelled calibration rows: they are estimated, allowed for, and found by a few looks."""
 
 import copy
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -336,6 +337,12 @@ def test_answers_are_counted_by_rows_and_none_is_lost(doubted: BaseDetector, tmp
     looks.write_text(f"row,anomaly\n{first},1\n{first},\n{second}.0,1\n")
     assert "Read 2 answers." in run("recalibrate", model, "--answers", looks, "--out", tmp_path / "new")
     assert (load(tmp_path / "new")._sorted_answers() == ANOMALY).sum() == 2
+    looks.write_text(f"row,anomaly\n{first},1\n,\n")
+    assert "Read 1 answer." in run("recalibrate", model, "--answers", looks, "--out", tmp_path / "new")
+    assert "say how to read --data" in run("recalibrate", model, "--answers", looks, "--decimal", ",", code=2)
+    asked = CliRunner().invoke(main, ["recalibrate", str(model), "--ask", "-", "--json"])
+    assert asked.stdout.startswith('"row","logit","anomaly"')
+    assert json.loads(asked.stderr)["written"] == "-"
     looks.write_text(f"row,anomaly\n{first},1\n{first},0\n")
     assert "labelled both normal and anomalous" in run("recalibrate", model, "--answers", looks, code=2)
     looks.write_text(f"row,anomaly\n{first},1\nabc,0\n")

@@ -1,6 +1,7 @@
 """E2E-ConvA3: its loss, what the alarm reads, its three scores, and its own settings."""
 
 import copy
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -340,3 +341,12 @@ def test_its_own_parameters_are_checked(
         conv(**parameters).fit(rows)
     assert sentence in str(caught.value)
     assert caught.value.code == "invalid_parameter"
+
+
+def test_a_file_has_the_score_that_was_set(conv: Any, rows: Floats, labels: Floats, tmp_path: Path) -> None:
+    detector = conv().fit(rows, labels).set_score("reconstruction")
+    detector.save(tmp_path / "m")
+    again = load(tmp_path / "m")
+    np.testing.assert_array_equal(again.logits(rows), detector.logits(rows))
+    assert again.threshold_ == detector.threshold_
+    assert again.scored_by == "reconstruction"

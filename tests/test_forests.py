@@ -12,8 +12,7 @@ from sklearn.ensemble import GradientBoostingClassifier
 
 from alarmnet.errors import AlarmnetWarning
 from alarmnet.networks.compiled_trees import AVAILABLE, warn_of_slow_trees
-from alarmnet.networks.forests import Forest, around, boosted, bootstrapped, grown
-from alarmnet.networks.trees import DEEPEST
+from alarmnet.networks.forests import DEEPEST, Forest, around, boosted, bootstrapped, grown
 
 SLOW = pytest.mark.filterwarnings("ignore:this version of scikit-learn lacks")
 

@@ -6,7 +6,7 @@ import torch
 from sklearn.neighbors import NearestNeighbors
 from torch import Tensor
 
-from alarmnet.networks.nearness import NEIGHBOURS, Nearness, Neighbours
+from alarmnet.networks.nearness import MANY, NEIGHBOURS, Nearness, Neighbours, _smallest
 
 
 @pytest.fixture(scope="module")
@@ -77,3 +77,15 @@ def test_three_neighbours_are_usual_among_stored_rows(stored: Tensor) -> None:
     assert near.std(0, correction=0).numpy() == pytest.approx(1, abs=1e-4)
     distances = (neighbours.stored - neighbours.scaled(stored[:1] + 0.3)).norm(dim=1).sort().values
     assert torch.allclose(neighbours.distances(stored[:1] + 0.3)[0], distances[[0, 4, 49]])
+
+
+@pytest.mark.parametrize("count", [1, MANY - 1, MANY, 40])
+def test_the_smallest_are_found_in_order_and_the_first_of_equal_ones(count: int) -> None:
+    values = torch.randn(60, 50, generator=torch.Generator().manual_seed(0))
+    expected = values.argsort(dim=1, stable=True)[:, :count]
+    assert torch.equal(_smallest(values, count), expected)
+    if count >= MANY:
+        rounded = values.round()
+        assert torch.equal(
+            _smallest(rounded + 0.0, count), (rounded + 0.0).argsort(dim=1, stable=True)[:, :count]
+        )

@@ -114,6 +114,8 @@ def test_a_frame_or_an_unfitted_detector_is_refused(
     write_table(tmp_path / "new.csv", [table])
     with pytest.raises(InputError, match=r"Got DataFrame instead\. Score rows in memory by"):
         score_files(detector, table.to_pandas(), out=tmp_path / "s.csv")
+    listed = (path for path in tmp_path.glob("*.csv"))
+    assert score_files(detector, listed, out=tmp_path / "s.parquet").rows == 200
     with pytest.raises(NotFittedError):
         score_files(small(), tmp_path / "new.csv", out=tmp_path / "s.csv")
 

@@ -41,6 +41,12 @@ def test_a_tree_says_the_value_of_the_leaf_that_its_answers_lead_to(rows: Tensor
         asked = rows[:50][:, forest.level_columns[tree]] > forest.level_cuts[tree]
         leaves = sum(answers.long() << level for level, answers in enumerate(asked.T))
         assert torch.equal(said[:, tree], forest.leaf_values[tree][leaves])
+    on_cut = rows[:1].repeat(DEPTH, 1)
+    on_cut[torch.arange(DEPTH), forest.level_columns[0]] = forest.level_cuts[0]
+    above = on_cut[:, forest.level_columns[0]] > forest.level_cuts[0]
+    assert not above.diagonal().any()
+    leaves = (above * 2 ** torch.arange(DEPTH)).sum(1)
+    assert torch.equal(forest.said(on_cut)[:, 0], forest.leaf_values[0][leaves])
     some = np.array([7, 3])
     assert torch.equal(forest.said(rows[:50], some), said[:, [7, 3]])
     assert torch.equal(forest(rows[:50]), said.sum(1))

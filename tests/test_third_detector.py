@@ -83,6 +83,7 @@ def test_it_fits_alarms_and_goes_through_a_file(tmp_path: Path) -> None:
     detector.save(tmp_path / "some.model")
     again = ReconstructionDetector.from_state(read_state(tmp_path / "some.model", target=None))
     np.testing.assert_array_equal(again.logits(rows), detector.logits(rows))
+    np.testing.assert_array_equal(again.refit_alarm(rows, y).logits(rows), detector.logits(rows))
     batch = torch.zeros(3, 5, requires_grad=True)
     again._scorer(batch).sum().backward()
     assert batch.grad is not None

@@ -227,6 +227,12 @@ def test_times_of_less_than_a_week_have_no_day_of_the_week() -> None:
     assert "when day of week sin" in TableEncoder().fit(week).output_names_
     seconds = frame([time.timestamp() for time in every(60)])
     assert len(fitted(seconds, "The hour is learned, the date is not").output_names_) == 3
+    texts = frame([time.strftime("%d/%m/%Y %H:%M") for time in every(60)])
+    assert len(fitted(texts, "The hour is learned, the date is not").output_names_) == 3
+    assert (
+        len(fitted(frame([time.strftime("%d/%m/%Y %H:%M") for time in every(3)]), "span less").output_names_)
+        == 1
+    )
 
 
 def test_a_damaged_day_of_the_week_is_refused() -> None:

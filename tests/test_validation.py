@@ -266,3 +266,16 @@ def test_labels_that_a_file_cannot_hold_are_refused_before_training(y: Any, said
     with pytest.raises(InputError, match=said) as caught:
         read_labels(y, rows=2, anomaly_label=y[0])
     assert caught.value.code == "labels"
+
+
+def test_the_width_of_a_type_is_no_length_of_labels() -> None:
+    wide = np.array(["normal", "dos"], dtype="<U2000")
+    assert read_labels(wide, rows=2, anomaly_label="dos").values.tolist() == [0, 1]
+    assert read_labels(wide, rows=2, anomaly_label="dos").classes.itemsize < 100
+
+
+def test_numbers_are_no_texts_of_numbers_however_many_are_listed() -> None:
+    listed = [str(number) for number in range(1, 30)]
+    with pytest.raises(InputError, match="y holds 1 as well as '1'") as caught:
+        read_labels([0, 1], rows=2, anomaly_label=listed)
+    assert caught.value.code == "near_label"

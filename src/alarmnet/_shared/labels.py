@@ -207,11 +207,14 @@ def _distinct(known: NDArray[Any]) -> NDArray[Any]:
         return np.unique(known.astype(int if whole else float))
     if found.dtype.kind == "O" and len(found):
         found = found.astype(str)
-    if found.dtype.kind == "U" and found.itemsize > LARGEST_LABEL:
-        raise InputError(
-            f"a label in y has {found.itemsize // 4:,} characters; labels have at most {LARGEST_LABEL // 4:,}",
-            code="labels",
-        )
+    if found.dtype.kind == "U":
+        longest = max(map(len, found.tolist()), default=0)
+        if longest > LARGEST_LABEL // 4:
+            raise InputError(
+                f"a label in y has {longest:,} characters; labels have at most {LARGEST_LABEL // 4:,}",
+                code="labels",
+            )
+        found = found.astype(f"U{max(longest, 1)}")
     return found
 
 
@@ -240,14 +243,15 @@ def listed(labels: object) -> list[Any]:
 
 def _of_several(found: NDArray[Any], anomaly_label: object, *, shown: str) -> tuple[list[Any], NDArray[Any]]:
     """Anomalies and classes as `anomaly_label` names them."""
-    anomalies = listed(anomaly_label)
-    normal = found[~np.isin(found, anomalies)]
-    _refuse_near(normal.tolist(), anomalies)
-    absent = [label for label in anomalies if not np.isin(label, found)]
+    named = listed(anomaly_label)
+    anomalies = [label for label in found.tolist() if label in named]
+    normal = found[[label not in named for label in found.tolist()]]
+    _refuse_near(normal.tolist(), named)
+    absent = [label for label in named if label not in anomalies]
     if absent:
         warn(f"no label in y equals {_shown(absent)}, which anomaly_label names; the labels are {shown}")
-    one_each = len(normal) == 1 == len(anomalies)
-    return anomalies, np.array([normal[0], anomalies[0]]) if one_each else np.array([0, 1])
+    one_each = len(normal) == 1 == len(named)
+    return anomalies, np.array([normal[0], named[0]]) if one_each else np.array([0, 1])
 
 
 def _of_two(found: NDArray[Any], known: NDArray[Any]) -> tuple[list[Any], NDArray[Any]]:

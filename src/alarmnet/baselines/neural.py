@@ -17,7 +17,7 @@ from alarmnet._shared.threads import operations, threads_for
 from alarmnet.baselines.base import Baseline, BaselineParameters, Matrix, Scores
 from alarmnet.networks.channels_last import place
 from alarmnet.networks.layers import materialise
-from alarmnet.networks.progress import progress_for
+from alarmnet.networks.progress import check_verbose, progress_for
 from alarmnet.networks.training import (
     VALIDATION_SHARE,
     ProgressFunction,
@@ -66,6 +66,7 @@ class NeuralBaseline(Baseline):
     def _check_parameters(self) -> None:
         super()._check_parameters()
         check_schedule(self, "schedule", self.schedule)
+        check_verbose(self, self.verbose)
         self._device()
 
     def _learn(self, rows: Matrix, labels: Labels) -> None:

@@ -8,6 +8,7 @@ import pyarrow as pa
 from click.core import ParameterSource
 
 from alarmnet._shared.phrases import counted
+from alarmnet._shared.standard_streams import STANDARD
 from alarmnet.cli.table_data import reads
 from alarmnet.cli.terminal import a_file, a_place, check_output, json_option, model_argument, show_facts
 from alarmnet.data_files import Reading, TableFiles, write_table
@@ -32,15 +33,18 @@ def _answered(detector: BaseDetector, answers: Path) -> int:
             code="missing_column",
             column=absent[0],
         )
-    labels = table[ANSWER].to_pylist()
+    cells = zip(table[ROW].to_pylist(), table[ANSWER].to_pylist(), strict=True)
+    answered = [
+        (str(number).removesuffix(".0"), label) for number, label in cells if (number, label) != (None, None)
+    ]
+    labels = [label for _, label in answered]
     if not any(label is not None for label in labels):
         raise InputError(
             f"{answers}: column {ANSWER!r} is empty; write 1 for an anomaly and 0 for a normal row",
             code="no_labels",
             column=ANSWER,
         )
-    numbers = [str(number).removesuffix(".0") for number in table[ROW].to_pylist()]
-    for number, label in zip(numbers, labels, strict=True):
+    for number, label in answered:
         if not number.isdecimal():
             raise InputError(
                 f"{answers}: {number!r}, in column {ROW!r}, is no row number; fill in the file that --ask wrote",
@@ -55,8 +59,8 @@ def _answered(detector: BaseDetector, answers: Path) -> int:
                 column=ANSWER,
             )
     meant = [None if label is None else MEANINGS[label] for label in labels]
-    detector.set_calibration_labels([int(number) for number in numbers], meant)
-    return len({number for number, label in zip(numbers, labels, strict=True) if label is not None})
+    detector.set_calibration_labels([int(number) for number, _ in answered], meant)
+    return len({number for number, label in answered if label is not None})
 
 
 @click.command()
@@ -113,6 +117,10 @@ def recalibrate(
     others = {"--data": data, "--count": counted_rows} if answers else {"--out": out}
     if wrong := next((name for name, value in others.items() if value), None):
         raise click.UsageError(f"{wrong} is for {'--ask' if answers else '--answers'}.")
+    if reading != Reading() and not data:
+        raise click.UsageError(
+            "--delimiter, --decimal, --missing and --query say how to read --data; give it too."
+        )
     written = ask or out or model
     check_output(written, inputs=[answers] if answers else [model, *data], standard=bool(ask))
     detector = load(model)
@@ -129,9 +137,9 @@ def recalibrate(
         detector.save(written)
         threshold = said_of_calibration(calibration_facts(detector))
         said = f"Read {counted(count, 'answer')}.\nAlarm threshold: {threshold}\nWrote {written}."
+    aside = str(written) == STANDARD
     if as_json:
-        show_facts(
-            {"model": str(model), "rows": count, "written": str(written), **calibration_facts(detector)}
-        )
+        facts = {"model": str(model), "rows": count, "written": str(written), **calibration_facts(detector)}
+        show_facts(facts, aside=aside)
     else:
-        click.echo(said)
+        click.echo(said, err=aside)

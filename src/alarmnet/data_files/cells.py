@@ -160,7 +160,10 @@ def bad_cell(
     if kind == "datetime":
         problem = "no ISO 8601 date or timestamp; write it like 2024-01-31 or 2024-01-31T12:00:00Z"
     elif decimal == "," and re.match(NUMBER, cell.strip()):
-        problem = "not a number with a decimal comma, as the file has; write it with a comma"
+        problem = (
+            "not a number with a decimal comma, as the file has; write it with a comma, or name the column in "
+            "--category if its numbers are names"
+        )
     elif re.match(_DECIMAL_COMMA, cell.strip()):
         return decimal_comma(where, cell.strip(), column=column, rows=rows)
     elif kind == "boolean":

@@ -1,5 +1,6 @@
 """Parquet files as one table with the types they have in common."""
 
+import itertools
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -40,8 +41,21 @@ class ParquetFile:
         self.n_rows = self._metadata.num_rows
         check_unique(path, schema.names)
         # pandas stores an index without a name under such names, and hides it again when it reads the file
-        self.schema = pa.schema([f for f in schema if not re.fullmatch(r"__index_level_\d+__", f.name)])
+        self.schema = pa.schema(
+            [self._as_kept(f) for f in schema if not re.fullmatch(r"__index_level_\d+__", f.name)]
+        )
         self.columns = self.schema.names
+
+    def _as_kept(self, field: pa.Field) -> pa.Field:
+        """The field, without the order of its categories if the file has not kept the categories themselves."""
+        kind, metadata = field.type, self._metadata
+        if not isinstance(kind, pa.DictionaryType) or not kind.ordered:
+            return field
+        for group, place in itertools.product(range(metadata.num_row_groups), range(metadata.num_columns)):
+            column = metadata.row_group(group).column(place)
+            if column.path_in_schema == field.name and not column.has_dictionary_page:
+                return field.with_type(pa.dictionary(kind.index_type, kind.value_type))
+        return field
 
     def tables(self, columns: Sequence[str], *, rows: int) -> Iterator[pa.Table]:
         """Give the rows in tables of at most ``rows`` rows.

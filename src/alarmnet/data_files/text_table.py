@@ -105,24 +105,26 @@ class TextTable:
                     guesses[name] = remaining_guesses(cells, guesses[name], decimal=file.decimal)
         for name, left in guesses.items():
             self._kinds[name] = left[0] if left else "text"
-        self._refuse_points([name for name in columns if self._kinds[name] == "text"])
+        if any(file.decimal == "," for file in self._files):
+            self._refuse_points([name for name in columns if self._kinds[name] == "text"])
         self.n_rows = rows
 
     def _refuse_points(self, columns: Sequence[str]) -> None:
         """Refuse columns that are text only because numbers have points where the files have decimal commas."""
         first: dict[str, InputError] = {}
-        left = set(columns)
-        row = 0
+        left, row = set(columns), 0
         for file in self._files:
             first_row = row
-            for block in map(self._missing.left_out, file.blocks() if file.decimal == "," else ()):
-                for name in tuple(left):
+            for block in map(self._missing.left_out, file.blocks() if left else ()):
+                for name in tuple(left) if file.decimal == "," else ():
                     points = with_a_point(block.column(name))
                     if points is None:
                         left.remove(name)
                     elif points.any():
                         fault = self._refusal(file, block, {name: points}, row=row, first_row=first_row)
                         first.setdefault(name, fault)
+                if not left:
+                    break
                 row += len(block)
         for name in columns:
             if name in left and name in first:

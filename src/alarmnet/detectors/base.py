@@ -34,7 +34,7 @@ from alarmnet.explain.model import evenly
 from alarmnet.networks.checkpoints import Checkpoint, Identity, kept_seed, open_checkpoint
 from alarmnet.networks.layers import load_weights
 from alarmnet.networks.nested_parameters import Parameters
-from alarmnet.networks.progress import progress_for
+from alarmnet.networks.progress import check_verbose, progress_for
 from alarmnet.networks.targets import TargetNetwork
 from alarmnet.networks.training import VALIDATION_SHARE, ProgressFunction, TrainingContext
 from alarmnet.preprocessing import ImageScaler, TableEncoder
@@ -216,7 +216,8 @@ class BaseDetector(Scoring, ClassifierMixin, Parameters, ABC):  # type: ignore[m
         return self
 
     def _refit_alarm(self, X: Any, y: Any) -> None:
-        self._parameters = {**self.get_params(deep=False), "target": self._parameters["target"]}
+        kept = {name: value for name, value in self._parameters.items() if name == "target"}
+        self._parameters = {**self.get_params(deep=False), **kept}
         self.alarm_rate_ = float(self.alarm_rate)
         rows = self.encoder_.store(X, self._device())
         labels = read_labels(y, rows=len(rows), X=X, anomaly_label=self.anomaly_label)
@@ -311,12 +312,7 @@ class BaseDetector(Scoring, ClassifierMixin, Parameters, ABC):  # type: ignore[m
         check_type(self, "encoder", self.encoder, TableEncoder)
         check_type(self, "checkpoint", self.checkpoint, str, PathLike)
         check_random_state(self, self.random_state)
-        if not (isinstance(self.verbose, bool) or callable(self.verbose)):
-            raise InputError(
-                f"The 'verbose' parameter of {type(self).__name__} must be True, False or a function. "
-                f"Got {self.verbose!r} instead.",
-                code="invalid_parameter",
-            )
+        check_verbose(self, self.verbose)
         self._device()
 
     def _held_share(self) -> float:

@@ -133,7 +133,7 @@ def read_state(path: str | PathLike[str], *, target: Target | None) -> FittedSta
     if own_target and target is None:
         raise InputError(
             f"{path} was trained with a target network of the user's own, which no file holds: give it "
-            f"again, load(path, target=ExternalTarget(module, layers={layers or ...}))",
+            f"again, load(path, target=ExternalTarget(module, layers={layers or '...'}))",
             code="missing_target",
         )
     if layers and isinstance(target, ExternalTarget) and [*target.layers] != layers:

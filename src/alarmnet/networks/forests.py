@@ -15,7 +15,7 @@ from torch import Tensor
 
 from alarmnet.networks.category_order import CategoryOrder
 from alarmnet.networks.compiled_trees import AVAILABLE, CompiledTrees, warn_of_slow_trees
-from alarmnet.networks.trees import DEEPEST, Trees
+from alarmnet.networks.trees import Trees
 
 Matrix = NDArray[np.float32]
 Draw = Callable[[np.random.Generator], Matrix]
@@ -34,6 +34,9 @@ TYPES = {
     "adds": np.bool_,
 }
 """The types of a forest's arrays."""
+
+DEEPEST = 64
+"""The most levels of a tree, so that a damaged file cannot make scoring endless."""
 
 AT_ONCE = 2**15
 """Places in trees that tensors hold at once while scoring, so that these stay in the cache."""

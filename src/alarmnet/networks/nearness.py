@@ -132,6 +132,10 @@ class Neighbours(StoredRows):
         return (_logarithms(distances) - self.mean) / self.deviation
 
 
+MANY = 16
+"""From so many neighbours on, NumPy finds them faster than PyTorch."""
+
+
 def neighbour_places(neighbours: Sequence[int], most: int) -> list[int]:
     """The places of neighbours, counted from 0, among at most `most`.
 
@@ -163,12 +167,16 @@ def neighbour_distances(
 def _smallest(values: Tensor, count: int) -> Tensor:
     """The places (B, count) of the smallest values (B, M) of each row, in ascending order.
 
-    On the CPU, NumPy finds them three times as fast as PyTorch.
+    On the CPU, NumPy finds many of them faster than PyTorch. A value and its place make one whole number, so that
+    the first of equal values comes first on every processor.
     """
-    if values.device.type != "cpu":
+    if values.device.type != "cpu" or count < MANY:
         return values.topk(count, dim=1, largest=False).indices
-    some = torch.from_numpy(np.argpartition(values.numpy(force=True), count - 1, axis=1)[:, :count])
-    return some.gather(1, values.gather(1, some).argsort(dim=1))
+    bits = values.contiguous().numpy(force=True).view(np.int32)
+    in_order = np.where(bits < 0, bits ^ 0x7FFFFFFF, bits).astype(np.int64)
+    keys = (in_order << 32) | np.arange(values.shape[1])
+    first = np.sort(np.partition(keys, count - 1, axis=1)[:, :count], axis=1)
+    return torch.from_numpy(first & 0xFFFFFFFF)
 
 
 def _logarithms(distances: Tensor) -> Tensor:

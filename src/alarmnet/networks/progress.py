@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
+from alarmnet.errors import InputError
 from alarmnet.networks import training
 
 
@@ -39,8 +40,18 @@ def shown_progress() -> Iterator[training.ProgressFunction]:
 @contextmanager
 def progress_for(verbose: bool | training.ProgressFunction) -> Iterator[training.ProgressFunction | None]:
     """Give the function to tell of training: bars for True, the caller's own, or None."""
-    if verbose is True:
+    if callable(verbose) or not verbose:
+        yield verbose or None
+    else:
         with shown_progress() as show:
             yield show
-    else:
-        yield verbose or None
+
+
+def check_verbose(owner: object, verbose: object) -> None:
+    """Refuse a parameter that neither shows bars, nor does not, nor is the caller's own function."""
+    if not (callable(verbose) or (isinstance(verbose, int) and verbose in (0, 1))):
+        raise InputError(
+            f"The 'verbose' parameter of {type(owner).__name__} must be True, False or a function. "
+            f"Got {verbose!r} instead.",
+            code="invalid_parameter",
+        )

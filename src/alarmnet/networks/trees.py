@@ -10,9 +10,6 @@ from torch import Tensor, nn
 
 from alarmnet.networks.category_order import CategoryOrder
 
-DEEPEST = 64
-"""The most levels of a tree, so that a damaged file cannot make scoring endless."""
-
 SUREST = 1e-3
 """How near a vote comes to 0 or 1: even if all trees agree, their number is finite."""
 

@@ -181,7 +181,7 @@ class CategoryColumn:
         rare = sorted(set(ranked) - set(kept))
         ordered = fixed is None and set(kept) <= set(order)
         if ordered:
-            kept.sort(key=order.index)
+            kept.sort(key={text: place for place, text in enumerate(order)}.__getitem__)
         return cls(kind="category", missing=bool(np.any(codes < 0)), kept=kept, rare=rare, ordered=ordered)
 
     def read(self, column: Any) -> Cells:

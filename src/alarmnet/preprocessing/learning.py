@@ -24,7 +24,7 @@ from alarmnet.preprocessing.left_out import (
 )
 from alarmnet.preprocessing.scales import Scaling
 from alarmnet.preprocessing.text_meaning import Meaning, meaning_of, without_missing_words
-from alarmnet.preprocessing.time_forms import TEXT_FORMS, read_times
+from alarmnet.preprocessing.time_forms import UNDATED, read_times
 
 
 def _in_order(values: Floats, order: NDArray[np.intp] | None) -> Floats:
@@ -49,21 +49,20 @@ def _clock_or_ids(
     is_plain = meaning.kind == "number" and meaning.number_form is None
     form = epoch_form(numbers, label) if is_plain else None
     if form and not read_times(frame.whole(index), form).unreadable.any():
-        return _times(read_times(frame.column(index), form), form, label, kept=False)
+        said = f"Column {label!r} is read as times, {form}."
+        return _times(read_times(frame.column(index), form), form, said, kept=False)
     return why_leave_numbers(numbers, label)
 
 
-def _times(cells: Cells, form: str | None, label: str, *, kept: bool) -> DatetimeColumn | Reason:
-    """Learn times, or give the reason to leave them out."""
+def _times(cells: Cells, form: str | None, said: str, *, kept: bool) -> DatetimeColumn | Reason:
+    """Learn times, or give the reason to leave them out; what is `said` of them precedes what is learned."""
     if not kept and (reason := why_leave_times(cells, form)):
         return reason
-    learned = DatetimeColumn(
-        kind="datetime", missing=bool(cells.missing.any()), form=form, weekday=have_weekdays(cells)
-    )
-    if form is not None and form not in TEXT_FORMS:
-        parts = "Hour and weekday are" if learned.weekday else "The hour is"
-        warn(f"Column {label!r} is read as times, {form}. {parts} learned, the date is not.")
-    return learned
+    weekday = have_weekdays(cells)
+    if said:
+        parts = "Hour and weekday are" if weekday and form not in UNDATED else "The hour is"
+        warn(f"{said} {parts} learned, the date is not.")
+    return DatetimeColumn(kind="datetime", missing=bool(cells.missing.any()), form=form, weekday=weekday)
 
 
 def learn_column(
@@ -95,10 +94,10 @@ def learn_column(
             code="empty_column",
             column=label,
         )
+    if meaning.kind == "datetime":
+        return _times(cells, meaning.time_form, meaning.said, kept=kept)
     if meaning.said:
         warn(meaning.said)
-    if meaning.kind == "datetime":
-        return _times(cells, meaning.time_form, label, kept=kept)
     if meaning.kind == "category":
         if not kept and (reason := why_leave_texts(_read(meaning, whole, kept=kept), label)):
             return reason

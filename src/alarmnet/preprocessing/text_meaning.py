@@ -23,7 +23,7 @@ from alarmnet.preprocessing.cells import (
     with_truths_as_numbers,
 )
 from alarmnet.preprocessing.number_forms import NumberForm, is_dressed, number_form
-from alarmnet.preprocessing.time_forms import UNDATED, is_time, read_times, time_forms
+from alarmnet.preprocessing.time_forms import is_time, read_times, time_forms
 
 ODD_TEXTS = 0.1
 """A text column is suspicious if at most this share of its different texts are no numbers, or no times."""
@@ -103,8 +103,7 @@ def _times(texts: Sequence[str], label: str) -> Meaning | None:
     form = forms[0]
     if form is None:
         return Meaning("datetime")
-    learned = "The hour is" if form in UNDATED else "Hour and weekday are"
-    said = f"Column {label!r} is read as times, {form}, such as {texts[0]!r}. {learned} learned, the date is not."
+    said = f"Column {label!r} is read as times, {form}, such as {texts[0]!r}."
     if len(forms) > 1:
         said += f" The month may come first as well: if it does, write the dates as {_example(texts[0])}."
     return Meaning("datetime", time_form=form, said=said)

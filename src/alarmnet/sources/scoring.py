@@ -196,7 +196,7 @@ def scored_tables(
 
 def score_files(
     model: BaseDetector | str | PathLike[str],
-    data: str | PathLike[str] | Sequence[str | PathLike[str]],
+    data: str | PathLike[str] | Iterable[str | PathLike[str]],
     *,
     out: str | PathLike[str],
     identifier: str | None = None,
@@ -275,7 +275,7 @@ def score_files(
     check_is_fitted(detector)
     if alarm_rate is not None:
         detector.set_alarm_rate(alarm_rate)
-    paths = [data] if isinstance(data, str | PathLike) else data
+    paths = [data] if isinstance(data, str | PathLike) else [*data]
     tally, flag = Tally(), on_bad_row == "flag"
     with local_files([place_of(path) for path in paths], reading.query if reading else None) as files:
         refuse_input(Path(out), [*files, *([] if isinstance(model, BaseDetector) else [Path(model)])])
@@ -291,7 +291,7 @@ def _check_options(
     owner: object, data: object, *, budget: object, on_bad_row: object, reasons: object, reading: object
 ) -> None:
     """Refuse what cannot be used, before any work."""
-    if not isinstance(data, str | PathLike | Sequence):
+    if hasattr(data, "shape") or not isinstance(data, str | PathLike | Iterable):
         raise InputTypeError(
             f"The 'data' parameter of score_files must be a path or a list of paths. Got {type(data).__name__} "
             "instead. Score rows in memory by the detector's anomaly_score.",

@@ -198,13 +198,11 @@ class TableRows:
         words = dict.fromkeys([*notes.get("missing", ()), *reading.missing])
         reading = replace(reading, missing=[*words])
         ids = [identifier] if identifier else []
+        copied = encoder.file_kinds_.get(identifier or "", "text") == "text"
+        files = TableFiles(tables, kinds=kinds, reading=reading, ids=ids if copied else [])
         names = None
-        if (
-            identifier in encoder.file_kinds_
-        ):  # the model may read as numbers what is to be copied as it is written
+        if not copied and not files.is_parquet:  # the model reads as numbers what is copied as it is written
             names = TableFiles(tables, kinds=kinds | dict.fromkeys(ids, "text"), reading=reading, ids=ids)
-            ids = []
-        files = TableFiles(tables, kinds=kinds, reading=reading, ids=ids)
         left_out = encoder.left_out_
         features = [name for name in known_names if name in files.columns or name not in left_out]
         known = {*features, *texts, *ignored, *notes.get("ignored", ()), notes.get("label")} - {None}

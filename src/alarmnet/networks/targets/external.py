@@ -72,15 +72,7 @@ class ExternalTargetNetwork(TargetNetwork):
     def forward(self, batch: Tensor) -> Tensor:
         """Run the user's module without touching the global random state."""
         with global_random_state(batch.device):
-            try:
-                output: Tensor = self.module(batch)
-            except torch.OutOfMemoryError:
-                raise
-            except RuntimeError as error:
-                raise InputError(
-                    f"the target cannot read encoded rows of shape {tuple(batch.shape[1:])}: {error}",
-                    code="wrong_shape",
-                ) from error
+            output: Tensor = self.module(batch)
         return output
 
     def read(self, inputs: Tensor) -> tuple[list[Tensor], Tensor]:
@@ -148,9 +140,18 @@ class ExternalTarget(Target):
         return f"ExternalTarget({type(self.module).__name__}, layers={list(self.layers)})"
 
     def build(self, shape: tuple[int, ...]) -> ExternalTargetNetwork:
-        """Wrap the module; the shape has nothing to say here."""
+        """Wrap the module; a row of zeros shows whether it reads rows of this shape."""
         if not self.layers:
             raise InputError(
                 "ExternalTarget needs the names of the layers to read; got none", code="unknown_layer"
             )
-        return ExternalTargetNetwork(copy.deepcopy(self.module), self.layers)
+        network = ExternalTargetNetwork(copy.deepcopy(self.module), self.layers)
+        device = next((weights.device for weights in network.parameters()), torch.device("cpu"))
+        try:
+            with torch.no_grad():
+                network.eval()(torch.zeros(1, *shape, device=device))
+        except RuntimeError as error:
+            raise InputError(
+                f"the target cannot read encoded rows of shape {shape}: {error}", code="wrong_shape"
+            ) from error
+        return network
