@@ -84,6 +84,7 @@ def test_the_smallest_are_found_in_order_and_the_first_of_equal_ones(count: int)
     values = torch.randn(60, 50, generator=torch.Generator().manual_seed(0))
     expected = values.argsort(dim=1, stable=True)[:, :count]
     assert torch.equal(_smallest(values, count), expected)
+    assert torch.equal(_smallest(values.double(), count), expected)
     if count >= MANY:
         rounded = values.round()
         assert torch.equal(

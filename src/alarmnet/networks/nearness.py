@@ -170,7 +170,7 @@ def _smallest(values: Tensor, count: int) -> Tensor:
     On the CPU, NumPy finds many of them faster than PyTorch. A value and its place make one whole number, so that
     the first of equal values comes first on every processor.
     """
-    if values.device.type != "cpu" or count < MANY:
+    if values.device.type != "cpu" or values.dtype != torch.float32 or count < MANY:
         return values.topk(count, dim=1, largest=False).indices
     bits = values.contiguous().numpy(force=True).view(np.int32)
     in_order = np.where(bits < 0, bits ^ 0x7FFFFFFF, bits).astype(np.int64)
