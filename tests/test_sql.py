@@ -2,6 +2,7 @@
 
 import sqlite3
 import sys
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from tests.stores import PASSWORD, postgres_url  # noqa: F401 - a fixture
 
 import alarmnet
 from alarmnet.cli import main
-from alarmnet.data_files import Reading, database_at, local_files, refuse_existing
+from alarmnet.data_files import Reading, database_at, local_files, refuse_existing, write_to_database
 from alarmnet.errors import InputError, MissingExtraError
 
 QUERY = "SELECT * FROM flows ORDER BY id"
@@ -207,3 +208,15 @@ def test_a_missing_driver_names_the_extra(
         local_files([f"{kind}:///{tmp_path}/f"], "x"),
     ):
         pass
+
+
+def test_decimal_ids_are_written_in_full(place: Place, tmp_path: Path) -> None:
+    ids = pa.array([Decimal(10**20 + number) for number in range(3)], pa.decimal128(30, 0))
+    path = tmp_path / "ids.parquet"
+    pa.parquet.write_table(pa.table({"id": ids}), path)
+    found = database_at(place.address)
+    assert found
+    write_to_database(found, "ids", path)
+    assert [int(row[0]) for row in place.ask("SELECT id FROM ids ORDER BY id")] == [
+        int(one.as_py()) for one in ids
+    ]

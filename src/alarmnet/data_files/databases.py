@@ -193,6 +193,12 @@ def refuse_existing(database: Database, table: str) -> None:
     )
 
 
+def _writable(field: pa.Field, database: Database) -> pa.Field:
+    """The field as the database takes it: SQLite's driver has no decimals, so that these become text."""
+    is_text = database.kind == "sqlite" and pa.types.is_decimal(field.type)
+    return field.with_type(pa.string()) if is_text else field
+
+
 def write_to_database(database: Database, table: str, path: Path) -> None:
     """Write a Parquet file as a new table, in one transaction.
 
@@ -207,8 +213,10 @@ def write_to_database(database: Database, table: str, path: Path) -> None:
             code="database", doing=f"the table {table!r} was not written", write=True
         ) as connection,
     ):
+        schema = pa.schema([_writable(field, database) for field in file.schema_arrow])
+        tables = (pa.Table.from_batches([part]).cast(schema) for part in file.iter_batches(_ROWS_AT_ONCE))
         reader = pa.RecordBatchReader.from_batches(
-            file.schema_arrow, file.iter_batches(batch_size=_ROWS_AT_ONCE)
+            schema, (part for one in tables for part in one.to_batches())
         )
         if database.kind == "duckdb":
             connection.register("alarmnet_rows", reader)
