@@ -173,10 +173,11 @@ def _smallest(values: Tensor, count: int) -> Tensor:
     if values.device.type != "cpu" or values.dtype != torch.float32 or count < MANY:
         return values.topk(count, dim=1, largest=False).indices
     bits = values.contiguous().numpy(force=True).view(np.int32)
-    in_order = np.where(bits < 0, bits ^ 0x7FFFFFFF, bits).astype(np.int64)
-    keys = (in_order << 32) | np.arange(values.shape[1])
-    first = np.sort(np.partition(keys, count - 1, axis=1)[:, :count], axis=1)
-    return torch.from_numpy(first & 0xFFFFFFFF)
+    keys = (bits ^ (bits >> 31 & 0x7FFFFFFF)).astype(np.int64)  # in the order of the values
+    keys <<= 32
+    keys |= np.arange(values.shape[1])
+    keys.partition(count - 1, axis=1)
+    return torch.from_numpy(np.sort(keys[:, :count], axis=1) & 0xFFFFFFFF)
 
 
 def _logarithms(distances: Tensor) -> Tensor:
