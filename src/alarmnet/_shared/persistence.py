@@ -37,7 +37,8 @@ the calibration scores; since format 4, also from their weights. Since format 5,
 columns, few neighbours, or the oriented gradients of images. Since format 6, there may be alarms on peaks of
 activations; since format 7, a joint forest; since format 8, tails of the columns. Since format 9, symmetric trees
 are kept level by level; since format 10, tables have one alarm on inputs. Since format 11, two forests may
-read categories in order; since format 12, a column may have the order of its type.
+read categories in order. Since format 12, a column may have the order of its type or times without a day of the
+week, and the layers of the user's own target are named.
 """
 
 _MAGIC = b"ALARMNET"

@@ -79,6 +79,16 @@ def check_type(owner: object, name: str, value: object, *kinds: type) -> None:
         )
 
 
+def check_verbose(owner: object, verbose: object) -> None:
+    """Refuse a parameter that neither shows bars, nor does not, nor is the caller's own function."""
+    if not (callable(verbose) or (isinstance(verbose, int) and verbose in (0, 1))):
+        raise InputError(
+            f"The 'verbose' parameter of {_called(owner)} must be True, False or a function. "
+            f"Got {verbose!r} instead.",
+            code="invalid_parameter",
+        )
+
+
 def check_random_state(owner: object, value: object) -> None:
     """Refuse a `random_state` that is no seed, no generator and not None."""
     check_type(owner, "random_state", value, int, np.integer, np.random.RandomState, np.random.Generator)

@@ -14,10 +14,11 @@ from alarmnet._shared.devices import chosen_device
 from alarmnet._shared.labels import Labels
 from alarmnet._shared.random_streams import numpy_generator, torch_generator
 from alarmnet._shared.threads import operations, threads_for
+from alarmnet._shared.validation import check_verbose
 from alarmnet.baselines.base import Baseline, BaselineParameters, Matrix, Scores
 from alarmnet.networks.channels_last import place
 from alarmnet.networks.layers import materialise
-from alarmnet.networks.progress import check_verbose, progress_for
+from alarmnet.networks.progress import progress_for
 from alarmnet.networks.training import (
     VALIDATION_SHARE,
     ProgressFunction,

@@ -32,7 +32,7 @@ from alarmnet.cli.terminal import (
 from alarmnet.data_files import Reading
 from alarmnet.detectors import DETECTORS, BaseDetector
 from alarmnet.errors import InputError
-from alarmnet.networks.checkpoints import kept_steps
+from alarmnet.networks.checkpoints import kept_steps, refuse_file
 from alarmnet.preprocessing import ImageScaler, TableEncoder
 from alarmnet.preprocessing.images import SMALLEST_IMAGE
 from alarmnet.preprocessing.rows import take
@@ -246,8 +246,8 @@ def fit(
     if method not in DETECTORS:
         raise click.BadParameter(f"{method!r} is not one of {', '.join(DETECTORS)}.", param_hint="--method")
     check_output(out, inputs=[*data, *([labels_file] if labels_file else [])])
-    if checkpoint and checkpoint.is_file():
-        raise InputError(f"{checkpoint} is a file; give a folder for the checkpoint", code="unwritable")
+    if checkpoint:
+        refuse_file(checkpoint)
     chosen_device(device, parameter="--device")
     began = time.perf_counter()
     labelling = Labelling.chosen(label, anomaly, normal, data=data, labels_file=labels_file)

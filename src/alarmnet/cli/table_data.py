@@ -8,7 +8,6 @@ from typing import Any
 
 import click
 
-from alarmnet._shared.standard_streams import STANDARD
 from alarmnet.cli.terminal import Command, check_output, data_argument, decorated
 from alarmnet.data_files import Reading, local_files
 
@@ -51,7 +50,6 @@ def reads(argument: Callable[[Command], Command]) -> Callable[[Command], Command
 
 
 def _with_files(command: Command) -> Command:
-
     @wraps(command)
     def with_files(
         *arguments: Any,
@@ -63,9 +61,8 @@ def _with_files(command: Command) -> Command:
         **options: Any,
     ) -> Any:
         reading = Reading(delimiter=delimiter, decimal=decimal, missing=missing, query=query)
-        out = options.get("out")
-        if isinstance(out, Path) and out != Path(STANDARD) and not options.get("table"):
-            check_output(out)  # before standard input is read
+        if isinstance(out := options.get("out"), Path) and not options.get("table"):
+            check_output(out, standard=True)  # before standard input is read
         with ExitStack() as opened:
             files = opened.enter_context(local_files(data, query)) if data else ()
             return command(*arguments, data=tuple(files), reading=reading, **options)

@@ -130,7 +130,7 @@ def remaining_guesses(cells: pa.ChunkedArray, guesses: Sequence[Guess], *, decim
     return [guess for guess in guesses if guess != "number" and _can_be(cells, guess, decimal)]
 
 
-def with_a_point(cells: pa.ChunkedArray) -> np.ndarray | None:
+def have_points(cells: pa.ChunkedArray) -> np.ndarray | None:
     """Which cells of numbers are written with a decimal point (N,); None if other cells are no numbers."""
     present = _trimmed(cells)
     with_comma = pc.match_substring_regex(present, _COMMA_NUMBER)

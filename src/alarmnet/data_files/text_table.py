@@ -14,9 +14,9 @@ from alarmnet.data_files.cells import (
     Guess,
     bad_cell,
     has_inexact_integers,
+    have_points,
     parse,
     remaining_guesses,
-    with_a_point,
 )
 from alarmnet.data_files.column_types import refuse_unusable
 from alarmnet.data_files.csv_file import CsvFile
@@ -117,7 +117,7 @@ class TextTable:
             first_row = row
             for block in map(self._missing.left_out, file.blocks() if left else ()):
                 for name in tuple(left) if file.decimal == "," else ():
-                    points = with_a_point(block.column(name))
+                    points = have_points(block.column(name))
                     if points is None:
                         left.remove(name)
                     elif points.any():

@@ -17,7 +17,6 @@ from sklearn.utils.validation import check_is_fitted
 from alarmnet._shared.labels import Labels, read_labels
 from alarmnet._shared.random_streams import resolve_seed
 from alarmnet._shared.threads import threads_for
-from alarmnet._shared.validation import check_choice, check_random_state, check_real, check_type
 from alarmnet._shared.warn import warn
 from alarmnet.detectors.calibration_rows import CalibrationRows
 from alarmnet.detectors.data import TrainingData
@@ -27,14 +26,14 @@ from alarmnet.detectors.recognition import keys_of
 from alarmnet.detectors.roles import Roles, calibration_rows, held_out, refit_rows, taken_as_normal
 from alarmnet.detectors.scorer import Scorer, placed
 from alarmnet.detectors.scoring import Scoring
-from alarmnet.detectors.shared import described, signature_of
+from alarmnet.detectors.shared import check_shared, described, signature_of
 from alarmnet.detectors.state import Encoder, FittedState
 from alarmnet.errors import InputError, TrainingDivergedError
 from alarmnet.explain.model import evenly
 from alarmnet.networks.checkpoints import Checkpoint, Identity, kept_seed, open_checkpoint
 from alarmnet.networks.layers import load_weights
 from alarmnet.networks.nested_parameters import Parameters
-from alarmnet.networks.progress import check_verbose, progress_for
+from alarmnet.networks.progress import progress_for
 from alarmnet.networks.targets import TargetNetwork
 from alarmnet.networks.training import VALIDATION_SHARE, ProgressFunction, TrainingContext
 from alarmnet.preprocessing import ImageScaler, TableEncoder
@@ -306,13 +305,7 @@ class BaseDetector(Scoring, ClassifierMixin, Parameters, ABC):  # type: ignore[m
         return self._default_encoder() if name == "encoder" else super()._default_of(name)
 
     def _check_shared_parameters(self) -> None:
-        check_real(self, "alarm_rate", self.alarm_rate, 0, 1)
-        check_real(self, "calibration_share", self.calibration_share, 0, 1)
-        check_choice(self, "unlabelled", self.unlabelled, ("normal", "ignore"))
-        check_type(self, "encoder", self.encoder, TableEncoder)
-        check_type(self, "checkpoint", self.checkpoint, str, PathLike)
-        check_random_state(self, self.random_state)
-        check_verbose(self, self.verbose)
+        check_shared(self)
         self._device()
 
     def _held_share(self) -> float:

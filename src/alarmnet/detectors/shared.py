@@ -7,6 +7,13 @@ from typing import Any, Literal, TypedDict
 
 import numpy as np
 
+from alarmnet._shared.validation import (
+    check_choice,
+    check_random_state,
+    check_real,
+    check_type,
+    check_verbose,
+)
 from alarmnet.networks.training import ProgressFunction
 from alarmnet.preprocessing import TableEncoder
 
@@ -23,6 +30,17 @@ class SharedParameters(TypedDict, total=False):
     random_state: int | np.random.RandomState | np.random.Generator | None
     verbose: bool | ProgressFunction
     checkpoint: str | PathLike[str] | None
+
+
+def check_shared(detector: Any) -> None:
+    """Refuse the parameters that every detector has if they cannot be used."""
+    check_real(detector, "alarm_rate", detector.alarm_rate, 0, 1)
+    check_real(detector, "calibration_share", detector.calibration_share, 0, 1)
+    check_choice(detector, "unlabelled", detector.unlabelled, ("normal", "ignore"))
+    check_type(detector, "encoder", detector.encoder, TableEncoder)
+    check_type(detector, "checkpoint", detector.checkpoint, str, PathLike)
+    check_random_state(detector, detector.random_state)
+    check_verbose(detector, detector.verbose)
 
 
 CONTRACT = """\

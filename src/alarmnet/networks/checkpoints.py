@@ -120,6 +120,12 @@ def _stages(folder: Path) -> Iterator[Facts]:
     return (_read(path)[0] for path in paths)
 
 
+def refuse_file(folder: Path) -> None:
+    """Refuse a file where a folder for checkpoints is needed."""
+    if folder.is_file():
+        raise InputError(f"{folder} is a file; give a folder for the checkpoint", code="unwritable")
+
+
 def open_checkpoint(folder: str | os.PathLike[str], identity: Identity) -> Checkpoint:
     """Make a folder ready for the training that is `identity`, or to go on with it.
 
@@ -131,8 +137,7 @@ def open_checkpoint(folder: str | os.PathLike[str], identity: Identity) -> Check
         A file in it is damaged.
     """
     path = Path(folder)
-    if path.is_file():
-        raise InputError(f"{path} is a file; give a folder for the checkpoint", code="unwritable")
+    refuse_file(path)
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -15,6 +15,9 @@ MOST_STORED = 2_000
 NEAREST = 1e-3
 """Added to distances before taking the logarithm, because equal rows have the distance 0."""
 
+MANY = 16
+"""From so many neighbours on, NumPy finds them faster than PyTorch."""
+
 
 class StoredRows(nn.Module):
     """Normal rows, and the usual values of measures of the distance from them.
@@ -130,10 +133,6 @@ class Neighbours(StoredRows):
     def measured(self, distances: Tensor) -> Tensor:
         """The three measures from distances (B, 3)."""
         return (_logarithms(distances) - self.mean) / self.deviation
-
-
-MANY = 16
-"""From so many neighbours on, NumPy finds them faster than PyTorch."""
 
 
 def neighbour_places(neighbours: Sequence[int], most: int) -> list[int]:

@@ -6,7 +6,6 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-from alarmnet.errors import InputError
 from alarmnet.networks import training
 
 
@@ -45,13 +44,3 @@ def progress_for(verbose: bool | training.ProgressFunction) -> Iterator[training
     else:
         with shown_progress() as show:
             yield show
-
-
-def check_verbose(owner: object, verbose: object) -> None:
-    """Refuse a parameter that neither shows bars, nor does not, nor is the caller's own function."""
-    if not (callable(verbose) or (isinstance(verbose, int) and verbose in (0, 1))):
-        raise InputError(
-            f"The 'verbose' parameter of {type(owner).__name__} must be True, False or a function. "
-            f"Got {verbose!r} instead.",
-            code="invalid_parameter",
-        )

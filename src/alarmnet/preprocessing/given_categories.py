@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Set
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from alarmnet._shared.phrases import quoted
@@ -56,7 +57,7 @@ def check_listed(column: CategoryColumn, cells: Cells, label: str) -> None:
 
     `column` has learned from the `cells`, with the list.
     """
-    seen = {cells.texts[code] for code in set(cells.values[cells.values >= 0].tolist())}
+    seen = {cells.texts[code] for code in np.unique(cells.values[cells.values >= 0])}
     near = {text: like for text, like in column.near_matches(column.rare).items() if text != like}
     if seen.isdisjoint(column.kept):
         raise InputError(

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -47,12 +47,14 @@ def cells_of(
     rows = open_to_run(detector, files, ignored=ignored, reading=reading)
     texts = TableFiles(files, kinds=dict.fromkeys(columns, "text"), reading=reading, ids=columns)
     order = np.argsort(asked.rows)
-    numbers, found, count = asked.rows[order], [], 0
+    numbers, logits, found, count = asked.rows[order], asked.logits[order], [], 0
     for part, batch in zip(rows.parts(flag=True), texts.batches(), strict=True):
-        here = numbers[(numbers >= count) & (numbers < count + len(batch.table))]
-        if len(here):
-            _check_same(detector, take(part.X, here - count), here, asked, files[0])
-        found.append(batch.table.take(here - count))
+        here = slice(*np.searchsorted(numbers, [count, count + len(batch.table)]))
+        places = numbers[here] - count
+        if len(places):
+            other = np.abs(detector.logits(take(part.X, places)) - logits[here]) > CLOSE
+            _refuse_others(numbers[here][other], files[0])
+        found.append(batch.table.take(places))
         count += len(batch.table)
     if count <= numbers[-1]:
         raise InputError(
@@ -64,18 +66,14 @@ def cells_of(
     return {_free(name, taken, columns): column for name, column in zip(columns, cells.columns, strict=True)}
 
 
-def _check_same(
-    detector: BaseDetector, X: Any, numbers: np.ndarray, asked: CalibrationQueries, file: Path
-) -> None:
-    """Refuse rows that score otherwise than the training rows with their numbers did."""
-    logits = dict(zip(asked.rows.tolist(), asked.logits.tolist(), strict=True))
-    expected = np.array([logits[number] for number in numbers.tolist()])
-    if len(other := np.flatnonzero(np.abs(detector.logits(X) - expected) > CLOSE)):
+def _refuse_others(numbers: np.ndarray, file: Path) -> None:
+    """Refuse rows, if there are any, that score otherwise than the training rows with their numbers did."""
+    if len(numbers):
         raise InputError(
-            f"row {numbers[other[0]]} of {file} is not the row {numbers[other[0]]} that the model was trained on: "
-            "their scores differ; give the files that the model was trained on, in the same order",
+            f"row {numbers[0]} of {file} is not the row {numbers[0]} that the model was trained on: their scores "
+            "differ; give the files that the model was trained on, in the same order",
             code="rows",
-            rows=cast(list[int], numbers[other].tolist()),
+            rows=numbers.tolist(),
         )
 
 
