@@ -16,6 +16,7 @@ from alarmnet.detectors.formats.alarms import MeanAlarms
 from alarmnet.networks.alarm_specs import DEFAULT_ALARMS
 from alarmnet.networks.alarms import AlarmMixture, DenseAlarmNetwork, alarm_loss, log_bounded_odds
 from alarmnet.networks.layers import materialise
+from alarmnet.networks.linear_alarm import is_linear, linear_alarm_loss
 
 
 def built(recipe: DenseAlarm, width: int) -> DenseAlarmNetwork:
@@ -134,6 +135,29 @@ def test_the_loss_weighs_its_three_parts() -> None:
     torch.testing.assert_close(loss(known, generated), expected)
     nothing = torch.empty(0)
     torch.testing.assert_close(loss(nothing, nothing), entropy(real, labels))
+
+
+@pytest.mark.parametrize("known", [0, 3])
+@pytest.mark.parametrize("doubts", [False, True])
+def test_a_linear_alarm_learns_by_the_gradient_of_the_loss(known: int, doubts: bool) -> None:
+    draws = torch.Generator().manual_seed(1)
+    heard, labels = torch.randn(6 + known, 4, generator=draws), torch.tensor([0.0, 0, 0, 0, 1, 1])
+    doubted = torch.tensor([True, True, False, False, True, False]) if doubts else None
+    alarm = built(DenseAlarm(hidden=(), dropout=0.0), 4)
+    real, strange, nothing = alarm(heard).split([6, known, 0])
+    expected = alarm_loss(
+        real, labels, strange, nothing, known_weight=0.7, generated_weight=1.0, doubted=doubted
+    )
+    gradients = torch.autograd.grad(expected, list(alarm.parameters()))
+    loss = linear_alarm_loss(alarm, heard, labels, known_weight=0.7, doubted=doubted)
+    torch.testing.assert_close(loss, expected.detach())
+    for weight, gradient in zip(alarm.parameters(), gradients, strict=True):
+        torch.testing.assert_close(weight.grad, gradient)
+
+
+def test_only_one_layer_without_dropout_is_linear() -> None:
+    shapes = [DenseAlarm(hidden=(), dropout=0.0), DenseAlarm(hidden=()), DenseAlarm(hidden=(3,), dropout=0.0)]
+    assert [is_linear(built(shape, 4)) for shape in shapes] == [True, False, False]
 
 
 def test_a_doubted_label_costs_a_bounded_loss() -> None:

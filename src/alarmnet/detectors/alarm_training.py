@@ -16,6 +16,7 @@ from alarmnet.networks.alarm_specs import AlarmSpec, side_by_side
 from alarmnet.networks.alarms import AlarmMixture, DenseAlarm, DenseAlarmNetwork
 from alarmnet.networks.generators import Generator, as_generator
 from alarmnet.networks.layers import materialise
+from alarmnet.networks.linear_alarm import is_linear
 from alarmnet.networks.training import Schedule, ScheduleChanges, TrainingContext, chosen_schedule, train
 from alarmnet.preprocessing.row_store import RowStore, rows_at
 
@@ -185,19 +186,22 @@ class AlarmLoss:
             context=training.context,
         )
         self.alarm = self._built(kept(normal[:0]).shape[1])
+        self._closed_form = is_linear(self.alarm) and not (hears or training.shift_weight)
         self._held_generated = self.lesson.counterexamples(data.rows.take(self.watched))
 
     def __call__(self, index: Tensor) -> Tensor:
         """The loss of a batch."""
         rows, labels = self.lesson.rows(index)
         heard = self.lesson.known(rows)
+        doubted = rows if self._doubts else None
+        if self._closed_form:
+            return self.lesson.linear_loss(self.alarm, heard, labels, doubted=doubted)
         labelled = len(heard)
         if self._spec.uses_synthetic:
             generated = self.lesson.counterexamples(self._data.rows.take(rows))
             if len(generated):
                 heard = torch.cat([heard, self._read(generated)])
         sizes = [len(rows), labelled - len(rows), len(heard) - labelled]
-        doubted = rows if self._doubts else None
         return self._loss(self.alarm(heard).split(sizes), labels, doubted=doubted)
 
     def held_out(self) -> Tensor:

@@ -9,8 +9,9 @@ from torch import Tensor
 from alarmnet._shared.random_streams import torch_generator
 from alarmnet.detectors.data import TrainingData
 from alarmnet.detectors.known import KnownAnomalies
-from alarmnet.networks.alarms import alarm_loss
+from alarmnet.networks.alarms import DenseAlarmNetwork, alarm_loss
 from alarmnet.networks.generators import Generator
+from alarmnet.networks.linear_alarm import linear_alarm_loss
 from alarmnet.networks.training import TrainingContext
 from alarmnet.preprocessing.row_store import rows_at
 
@@ -97,5 +98,20 @@ class Lesson:
             generated,
             known_weight=self.weights.known or 1.0,
             generated_weight=self.weights.generated,
-            doubted=None if doubted is None else rows_at(self._unlabelled, doubted).to(real.device),
+            doubted=self._unlabelled_at(doubted, real.device),
         )
+
+    def linear_loss(
+        self, alarm: DenseAlarmNetwork, heard: Tensor, labels: Tensor, *, doubted: Tensor | None = None
+    ) -> Tensor:
+        """What a linear alarm lowers, from what it reads of a batch's rows and of known anomalies."""
+        return linear_alarm_loss(
+            alarm,
+            heard,
+            labels,
+            known_weight=self.weights.known or 1.0,
+            doubted=self._unlabelled_at(doubted, heard.device),
+        )
+
+    def _unlabelled_at(self, rows: Tensor | None, device: torch.device) -> Tensor | None:
+        return None if rows is None else rows_at(self._unlabelled, rows).to(device)

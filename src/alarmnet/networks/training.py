@@ -294,7 +294,7 @@ def train(
     Parameters
     ----------
     loss
-        Row numbers of a batch (B,), on the CPU, to a scalar.
+        Row numbers of a batch (B,), on the CPU, to a scalar; one without a gradient has given the weights theirs.
     name
         What progress, checkpoints and errors call the network.
     rows
@@ -344,7 +344,8 @@ def train(
             for weight in weights:
                 weight.grad = None
             value = loss(index)
-            value.backward()  # type: ignore[no-untyped-call]
+            if value.requires_grad:
+                value.backward()  # type: ignore[no-untyped-call]
             optimiser(learning_rate)
             if schedule.sparsity:
                 _shrink(weights, schedule.sparsity * learning_rate)
