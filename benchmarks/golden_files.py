@@ -32,6 +32,7 @@ NAMES = (
     "a3-format-10",
     "a3-format-11",
     "a3-format-12",
+    "a3-format-13",
 )
 
 

@@ -28,6 +28,7 @@ from alarmnet import A3Detector, AlarmnetWarning
 from alarmnet.detectors.likeness_scorer import FAR, FORESTS, LikenessScorer
 from alarmnet.detectors.normality import SHALLOW
 from alarmnet.detectors.normality_scorer import NormalityScorer
+from alarmnet.networks.contrast import MEASURES
 from alarmnet.networks.symmetric_trees import boosted_symmetric
 from alarmnet.sources.comparison import keep_columns
 from benchmarks.arguments import parser_for
@@ -70,18 +71,19 @@ def with_labels(scorer: LikenessScorer, rows: Tensor, known: Tensor, seed: int) 
         "the linear alarm": like - read[:, 0],
         "the distances in the sum": like - FAR * near[:, 1:].sum(1),
     }
-    stored = scorer.nearness.stored / scorer.nearness.scale + scorer.nearness.centre
     learned = [
-        scorer.joined(scorer.nearness.measured(far_off), scorer.read(of))
+        scorer.joined(scorer.nearness.measured(far_off), scorer.read_of_learned(of, known=of is known))
         for far_off, of in (
-            (scorer.nearness.own_distances(), stored),
+            (scorer.nearness.own_distances(), scorer.nearness.as_they_were),
             (scorer.nearness.distances(known), known),
         )
     ]
     width, measures = rows.shape[1], scorer.joint_width - len(scorer.nearness.neighbours) - 1
+    contrast = measures - (0 if scorer.contrast is None else MEASURES)
     kinds = {
         "the directions in the joint forest": (width, 2 * width),
-        "the activations in the joint forest": (2 * width, measures),
+        "the activations in the joint forest": (2 * width, contrast),
+        "the contrast with known anomalies in the joint forest": (contrast, measures),
         "the distances and tails in the joint forest": (measures, scorer.joint_width),
     }
     for name, (start, end) in kinds.items():

@@ -19,7 +19,7 @@ def rows() -> Tensor:
 
 def learned(rows: Tensor) -> Tails:
     tails = Tails(rows.shape[1])
-    tails.learn(rows)
+    tails.learn(rows, torch.ones(rows.shape[1]))
     return tails
 
 
@@ -48,6 +48,20 @@ def test_a_rare_value_counts_and_a_column_of_one_value_does_not(rows: Tensor) ->
     usual, rare, other = torch.tensor([[0.0, 1, 0, 1], [0, 1, 1, 1], [0, 1, 0, 9]])
     assert tails(rare[None]) > tails(usual[None]) + 1
     assert torch.equal(tails(other[None]), tails(usual[None]))
+
+
+def test_numbers_rounded_to_32_bits_have_the_same_tails() -> None:
+    draws = np.random.default_rng(0)
+    exact = draws.choice([11.1, 12.2, 13.3], (500, 2), p=[0.1, 0.1, 0.8])
+    low, width, scale = 11.1, 2.2, torch.tensor([3.0, 40.0])
+    stored, rounded = (
+        torch.from_numpy(((rows - low) / width).astype(np.float32)) * scale
+        for rows in (exact, exact.astype(np.float32))
+    )
+    assert not torch.equal(stored, rounded)
+    tails = Tails(2)
+    tails.learn(stored, scale)
+    assert torch.equal(tails(stored), tails(rounded))
 
 
 @pytest.mark.parametrize("count", [1, 3])

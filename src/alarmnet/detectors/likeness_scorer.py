@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from alarmnet.detectors.table_scorer import TableScorer, stored_shape
 from alarmnet.networks.alarms import DenseAlarmNetwork, stored_alarm
+from alarmnet.networks.contrast import FEWEST, MEASURES, Contrast
 from alarmnet.networks.forests import Forest
 from alarmnet.networks.nearness import Neighbours
 from alarmnet.networks.spread import Whitening
@@ -39,14 +40,15 @@ class LikenessScorer(TableScorer):
     The first are the odds of likeness to known anomalies: a weighted sum of the log odds of four forests, the
     logits of alarms on inputs, and the distances to the 5th and the 50th nearest stored normal row. Three
     forests read the columns. The joint forest also reads the principal directions of the normal rows, the
-    activations of the target's narrowest layer, the distances, and the tails of the columns. The second are the
-    bounded odds of the distance from normal: of the sum of both distances and the tails.
+    activations of the target's narrowest layer, the distances, the contrast with known anomalies, and the tails of
+    the columns. The second are the bounded odds of the distance from normal: of the sum of both distances and the
+    tails.
 
     Parameters
     ----------
-    target, nearness, whitening, tails
-        The networks; `whitening` gives the directions, None for very wide tables. `tails` is None in model files
-        before format 8.
+    target, nearness, whitening, contrast, tails
+        The networks; `whitening` gives the directions, None for very wide tables. `contrast` is None with one known
+        anomaly and in model files before format 13, `tails` in those before format 8.
     alarms
         On the target's inputs: a linear one, and in model files before format 10 one with a hidden layer.
     forests
@@ -58,22 +60,29 @@ class LikenessScorer(TableScorer):
     ----------
     joint
         The joint forest. It is boosted on what the other parts read, so it is set last.
+    least
+        The bound of what the alarms add: the least that they add for a stored row. However far from these a row is,
+        a linear alarm cannot outweigh what else speaks for an anomaly. Model files before format 13 have no bound.
     """
 
     nearness: Neighbours
     joint: Trees
+    least: Tensor
 
     def __init__(
         self,
         target: PiecewiseTarget,
         nearness: Neighbours,
         whitening: Whitening | None,
+        contrast: Contrast | None,
         tails: Tails | None,
         alarms: Sequence[DenseAlarmNetwork],
         forests: Sequence[Trees],
     ) -> None:
         super().__init__()
-        self.target, self.nearness, self.whitening, self.tails = target, nearness, whitening, tails
+        self.target, self.nearness, self.whitening = target, nearness, whitening
+        self.contrast, self.tails = contrast, tails
+        self.register_buffer("least", torch.tensor(-torch.inf))
         self.alarms = nn.ModuleList(alarms)
         self.on_columns = nn.ModuleList(forests)
 
@@ -90,7 +99,9 @@ class LikenessScorer(TableScorer):
             forests.append(SymmetricForest.stored(weights, "on_columns.2.", width))
         whitening = Whitening(width) if "whitening.centre" in weights else None
         tails = Tails(width) if "tails.mean" in weights else None
-        scorer = cls(target, Neighbours(*shape), whitening, tails, alarms, forests)
+        contrast = _stored_contrast(weights, width) if "contrast.known" in weights else None
+        scorer = cls(target, Neighbours(*shape), whitening, contrast, tails, alarms, forests)
+        scorer.register_buffer("least", scorer.least, persistent="least" in weights)
         joint = Forest if "joint.values" in weights else SymmetricForest  # format 8 and before have nodes
         scorer.joint = joint.stored(weights, "joint.", scorer.joint_width)
         return scorer
@@ -101,6 +112,7 @@ class LikenessScorer(TableScorer):
         width = self.nearness.stored.shape[1]
         code = cast(nn.Linear, self._network.hidden[self._network.down - 2]).out_features
         measures = len(self.nearness.neighbours) + (self.tails is not None)
+        measures += MEASURES if self.contrast is not None else 0
         return width * (1 if self.whitening is None else 2) + code + measures
 
     @property
@@ -124,13 +136,32 @@ class LikenessScorer(TableScorer):
     def read_of(self, batch: Tensor, said: Tensor, logits: Sequence[Tensor]) -> Tensor:
         """The weighted sum of the alarms' logits, and what the joint forest reads but for the distances."""
         scaled = self.nearness.scaled(batch)
-        parts = [ALARM * torch.stack([*logits], dim=1).sum(1, keepdim=True), batch]
+        alarms = (ALARM * torch.stack([*logits], dim=1).sum(1, keepdim=True)).clamp(min=self.least)
+        parts = [alarms, batch]
         if self.whitening is not None:
             parts.append(self.whitening.white(scaled))
         parts.append(said)
+        if self.contrast is not None:
+            parts.append(self.contrast(batch))
         if self.tails is not None:
             parts.append(self.tails(scaled))
         return torch.cat(parts, dim=1)
+
+    def read_of_learned(self, rows: Tensor, *, known: bool) -> Tensor:
+        """What `read` gives, of all known anomalies or of the stored rows: none is contrasted with itself."""
+        read = self.read(rows)
+        if self.contrast is not None:
+            read[:, -1 - MEASURES : -1] = self.contrast.own(rows, known=known)
+        return read
+
+    def load_state_dict(
+        self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False
+    ) -> Any:
+        """Take weights, and bring the contrast to the stored rows among them."""
+        found = super().load_state_dict(state_dict, strict, assign)
+        if self.contrast is not None:
+            self.contrast.compare(self.nearness.as_they_were)
+        return found
 
     def joined(self, near: Tensor, read: Tensor) -> Tensor:
         """What the joint forest reads, of measured distances (B, n) and `read` (B, n)."""
@@ -149,3 +180,11 @@ class LikenessScorer(TableScorer):
         likeness = trees + read[:, 0] + FAR * near[:, 1:].sum(1)
         unlike = self.strangeness(near, read) - self.nearness.extreme - BEYOND
         return torch.stack([likeness, unlike.clamp(max=MOST_UNLIKE)], dim=1)
+
+
+def _stored_contrast(weights: Mapping[str, NDArray[Any]], width: int) -> Contrast:
+    """The contrast with a model file's known anomalies, which have `width` numbers; without these."""
+    known = weights["contrast.known"]
+    if known.ndim != 2 or known.shape[1] != width or len(known) < FEWEST:
+        raise ValueError("the known anomalies have other columns")
+    return Contrast(torch.zeros(known.shape), torch.zeros(1, width))

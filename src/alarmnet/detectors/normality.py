@@ -10,6 +10,7 @@ from alarmnet.detectors.normality_scorer import NormalityScorer
 from alarmnet.errors import TrainingDivergedError
 from alarmnet.networks.alarm_specs import DEFAULT_ALARMS
 from alarmnet.networks.category_order import CategoryOrder
+from alarmnet.networks.contrast import FEWEST, Contrast
 from alarmnet.networks.forests import around, boosted, bootstrapped, grown
 from alarmnet.networks.nearness import MOST_STORED, Nearness, Neighbours, StoredRows
 from alarmnet.networks.spread import Spread, Whitening
@@ -114,13 +115,15 @@ class NormalityTraining:
                 self._target,
                 nearness,
                 self._whitening(nearness),
+                Contrast(known, nearness.as_they_were) if len(known) >= FEWEST else None,
                 _tails(nearness),
                 [alarm],
                 self._forests(),
             )
             scorer.to(rows.device)
             near, near_known = map(nearness.measured, (nearness.own_distances(), nearness.distances(known)))
-            read = scorer.read(rows)
+            read = scorer.read_of_learned(rows, known=False)
+            scorer.least = read[:, 0].min()
             if not read.isfinite().all():
                 raise TrainingDivergedError(
                     "the last training step left activations that are not finite; lower the learning rate"
@@ -128,7 +131,7 @@ class NormalityTraining:
             nearness.extreme = scorer.strangeness(near, read).quantile(EXTREME)
             scorer.joint = boosted_symmetric(
                 scorer.joined(near, read),
-                scorer.joined(near_known, scorer.read(known)),
+                scorer.joined(near_known, scorer.read_of_learned(known, known=True)),
                 depth=SHALLOW,
                 seed=self._seed,
             ).to(rows.device)
@@ -175,5 +178,5 @@ class NormalityTraining:
 def _tails(nearness: StoredRows) -> Tails:
     """The tails of the stored rows' columns."""
     tails = Tails(nearness.stored.shape[1]).to(nearness.stored.device)
-    tails.learn(nearness.stored)
+    tails.learn(nearness.stored, nearness.scale)
     return tails

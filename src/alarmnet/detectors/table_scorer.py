@@ -56,7 +56,7 @@ class TableScorer(Scorer):
         """Take weights, and bring the tails to the stored rows among them."""
         found = super().load_state_dict(state_dict, strict, assign)
         if self.tails is not None:
-            self.tails.order(self.nearness.stored)
+            self.tails.order(self.nearness.stored, self.nearness.scale)
         return found
 
     def forward(self, batch: Tensor) -> Tensor:

@@ -60,6 +60,11 @@ class StoredRows(nn.Module):
         """Rows (B, F) on the scale of `stored`."""
         return (rows - self.centre) * self.scale
 
+    @property
+    def as_they_were(self) -> Tensor:
+        """The stored rows before scaling, (M, F)."""
+        return self.stored / self.scale + self.centre
+
     def distances(self, rows: Tensor) -> Tensor:
         """Distances (B, n) of rows (B, F) to the neighbours."""
         return neighbour_distances(self.scaled(rows), self.stored, self.neighbours, leave_out_itself=False)

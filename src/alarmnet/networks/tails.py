@@ -5,6 +5,9 @@ from torch import Tensor, nn
 
 from alarmnet.networks.nearness import NEAREST
 
+EQUAL = 4e-6
+"""Encoded numbers that differ by less are equal: so far apart are numbers that were rounded to 32 bits."""
+
 
 class Tails(nn.Module):
     """A measure of a row's distance from the normal rows: how far its values lie in the columns' tails.
@@ -25,7 +28,7 @@ class Tails(nn.Module):
     --------
     >>> normal = torch.randn(500, 3, generator=torch.Generator().manual_seed(0))
     >>> tails = Tails(3)
-    >>> tails.learn(normal)
+    >>> tails.learn(normal, torch.ones(3))
     >>> tails(torch.tensor([[0.0, 0.0, 0.0], [4.0, 0.0, 4.0]]))[:, 0] > 2
     tensor([False,  True])
     """
@@ -33,6 +36,8 @@ class Tails(nn.Module):
     ordered: Tensor
     ends: Tensor
     """After how many of the ordered values the values that equal each of them end, (F, M)."""
+    equal: Tensor
+    """Below which distance values of a column are equal, (F, 1)."""
     skewed_left: Tensor
     mean: Tensor
     deviation: Tensor
@@ -41,20 +46,22 @@ class Tails(nn.Module):
         super().__init__()
         self.register_buffer("ordered", torch.zeros(width, 1), persistent=False)
         self.register_buffer("ends", torch.ones(width, 1, dtype=torch.int64), persistent=False)
+        self.register_buffer("equal", torch.zeros(width, 1), persistent=False)
         self.register_buffer("skewed_left", torch.zeros(width, 1, dtype=torch.bool), persistent=False)
         self.register_buffer("mean", torch.zeros(()))
         self.register_buffer("deviation", torch.ones(()))
 
-    def learn(self, rows: Tensor) -> None:
-        """Learn from the stored normal rows (M, F)."""
-        self.order(rows)
+    def learn(self, rows: Tensor, scale: Tensor) -> None:
+        """Learn from the stored normal rows (M, F), which are encoded rows times a scale (F,)."""
+        self.order(rows, scale)
         raw = self._raw(rows)
         self.mean, self.deviation = raw.mean(), raw.std(correction=0).clamp(min=1e-3)
 
-    def order(self, rows: Tensor) -> None:
+    def order(self, rows: Tensor, scale: Tensor) -> None:
         """Sort the columns of stored rows (M, F); model files hold the rows, and not their order."""
         self.ordered = rows.T.contiguous().sort(dim=1).values
-        self.ends = torch.searchsorted(self.ordered, self.ordered, right=True)
+        self.equal = EQUAL * scale[:, None]
+        self.ends = torch.searchsorted(self.ordered, self.ordered + self.equal, right=True)
         exact = rows.double()
         self.skewed_left = (exact - exact.mean(0)).pow(3).mean(0)[:, None] < 0
 
@@ -64,9 +71,10 @@ class Tails(nn.Module):
 
     def _raw(self, rows: Tensor) -> Tensor:
         columns, count = rows.T.contiguous(), self.ordered.shape[1]
-        below = torch.searchsorted(self.ordered, columns)
+        below = torch.searchsorted(self.ordered, columns - self.equal)
         place = below.clamp(max=count - 1)
-        at_most = torch.where(self.ordered.gather(1, place) == columns, self.ends.gather(1, place), below)
+        there = self.ordered.gather(1, place) <= columns + self.equal
+        at_most = torch.where(there, self.ends.gather(1, place), below)
         rarities = (
             -(torch.arange(count + 1, device=rows.device) / count).clamp(min=0.5 / count).log().double()
         )

@@ -39,6 +39,9 @@ from alarmnet.preprocessing.time_forms import (
 MOST_KEPT = 2**16
 """The most categories of a column that get an output column each, whatever the setting."""
 
+ROUNDED = 2.0**-23
+"""How far a number that is rounded to 32 bits may lie from itself, as a share of it."""
+
 MOST_IN_ORDER = 12
 """The most encoded numbers of a column whose categories are read in order: the order of more says too little."""
 
@@ -125,8 +128,9 @@ class NumberColumn:
             output[:, 1] = missing
 
     def count_outside(self, cells: Cells) -> int:
-        """How many cells lie outside the training range."""
-        return int(np.count_nonzero((cells.values < self.low) | (cells.values > self.high)))
+        """How many cells lie outside the training range, by more than a number rounded to 32 bits."""
+        nearly = ROUNDED * max(abs(self.low), abs(self.high))
+        return int(np.count_nonzero((cells.values < self.low - nearly) | (cells.values > self.high + nearly)))
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready values, for `column_from_dict`."""
