@@ -296,6 +296,18 @@ def test_refitting_leaves_the_calibration_rows_out(make: Make, rows: Floats, lab
     assert len(rows_seen(detector, 1)) == 174
 
 
+def test_a_calibration_row_stays_while_an_equal_row_is_not_anomalous(
+    make: Make, rows: Floats, labels: Floats
+) -> None:
+    detector = make().fit(rows, labels)
+    one, both, *others = calibration_rows(detector, rows)
+    alike, y = np.repeat(rows, 2, axis=0), np.repeat(labels, 2)  # each row has an equal one in the next line
+    y[[2 * one, 2 * both, 2 * both + 1]] = 1
+    with pytest.warns(AlarmnetWarning, match="1 rows equal a known anomaly"):
+        detector.refit_alarm(alike, y)
+    np.testing.assert_array_equal(calibration_rows(detector, rows), [one, *others])
+
+
 def test_refitting_learns_new_anomalies(trained: BaseDetector, rows: Floats, labels: Floats) -> None:
     odd = np.random.default_rng(7).normal(size=(40, 5)) * 0.1 + [0, -2, 0, 2, 0]
     X, y = np.concatenate([rows, odd[:20]]), np.concatenate([labels, np.ones(20)])

@@ -197,8 +197,8 @@ class BaseDetector(Scoring, ClassifierMixin, Parameters, ABC):  # type: ignore[m
         """Train the alarm anew for new labels, in seconds: the target and the encoder stay as they are.
 
         Rows that calibrated the detector are left out of training (each as often as it did) and calibrate it
-        again, except those that are labelled anomalous now. A refit that fails or is interrupted leaves the
-        detector as it was.
+        again, except those that are labelled anomalous now. Of equal rows, as many go on calibrating as the table
+        has without that label. A refit that fails or is interrupted leaves the detector as it was.
 
         Parameters
         ----------

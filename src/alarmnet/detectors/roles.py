@@ -65,14 +65,16 @@ def held_out(normal: Index, known: Index, share: float, *, seed: int, purpose: s
 def refit_rows(labels: Labels, normal: Index, keys: Keys, calibration: Keys) -> tuple[Index, Index]:
     """Which calibration rows go on calibrating under new labels, and which normal rows are free to learn from.
 
-    `keys` are those of the new table's rows, `calibration` those of the rows that calibrate.
+    `keys` are those of the new table's rows, `calibration` those of the rows that calibrate. Of equal calibration
+    rows, some of which are labelled anomalous now, as many stay as the table has without that label.
 
     Raises
     ------
     InputError
         No calibration row, or no other normal row, is left.
     """
-    still_normal = np.flatnonzero(~np.isin(calibration, keys[labels.anomalous]))
+    accused = np.isin(calibration, keys[labels.anomalous])
+    still_normal = np.flatnonzero(~accused | matched_once(calibration, keys[~labels.anomalous]))
     if not len(still_normal):
         raise InputError(
             "every calibration row is labelled anomalous now: fit the detector again", code="rows"
