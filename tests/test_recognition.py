@@ -1,6 +1,8 @@
 """Rows that a model was trained on are recognised, and what is measured on them is said to be too good."""
 
+import copy
 import json
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,6 +12,7 @@ import pyarrow as pa
 import pytest
 from click.testing import CliRunner
 
+from alarmnet import AlarmnetWarning
 from alarmnet.cli import main
 from alarmnet.data_files import write_table
 from alarmnet.detectors.recognition import Recognised, SeenRows
@@ -94,3 +97,39 @@ def test_training_data_is_not_compared_with_ranges_that_lack_its_calibration_row
     mixed = pa.concat_tables([table(1), table(0).take(model.calibration_rows_[:20])])
     other = make_report(model, mixed).facts["data"]
     assert (other["held_out"], bool(other["cells"])) == (0, True), "a few equal rows are compared like others"
+
+
+@pytest.fixture
+def plain(small: Callable[..., Any]) -> tuple[Any, np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+    """A detector, and the numbers and labels that it learned from; two of its 38 calibration rows are equal."""
+    rows, labels = np.random.default_rng(0).normal(size=(200, 5)), np.repeat([1.0, 0.0], [10, 190])
+    numbers = small().fit(rows, labels).calibration_rows_[:2]
+    rows[numbers[1]] = rows[numbers[0]]
+    return small().fit(rows, labels), rows, labels
+
+
+def test_a_refit_recognises_calibration_rows_in_another_width_of_numbers(plain: Any) -> None:
+    detector, rows, labels = plain
+    expected = copy.deepcopy(detector).refit_alarm(rows, labels)
+    for X in (rows.astype(np.float32), rows + 1e-7):
+        found = copy.deepcopy(detector).refit_alarm(X, labels)
+        np.testing.assert_array_equal(found.calibration_rows_, expected.calibration_rows_)
+        np.testing.assert_allclose(found.logits(rows), expected.logits(rows), rtol=0, atol=1e-2)
+        labels_now = labels.copy()
+        labels_now[detector.calibration_rows_[5:8]] = 1
+        assert len(found.refit_alarm(X, labels_now).calibration_scores_) == 35
+
+
+def test_a_refit_says_that_most_calibration_rows_are_not_in_the_table(plain: Any) -> None:
+    detector, rows, labels = plain
+    for lacking in (19, 20):
+        part = np.setdiff1d(np.arange(200), detector.calibration_rows_[:lacking])
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            copy.deepcopy(detector).refit_alarm(rows[part], labels[part])
+        said = ["X holds 18 of the 38 calibration rows"] * (lacking == 20)
+        assert [str(warning.message).partition(".")[0] for warning in caught] == said
+    with pytest.warns(
+        AlarmnetWarning, match=r"X holds \d of the 38 calibration rows\. If it is the training table"
+    ):
+        detector.refit_alarm(rows.astype(np.float16), labels)

@@ -22,7 +22,7 @@ from alarmnet.detectors.calibration_rows import CalibrationRows
 from alarmnet.detectors.data import TrainingData
 from alarmnet.detectors.files import write_state
 from alarmnet.detectors.identity import training_identity
-from alarmnet.detectors.recognition import keys_of
+from alarmnet.detectors.recognition import keys_of, keys_with
 from alarmnet.detectors.roles import Roles, calibration_rows, held_out, refit_rows, taken_as_normal
 from alarmnet.detectors.scorer import Scorer, placed
 from alarmnet.detectors.scoring import Scoring
@@ -203,7 +203,8 @@ class BaseDetector(Scoring, ClassifierMixin, Parameters, ABC):  # type: ignore[m
         Parameters
         ----------
         X
-            Rows of the same columns: usually the training table again, and what came in since.
+            Rows of the same columns: usually the training table again, and what came in since. Rows that calibrated
+            are recognised by their values, up to rounding. A warning says if most of them are not there.
         y
             As in `fit`.
         """
@@ -221,7 +222,8 @@ class BaseDetector(Scoring, ClassifierMixin, Parameters, ABC):  # type: ignore[m
         rows = self.encoder_.store(X, self._device())
         labels = read_labels(y, rows=len(rows), X=X, anomaly_label=self.anomaly_label)
         normal, known = taken_as_normal(labels, self.unlabelled), np.flatnonzero(labels.anomalous)
-        keys, calibration_keys = keys_of(rows), row_keys(self._calibration_matrix)
+        calibration_keys = row_keys(self._calibration_matrix)
+        keys = keys_with(rows, self._calibration_matrix, calibration_keys)
         still_normal, free = refit_rows(labels, normal, keys, calibration_keys)
         self._calibration_matrix = self._calibration_matrix[still_normal]
         if self._calibrating is not None:

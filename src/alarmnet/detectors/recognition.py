@@ -6,7 +6,9 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.spatial import KDTree
 
+from alarmnet._shared.warn import warn
 from alarmnet.detectors.scoring import ENCODED_AT_ONCE
 from alarmnet.detectors.state import Encoder, FittedState
 from alarmnet.preprocessing.frames import row_count
@@ -21,9 +23,42 @@ trained on. Among other rows they find at most 13 %, but 42 % if all columns are
 """
 
 
+ALIKE = 1e-5
+"""How far apart, in each encoded column, two rows may be to be taken for the same row with rounded numbers."""
+
+
 def keys_of(rows: RowStore) -> Keys:
     """One hash for each encoded row (N,)."""
     return np.concatenate([row_keys(block.numpy(force=True)) for block in rows.blocks()])
+
+
+def keys_with(rows: RowStore, kept: NDArray[np.float32], kept_keys: Keys) -> Keys:
+    """One hash for each encoded row (N,), by which kept rows (M, ...) with their own hashes (M,) are found.
+
+    A row within `ALIKE` of a kept row that is not there has that row's hash: the same numbers as float32 instead of
+    float64 differ by their rounding. Warns if most kept rows are not there.
+    """
+    keys = keys_of(rows)
+    _, first = np.unique(kept_keys, return_index=True)
+    lost = first[~np.isin(kept_keys[first], keys)]
+    others = np.flatnonzero(~np.isin(keys, kept_keys))
+    if len(lost) and len(others):
+        tree = KDTree(kept[lost].reshape(len(lost), -1), balanced_tree=False)
+        nearest = [
+            tree.query(block.flatten(1).numpy(force=True), p=np.inf, distance_upper_bound=ALIKE)[1]
+            for block in rows.blocks(torch.from_numpy(others))
+        ]
+        place = np.concatenate(nearest)
+        found = place < len(lost)
+        keys[others[found]] = kept_keys[lost[place[found]]]
+    there = int(np.isin(kept_keys, keys).sum())
+    if there < LEAST_SHARE * len(kept_keys):
+        warn(
+            f"X holds {there:,} of the {len(kept_keys):,} calibration rows. If it is the training table with "
+            "changed values, calibration rows train the alarm now, and more normal rows than alarm_rate says will "
+            "raise alarms: pass the table as it was given to fit. If it has new rows only, all is well."
+        )
+    return keys
 
 
 @dataclass(frozen=True)
