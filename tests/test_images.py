@@ -7,7 +7,7 @@ import torch
 from sklearn.exceptions import NotFittedError
 
 from alarmnet import A3Detector, Schedule
-from alarmnet.errors import InputError, InputTypeError
+from alarmnet.errors import AlarmnetWarning, InputError, InputTypeError
 from alarmnet.preprocessing import ImageScaler, encoder_from_dict
 from alarmnet.report import make_report
 
@@ -127,6 +127,8 @@ SCALES: dict[str, Any] = {
     "shares": lambda images: images / 255,
     "shares around 0": lambda images: images / 127.5 - 1,
     "16 bits": lambda images: images.astype(np.uint16) * 257,
+    "floats that end at 250": lambda images: np.clip(images, 3, 250).astype(np.float32),
+    "integers from 3": lambda images: np.clip(images, 3, 255).astype(np.int32),
     "black or white": lambda images: images > 100,
 }
 
@@ -143,6 +145,10 @@ SCALES: dict[str, Any] = {
             "black or white",
             "on the scale 0 to 1 came, but the training images lay between 0 and 255,",
         ),
+        ("floats that end at 250", "shares", "lay between 3 and 250, on the scale 0 to 255"),
+        ("floats that end at 250", "shares around 0", "(add 1 and divide by 2, then multiply by 255)"),
+        ("integers from 3", "shares", "(multiply by 255)"),
+        ("integers from 3", "16 bits", "(divide by 65,535, then multiply by 255)"),
         ("shares", "bytes", "on the scale 0 to 1: scale them as those were (divide by 255)."),
         ("shares", "bytes as int64", "(divide by 255)"),
         ("shares", "bytes as floats", "(divide by 255)"),
@@ -183,6 +189,27 @@ def test_bytes_are_the_same_whatever_type_holds_them(came: str) -> None:
 def test_a_dark_image_passes(kind: type, brightest: int) -> None:
     scaler = ImageScaler().fit(bytes_images(4, 8, 8))
     assert scaler.transform(np.full((1, 8, 8), brightest, kind)).max() <= 1 / 255 + 1e-9
+
+
+@pytest.mark.parametrize("ends", [(0.0, 16.0), (0.0, 100.0), (0.0, 200.5), (-3.0, 200.0), (0.0, 3.2)])
+def test_other_units_than_bytes_may_have_images_of_small_numbers(ends: tuple[float, float]) -> None:
+    scaler = ImageScaler().fit(np.linspace(*ends, 256).reshape(4, 8, 8))
+    assert scaler.transform(np.linspace(0, 0.9, 64).reshape(1, 8, 8)).max() < 0.6
+
+
+def test_counts_may_have_a_bright_image() -> None:
+    scaler = ImageScaler().fit(np.clip(bytes_images(4, 8, 8), 0, 200).astype(np.int32))
+    assert scaler.transform(np.full((1, 8, 8), 300)).min() == 1.5
+
+
+def test_masks_of_0_and_1_in_bytes_are_warned_of() -> None:
+    masks = (bytes_images(4, 8, 8) > 100).astype(np.uint8)
+    with pytest.warns(
+        AlarmnetWarning, match=r"the largest pixel of the uint8 images is 1.*X\.astype\(bool\)"
+    ):
+        ImageScaler().fit(masks)
+    for other in (masks * 255, masks * 2, masks * 0, masks.astype(bool), masks.astype(float)):
+        ImageScaler().fit(other)
 
 
 def test_a_bright_image_and_one_beyond_the_range_pass() -> None:

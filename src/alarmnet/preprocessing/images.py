@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from sklearn.exceptions import NotFittedError
 
 from alarmnet._shared.phrases import rows_phrase
+from alarmnet._shared.warn import warn
 from alarmnet.data_files.image_arrays import channels_first
 from alarmnet.errors import InputError, InputTypeError
 from alarmnet.preprocessing.cells import FLOAT32_LIMIT, Float32s
@@ -95,11 +96,18 @@ class ImageScaler:
         ------
         InputError
             For another shape, and for pixels that are not finite; names the images.
+
+        Warns of ``uint8`` images whose largest pixel is 1.
         """
         images = _as_images(X)
         check_rows(len(images), at_least=2, shape=np.shape(X))
         if images.dtype == np.uint8:
             low, high = 0.0, 255.0
+            if images.max() == 1:
+                warn(
+                    "the largest pixel of the uint8 images is 1, and division by 255 leaves them almost black: "
+                    "pass masks of 0 and 1 as X.astype(bool), or multiply them by 255, in training and scoring"
+                )
         elif images.dtype == bool:
             low, high = 0.0, 1.0
         else:

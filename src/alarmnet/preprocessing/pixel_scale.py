@@ -10,6 +10,7 @@ from alarmnet.errors import InputError
 Scale = Literal["0 to 1", "-1 to 1", "0 to 255", "0 to 65,535"]
 
 _LOOKED_AT = 256
+_HIGH_BYTE = 128
 _TO_ONE: dict[Scale, str] = {
     "-1 to 1": "add 1 and divide by 2",
     "0 to 255": "divide by 255",
@@ -23,13 +24,20 @@ _FROM_ONE: dict[Scale, str] = {
 
 
 def _scale_of_range(low: float, high: float) -> Scale | None:
-    """Tell the scale of training images, if only one is possible."""
+    """Tell the scale of training images, if only one is likely.
+
+    Bytes need not reach 0 and 255. Whole extremes of which the larger one is 128 or more are taken for bytes; a
+    smaller one may be the end of another scale, such as 0 to 16 or to 100 percent, and measurements hardly have two
+    whole extremes.
+
+    >>> [_scale_of_range(*ends) for ends in ((3.0, 250.0), (0.0, 100.0), (0.0, 200.5), (-2.0, 250.0))]
+    ['0 to 255', None, None, None]
+    """
     if high <= 1:
         return "0 to 1" if low >= 0 else "-1 to 1"
-    if (low, high) == (0, 255):
-        return "0 to 255"
-    deep = low >= 0 and 255 < high <= 65_535 and low.is_integer() and high.is_integer()
-    return "0 to 65,535" if deep else None
+    if low < 0 or not (low.is_integer() and high.is_integer()) or not _HIGH_BYTE <= high <= 65_535:
+        return None
+    return "0 to 255" if high <= 255 else "0 to 65,535"
 
 
 def _scale_of_pixels(images: NDArray[Any]) -> Scale | None:
@@ -52,11 +60,14 @@ def _scale_of_pixels(images: NDArray[Any]) -> Scale | None:
 
 
 def refuse_other_scale(images: NDArray[Any], low: float, high: float) -> None:
-    """Refuse images on another scale than that of the training images, which lay between `low` and `high`."""
+    """Refuse images on another scale than that of the training images, which lay between `low` and `high`.
+
+    Training images that end below 255 may be counts instead of bytes, so larger numbers may then be bright images.
+    """
     expected = _scale_of_range(low, high)
     found = _scale_of_pixels(images[:: max(1, len(images) // _LOOKED_AT)])
-    fits = found == expected or (found, expected) == ("0 to 1", "-1 to 1")  # a bright image
-    if not found or not expected or fits:
+    bright = (found, expected) == ("0 to 1", "-1 to 1") or (found == "0 to 65,535" and 1 < high < 255)
+    if not found or not expected or found == expected or bright:
         return
     steps = filter(None, (_TO_ONE.get(found), _FROM_ONE.get(expected)))
     raise InputError(
