@@ -84,6 +84,15 @@ def test_bounded_odds_have_gradients_however_low_they_are() -> None:
     assert (slopes[2:] > 0).all()
 
 
+def test_bounded_odds_have_the_same_bits_alone_and_among_many() -> None:
+    logits = 6 * torch.randn(512, generator=torch.Generator().manual_seed(0))
+    expected = log_bounded_odds(logits)
+    for size in range(1, 65):
+        assert torch.equal(
+            torch.cat([log_bounded_odds(part) for part in torch.split(logits, size)]), expected
+        )
+
+
 @pytest.mark.parametrize("name", ["", "a/b", "target", "joint", 3])
 def test_an_alarm_with_a_name_that_no_file_can_have_is_refused(name: Any) -> None:
     with pytest.raises(InputError, match="'name' parameter of AlarmSpec"):

@@ -22,9 +22,9 @@ from alarmnet import (
 )
 from alarmnet._shared.persistence import read_file, write_file
 from alarmnet.detectors import lesson
-from alarmnet.detectors.conv_a3_scorer import ErrorScale
+from alarmnet.detectors.conv_a3_scorer import ErrorScale, InputAlarms
 from alarmnet.detectors.data import TrainingData
-from alarmnet.networks.alarms import alarm_loss
+from alarmnet.networks.alarms import AlarmMixture, DenseAlarm, alarm_loss
 from alarmnet.networks.training import Progress, train
 
 Floats = NDArray[np.float64]
@@ -228,6 +228,21 @@ def test_alarms_on_inputs_add_their_odds_to_bounded_ones(conv: Any, rows: Floats
         np.testing.assert_allclose(detector.set_score(score).logits(rows), expected, rtol=1e-3, atol=1e-4)
     errors = detector.set_score("reconstruction").logits(rows)
     np.testing.assert_array_equal(errors, alone.set_score("reconstruction").logits(rows))
+
+
+def test_alarms_are_summed_to_the_same_bits_alone_and_among_many() -> None:
+    mixture = AlarmMixture(
+        [DenseAlarm(hidden=()).build(1)], torch.ones(1), torch.zeros(1, dtype=torch.int64), torch.zeros(1)
+    )
+    mixture.forward = lambda features: features.T  # type: ignore[method-assign]
+    inputs = InputAlarms(None, mixture)
+    others, own = 6 * torch.randn(2, 2048, generator=torch.Generator().manual_seed(0))
+    maps = others[:, None]
+    expected = inputs(maps, maps, own, "combined")
+    torch.testing.assert_close(expected, torch.logaddexp(others, own))
+    for size in range(1, 65):
+        parts = zip(torch.split(maps, size), torch.split(own, size), strict=True)
+        assert torch.equal(torch.cat([inputs(few, few, part, "combined") for few, part in parts]), expected)
 
 
 def test_alarms_on_inputs_want_a_table_and_known_anomalies(conv: Any, rows: Floats, labels: Floats) -> None:

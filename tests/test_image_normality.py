@@ -98,3 +98,11 @@ def test_gradients_show_direction_and_not_light() -> None:
     assert torch.allclose(oriented_gradients(0.5 * images + 0.3), found, atol=0.2)
     assert not torch.allclose(oriented_gradients(images.flip(-1)), found, atol=0.2)
     assert (oriented_gradients(torch.full((1, 1, 8, 8), 0.7)) < 1e-3).all()
+
+
+def test_gradients_have_the_same_bits_alone_and_among_many() -> None:
+    images = torch.rand((128, 1, 9, 9), generator=torch.Generator().manual_seed(0))
+    expected = oriented_gradients(images)
+    for size in (1, 2, 3, 4, 7, 16, 31, 64):
+        found = torch.cat([oriented_gradients(part) for part in torch.split(images, size)])
+        assert torch.equal(found, expected), size

@@ -74,7 +74,9 @@ class InputAlarms(nn.Module):
 
     def forward(self, batch: Tensor, maps: Tensor, own: Tensor, scored_by: ScoreKind) -> Tensor:
         """Score a batch."""
-        return torch.logaddexp(self.alarms.together(self._read(batch, maps)), self._counted(own, scored_by))
+        others = self.alarms.together(self._read(batch, maps))
+        # logaddexp gives a number other bits alone than among many
+        return torch.stack([others, self._counted(own, scored_by)]).logsumexp(0)
 
     def odds(self, batch: Tensor, maps: Tensor, own: Tensor, scored_by: ScoreKind) -> Tensor:
         """What the own alarm and each of these add to the odds, as logarithms (B, 1 + alarms)."""

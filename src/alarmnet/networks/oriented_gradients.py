@@ -49,7 +49,8 @@ def oriented_gradients(images: Tensor) -> Tensor:
     strongest = (across.square() + down.square()).argmax(1, keepdim=True)
     across, down = across.gather(1, strongest), down.gather(1, strongest)
     strength = (across.square() + down.square() + SMALLEST).sqrt()
-    turn = torch.atan2(down, across + SMALLEST) * (ORIENTATIONS / math.tau)
+    # in float64, so that rounding hides that atan2 gives a number other bits alone than among many
+    turn = torch.atan2(down.double(), (across + SMALLEST).double()).float() * (ORIENTATIONS / math.tau)
     directions = torch.arange(ORIENTATIONS, device=images.device, dtype=images.dtype)[:, None, None]
     apart = (turn - directions + ORIENTATIONS / 2) % ORIENTATIONS - ORIENTATIONS / 2
     edges = (1 - apart.abs()).clamp(min=0) * strength
