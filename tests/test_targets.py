@@ -112,10 +112,24 @@ def test_a_users_module_always_runs_in_evaluation_mode() -> None:
 
 
 def test_a_users_module_is_never_trained() -> None:
-    network = ExternalTarget(nn.Linear(4, 2), layers=[""]).build((4,))
+    network = ExternalTarget(nn.Sequential(nn.Linear(4, 2)), layers=["0"]).build((4,))
     assert not network.trainable
     with pytest.raises(NotImplementedError, match="used as it is and never trained"):
         network.row_losses(batch_of(2, 4))
+
+
+class Centred(nn.Module):
+    def forward(self, batch: torch.Tensor) -> torch.Tensor:
+        return batch - batch.mean(0)
+
+
+@pytest.mark.parametrize("mixing", [Centred(), nn.BatchNorm1d(8, track_running_stats=False)])
+def test_a_users_module_that_mixes_the_rows_of_a_batch_is_refused(mixing: nn.Module) -> None:
+    module = nn.Sequential(nn.Linear(4, 8), mixing, nn.ReLU())
+    with pytest.raises(InputError, match="layer '2' puts out for a row depends on the other rows") as caught:
+        ExternalTarget(module, layers=["0", "2"]).build((4,))
+    assert caught.value.code == "batch_dependent"
+    ExternalTarget(module, layers=["0"]).build((4,))
 
 
 def test_a_users_module_needs_layers() -> None:

@@ -96,6 +96,7 @@ CODES: Mapping[str, str] = MappingProxyType(
         "bad_cell": "a cell of a CSV file is not of its column's kind",
         "bad_encoding": "a file is not UTF-8 text",
         "bad_pixels": "a pixel is not a finite number",
+        "batch_dependent": "a target of your own that mixes the rows of a batch",
         "beyond_float32": "a number does not fit single precision",
         "column_count": "a different number of columns than in training",
         "column_type": "a Parquet column of a type that cannot be used",

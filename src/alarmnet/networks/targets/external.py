@@ -11,6 +11,9 @@ from alarmnet._shared.random_streams import global_random_state
 from alarmnet.errors import InputError, InputTypeError
 from alarmnet.networks.targets.base import Target, TargetNetwork
 
+FEW = 4
+"""Rows of a batch that shows whether each is read on its own."""
+
 
 class _Record(threading.local):
     """What hooks of this thread note: outputs by layer, and how often each output had been written to."""
@@ -56,12 +59,12 @@ class ExternalTargetNetwork(TargetNetwork):
         super().__init__()
         self.module = module
         self.layers = tuple(f"module.{name}" for name in layers)
-        named = dict(module.named_modules())
+        named = {name: layer for name, layer in module.named_modules() if name}
         for name in layers:
             if name not in named:
-                known = ", ".join(key for key in named if key)
                 raise InputError(
-                    f"the target has no layer {name!r}; its layers are: {known}", code="unknown_layer"
+                    f"the target has no layer {name!r}; its layers are: {', '.join(named)}",
+                    code="unknown_layer",
                 )
             named[name].register_forward_hook(_Noting(name))
 
@@ -115,8 +118,8 @@ class ExternalTarget(Target):
     Parameters
     ----------
     module
-        Takes the encoded rows, (B, F) or (B, C, H, W) float32 in about [0, 1]. A copy of it is read, and never
-        changed.
+        Takes the encoded rows, (B, F) or (B, C, H, W) float32 in about [0, 1], and each on its own: it is refused
+        if other rows of a batch change what it makes of one. A copy of it is read, and never changed.
     layers
         Names as `module.named_modules()` gives them; usually the hidden ReLUs.
 
@@ -140,18 +143,28 @@ class ExternalTarget(Target):
         return f"ExternalTarget({type(self.module).__name__}, layers={list(self.layers)})"
 
     def build(self, shape: tuple[int, ...]) -> ExternalTargetNetwork:
-        """Wrap the module; a row of zeros shows whether it reads rows of this shape."""
+        """Wrap the module; a few rows show whether it reads rows of this shape, each on its own."""
         if not self.layers:
             raise InputError(
                 "ExternalTarget needs the names of the layers to read; got none", code="unknown_layer"
             )
         network = ExternalTargetNetwork(copy.deepcopy(self.module), self.layers)
         device = next((weights.device for weights in network.parameters()), torch.device("cpu"))
+        rows, others = torch.rand((2, FEW, *shape), generator=torch.Generator().manual_seed(0)).to(device)
+        others[0] = rows[0]
         try:
             with torch.no_grad():
-                network.eval()(torch.zeros(1, *shape, device=device))
+                pairs = zip(network.eval().activations(rows), network.activations(others), strict=True)
         except RuntimeError as error:
             raise InputError(
                 f"the target cannot read encoded rows of shape {shape}: {error}", code="wrong_shape"
             ) from error
+        for name, (one, other) in zip(self.layers, pairs, strict=True):
+            if not torch.allclose(one[0].float(), other[0].float(), rtol=1e-3, atol=1e-5, equal_nan=True):
+                raise InputError(
+                    f"what layer {name!r} puts out for a row depends on the other rows of its batch, so a score "
+                    "would depend on them too. Let the target use no mean or deviation of a batch (as "
+                    "x - x.mean(0) and BatchNorm with track_running_stats=False do)",
+                    code="batch_dependent",
+                )
         return network
