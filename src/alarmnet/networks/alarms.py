@@ -157,9 +157,8 @@ def log_bounded_odds(logits: Tensor) -> Tensor:
     that learned from known anomalies. Unlike a sigmoid's, the way of s / (1 + s) to 1 is long, so that alarms that
     are very sure stay in order. The formula is our own.
     """
-    grown = -functional.logsigmoid(
-        -logits
-    )  # s = log(1 + odds); softplus gives other bits alone than among many
+    # s = log(1 + odds), without softplus, which gives other bits alone than among many
+    grown = -functional.logsigmoid(-logits)
     # s underflows where odds are tiny; there log(s) is the logit itself. The bound keeps gradients finite
     return torch.where(logits < -30, logits, grown.clamp(min=1e-30).log()) - grown.log1p()
 
