@@ -38,9 +38,27 @@ def test_it_is_the_detector_with_its_sign_turned(face: OutlierDetector, small: M
 
 
 def test_the_alarm_rate_is_held_on_normal_rows(face: OutlierDetector) -> None:
-    assert OutlierDetector().alarm_rate == 0.1
     fresh = np.random.default_rng(1).normal(size=(2000, 5))
     assert (face.predict(fresh) == -1).mean() < 0.4
+
+
+def test_the_detectors_own_rate_counts_unless_the_face_has_one(small: Make, rows: Floats) -> None:
+    own = small(alarm_rate=0.3)
+    for face, rate in (
+        (OutlierDetector(own), 0.3),
+        (OutlierDetector(own, alarm_rate=0.2), 0.2),
+        (OutlierDetector(clone(own)).set_params(detector__alarm_rate=0.4), 0.4),
+        (OutlierDetector(), 0.1),
+    ):
+        assert face.fit(rows).detector_.alarm_rate_ == rate
+
+
+def test_the_offset_follows_the_alarm_rate(small: Make, rows: Floats) -> None:
+    face = OutlierDetector(small(alarm_rate=0.1)).fit(rows)
+    before = face.offset_
+    face.detector_.set_alarm_rate(0.3)
+    assert face.offset_ > before
+    np.testing.assert_array_equal(face.decision_function(rows), face.score_samples(rows) - face.offset_)
 
 
 def test_fit_predict_ignores_y_and_keeps_parameters(small: Make, rows: Floats) -> None:
@@ -98,6 +116,7 @@ def test_pyod(small: Make, rows: Floats, labels: Floats) -> None:
     np.testing.assert_array_equal(np.argsort(probabilities[:, 1]), np.argsort(twin.decision_scores_))
     unlabelled = clone(face).fit(rows)
     assert unlabelled.labels_.sum() == 10
+    assert unlabelled.detector_.alarm_rate_ == 0.05
 
 
 def test_pyod_before_fitting(rows: Floats) -> None:

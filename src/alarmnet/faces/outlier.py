@@ -22,9 +22,9 @@ class OutlierDetector(OutlierMixin, Parameters):  # type: ignore[misc]
     Parameters
     ----------
     detector
-        The detector to fit. None: `A3Detector()`. A copy is fitted; this object stays unchanged.
+        The detector to fit. None: `A3Detector(alarm_rate=0.1)`. A copy is fitted; this object stays unchanged.
     alarm_rate
-        The share of normal rows that may be called outliers, in (0, 1).
+        The share of normal rows that may be called outliers, in (0, 1). None: the detector's own.
     random_state
         The detector's seed, if the detector has no seed of its own.
 
@@ -32,8 +32,6 @@ class OutlierDetector(OutlierMixin, Parameters):  # type: ignore[misc]
     ----------
     detector_
         The fitted detector.
-    offset_
-        `decision_function(X) = score_samples(X) - offset_`.
 
     Examples
     --------
@@ -50,7 +48,7 @@ class OutlierDetector(OutlierMixin, Parameters):  # type: ignore[misc]
         self,
         detector: BaseDetector | None = None,
         *,
-        alarm_rate: float = 0.1,
+        alarm_rate: float | None = None,
         random_state: int | np.random.RandomState | None = None,
     ) -> None:
         self.detector = detector
@@ -59,19 +57,26 @@ class OutlierDetector(OutlierMixin, Parameters):  # type: ignore[misc]
 
     def fit(self, X: Any, y: object = None) -> Self:
         """Learn what is normal. `y` is ignored, as in scikit-learn's outlier detectors."""
-        detector = A3Detector() if self.detector is None else clone(self.detector)
-        detector.set_params(alarm_rate=self.alarm_rate)
+        detector: BaseDetector = (
+            self._default_of("detector") if self.detector is None else clone(self.detector)
+        )
+        if self.alarm_rate is not None:
+            detector.set_params(alarm_rate=self.alarm_rate)
         if detector.random_state is None:
             detector.set_params(random_state=self.random_state)
         self.detector_ = detector.fit(X)
         self.n_features_in_ = detector.n_features_in_
         if hasattr(detector, "feature_names_in_"):
             self.feature_names_in_ = detector.feature_names_in_
-        self.offset_ = -detector.threshold_
         return self
 
+    @property
+    def offset_(self) -> float:
+        """The score below which a row is an outlier: `decision_function(X) = score_samples(X) - offset_`."""
+        return -self.detector_.threshold_
+
     def _default_of(self, name: str) -> Any:
-        return A3Detector() if name == "detector" else None
+        return A3Detector(alarm_rate=0.1) if name == "detector" else None
 
     def score_samples(self, X: Any) -> Scores:
         """The negated logits (N,): low is anomalous."""

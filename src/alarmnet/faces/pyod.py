@@ -27,7 +27,8 @@ class PyODDetector(BaseDetector):  # type: ignore[misc]
     detector
         The detector to fit. None: `A3Detector()`. A copy is fitted; this object stays unchanged.
     contamination
-        The share of the training rows that PyOD labels 1.
+        The share of the training rows that PyOD labels 1. It also sets the alarm rate of `detector_`, whatever rate
+        the detector has of its own.
 
     Attributes
     ----------
