@@ -266,6 +266,23 @@ def test_refit_takes_the_remembered_labels_and_overwrites_the_model(folder: Path
     assert refitted.history_["second alarm"] != before.history_["second alarm"]
 
 
+def test_commands_label_rows_of_a_model_whose_labels_are_words(tmp_path: Path) -> None:
+    rows = pd.DataFrame(np.random.default_rng(0).normal(size=(100, 3)), columns=list("abc"))
+    detector = DETECTORS["a3"](alarm_rate=0.1, random_state=0, anomaly_label="attack").fit(rows)
+    detector.save(tmp_path / "m")
+    rows.assign(**{"class": ["bad"] * 4 + ["good"] * 96}).to_csv(tmp_path / "t.csv", index=False)
+    label = ("--label", "class", "--anomaly", "bad")
+    assert facts("refit", tmp_path / "m", tmp_path / "t.csv", *label, "--out", tmp_path / "r")["labels"] == {
+        "anomaly": 4,
+        "normal": 96,
+        "unlabelled": 0,
+    }
+    answered = detector.calibration_rows_[-1]
+    (tmp_path / "a.csv").write_text(f"row,anomaly\n{answered},1\n")
+    run("recalibrate", tmp_path / "m", "--answers", tmp_path / "a.csv", "--out", tmp_path / "c")
+    assert alarmnet.load(tmp_path / "c").calibration_weights_[-1] == 0
+
+
 @pytest.mark.parametrize("command", ["refit", "evaluate", "report"])
 def test_a_remembered_anomaly_in_another_spelling_is_not_taken_as_normal(
     folder: Path, tmp_path: Path, command: str

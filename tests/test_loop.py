@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 import torch
 from numpy.typing import NDArray
+from sklearn.base import clone
 
 from alarmnet import A3Detector, InputError, Schedule
 from alarmnet.loop import AtRandom, HighestCalibration, MostAnomalous, Queue, Varied
@@ -154,6 +155,16 @@ def test_the_detector_learns_the_answers_and_equal_rows_with_them() -> None:
     assert queue.detector_ is not before
     assert queue.detector_.label_counts_["anomaly"] == 4
     assert queue.detector_.decision_function(table.iloc[[other]])[0] > 0
+
+
+def test_a_detector_whose_labels_are_words_learns_answers() -> None:
+    table, kinds = rows()
+    words = clone(BRIEF).set_params(anomaly_label="attack").fit(table)
+    queue = Queue(table, detector=words, random_state=0)
+    queue.answer(int(np.flatnonzero(kinds == "anomaly")[0]), "anomaly")
+    queue.refit_detector()
+    assert queue.detector_.label_counts_["anomaly"] == 1
+    assert words.anomaly_label == "attack"
 
 
 def test_a_fitted_detector_ranks_as_it_is() -> None:

@@ -10,6 +10,7 @@ import polars as pl
 import pyarrow as pa
 import pytest
 from sklearn.base import clone
+from sklearn.model_selection import cross_val_predict
 
 from alarmnet import AlarmnetWarning, InputError, load
 from alarmnet._shared.labels import read_labels
@@ -251,6 +252,24 @@ def test_what_does_not_list_labels_is_refused(kinds: Any) -> None:
 def test_a_listed_label_that_does_not_occur_is_told() -> None:
     with pytest.warns(AlarmnetWarning, match="no label in y equals 'prob', which anomaly_label names"):
         assert read_labels(["dos", "x", "probe"], rows=3, anomaly_label=["dos", "prob"]).normal.sum() == 2
+
+
+@pytest.mark.parametrize(
+    ("y", "named"),
+    [([0, 1], "attack"), ([True, False], ["dos", "probe"]), (["attack", "normal"], 1), ([None, 0], "attack")],
+)
+def test_numbers_where_the_anomaly_is_named_as_text_are_refused_and_the_reverse(y: Any, named: Any) -> None:
+    with pytest.raises(
+        InputError, match=r"which anomaly_label names: .* pass True for anomalies in y"
+    ) as caught:
+        read_labels(y, rows=2, anomaly_label=named)
+    assert caught.value.code == "absent_label"
+
+
+def test_labels_that_scikit_learn_makes_numbers_of_are_refused(small: Any, rows: Any) -> None:
+    y = np.repeat(["normal", "attack"], [180, 20])
+    with pytest.raises(InputError, match="no label in y equals 'attack'"):
+        cross_val_predict(small(anomaly_label="attack"), rows, y, cv=3, method="decision_function")
 
 
 @pytest.mark.parametrize(

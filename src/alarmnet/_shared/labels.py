@@ -143,8 +143,9 @@ def read_labels(
     ------
     InputError
         Another length than the rows; their index in another order; infinite or continuous labels; three labels
-        or more, or a single unknown one, without `anomaly_label`; a label that differs from an anomaly's only
-        in its spelling. To learn from: NaN alone, or no normal row.
+        or more, or a single unknown one, without `anomaly_label`; text where `anomaly_label` names numbers, or the
+        reverse; a label that differs from an anomaly's only in its spelling. To learn from: NaN alone, or no normal
+        row.
     """
     if y is None:
         return Labels(np.full(rows, np.nan), np.array([0, 1]))
@@ -247,6 +248,13 @@ def _of_several(found: NDArray[Any], anomaly_label: object, *, shown: str) -> tu
     anomalies = [label for label in found.tolist() if label in named]
     normal = found[[label not in named for label in found.tolist()]]
     _refuse_near(normal.tolist(), named)
+    if len(found) and not any(isinstance(label, str) == (found.dtype.kind == "U") for label in named):
+        raise InputError(
+            f"no label in y equals {_shown(named)}, which anomaly_label names: the labels are {shown}, and of the "
+            "one text and the other numbers come. Name a label that y has. For tools that make numbers of labels, "
+            "such as scikit-learn's cross_val_predict, pass True for anomalies in y, and no anomaly_label",
+            code="absent_label",
+        )
     absent = [label for label in named if label not in anomalies]
     if absent:
         warn(f"no label in y equals {_shown(absent)}, which anomaly_label names; the labels are {shown}")

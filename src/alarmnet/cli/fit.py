@@ -368,6 +368,7 @@ def refit(
     found = _refit_labels(labelling, rows, (*anomaly, *normal))
     labels = found.values
     detector.verbose = shows_progress(quiet=quiet)
+    detector.anomaly_label = None  # the labels are 1 and 0 now
     with way_out(OTHERS):
         check_size(rows, aside=as_json)
         say_labels(found, label_counts(labels, rows=len(labels)), aside=as_json)

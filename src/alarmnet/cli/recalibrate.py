@@ -59,6 +59,7 @@ def _answered(detector: BaseDetector, answers: Path) -> int:
                 column=ANSWER,
             )
     meant = [None if label is None else MEANINGS[label] for label in labels]
+    detector.anomaly_label = None  # answers are 1 and 0, whatever labels are called
     detector.set_calibration_labels([int(number) for number, _ in answered], meant)
     return len({number for number, label in answered if label is not None})
 

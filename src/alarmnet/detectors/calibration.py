@@ -162,7 +162,7 @@ class Calibrated:
         rows
             Row numbers, as `calibration_queries` gives them (n,).
         labels
-            1 / True for anomalies, 0 / False for normal rows, NaN / None for "no answer" (n,).
+            Labels as in `fit`, NaN / None for "no answer" (n,).
 
         Raises
         ------

@@ -64,7 +64,7 @@ unlabelled
     `"normal"` treats unlabelled rows as normal in training; `"ignore"` leaves them out. Some unlabelled rows
     may be anomalies, so most alarms bound the loss of these rows: label the rows that you know to be normal.
 anomaly_label
-    The label of anomalies in `y`, if it is not 1 or True.
+    The label of anomalies in `y`, or a list of such labels, if these are not 1 or True.
 device
     `"auto"` (a GPU if there is one), or PyTorch's name for a device.
 random_state

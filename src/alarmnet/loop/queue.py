@@ -253,7 +253,8 @@ class Queue:
         y = self._labels(clear)
         if (y == 1).any():
             y[np.isnan(y) & np.isin(self._keys, self._keys[y == 1])] = 1
-            self.detector_, self.learned_ = copy.copy(self._first).refit_alarm(self._X, y), clear
+            first = copy.copy(self._first).set_params(anomaly_label=None)
+            self.detector_, self.learned_ = first.refit_alarm(self._X, y), clear
         else:
             self.detector_, self.learned_ = self._first, {}
         self._calibrates = self._calibrating()
