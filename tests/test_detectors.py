@@ -3,6 +3,7 @@
 import copy
 import pickle
 import warnings
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,9 @@ import pandas as pd
 import pytest
 import torch
 from numpy.typing import NDArray
+from sklearn.calibration import CalibratedClassifierCV
 from sklearn.exceptions import NotFittedError
+from sklearn.model_selection import StratifiedKFold, cross_val_score
 
 from alarmnet import (
     A3Detector,
@@ -401,6 +404,24 @@ def test_predictions_are_the_callers_labels(make: Make, rows: Floats, labels: Fl
     detector = make(anomaly_label="fraud").fit(rows, names)
     assert detector.classes_.tolist() == ["fine", "fraud"]
     assert set(detector.predict(rows[-10:])) == {"fraud"}
+
+
+def test_scikit_learn_is_told_that_classes_are_not_in_its_order(
+    make: Make, rows: Floats, labels: Floats
+) -> None:
+    """Its scorers take the last label in sorted order for the anomaly."""
+    names, folds = np.where(labels == 1, "attack", "normal"), StratifiedKFold(2)
+    words = make(anomaly_label="attack")
+    for scoring in ("roc_auc", "neg_log_loss"):
+        with pytest.warns(AlarmnetWarning, match=r"takes the last one .*y == 'attack'"):
+            cross_val_score(words, rows, names, cv=folds, scoring=scoring)
+    with pytest.warns(AlarmnetWarning, match="CalibratedClassifierCV fails"), suppress(IndexError):
+        CalibratedClassifierCV(words, cv=folds).fit(rows, names)
+    assert cross_val_score(words, rows, names, cv=folds, scoring="accuracy").min() > 0.5
+    words.fit(rows, names).predict_proba(rows)  # without a warning
+    for y in (names == "attack", np.where(labels == 1, "odd", "fine")):
+        sorted_ones = make(anomaly_label=y[-1])
+        assert cross_val_score(sorted_ones, rows, y, cv=folds, scoring="roc_auc").min() > 0.5
 
 
 def test_a_mixed_frame(make: Make, rows: Floats, labels: Floats) -> None:

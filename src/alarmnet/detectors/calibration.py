@@ -9,6 +9,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from alarmnet._shared.labels import read_labels
 from alarmnet._shared.validation import check_real, check_whole
+from alarmnet._shared.warn import called_from, warn
 from alarmnet.detectors.calibration_rows import CalibrationRows
 from alarmnet.detectors.cleanness import (
     ANOMALY,
@@ -55,11 +56,13 @@ class Calibrated:
 
     def decision_function(self, X: Any) -> Scores:
         """The margin of each row (N,): how far it lies above the threshold, in logits; above 0 is an alarm."""
-        return self.logits(X) - self.threshold_
+        margins = self.logits(X) - self.threshold_
+        self._warn_of_unsorted_classes()
+        return margins
 
     def predict(self, X: Any) -> NDArray[Any]:
         """The class of each row (N,): `classes_[1]` where it raises an alarm."""
-        alarms = self.decision_function(X) > 0
+        alarms = self.logits(X) > self.threshold_
         return self.classes_[alarms.astype(np.intp)]
 
     def predict_proba(self, X: Any) -> Scores:
@@ -212,6 +215,17 @@ class Calibrated:
         self._calibrating = answered
         self._weigh(self._known_scores())
         return self
+
+    def _warn_of_unsorted_classes(self) -> None:
+        """Warn where scikit-learn would take normal rows for anomalies."""
+        normal, anomaly = self.classes_.tolist()
+        if normal > anomaly and called_from("sklearn.metrics._scorer", "sklearn.calibration"):
+            warn(
+                f"Anomalies are labelled {anomaly!r}, and normal rows {normal!r}. scikit-learn takes the last one "
+                f"in sorted order, {normal!r}, for the anomaly: scorers without pos_label are wrong (roc_auc is 1 "
+                f"minus the right one), and CalibratedClassifierCV fails. Pass y == {anomaly!r} instead of y, and "
+                "no anomaly_label."
+            )
 
     def _known_calibration_rows(self) -> CalibrationRows:
         if self._calibrating is None:
