@@ -331,6 +331,34 @@ def test_23_names_that_are_not_text_count_as_none_and_mixed_ones_are_refused(fit
     assert "X.columns = X.columns.astype(str)" in sentence
 
 
+def test_23_columns_named_by_numbers_from_0_on_are_matched_by_these(fit: Fit, tmp_path: Path) -> None:
+    array = np.random.default_rng(0).normal(size=(ROWS, 4)) * [1, 2, 3, 4]
+    frame = pd.DataFrame(array)
+    turned = frame[[3, 0, 2, 1]]
+    for learned in (fit(frame), fit(array), fit(turned)):
+        scores = learned.decision_function(array)
+        np.testing.assert_array_equal(learned.decision_function(frame), scores)
+        np.testing.assert_array_equal(learned.decision_function(turned), scores)
+        learned.save(tmp_path / "m")
+        np.testing.assert_array_equal(load(tmp_path / "m").decision_function(turned), scores)
+
+
+@pytest.mark.parametrize("names", [[1, 2, 3], [0, 1, 5], [0.5, 1, 2], [(0,), (1,), (2,)]], ids=str)
+def test_23_columns_of_other_names_that_are_not_text_are_taken_by_position_with_a_warning(
+    fit: Fit, names: list[Any]
+) -> None:
+    array = np.random.default_rng(0).normal(size=(ROWS, 3))
+    frame = pd.DataFrame(array)
+    frame.columns = pd.Index(names, tupleize_cols=False)
+    learned = fit(array)
+    with pytest.warns(AlarmnetWarning, match=r"taken by position.*X\.columns = X\.columns\.astype\(str\)"):
+        scores = learned.decision_function(frame)
+    np.testing.assert_array_equal(scores, learned.decision_function(array))
+    with pytest.warns(AlarmnetWarning, match="taken by position"):
+        again = fit(frame)
+    np.testing.assert_array_equal(again.decision_function(array), scores)
+
+
 def test_24_odd_names_and_values_are_kept_and_escaped(fit: Fit, tmp_path: Path) -> None:
     script, names = "<script>alert(1)</script>", ["", "line\nbreak", "x" * 1000]
     odd = table(**{script: [script, "a\nb"] * (ROWS // 2)}, **dict.fromkeys(names, 1.0))

@@ -19,6 +19,7 @@ from sklearn.utils.validation import _num_samples
 
 from alarmnet._shared.containers import categories_in_order, read_column
 from alarmnet._shared.phrases import quoted
+from alarmnet._shared.warn import warn
 from alarmnet.errors import InputError, InputTypeError
 from alarmnet.preprocessing.cells import as_text
 
@@ -137,10 +138,13 @@ def _from_dataframe(X: Any) -> Frame:
             "X.columns = ['_'.join(map(str, name)) for name in X.columns].",
             code="multi_index",
         )
-    names = _string_names(list(native_names))
+    given = list(native_names)
+    names = _string_names(given)
     frame = nw.from_native(X, eager_only=True)
     if nw.dependencies.is_pandas_dataframe(X):
         raw = [_pandas_column(frame.get_column, *named) for named in X.items()]
+        if names is None:
+            raw = [raw[place] for place in _places(given)]
         return Frame(names=names, rows=len(X), raw=raw)
     return Frame(names=names, rows=frame.shape[0], raw=list(frame.iter_columns()))
 
@@ -171,6 +175,19 @@ def _string_names(names: list[Any]) -> tuple[str, ...] | None:
             code="mixed_names",
         )
     return tuple(names) if types == ["str"] else None
+
+
+def _places(names: list[Any]) -> Sequence[int]:
+    """Where the columns named 0, 1, ... stand; of other names that are not text, the columns as they stand."""
+    numbers, place = range(len(names)), {name: index for index, name in enumerate(names)}
+    if place.keys() == set(numbers):
+        return [place[number] for number in numbers]
+    warn(
+        f"The columns of X are named {quoted(names)}. Only names of text, and the numbers from 0 on, "
+        "are matched with those of training, so these columns are taken by position. To have them matched by name, "
+        "for training and for scoring: X.columns = X.columns.astype(str).",
+    )
+    return numbers
 
 
 def _from_sparse(X: Any) -> Frame:
