@@ -4,16 +4,20 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from benchmarks.triage_kills import QueueHere
 from tests.triage import ANOMALIES, Client
 
 from alarmnet import load
+from alarmnet.data_files import TableFiles, write_table
 from alarmnet.loop.page import export
 from alarmnet.loop.page.app import App
+from alarmnet.loop.page.starting import Wanted, made_ready
 from alarmnet.loop.process import LearningError
 
 Open = Callable[[Path | str], AbstractContextManager[App]]
@@ -131,3 +135,40 @@ def test_the_page_begins_to_learn_when_the_exports_are_shown(fresh: App) -> None
     while fresh._desk.worker.unlearned and time.monotonic() < deadline:
         time.sleep(0.05)
     assert fresh._desk.worker.trained.answers == {"r-0": "anomaly", "r-100": "normal"}
+
+
+@pytest.mark.parametrize("form", ["csv", "parquet"])
+@pytest.mark.parametrize("identifier", ["id", None])
+def test_labels_go_to_the_rows_that_were_answered_or_nowhere(
+    identifier: str | None, form: str, triage_data: Wanted, tmp_path: Path
+) -> None:
+    rows, data = TableFiles(triage_data.data).read(), tmp_path / f"flows.{form}"
+    write_table(data, [rows])
+    store = str(tmp_path / "answers.sqlite")
+    wanted = replace(triage_data, data=[data], identifier=identifier, labels=store)
+
+    def labels_of(client: Client) -> list[tuple[str, str]]:
+        for name in ("labelled.csv", "labelled.parquet"):
+            reply = client.http.get(f"/export/{name}")
+            assert reply.status_code == 200, reply.text
+            (tmp_path / name).write_bytes(reply.content)
+            exported = TableFiles(tmp_path / name, kinds={"verdict": "text"}).read(["id", "verdict"])
+            found = [(row["id"], row["verdict"]) for row in exported.to_pylist() if row["verdict"]]
+        return sorted(found)
+
+    with made_ready(wanted, start=QueueHere) as app:
+        client, keys = Client(app), app._desk.pool.keys
+        for place, verdict in ((0, "anomaly"), (100, "normal"), (239, "normal"), (7, "unsure")):
+            client.post("/change", {"key": keys[place], "verdict": verdict})
+        right = [("r-0", "anomaly"), ("r-100", "normal"), ("r-239", "normal")]
+        assert labels_of(client) == right
+        write_table(data, [rows, rows.slice(0, 1).set_column(0, "id", pa.array(["r-240"]))])
+        assert labels_of(client) == right, "rows may come after those that were answered"
+        for changed in (rows.take(list(range(240))[::-1]), rows.slice(0, 239), rows.slice(1)):
+            write_table(data, [changed])
+            for name in ("labelled.csv", "labelled.parquet"):
+                reply = client.http.get(f"/export/{name}")
+                assert (reply.status_code, "has changed since triage started" in reply.text) == (400, True)
+        write_table(data, [rows.take(list(range(240))[::-1])])
+    with made_ready(wanted, start=QueueHere) as app:
+        assert labels_of(Client(app)) == right, "the answers are kept"

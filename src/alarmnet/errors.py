@@ -106,6 +106,7 @@ CODES: Mapping[str, str] = MappingProxyType(
         "contradictory_labels": "an image is labelled both normal and anomalous",
         "damaged_array": "an array file is damaged or holds pickled objects",
         "damaged_image": "a picture cannot be decoded",
+        "data_changed": "data that changed while triage ran",
         "data_file_checksum": "a data set's file is not the published one",
         "data_file_format": "a data set's file cannot be read",
         "data_file_missing": "a data set's file is not available",

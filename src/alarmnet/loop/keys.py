@@ -71,6 +71,15 @@ def numbered(digests: Iterable[str]) -> list[str]:
     return keys
 
 
+def digest_of(key: str) -> str:
+    """Give the digest of a key that `numbered` gave.
+
+    >>> digest_of("a#2")
+    'a'
+    """
+    return key.partition("#")[0]
+
+
 def keys_from_ids(ids: Iterable[Any]) -> list[str]:
     """Give the keys of rows from their ids; a whole number is the same as an integer, as a float and as text.
 

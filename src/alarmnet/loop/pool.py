@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from alarmnet._shared.containers import decoded
 from alarmnet.detectors import BaseDetector
 from alarmnet.errors import InputError, rows_counted_from
-from alarmnet.loop.keys import id_key, keys_from_ids, numbered, row_digests
+from alarmnet.loop.keys import digest_of, id_key, keys_from_ids, numbered, row_digests
 from alarmnet.preprocessing import ImageScaler
 from alarmnet.preprocessing.frames import read_frame
 from alarmnet.preprocessing.rows import take
@@ -158,6 +158,11 @@ def sampled(rows: Rows, *, most: int = FITTED, seed: int) -> Any:
     return kept
 
 
+def keys_of(X: Any, ids: Any, *, named: bool) -> list[str]:
+    """Give the keys of rows by their ids if they have names, else digests, the same for equal rows."""
+    return [*map(id_key, decoded(ids).cast(pa.string()).to_pylist())] if named else row_digests(X)
+
+
 def _parts(
     detector: BaseDetector, rows: Rows, wanted: Counter[str], seed: int
 ) -> Iterator[tuple[_Kept, int]]:
@@ -173,7 +178,7 @@ def _parts(
                 scores = detector.decision_function(X)
         answered = np.zeros(len(usable), dtype=bool)
         if wanted:
-            for place, key in enumerate(map(id_key, names.to_pylist()) if rows.has_ids else row_digests(X)):
+            for place, key in enumerate(keys_of(X, names, named=rows.has_ids)):
                 if wanted[key] > 0:
                     wanted[key] -= 1
                     answered[place] = True
@@ -193,7 +198,7 @@ def pool_from_files(
     InputError
         No row can be scored, or an id occurs twice among the rows kept.
     """
-    wanted = Counter(key.partition("#")[0] if not rows.has_ids else key for key in answered)
+    wanted = Counter(key if rows.has_ids else digest_of(key) for key in answered)
     total = scored = 0
     kept: _Kept | None = None
     drawn: Index = np.empty(0, dtype=np.intp)

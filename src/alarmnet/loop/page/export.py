@@ -14,12 +14,17 @@ from numpy.typing import NDArray
 from starlette.background import BackgroundTask
 from starlette.responses import FileResponse, PlainTextResponse, Response
 
+from alarmnet._shared.containers import decoded
 from alarmnet.data_files import Reading, TableFiles, write_table
 from alarmnet.errors import InputError
+from alarmnet.loop.keys import digest_of
 from alarmnet.loop.page.desk import Desk
+from alarmnet.loop.pool import keys_of
 from alarmnet.loop.process import Trained
 from alarmnet.loop.queue import Verdict
+from alarmnet.preprocessing.rows import take
 from alarmnet.report import make_report
+from alarmnet.sources import open_to_run
 
 LABEL = "verdict"
 MODEL = "triage.alarmnet"
@@ -117,38 +122,68 @@ class Exports:
         return [name for name in self._columns if name not in known]
 
     def _said(self) -> dict[int, str]:
-        """What was said of rows, by their number in the files."""
-        verdicts = self._desk.worker.verdicts()
-        return {
-            int(self._desk.pool.numbers[place]): said for place, said in verdicts.items() if said != "unsure"
-        }
+        """What was said of rows, by their place in the pool, without those that are unsure."""
+        return {place: said for place, said in self._desk.worker.verdicts().items() if said != "unsure"}
+
+    def _marked(self) -> Iterator[list[str | None]]:
+        """The labels of all rows of the files as they are now, part by part.
+
+        Raises
+        ------
+        InputError
+            A row that was answered is no longer where it was.
+        """
+        pool, source = self._desk.pool, self._source
+        rows = open_to_run(
+            self._desk.worker.trained.detector,
+            source.paths,
+            identifier=source.identifier,
+            ignored=source.ignored,
+            reading=source.reading,
+        )
+        left = {int(pool.numbers[place]): (place, said) for place, said in self._said().items()}
+        for part in rows.parts(flag=True):
+            labels: list[str | None] = [None] * len(part.usable)
+            here = np.array([number for number in left if number - part.first_row < len(labels)], np.intp)
+            X, ids = take(part.X, here - part.first_row), decoded(part.ids).take(here - part.first_row)
+            for number, found in zip(here.tolist(), keys_of(X, ids, named=pool.named), strict=True):
+                place, said = left.pop(number)
+                if found != (pool.keys[place] if pool.named else digest_of(pool.keys[place])):
+                    raise self._changed(place)
+                labels[number - part.first_row] = said
+            yield labels
+        for place, _ in left.values():
+            raise self._changed(place)
+
+    def _changed(self, place: int) -> InputError:
+        pool = self._desk.pool
+        return InputError(
+            f"{self._source.data_name} has changed since triage started: {pool.noun} {pool.numbers[place]}, "
+            f"counted from 0, is not the {pool.noun} that you answered. Start triage again: the answers are in the "
+            f"store, and triage finds their {pool.noun}s.",
+            code="data_changed",
+        )
 
     def _labels(self, path: Path) -> None:
         write_table(path, self._image_labels() if self._source.images else self._labelled())
 
     def _labelled(self) -> Iterator[pa.Table]:
         """The files as they are, with a column of labels."""
-        said = self._said()
-        numbers = np.array(sorted(said), dtype=np.int64)
         files = TableFiles(
             self._source.paths, kinds=dict.fromkeys(self._columns, "text"), reading=self._reading
         )
-        for batch in files.batches():
-            first, count = batch.first_row, len(batch.table)
-            labels: list[str | None] = [None] * count
-            for number in numbers[(numbers >= first) & (numbers < first + count)]:
-                labels[number - first] = said[int(number)]
+        for batch, labels in zip(files.batches(), self._marked(), strict=True):
             yield batch.table.append_column(self._label, pa.array(labels, pa.string()))
 
     def _image_labels(self) -> Iterator[pa.Table]:
         pool, said = self._desk.pool, self._said()
-        places = {int(number): place for place, number in enumerate(pool.numbers)}
-        numbers = sorted(said)
-        names = (
-            [pool.keys[places[number]] for number in numbers] if pool.named else np.array(numbers, np.int64)
-        )
+        places = sorted(said)
         by = "file" if pool.named else "row"
-        yield pa.table({by: names, self._label: pa.array([said[number] for number in numbers], pa.string())})
+        if not pool.named:
+            for _ in self._marked():  # a number names an image only while the files stay as they are
+                pass
+        names = [pool.keys[place] for place in places] if pool.named else pool.numbers[places]
+        yield pa.table({by: names, self._label: pa.array([said[place] for place in places], pa.string())})
 
     def _taught(self) -> Trained:
         """The detector once it has learned every answer."""
