@@ -15,7 +15,7 @@ from sklearn.base import clone
 from alarmnet import A3Detector, InputError, Schedule
 from alarmnet.loop import AtRandom, HighestCalibration, MostAnomalous, Queue, Varied
 from alarmnet.loop.process import QueueReplies
-from alarmnet.loop.remaining import Look, remaining
+from alarmnet.loop.remaining import Look, Remaining, remaining
 from alarmnet.loop.strategies import Places, Ranking
 from alarmnet.networks.oriented_gradients import oriented_gradients
 
@@ -285,7 +285,7 @@ def test_advice_is_to_stop_after_many_looks_in_vain() -> None:
     looks = [Look(False, 500 - place, 0.0, False) for place in range(60)]
     found = remaining(looks, np.zeros(440))
     assert found.stop
-    assert "last 60 reviewed rows" in found.advice
+    assert "The last 60 clear answers found no anomaly." in found.advice
     assert not remaining([*looks, Look(False, 440, 0.0, True)], np.zeros(439)).stop
 
 
@@ -297,11 +297,35 @@ def test_before_any_answer_anything_may_remain() -> None:
 def test_an_estimate_says_what_it_lacks() -> None:
     looks = [Look(place % 10 == 0, 500 - place, 0.0, place == 3) for place in range(49)]
     lacks = remaining(looks, np.zeros(451)).lacks
-    assert "needs 50 reviewed rows, 5 of them drawn at random; so far 49 are reviewed, 5" in lacks
+    assert (
+        "needs 50 clear answers (anomaly or normal), 5 of them for rows drawn at random; so far it has 49, 5"
+        in lacks
+    )
     assert remaining([*looks, Look(False, 451, 0.0, False)], np.zeros(450)).lacks == ""
     chosen = [Look(False, 500 - place, 0.0, place == 3) for place in range(60)]
-    assert "0 of them drawn at random" in remaining(chosen, np.zeros(440)).lacks
-    assert remaining([Look(False, 1, 0.0, False)], np.zeros(0)).lacks == "", "no row is left"
+    assert "0 of them for rows drawn at random" in remaining(chosen, np.zeros(440)).lacks
+
+
+@pytest.mark.parametrize("found", [[], [False], [True, False]])
+def test_nothing_remains_where_no_row_is_left(found: list[bool]) -> None:
+    looks = [Look(False, len(found) - place, 0.0, one) for place, one in enumerate(found)]
+    assert remaining(looks, np.zeros(0)) == Remaining(
+        0, 0, 0, stop=True, advice="All rows are reviewed.", lacks=""
+    )
+
+
+def test_unsure_answers_say_nothing_of_what_remains() -> None:
+    table, _ = rows()
+    queue = Queue(table, detector=QUICK, random_state=0)
+    before = queue.remaining()
+    aside = queue.next(60)
+    for row in aside:
+        queue.answer(row, "unsure")
+    assert (queue.remaining().advice, queue.remaining().lacks) == (before.advice, before.lacks)
+    for row in queue.next(2):
+        queue.answer(row, "normal")
+    assert "The last 2 clear answers found no anomaly. Continue." in queue.remaining().advice
+    assert "so far it has 2, 0" in queue.remaining().lacks
 
 
 def test_the_detector_has_the_answers_of_now_and_no_others() -> None:

@@ -61,7 +61,9 @@ def test_a_session_from_the_first_look_to_a_refitted_model(
         time.sleep(0.05)
     side = client.http.get("/state").json()["side"]
     assert "What changed" in side
-    assert "The estimate needs 50 reviewed rows, 5 of them drawn at random; so far" in side
+    assert (
+        "The estimate needs 50 clear answers (anomaly or normal), 5 of them for rows drawn at random" in side
+    )
     assert "95% interval" not in side
     assert "first ranking" not in side, "nothing is known of the rows that nobody has reviewed"
     assert f'id="looks">{len(seen)}<' in side
@@ -342,7 +344,7 @@ def test_what_remains_is_shown_once_there_is_a_basis(fresh: App, monkeypatch: py
     for count in (5, 12):
         while len(desk.worker.answers) < count:
             client.answer(truth(client.shown()))
-        wanted, other = ("so far 5 are reviewed", "95% interval")[:: 1 if count == 5 else -1]
+        wanted, other = ("so far it has 5,", "95% interval")[:: 1 if count == 5 else -1]
         deadline, side = time.monotonic() + 30, ""
         while wanted not in side and time.monotonic() < deadline:
             time.sleep(0.05)
@@ -381,6 +383,30 @@ def test_every_row_can_be_answered(fresh: App) -> None:
     reply = client.answer("anomaly").json()
     assert "No rows are left" in reply["row"]
     assert f"{ROWS:,}" in reply["side"]
+    deadline, side = time.monotonic() + 30, ""
+    while "All rows are reviewed." not in side and time.monotonic() < deadline:
+        time.sleep(0.05)
+        side = client.http.get("/state").json()["side"]
+    assert "All rows are reviewed." in side
+    assert "95% interval 0 to 0" in side
+    assert "Learning failed" not in side
+    assert not desk.worker.trouble
+
+
+def test_unsure_answers_are_not_counted_as_learned(fresh: App) -> None:
+    client, desk = Client(fresh), desk_of(fresh)
+    for _ in range(12):
+        client.answer("unsure")
+    assert desk.worker.fresh == 0
+    client.answer("normal")
+    assert "1 new answer;" in client.http.get("/state").json()["side"]
+    client.post("/refit", {})
+    deadline = time.monotonic() + 60
+    while (desk.worker.change is None or desk.worker.learning) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    side = client.http.get("/state").json()["side"]
+    assert "Learned from 1 answer in" in side
+    assert 'id="looks">13<' in side, "an unsure row is reviewed"
 
 
 def test_the_real_queue_is_a_process_of_low_priority_that_ends_with_the_page(

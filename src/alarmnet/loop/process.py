@@ -105,7 +105,7 @@ class QueueReplies:
             os._exit(0)  # nobody is there any more
 
     def _refit(self) -> Learned:
-        began, answers = time.perf_counter(), len(self._queue.verdicts)
+        began, answers = time.perf_counter(), int(np.isfinite(self._queue.labels()).sum())
         self._queue.refit()
         return Learned(scores=self._queue.scores, answers=answers, seconds=time.perf_counter() - began)
 

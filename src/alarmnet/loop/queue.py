@@ -273,13 +273,14 @@ class Queue:
         """Estimate the number of anomalies among the unreviewed rows, with an interval and advice on when to stop.
 
         The estimate is unbiased if some reviewed rows were random (`next(n, strategy=AtRandom())`); otherwise it
-        depends on the scores.
+        depends on the scores. Rows answered "unsure" count neither as anomalies nor as normal.
         """
+        clear = self._clear()
         with self._lock:
             looks = [
-                Look(shown.at_random, shown.waiting, shown.score, self.verdicts[key] == "anomaly")
+                Look(shown.at_random, shown.waiting, shown.score, clear[key] == "anomaly")
                 for key, shown in self._shown.items()
-                if key in self.verdicts
+                if key in clear
             ]
         return remaining(looks, self.scores[self._waiting()])
 

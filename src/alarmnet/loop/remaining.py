@@ -7,6 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 
+from alarmnet._shared.phrases import counted
+
 Vector = NDArray[np.float64]
 
 SURE = 0.95
@@ -19,18 +21,18 @@ LAST = 20
 """The fewest last rows, of those that the queue put first, whose share of anomalies bounds the remaining share."""
 
 FRUITLESS = 50
-"""The number of consecutive reviewed rows without an anomaly after which the advice is to stop."""
+"""The number of consecutive clear answers without an anomaly after which the advice is to stop."""
 
 FEW_RANDOM = 20
-"""The number of random rows below which the advice asks for more."""
+"""The number of random rows with a clear answer below which the advice asks for more."""
 
 BASIS, RANDOM_BASIS = 50, 5
-"""Reviewed rows, and random rows among them, from which the intervals were measured (docs/research/loop.md)."""
+"""Clear answers, and those for random rows, from which the intervals were measured (docs/research/loop.md)."""
 
 
 @dataclass(frozen=True)
 class Look:
-    """One reviewed row: how it was chosen, how many rows were waiting, its score at that time, and the answer."""
+    """A row with a clear answer: how it was chosen, how many rows were waiting, its score then, and the answer."""
 
     at_random: bool
     waiting: int
@@ -51,7 +53,7 @@ class Remaining:
     advice
         A sentence for the reviewer.
     lacks
-        What the estimate lacks as long as too few rows are reviewed; empty once there are enough.
+        What the estimate lacks as long as there are too few clear answers; empty once there are enough.
     """
 
     estimate: float
@@ -73,8 +75,10 @@ def remaining(looks: Sequence[Look], scores: Vector) -> Remaining:
        anomalies among the last of them is an upper bound of the remaining share.
     3. The scores predict a number: the answers so far give the probability of an anomaly at each score.
     """
+    if not len(scores):
+        return Remaining(0, 0, 0, stop=True, advice="All rows are reviewed.", lacks="")
     counts = np.arange(len(scores) + 1, dtype=np.float64)
-    share = counts / max(len(scores), 1)
+    share = counts / len(scores)
     likely = _foretold(looks, scores, counts) + _bounded(looks, share)
     found_since = 0
     for look in reversed(looks):
@@ -88,7 +92,7 @@ def remaining(looks: Sequence[Look], scores: Vector) -> Remaining:
     low, middle, high = (
         float(np.searchsorted(below, place)) for place in ((1 - SURE) / 2, 0.5, (1 + SURE) / 2)
     )
-    return Remaining(middle, low, high, *_advice(looks, high), _lack(looks) if len(scores) else "")
+    return Remaining(middle, low, high, *_advice(looks, high), _lack(looks))
 
 
 def _lack(looks: Sequence[Look]) -> str:
@@ -96,8 +100,8 @@ def _lack(looks: Sequence[Look]) -> str:
     if len(looks) >= BASIS and random >= RANDOM_BASIS:
         return ""
     return (
-        f"The estimate needs {BASIS} reviewed rows, {RANDOM_BASIS} of them drawn at random; so far {len(looks)} "
-        f"are reviewed, {random} of them drawn at random."
+        f"The estimate needs {BASIS} clear answers (anomaly or normal), {RANDOM_BASIS} of them for rows drawn at "
+        f"random; so far it has {len(looks)}, {random} of them for rows drawn at random."
     )
 
 
@@ -133,12 +137,12 @@ def _advice(looks: Sequence[Look], high: float) -> tuple[bool, str]:
     """Whether to stop, and why."""
     last = next((number for number, look in enumerate(reversed(looks)) if look.found), len(looks))
     random = sum(look.at_random for look in looks)
-    said = f"The last {last} reviewed rows had no anomaly. " if last else ""
+    said = f"The last {counted(last, 'clear answer')} found no anomaly. " if last else ""
     if last >= FRUITLESS or high == 0:
         return True, f"{said}You may stop: further rows are unlikely to have many anomalies."
     if random < FEW_RANDOM:
         return (
             False,
-            f"{said}Continue. The estimate is rough below {FEW_RANDOM} random rows; {random} are reviewed so far.",
+            f"{said}Continue. The estimate is rough below {FEW_RANDOM} random rows; {random} have clear answers.",
         )
     return False, f"{said}Continue: more anomalies are likely."

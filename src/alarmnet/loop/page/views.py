@@ -88,7 +88,7 @@ class Views:
             curve=curve,
             remaining=remaining,
             learning=worker.learning,
-            answers=len(worker.answers),
+            answers=len(worker.clear()),
             fresh=worker.fresh,
             every=EVERY,
             change=worker.change,

@@ -27,7 +27,7 @@ from alarmnet.loop.store import AnswerStore
 Reply = TypeVar("Reply")
 
 EVERY = 10
-"""Answers after which the queue learns."""
+"""Clear answers after which the queue learns."""
 AHEAD, FEWEST = 24, 12
 """Rows that are asked for ahead, and how many may be left before more are asked for."""
 AT_ONCE = 4
@@ -145,8 +145,8 @@ class Worker:
 
     @property
     def fresh(self) -> int:
-        """Answers since it last learned."""
-        return max(0, self.answered - self._learned_answers)
+        """Clear answers since it last learned."""
+        return max(0, len(self.clear()) - self._learned_answers)
 
     def clear(self) -> dict[str, Verdict]:
         """Verdicts by row of the pool, without those that teach nothing."""
@@ -338,7 +338,7 @@ class Worker:
                 self._training_from = self._ledger.read
                 self._training = self._waking(self._learner.train())
         if self._refitting is None and (self._refit_wanted or self.fresh >= EVERY):
-            self._refit_wanted, self._learned_answers = False, self.answered
+            self._refit_wanted, self._learned_answers = False, len(self.clear())
             self._refitting = self._waking(self._learner.refit())
         if self._asked is None and len(self._left()) < FEWEST:
             self._ask(anew=False)
