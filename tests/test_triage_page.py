@@ -22,7 +22,8 @@ from alarmnet.loop.page.app import App
 from alarmnet.loop.page.cards import cell_words
 from alarmnet.loop.page.progress import change_of, expected_by_rank, ranks_of
 from alarmnet.loop.page.starting import Wanted, made_ready
-from alarmnet.loop.process import LearningError
+from alarmnet.loop.process import Answered, LearningError, QueueProcess
+from alarmnet.loop.queue import Seen
 from alarmnet.loop.remaining import Remaining
 
 Open = Callable[[Path | str], AbstractContextManager[App]]
@@ -426,3 +427,20 @@ def test_the_real_queue_is_a_process_of_low_priority_that_ends_with_the_page(
         with pytest.raises(LearningError, match="no row has the id"):
             desk.worker._learner.ahead(1, skip=["nobody"]).result()
     assert not process.is_alive()
+
+
+def test_what_learning_warns_of_is_a_line_like_other_warnings(
+    small: Callable[..., Any], capfd: pytest.CaptureFixture[str]
+) -> None:
+    X = np.random.default_rng(0).normal(size=(60, 2))
+    X[1] = X[0]
+    seen = Seen(at_random=False, score=0.0)
+    answers: Answered = {"0": ("anomaly", seen), "1": ("normal", seen)}
+    queue = QueueProcess(X, small().fit(X), [str(row) for row in range(60)], answers=answers, seed=0)
+    try:
+        queue.train().result()
+    finally:
+        queue.close()
+    assert re.findall(".*Warning.*", capfd.readouterr().err) == [
+        "Warning: 1 rows equal a known anomaly in every column and are not labelled anomalous"
+    ]

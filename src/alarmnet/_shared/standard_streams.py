@@ -1,14 +1,17 @@
-"""Standard output and standard error when nobody reads them, or when they cannot be written."""
+"""Standard output and standard error when nobody reads them, or when they cannot be written; warnings as lines."""
 
 import errno
 import os
 import sys
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any, TextIO, cast
 
 import click
+
+from alarmnet.errors import AlarmnetWarning
 
 STANDARD = "-"
 """Standard input or output, given instead of a path."""
@@ -80,4 +83,20 @@ def standard_streams() -> Iterator[None]:
     output = cast(TextIO, _Stream(sys.stdout, _end))
     errors = cast(TextIO, _Stream(sys.stderr, lambda _: None))
     with redirect_stderr(errors), redirect_stdout(output):
+        yield
+
+
+@contextmanager
+def warnings_as_lines() -> Iterator[None]:
+    """Print each of our warnings once, as a sentence on standard error."""
+    shown: set[str] = set()
+
+    def show(message: Warning | str, *_: Any, **__: Any) -> None:
+        if str(message) not in shown:
+            shown.add(str(message))
+            click.echo(f"Warning: {message}", err=True)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", AlarmnetWarning)
+        warnings.showwarning = show
         yield

@@ -3,7 +3,6 @@
 import json
 import os
 import sys
-import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,31 +16,15 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from alarmnet._shared.atomic import remove_strays, target_of
-from alarmnet._shared.standard_streams import STANDARD, standard_streams
+from alarmnet._shared.standard_streams import STANDARD, standard_streams, warnings_as_lines
 from alarmnet.data_files import place_of, refuse_input
-from alarmnet.errors import AlarmnetError, AlarmnetWarning, InputError
+from alarmnet.errors import AlarmnetError, InputError
 
 REFUSED = 2
 FLAGGED = 3
 INTERRUPTED = 130
 
 Command = Callable[..., Any]
-
-
-@contextmanager
-def _warnings_as_lines() -> Iterator[None]:
-    """Print each of our warnings once, as a sentence on standard error."""
-    shown: set[str] = set()
-
-    def show(message: Warning | str, *_: Any, **__: Any) -> None:
-        if str(message) not in shown:
-            shown.add(str(message))
-            click.echo(f"Warning: {message}", err=True)
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("always", AlarmnetWarning)
-        warnings.showwarning = show
-        yield
 
 
 @dataclass(frozen=True)
@@ -83,7 +66,7 @@ class Commands(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command that was asked for."""
         try:
-            with _warnings_as_lines():
+            with warnings_as_lines():
                 return super().invoke(ctx)
         except AlarmnetError as error:
             click.echo(f"Error: {error}", err=True)

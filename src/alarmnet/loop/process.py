@@ -17,6 +17,7 @@ import psutil
 import torch
 from numpy.typing import NDArray
 
+from alarmnet._shared.standard_streams import warnings_as_lines
 from alarmnet._shared.threads import CHOSEN_BY, cores
 from alarmnet.detectors import BaseDetector
 from alarmnet.loop.queue import Queue, Seen, Verdict
@@ -144,9 +145,10 @@ def _serve(
     own.nice(getattr(psutil, "BELOW_NORMAL_PRIORITY_CLASS", None) or min(own.nice() + NICE, 19))
     if not CHOSEN_BY & os.environ.keys():
         torch.set_num_threads(max(1, cores() - 1))  # one core is for whoever looks
-    queue = queue_of(X, detector, keys, answers=answers, seed=seed)
-    connection.send((0, queue.scores, None))
-    QueueReplies(connection, queue).serve()
+    with warnings_as_lines():
+        queue = queue_of(X, detector, keys, answers=answers, seed=seed)
+        connection.send((0, queue.scores, None))
+        QueueReplies(connection, queue).serve()
 
 
 class QueueProcess:
