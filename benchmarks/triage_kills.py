@@ -134,10 +134,11 @@ def _compared(place: str | Path, told: Told) -> dict[str, int]:
     groups: dict[str, list[tuple[str, str]]] = {}
     withdrawn: dict[str, list[str]] = {}
     for event in events:
+        request = str(event.group).partition(".")[2]  # after the browser's name
         if event.verdict == "withdrawn":
-            withdrawn.setdefault(str(event.group), []).append(event.row)
+            withdrawn.setdefault(request, []).append(event.row)
         else:
-            groups.setdefault(str(event.group), []).append((event.row, event.verdict))
+            groups.setdefault(request, []).append((event.row, event.verdict))
     undone = Counter((groups[group][0][0], len(rows)) for group, rows in withdrawn.items())
     together: list[list[Any]] = [*groups.values(), *withdrawn.values()]
     return {

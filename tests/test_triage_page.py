@@ -145,6 +145,23 @@ def test_undo_of_a_changed_answer_gives_the_earlier_one_back(fresh: App) -> None
     assert key not in desk.worker._learner._queue.verdicts
 
 
+def test_undo_takes_back_no_answer_of_another_browser(fresh: App, opened: Open) -> None:
+    clients = [Client(fresh, name) for name in "ab"]
+    first = clients[0].shown()
+    clients[0].answer("anomaly")
+    second = clients[1].shown()
+    clients[1].answer("normal")
+    store = desk_of(fresh).store
+    assert Client.key_in(clients[0].post("/undo", {}).json()["row"]) == first
+    assert clients[0].post("/undo", {}).json()["said"] == "Nothing to undo"
+    assert Client(fresh, "c").post("/undo", {}).json()["said"] == "Nothing to undo"
+    assert list(store.current()) == [second]
+    clients[0].answer("normal")
+    with opened(store.place) as again:
+        assert Client.key_in(Client(again, "a").post("/undo", {}).json()["row"]) == first
+        assert list(store.current()) == [second]
+
+
 def test_a_restart_knows_which_looks_were_at_random(fresh: App, opened: Open) -> None:
     client, desk = Client(fresh), desk_of(fresh)
     while len(desk.worker.answers) < 25:

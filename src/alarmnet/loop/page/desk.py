@@ -31,7 +31,8 @@ REMEMBERED = 64
 class Seat:
     """A browser at the page: its reviewer, the rows it was shown, and which of them it shows now.
 
-    Rows are lent to its name, which no other browser has, since reviewers may share theirs.
+    Rows are lent to its name, which no other browser has, since reviewers may share theirs. The groups of its
+    answers begin with that name, so that it takes back its own answers only.
     """
 
     name: str
@@ -41,6 +42,10 @@ class Seat:
     alike: tuple[str, tuple[str, ...]] = ("", ())
     done: deque[str] = field(default_factory=lambda: deque(maxlen=REMEMBERED))
     lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def group(self, request: str) -> str:
+        """Name the group of the answers that a request gives."""
+        return f"{self.name}.{request}"
 
     @property
     def shown(self) -> str | None:
@@ -139,8 +144,8 @@ class Desk:
         When it returns, the answers are on disk.
         """
         keys = [key, *self._alike_to(seat, key)] if group else [key]
-        if not (group and self.store.history(group=request, limit=1)):
-            self._append(keys, verdict, reviewer=seat.reviewer, reason=reason, note=note, request=request)
+        if not (group and self.store.history(group=seat.group(request), limit=1)):
+            self._append(seat, keys, verdict, reason=reason, note=note, request=request)
         seat.alike = ("", ())
         self.worker.catch_up()
         if seat.shown == key:
@@ -155,12 +160,12 @@ class Desk:
         self.worker.place(key)
         before = self.store.history(row=key, limit=1)
         reason, note = (before[0].reason, before[0].note) if before else ("", "")
-        self._append([key], verdict, reviewer=seat.reviewer, reason=reason, note=note, request=request)
+        self._append(seat, [key], verdict, reason=reason, note=note, request=request)
         self.worker.catch_up()
 
     def undo(self, seat: Seat) -> int:
-        """Take back all that a seat's reviewer did last, and show that row; give how many rows wait again."""
-        group = self._last_group(seat.reviewer)
+        """Take back what the reviewer did last at this seat, and show that row; give how many rows wait again."""
+        group = self._last_group(seat)
         if group is None:
             return 0
         first = self.store.history(group=group, reviewer=seat.reviewer)[-1].row
@@ -198,19 +203,19 @@ class Desk:
             self.store.lease([seat.shown], seat.name, seconds=LEASE)
 
     def _append(
-        self, keys: Sequence[str], verdict: Verdict, *, reviewer: str, reason: str, note: str, request: str
+        self, seat: Seat, keys: Sequence[str], verdict: Verdict, *, reason: str, note: str, request: str
     ) -> None:
         answers = [
             Answer(
                 key=f"{request}.{number}",
                 row=key,
                 verdict=verdict,
-                reviewer=reviewer,
+                reviewer=seat.reviewer,
                 reason=reason,
                 note=note,
                 model=self.worker.digest,
                 score=self.worker.score(key),
-                group=request,
+                group=seat.group(request),
                 at_random=number == 0 and self.worker.is_drawn(key),
             )
             for number, key in enumerate(keys)
@@ -223,15 +228,15 @@ class Desk:
             raise InputError("the similar rows must be shown first", code="options")
         return [one for one in keys if one not in self.worker.answers]
 
-    def _last_group(self, reviewer: str) -> str | None:
-        """What a reviewer did last and has not taken back."""
+    def _last_group(self, seat: Seat) -> str | None:
+        """What the reviewer did last at this seat and has not taken back."""
         withdrawn: set[str | None] = set()
         before: int | None = None
-        while events := self.store.history(reviewer=reviewer, before=before, limit=REMEMBERED):
+        while events := self.store.history(reviewer=seat.reviewer, before=before, limit=REMEMBERED):
             for event in events:
                 if event.verdict == "withdrawn":
                     withdrawn.add(event.group)
-                elif event.group not in withdrawn:
+                elif event.group not in withdrawn and (event.group or "").startswith(seat.group("")):
                     return event.group
             before = events[-1].sequence
         return None
