@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from benchmarks.triage_kills import QueueHere
 from click.testing import CliRunner
-from tests.triage import ANOMALIES, ROWS, Client
+from tests.triage import ANOMALIES, ROWS, Client, table
 
 from alarmnet.cli import main
 from alarmnet.data_files import TableFiles
@@ -22,6 +23,7 @@ from alarmnet.loop.page.app import App
 from alarmnet.loop.page.cards import cell_words
 from alarmnet.loop.page.progress import change_of, expected_by_rank, ranks_of
 from alarmnet.loop.page.starting import Wanted, made_ready
+from alarmnet.loop.pool import Pool
 from alarmnet.loop.process import Answered, LearningError, QueueProcess
 from alarmnet.loop.queue import Seen
 from alarmnet.loop.remaining import Remaining
@@ -293,6 +295,32 @@ def test_a_fault_while_learning_is_said_and_answers_go_on(
     assert worker.trouble == "out of luck"
     monkeypatch.undo()
     assert client.answer("normal").status_code == 200
+
+
+def test_values_are_as_rare_as_the_explanation_beside_them_says(
+    small: Callable[..., Any],
+) -> None:
+    draws = np.random.default_rng(0).random((2, 1_200))
+    rows = table(1_200).drop_columns(["id"])
+    rows = rows.set_column(1, "c1", pa.array(rows["c1"].to_numpy(), mask=draws[0] < 0.03))
+    words = np.where(draws[1] < 0.03, "ftp", np.array(rows["service"].to_pylist(), dtype=object))
+    rows = rows.set_column(5, "service", pa.array(words))
+    detector = small().fit(rows)
+    keys = tuple(map(str, range(len(rows))))
+    pool = Pool(X=rows, keys=keys, numbers=np.arange(len(rows)), total=len(rows), invalid=0, drawn=0)
+    marked = set()
+    for card in cards.Deck(pool, detector).cards(np.flatnonzero(draws.min(axis=0) < 0.05).tolist()):
+        unusual = {value.column: value.unusual for value in card.values}
+        for reason in card.why["reasons"]:
+            if share := re.search(r"([\d.]+)% (of|as)", reason["normal"]):
+                one_in, said = 100 / float(share[1]), unusual[reason["column"]]
+                assert (said == "") == (one_in < 20), reason
+                if said:
+                    assert int(said.removeprefix("1 in ")) == pytest.approx(one_in, rel=0.05)
+                    marked.add((share[2], reason["column"]))
+            elif reason["normal"] in ("no normal row has it", "none of normal rows"):
+                assert unusual[reason["column"]] == "none"
+    assert {("of", "service"), ("of", "c1"), ("as", "c0")} <= marked
 
 
 def test_cells_cannot_do_anything(app: App) -> None:

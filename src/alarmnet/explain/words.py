@@ -77,25 +77,40 @@ class ColumnWords:
 
     def of(self, encoded: Matrix) -> str:
         """The cell that encoded numbers (parts,) stand for, in words."""
-        kind, learned = self.learned["kind"], self.learned
+        kind = self.learned["kind"]
         if kind == "category":
             return self._category(int(np.argmax(encoded))) if encoded.any() else "a new category"
-        if learned["missing"] and encoded[-1] > 0.5:
+        if self._lacks(encoded):
             return MISSING
         return self._time(encoded) if kind == "datetime" else self._number(self._unscaled(float(encoded[0])))
 
+    def share(self, encoded: Matrix) -> float:
+        """The share of normal rows that are like a value, from its encoded numbers (parts,).
+
+        They are at least as extreme as a number, on its side, have the same category, lack the cell too, or are
+        within an hour of a time of day.
+        """
+        kind = self.learned["kind"]
+        if kind == "category":
+            return float((self.normal[:, int(np.argmax(encoded))] > 0.5).mean()) if encoded.any() else 0.0
+        if self._lacks(encoded):
+            return float((self.normal[:, -1] > 0.5).mean())
+        if kind == "datetime":
+            return float(self._near_in_time(encoded).mean())
+        return self._tail(float(encoded[0]))[0]
+
     def usual(self, encoded: Matrix) -> str:
         """The values of normal rows in this column, in words, to follow a value's encoded numbers (parts,)."""
-        learned = self.learned
-        if learned["kind"] == "category":
-            if not encoded.any():
-                return "no normal row has it"
-            return self._of_normal_rows(self.normal[:, int(np.argmax(encoded))] > 0.5)
-        if learned["missing"] and encoded[-1] > 0.5:
-            return self._of_normal_rows(self.normal[:, -1] > 0.5)
-        if learned["kind"] == "datetime":
-            return self._of_normal_rows(self._near_in_time(encoded), "at this hour")
-        return f"normal rows: {self.range}{self._tail(float(encoded[0]))}"
+        kind, share = self.learned["kind"], self.share(encoded)
+        if kind == "category" and not encoded.any():
+            return "no normal row has it"
+        if kind == "category" or self._lacks(encoded):
+            return f"{share_text(share)} of normal rows"
+        if kind == "datetime":
+            return f"{share_text(share)} of normal rows at this hour"
+        _, side = self._tail(float(encoded[0]))
+        tail = f", {share_text(share)} as {side} or {side}er" if 0 < share < FEW else ""
+        return f"normal rows: {self.range}{tail}"
 
     @functools.cached_property
     def range(self) -> str:
@@ -104,17 +119,14 @@ class ColumnWords:
         ends = [self._number(self._unscaled(float(end))) for end in (low, high)]
         return ends[0] if ends[0] == ends[1] else f"{ends[0]} to {ends[1]}"
 
-    def _tail(self, encoded: float) -> str:
-        """The share of normal rows that are at least as extreme as a number, if that share is small."""
-        usual = self.normal[:, 0]
-        above, below = float((usual >= encoded).mean()), float((usual <= encoded).mean())
-        share, side = min((above, "high"), (below, "low"))
-        return f", {share_text(share)} as {side} or {side}er" if 0 < share < FEW else ""
+    def _lacks(self, encoded: Matrix) -> bool:
+        """Whether the encoded numbers stand for a missing number or time."""
+        return bool(self.learned["missing"] and encoded[-1] > 0.5)
 
-    @staticmethod
-    def _of_normal_rows(has_it: NDArray[np.bool_], where: str = "") -> str:
-        share = float(has_it.mean())
-        return " ".join(filter(None, (share_text(share), "of normal rows", where)))
+    def _tail(self, encoded: float) -> tuple[float, str]:
+        """The share of normal rows that are at least as extreme as a number, and on which side."""
+        usual = self.normal[:, 0]
+        return min((float((usual >= encoded).mean()), "high"), (float((usual <= encoded).mean()), "low"))
 
     def _category(self, part: int) -> str:
         kept = self.learned["kept"]

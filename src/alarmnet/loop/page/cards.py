@@ -1,6 +1,5 @@
 """What is shown of a row: its values, why it scored, rows that are alike, and the nearest found anomaly."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,9 +11,11 @@ from alarmnet import plots
 from alarmnet.detectors import BaseDetector
 from alarmnet.explain import Explainer, Explanation
 from alarmnet.explain.images import tinted
+from alarmnet.explain.model import evenly
 from alarmnet.explain.neighbours import Likeness
 from alarmnet.explain.reporting import row_facts
-from alarmnet.explain.words import cell_text
+from alarmnet.explain.tables import NORMAL_ROWS
+from alarmnet.explain.words import cell_text, words_of
 from alarmnet.loop.pool import Pool
 from alarmnet.preprocessing.cells import value_of
 from alarmnet.preprocessing.column_groups import ColumnGroups
@@ -34,6 +35,8 @@ ALIKE_PIXELS = 0.02
 """The mean difference of pixels, on the scale of the encoder, up to which two images are alike."""
 LARGEST_IMAGE = 512
 """Pixels a side of an image that is shown, at most."""
+COMMON = 0.05
+"""The largest share of normal rows like a value that is shown next to it."""
 WIDE = 100
 """Columns from which on explaining a row takes longer than a reviewer should wait."""
 LONGEST_CELL = 2_000
@@ -97,15 +100,15 @@ def cell_words(cell: Any) -> tuple[str, str]:
     return cell_text(head), f"{' '.join(head.split())}\u2026 ({len(value):,} characters in total)"
 
 
-def rarity(deviation: float, normal_rows: int) -> str:
-    """How rare a value is, from what `column_deviations` gives; nothing for one in ten and more.
+def rarity(share: float) -> str:
+    """How rare a value is, from the share of normal rows like it; nothing if more than one in 20 is.
 
-    >>> rarity(0.5, 1000), rarity(2.0, 1000), rarity(7.0, 1000)
-    ('', '1 in 100', 'beyond all')
+    >>> rarity(0.1), rarity(0.01), rarity(0.0)
+    ('', '1 in 100', 'none')
     """
-    if deviation < 1:
+    if share > COMMON:
         return ""
-    return f"1 in {round(10**deviation):,}" if deviation < math.log10((normal_rows + 1) / 2) else "beyond all"
+    return f"1 in {round(1 / share):,}" if share else "none"
 
 
 class Deck:
@@ -123,7 +126,6 @@ class Deck:
         self.pool, self.detector = pool, detector
         scored = detector.scored_encoded()
         self._explainer = Explainer(scored)
-        self._normal_rows = len(scored.normal)
         self._images = scored.normal.ndim > 2
         self._encoded: Matrix = detector.encoder_.transform(pool.X)
         if self._images:
@@ -133,6 +135,7 @@ class Deck:
         self._columns = frame.names or ()
         groups = ColumnGroups.of(scored.encoder.source_columns_)
         self._names, self._starts = groups.names, groups.starts
+        self._words = words_of(scored.encoder, scored.normal[evenly(len(scored.normal), NORMAL_ROWS)])
         ranks = Likeness(scored.normal, groups.places).ranks(self._encoded)
         self._ranks: Matrix = np.asfortranarray(ranks)
 
@@ -257,11 +260,14 @@ class Deck:
 
     def _values(self, place: int, deviations: NDArray[np.float64]) -> tuple[Value, ...]:
         far = dict(zip(self._names, deviations, strict=True))
-        order = sorted(self._columns, key=lambda name: -far.get(name, -1.0))
+        parts = np.split(self._encoded[place], self._starts[1:])
+        shares = {
+            name: words.share(part) for name, words, part in zip(self._names, self._words, parts, strict=True)
+        }
         values = []
-        for name in order:
+        for name in sorted(self._columns, key=lambda name: -far.get(name, -1.0)):
             text, whole = cell_words(self.pool.X[name][place])
-            unusual = rarity(far[name], self._normal_rows) if name in far else "not used"
+            unusual = rarity(shares[name]) if name in shares else "not used"
             values.append(Value(column=name, text=text, whole=whole, unusual=unusual))
         return tuple(values)
 
