@@ -211,7 +211,13 @@ def test_answers_about_rows_of_other_data_are_not_taken_for_answers_about_these(
     other = data.set_column(0, "id", pa.array([f"other {number}" for number in range(len(data))]))
     flows.write_text(text(other))
     seen: list[int] = []
-    result = run(str(flows), "--labels", store, look=lambda app: seen.append(app._desk.worker.fresh))
+
+    def look(app: App) -> None:
+        seen.append(app._desk.worker.fresh)
+        app._exports.write(tmp_path)
+
+    result = run(str(flows), "--labels", store, look=look)
+    assert TableFiles(tmp_path / "answers.csv").read()["row_number"].to_pylist() == [None]
     assert "has answers for 1 row, and none is in this data" in result.output
     assert seen == [0]
 

@@ -82,6 +82,7 @@ def test_a_session_from_the_first_look_to_a_refitted_model(
     assert "Answers of reviewers" in report
     answers = TableFiles(tmp_path / "out" / "answers.csv", kinds={"score": "number"}).read()
     assert answers["row"].to_pylist() == seen
+    assert answers["row_number"].to_pylist() == [labels["id"].to_pylist().index(key) for key in seen]
     assert answers["note"].to_pylist() == [f"note on {key}" for key in seen]
     out = tmp_path / "out"
     values = ["--label", "verdict", "--anomaly", "anomaly", "--normal", "normal", "--ignore", "id"]

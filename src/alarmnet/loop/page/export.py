@@ -245,11 +245,13 @@ class Exports:
         }
 
     def _answers(self, path: Path) -> None:
-        events = self._desk.store.since(0)
+        events, pool = self._desk.store.since(0), self._desk.pool
+        numbers = dict(zip(pool.keys, pool.numbers.tolist(), strict=True))
         names = ("row", "verdict", "reason", "note", "reviewer", "model")
         columns: dict[str, Any] = {
             name: pa.array([getattr(event, name) for event in events], pa.string()) for name in names
         }
+        columns["row_number"] = pa.array([numbers.get(event.row) for event in events], pa.int64())
         columns["time"] = pa.array([event.time.isoformat() for event in events], pa.string())
         columns["at_random"] = pa.array([event.at_random for event in events], pa.bool_())
         columns["score"] = pa.array([event.score for event in events], pa.float64())
