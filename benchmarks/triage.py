@@ -176,6 +176,7 @@ def kills(folder: Path, postgres: str | None) -> dict[str, Any]:
         categories=(),
         identifier="id",
         ignored=(),
+        kept=(),
         reviewer="ann",
         reasons=(),
         seed=0,

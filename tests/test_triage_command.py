@@ -146,9 +146,26 @@ def test_a_model_reads_missing_words_too_and_the_export_remembers_them(
     words = [str(tmp_path / "flows.csv"), "--model", str(tmp_path / "flows.model"), "--ignore", "port"]
     result = run(*words, "--missing", "-999", look=look)
     assert result.exit_code == 0, result.output
-    refused = run(*words, "--category", "port")
-    assert refused.exit_code == 2
-    assert "--category is for fitting a model" in refused.output
+    for option in ("--category", "--keep"):
+        refused = run(*words, option, "port")
+        assert refused.exit_code == 2
+        assert f"{option} is for fitting a model" in refused.output
+
+
+@pytest.mark.parametrize("kept", [[], ["--keep", "count"]])
+def test_a_column_that_would_be_left_out_can_be_kept(kept: list[str], run: Run, tmp_path: Path) -> None:
+    data = rows().append_column("count", pa.array(range(240)))
+    (tmp_path / "flows.csv").write_text(text(data))
+    seen: list[bool] = []
+
+    def look(app: App) -> None:
+        encoder: Any = app._desk.worker.trained.detector.encoder_
+        seen.append("count" in encoder.source_columns_)
+
+    result = run(str(tmp_path / "flows.csv"), *kept, look=look)
+    assert result.exit_code == 0, result.output
+    assert seen == [bool(kept)]
+    assert ("'count'. To keep a column" in result.output) != bool(kept)
 
 
 @pytest.mark.parametrize(
@@ -186,6 +203,7 @@ def test_columns_that_are_not_there_are_refused_before_there_is_a_store(run: Run
     for words, said in (
         (["flows.csv", "--ignore", "absent"], "--ignore 'absent': there is no such column"),
         (["flows.csv", "--category", "absent"], "--category 'absent': there is no such column"),
+        (["flows.csv", "--keep", "absent"], "--keep 'absent': there is no such column"),
         (["images.npy"], "--id names a column, and images have none"),
     ):
         result = run(str(tmp_path / words[0]), *words[1:])

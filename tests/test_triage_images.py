@@ -57,6 +57,7 @@ def test_images_are_answered_and_exported(
         categories=(),
         identifier=None,
         ignored=(),
+        kept=(),
         reviewer="ann",
         reasons=(),
         seed=0,

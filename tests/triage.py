@@ -83,6 +83,7 @@ def triage_data(tmp_path_factory: pytest.TempPathFactory, small: Callable[..., A
         categories=(),
         identifier="id",
         ignored=(),
+        kept=(),
         reviewer="ann",
         reasons=("scan",),
         seed=0,

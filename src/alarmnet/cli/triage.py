@@ -9,7 +9,7 @@ import click
 
 from alarmnet._shared.standard_streams import STANDARD
 from alarmnet.cli.table_data import category_option, reads_data
-from alarmnet.cli.terminal import a_file, device_option, id_option, ignore_option
+from alarmnet.cli.terminal import a_file, device_option, id_option, ignore_option, keep_option
 from alarmnet.data_files import Reading, database_at
 from alarmnet.errors import InputError, MissingExtraError
 
@@ -61,6 +61,7 @@ def _store_beside(place: str | Path) -> str:
     default="rows are shown by their number, and found again by a digest of their cells",
 )
 @ignore_option
+@keep_option
 @category_option
 @click.option(
     "--reviewer",
@@ -95,6 +96,7 @@ def triage(
     labels: str | None,
     identifier: str | None,
     ignored: tuple[str, ...],
+    kept: tuple[str, ...],
     categories: tuple[str, ...],
     reviewer: str | None,
     reasons: tuple[str, ...],
@@ -123,12 +125,13 @@ def triage(
         raise MissingExtraError(
             f"triage needs {error.name}, which is not installed; pip install 'alarmnet[serve]'"
         ) from error
-    if model and categories:
-        raise InputError(
-            "--category is for fitting a model, and --model names one that is already fitted; leave one of them "
-            "out",
-            code="options",
-        )
+    for option, named in (("--category", categories), ("--keep", kept)):
+        if model and named:
+            raise InputError(
+                f"{option} is for fitting a model, and --model names one that is already fitted; leave one of them "
+                "out",
+                code="options",
+            )
     store = labels or _store_beside(click.get_current_context().params["data"][0])
     wanted = Wanted(
         data=data,
@@ -138,6 +141,7 @@ def triage(
         labels=store,
         identifier=identifier,
         ignored=ignored,
+        kept=kept,
         reviewer=reviewer or _user(),
         reasons=reasons,
         seed=seed,

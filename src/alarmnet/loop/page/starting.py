@@ -24,6 +24,7 @@ from alarmnet.loop.store import AnswerStore
 from alarmnet.loop.unique_ids import check_ids
 from alarmnet.preprocessing import ImageScaler
 from alarmnet.sources import Rows, load_model, open_to_run, open_to_train
+from alarmnet.sources.comparison import keep_columns
 
 LOCAL = ("127.0.0.1", "localhost", "::1")
 EVERY_ADDRESS = ("0.0.0.0", "::")  # noqa: S104 - compared with, not bound to
@@ -42,6 +43,7 @@ class Wanted:
     labels: str
     identifier: str | None
     ignored: Sequence[str]
+    kept: Sequence[str]
     reviewer: str
     reasons: Sequence[str]
     seed: int
@@ -59,6 +61,7 @@ def _rows_to_train(wanted: Wanted) -> Rows:
         None,
         labels_file=None,
         ignored=wanted.ignored,
+        kept=wanted.kept,
         identifier=wanted.identifier,
         categories=wanted.categories,
         reading=wanted.reading,
@@ -97,7 +100,9 @@ def _fitted(wanted: Wanted, rows: Rows, say: Say) -> BaseDetector:
     if sample is None or len(sample) < 2:
         raise InputError("fewer than 2 rows can be used; give more data", code="too_few_rows")
     say(f"Learning what is normal from {len(sample):,} rows, without labels.")
-    detector = A3Detector(random_state=wanted.seed, device=wanted.device).fit(sample)
+    detector = A3Detector(random_state=wanted.seed, device=wanted.device)
+    keep_columns(detector, wanted.kept)
+    detector.fit(sample)
     detector.notes_ = {"ignored": [*wanted.ignored, *([wanted.identifier] if wanted.identifier else [])]}
     return detector
 
