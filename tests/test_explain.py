@@ -2,6 +2,7 @@
 
 import copy
 import json
+import re
 from functools import partial
 from typing import Any
 
@@ -23,6 +24,8 @@ from alarmnet.explain.groups import groups_of
 from alarmnet.explain.neighbours import Likeness, representative
 from alarmnet.explain.sentences import sentence
 from alarmnet.explain.tables import TableExplainer
+from alarmnet.explain.words import words_of
+from alarmnet.preprocessing.table_encoder import TableEncoder
 
 Floats = NDArray[np.float64]
 
@@ -234,6 +237,35 @@ def test_booleans_are_true_and_false_in_any_form() -> None:
         rows = detector.explain(table.assign(vip=vip).iloc[:2]).rows
         values = {reason.column: reason.value for reason in rows[0].reasons}
         assert values["vip"] == str(table["vip"][0]).lower()
+
+
+def test_numbers_are_whole_only_where_the_table_has_whole_ones() -> None:
+    generator = np.random.default_rng(0)
+    rate = np.where(generator.random(900) < 0.6, 0, generator.beta(2, 6, 900).round(2))
+    rate[:9] = 1.0
+    table = pd.DataFrame({"rate": rate, "port": generator.integers(1, 50, 900)})
+    for scaling in ("quantile", "minmax"):
+        encoder = TableEncoder(scaling=scaling)
+        detector = A3Detector(reads="inputs", encoder=encoder, alarm_rate=0.05, random_state=0)
+        detector.fit(table, rate == 1)
+        (row,) = detector.explain(pd.DataFrame({"rate": [0.99], "port": [3]})).rows
+        normal = {reason.column: reason.normal for reason in row.reasons}
+        assert normal["rate"].startswith("normal rows: 0 to 0.")
+        assert re.match("normal rows: [1-3] to 4[6-9]", normal["port"])
+        assert row.counterfactual
+        changes = {change.column: float(change.other) for change in row.counterfactual.changes}
+        assert 0 < changes["rate"] < 1
+        assert not detector.predict(pd.DataFrame([{"rate": 0.99, "port": 3} | changes])).any()
+
+
+def test_whole_numbers_stay_whole_beside_very_large_ones() -> None:
+    encoder = TableEncoder(scaling="minmax")
+    encoded = encoder.fit_transform(
+        pd.DataFrame({"balance": [-1_000_000, 3, 2_000_000], "kb": [0.5, 7, 2.25]})
+    )
+    balance, kb = words_of(encoder, encoded)
+    assert [balance.of(row[:1]) for row in encoded] == ["-1,000,000", "3", "2,000,000"]
+    assert [kb.of(row[1:]) for row in encoded] == ["0.5", "7", "2.25"]
 
 
 def test_rows_are_compared_with_similar_and_with_representative_normal_rows(explained: Any) -> None:

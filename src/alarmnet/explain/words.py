@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alarmnet.preprocessing.cells import value_of
+from alarmnet.preprocessing.scales import Scale, scale_from_dict
 
 Matrix = NDArray[np.float32]
 
@@ -27,13 +28,13 @@ MOST_READ = 2_000
 MISSING = "missing"
 
 
-def number_text(value: float, *, whole: bool = False) -> str:
+def number_text(value: float) -> str:
     """A number for a sentence.
 
     >>> [number_text(value) for value in (12_000_000.0, 0.123456, 3.0, 1e-7)]
     ['12,000,000', '0.1235', '3', '1e-07']
     """
-    if whole or (value == round(value) and abs(value) < 1e15):
+    if value == round(value) and abs(value) < 1e15:
         return f"{round(value):,}"
     size = abs(value)
     if not 1e-4 <= size < 1e15:
@@ -135,6 +136,16 @@ class ColumnWords:
         return "a rare category" if self.learned["rare"] and part == len(kept) else MISSING
 
     def _unscaled(self, encoded: float) -> float:
+        """The number that is encoded so: the whole one, if its encoding is the same."""
+        value = self._about(encoded)
+        again = self._scale(np.rint([value])).astype(np.float32)
+        return float(np.rint(value)) if again == np.float32(encoded) else value
+
+    @functools.cached_property
+    def _scale(self) -> Scale:
+        return scale_from_dict(self.learned["scale"])
+
+    def _about(self, encoded: float) -> float:
         scale = self.learned["scale"]
         if "shift" in scale:
             return encoded * float(scale["scale"]) + float(scale["shift"])
@@ -156,8 +167,7 @@ class ColumnWords:
             return "true" if value > 0.5 else "false"
         if learned["kind"] == "duration":
             return str(datetime.timedelta(seconds=round(min(max(value, -1e12), 1e12))))
-        ends = (learned["low"], learned["high"], learned["median"])
-        text = number_text(value, whole=all(float(end).is_integer() for end in ends) and abs(value) < 1e15)
+        text = number_text(value)
         form = learned.get("form")
         if not form:
             return text
