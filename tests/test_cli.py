@@ -283,6 +283,26 @@ def test_commands_label_rows_of_a_model_whose_labels_are_words(tmp_path: Path) -
     assert alarmnet.load(tmp_path / "c").calibration_weights_[-1] == 0
 
 
+def test_remembered_normal_values_count_only_with_the_remembered_column_and_anomalies(tmp_path: Path) -> None:
+    frame = table()
+    kinds = frame["class"].where(frame.index % 3 > 0, "odd")
+    frame.assign(**{"class": kinds, "kind": kinds}).to_csv(tmp_path / "t.csv", index=False)
+    without = ("--ignore", "kind", "--ignore", "payment", "--out", tmp_path / "m")
+    run("fit", tmp_path / "t.csv", *LABELS, "--normal", "fine", "--alarm-rate", 0.1, *without)
+    few, odd, all_rows = (kinds == "fraud").sum(), (kinds == "odd").sum(), kinds.count()
+    for options, normal, anomalies in (
+        ((), all_rows - few - odd, few),
+        (("--label", "class"), all_rows - few - odd, few),
+        (("--normal", "odd"), odd, few),
+        (("--label", "kind"), all_rows - few, few),
+        (("--anomaly", "odd"), all_rows - odd, odd),
+        (("--anomaly", "fine"), few + odd, all_rows - few - odd),
+        (("--anomaly", "odd", "--normal", "fine"), all_rows - few - odd, odd),
+    ):
+        found = facts("evaluate", tmp_path / "m", tmp_path / "t.csv", *options)
+        assert (found["normal"], found["anomalies"]) == (normal, anomalies), options
+
+
 @pytest.mark.parametrize("command", ["refit", "evaluate", "report"])
 def test_a_remembered_anomaly_in_another_spelling_is_not_taken_as_normal(
     folder: Path, tmp_path: Path, command: str

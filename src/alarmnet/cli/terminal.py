@@ -185,7 +185,7 @@ def label_options(*, remembered: bool = False) -> Callable[[Command], Command]:
             multiple=True,
             help="A value that marks a normal row; may be repeated. All cells with neither value are then "
             "unlabelled. Without --normal, every other cell is normal, unless it is empty (or NaN, NA, N/A, null, "
-            f"None){default}.",
+            f"None){f'{default}, if neither --anomaly nor another --label is given' if remembered else ''}.",
         ),
     )
 

@@ -68,14 +68,16 @@ class Labelling:
     ) -> Self | None:
         """From options, and for those not given from what a model remembers; None without a label column.
 
-        Values without a column name folders of images, unless there is a table of labels.
+        What the model remembers as normal counts only with the column and the anomalies that it remembers. Values
+        without a column name folders of images, unless there is a table of labels.
         """
         remembered = remembered or {}
+        if not anomaly and label in (None, remembered.get("label")):
+            normal = normal or remembered.get("normal", ())
         label = label or remembered.get("label")
         if label is None and labels_file is None and (anomaly or normal) and all(map(Path.is_dir, data)):
             label = FOLDER
         anomaly = anomaly or remembered.get("anomaly", ())
-        normal = normal or remembered.get("normal", ())
         if label is None and (anomaly or normal):
             raise InputError("--anomaly and --normal need --label COLUMN.", code="options")
         if label is None:
