@@ -423,6 +423,20 @@ def test_alarm_rate_and_budget(folder: Path, tmp_path: Path) -> None:
     assert "--budget and --alarm-rate exclude each other" in both.stderr
 
 
+def test_score_says_that_more_rows_raise_an_alarm_than_normal_rows_would(
+    folder: Path, tmp_path: Path
+) -> None:
+    table().assign(amount=lambda frame: frame["amount"] + 9).to_csv(tmp_path / "t.csv", index=False)
+    scoring = ("score", folder / "model", tmp_path / "t.csv", "--out", tmp_path / "s.csv")
+    note = facts(*scoring)["drift_note"]
+    assert note.startswith("More rows raise an alarm than chance explains for normal rows: ")
+    assert note in run(*scoring, "--out", "-").stderr.splitlines()
+    assert facts(*scoring, "--budget", 140)["drift_note"] is None
+    frame = table().query("`class` == 'fine'")
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    assert facts(*scoring)["drift_note"] is None
+
+
 def test_budget_beyond_the_valid_rows(folder: Path, tmp_path: Path) -> None:
     frame = table()[:5].assign(amount=["1", "x", "2", "inf", ""])
     frame.to_csv(tmp_path / "t.csv", index=False)

@@ -338,6 +338,11 @@ def test_the_hints_follow_the_facts() -> None:
     few_normal = [0 if row < 59 else 1 for row in range(60)]
     assert "This data may differ" in hints(few_normal, alarm_rate_held_=1e-6)
     assert "This data may differ" not in hints(few_normal, alarm_rate_held_=0.9)
+    unlabelled = hints(alarm_rate_held_=1e-6)
+    assert "the observed rate counts all rows, also anomalies. More rows raise an alarm than" in unlabelled
+    assert "They may be anomalies, or this data may differ from" in unlabelled
+    assert "Consider fitting a new model" not in unlabelled
+    assert "They may be anomalies" not in hints(alarm_rate_held_=0.9)
 
 
 def test_an_alarm_of_ones_own_has_a_caption() -> None:

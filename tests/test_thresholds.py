@@ -160,3 +160,11 @@ def test_data_that_differs_is_said_to() -> None:
     alarms = generator.binomial(10_000, np.minimum(3 * shares, 1))
     said = [bool(drift_note(int(count), 10_000, calibration_rows=400, held=20 / 401)) for count in alarms]
     assert np.mean(said) > 0.95
+
+
+def test_of_rows_without_labels_it_is_said_that_they_may_be_anomalies() -> None:
+    assert not drift_note(80, 1000, calibration_rows=400, held=20 / 401, normal=False)
+    assert drift_note(150, 1000, calibration_rows=400, held=20 / 401, normal=False) == (
+        "More rows raise an alarm than chance explains for normal rows: 15.00%, at a calibrated rate of 4.99%. "
+        "They may be anomalies, or this data may differ from the training data: review some of them."
+    )

@@ -101,8 +101,10 @@ DRIFT_LEVEL = 0.01
 """The highest probability of a drift note for data that is like the training data."""
 
 
-def drift_note(alarms: int, rows: int, *, calibration_rows: int, held: float) -> str:
-    """Return a warning if normal rows raise more alarms than chance explains; otherwise an empty text.
+def drift_note(alarms: int, rows: int, *, calibration_rows: int, held: float, normal: bool = True) -> str:
+    """Return a warning if rows raise more alarms than chance explains for normal rows; otherwise an empty text.
+
+    With `normal=False`, the rows need not be normal, and the warning says so.
 
     The threshold is random too, because the calibration rows are. If k of n calibration rows score above the
     threshold, the number of alarms among m similar new rows is beta-binomial with parameters m, k and n + 1 - k.
@@ -118,9 +120,15 @@ def drift_note(alarms: int, rows: int, *, calibration_rows: int, held: float) ->
     chance = betabinom.sf(alarms - 1, rows, above, calibration_rows + 1 - above)
     if chance >= DRIFT_LEVEL:
         return ""
+    shares = f"{alarms / rows:.2%}, at a calibrated rate of {held:.2%}"
+    if not normal:
+        return (
+            f"More rows raise an alarm than chance explains for normal rows: {shares}. They may be anomalies, or "
+            "this data may differ from the training data: review some of them."
+        )
     return (
-        f"Normal rows raise more alarms than chance explains: {alarms / rows:.2%}, at a calibrated rate of "
-        f"{held:.2%}. This data may differ from the training data, or include unlabelled anomalies."
+        f"Normal rows raise more alarms than chance explains: {shares}. This data may differ from the training "
+        "data, or include unlabelled anomalies."
     )
 
 

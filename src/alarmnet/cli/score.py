@@ -47,6 +47,8 @@ def _sentences(facts: dict[str, Any]) -> Iterator[str]:
     )
     if facts["score_threshold"] is not None:
         yield f"Rows with a score above about {facts['score_threshold']:.6g} raise an alarm."
+    if facts["drift_note"]:
+        yield facts["drift_note"]
     for key, what in (
         ("missing", "missing"),
         ("unseen", "of a category that training did not have"),
@@ -216,6 +218,7 @@ def score(
         "alarm_rate": None if budget else detector.alarm_rate_,
         "alarm_rate_held": None if budget else detector.alarm_rate_held_,
         "score_threshold": None if budget else float(expit(detector.threshold_)),
+        "drift_note": None if budget else tally.drift_note(detector),
         "missing": dict(tally.missing),
         "unseen": dict(tally.unseen),
         "outside": dict(tally.outside),

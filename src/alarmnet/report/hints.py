@@ -39,17 +39,19 @@ def hints_on(facts: Mapping[str, Any]) -> list[str]:
         return hints
     if note := Recognised(**facts["training_rows"]).note(row):
         hints.append(note)
-    if observed["of"] == "all rows":
+    normal = observed["of"] != "all rows"
+    if not normal:
         hints.append(
             f"No {row} of this data is labelled normal, so the observed rate counts all {row}s, also anomalies."
         )
-    elif note := drift_note(
+    if note := drift_note(
         observed["alarms"],
         observed["rows"],
         calibration_rows=rates["calibration_rows"],
         held=rates["held"],
+        normal=normal,
     ):
-        hints.append(f"{note} Consider fitting a new model.")
+        hints.append(f"{note} Consider fitting a new model." if normal else note)
     if facts["evaluation"] is None:
         hints.append(
             f"This data does not have both labelled normal {row}s and labelled anomalies, so the report cannot "

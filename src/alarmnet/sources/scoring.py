@@ -25,7 +25,7 @@ from alarmnet.explain import Explainer, RowExplanation, reason_text
 from alarmnet.preprocessing import EncodingSummary, ImageScaler, TableEncoder
 from alarmnet.preprocessing.rows import take
 from alarmnet.sources import Rows, load_model, open_to_run
-from alarmnet.thresholds import Bools, Scores, highest
+from alarmnet.thresholds import Bools, Scores, drift_note, highest
 
 Progress = Callable[[int], object]
 """Called with the number of rows that were done since."""
@@ -69,6 +69,17 @@ class Tally:
         for name, found in summary.unseen.items():
             if found.near_matches and name not in self.near_matches:
                 self.near_matches[name] = dict(islice(found.near_matches.items(), 5))
+
+    def drift_note(self, detector: BaseDetector) -> str | None:
+        """A warning if more rows raise an alarm than chance explains for normal rows."""
+        note = drift_note(
+            self.alarms,
+            self.rows - self.invalid,
+            calibration_rows=len(detector.calibration_scores_),
+            held=detector.alarm_rate_held_,
+            normal=False,
+        )
+        return note or None
 
 
 def _summary(encoder: TableEncoder | ImageScaler, X: Any) -> EncodingSummary:
