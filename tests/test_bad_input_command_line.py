@@ -314,8 +314,15 @@ def test_15_numbers_beyond_the_training_range_are_counted(desk: Desk) -> None:
     assert "Cells beyond the training range: 2 ('amount' 2)." in desk.write(amounts("1e6", "-1e30"))("score")
 
 
-def test_16_a_column_without_values_is_refused(desk: Desk) -> None:
-    desk.write(table(gone="")).refused("fit", "Column 'gone' has no value in any of the", "Drop the column.")
+def test_16_columns_without_values_are_left_out_unless_they_are_to_be_kept(desk: Desk) -> None:
+    desk.write(table(gone="", void="NA"))
+    said = " ".join(desk("fit").split())
+    assert "Left out, because no row, or hardly any, has a value: 'gone', 'void'." in said
+    assert "To keep" not in said
+    run("score", desk.out["fit"], desk.data, "--out", desk.out["score"])
+    desk.refused(
+        "fit", "Column 'gone' has no value in any", "take it out of --keep", options=("--keep", "gone")
+    )
 
 
 def test_17_an_identifier_is_left_out_and_named(desk: Desk) -> None:

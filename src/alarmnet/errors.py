@@ -115,7 +115,7 @@ CODES: Mapping[str, str] = MappingProxyType(
         "deep_image": "a picture has more than 8 bits a channel",
         "duplicate_columns": "a column name occurs twice",
         "duplicate_files": "two pictures would have the same name",
-        "empty_column": "a column without any value in training",
+        "empty_column": "a column to keep that has no value in training",
         "empty_file": "a file without a byte",
         "extra_columns": "columns that training did not have",
         "folder_classes": "images in several folders, which may be classes",

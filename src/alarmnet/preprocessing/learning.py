@@ -86,14 +86,15 @@ def learn_column(
     cells = _read(meaning, column, kept=kept)
     refuse_bad_cells(cells, column, kind=meaning.kind, label=label)
     present = int(np.count_nonzero(~cells.missing))
-    if not present and not _read(meaning, frame.whole(index), kept=kept).missing.all():
-        return "empty"
-    if not present:
+    if not present and kept and _read(meaning, frame.whole(index), kept=kept).missing.all():
         raise InputError(
-            f"Column {label!r} has no value in any of the {len(column)} training rows. Drop the column.",
+            f"Column {label!r} has no value in any of the {len(column)} training rows, so it cannot be kept: take "
+            "it out of --keep and --category, or of the encoder's keep= and categories=.",
             code="empty_column",
             column=label,
         )
+    if not present:
+        return "empty"
     if meaning.kind == "datetime":
         return _times(cells, meaning.time_form, meaning.said, kept=kept)
     if meaning.said:

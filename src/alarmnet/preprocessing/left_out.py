@@ -29,8 +29,12 @@ REASONS: dict[Reason, str] = {
     "brief": "the times span less than a day, so that rows of other hours would look anomalous",
     "identities": "they are many different ids or addresses",
     "texts": "each row has a different text",
-    "empty": "hardly any row has a value",
+    "empty": "no row, or hardly any, has a value",
 }
+KEEP = (
+    "To keep a column, such as one that the table is merely sorted by, name it in --keep, or in the encoder's "
+    "keep=."
+)
 FEWEST = 20
 """Columns with fewer different values are learned, whatever they look like."""
 GROWING_SHARE, IDS_SHARE, ADDRESSES_SHARE = 0.1, 0.05, 0.01
@@ -198,8 +202,7 @@ def epoch_form(numbers: Floats, label: str) -> str | None:
 def said_of_left_out(reasons: Mapping[str, Reason]) -> list[str]:
     """Say which columns are left out and why, a line for each reason."""
     return [
-        f"Left out, because {sentence}: {quoted(labels)}. To keep a column, such as one that the table is merely "
-        "sorted by, name it in --keep, or in the encoder's keep=."
+        f"Left out, because {sentence}: {quoted(labels)}.{'' if reason == 'empty' else f' {KEEP}'}"
         for reason, sentence in REASONS.items()
         if (labels := [label for label, found in reasons.items() if found == reason])
     ]
