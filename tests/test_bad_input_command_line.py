@@ -126,7 +126,7 @@ def test_01_missing_values_are_counted_and_new_ones_named(desk: Desk) -> None:
     said = desk.write(amounts("", "NA", "null"))("score")
     assert "6 rows" in said
     assert "Cells missing: 3 ('amount' 3)." in said
-    assert "In training, no cell was missing in 'amount'." in said
+    assert "In the rows that the model learned from, no cell is missing in 'amount'." in said
     assert desk.facts("score")["newly_missing"] == ["amount"]
     assert np.isfinite(pd.read_csv(desk.out["score"])["score"]).all()
     gaps = table(amount=[None, *table()["amount"][1:]])
@@ -298,7 +298,7 @@ def test_12_dates_and_durations_are_encoded_by_documented_rules(desk: Desk) -> N
 def test_13_and_14_new_categories_are_counted_and_near_matches_named(desk: Desk) -> None:
     new = table(6, service=["Web", "web ", "ftp", "web", "web", "web"])
     said = desk.write(new)("score")
-    assert "Cells of a category that training did not have: 3 ('service' 3)." in said
+    assert "Cells of a category that no row has that the model learned from: 3 ('service' 3)." in said
     assert (
         "Unknown categories of 'service' that resemble known ones: 'Web' (training had 'web'), 'web ' ("
         in said
@@ -311,7 +311,9 @@ def test_13_and_14_new_categories_are_counted_and_near_matches_named(desk: Desk)
 
 
 def test_15_numbers_beyond_the_training_range_are_counted(desk: Desk) -> None:
-    assert "Cells beyond the training range: 2 ('amount' 2)." in desk.write(amounts("1e6", "-1e30"))("score")
+    assert "Cells beyond the range of the rows that the model learned from: 2 ('amount' 2)." in desk.write(
+        amounts("1e6", "-1e30")
+    )("score")
 
 
 def test_16_columns_without_values_are_left_out_unless_they_are_to_be_kept(desk: Desk) -> None:

@@ -206,7 +206,10 @@ def test_pixels_beyond_the_training_range_are_counted(tmp_path: Path) -> None:
     run("fit", tmp_path / "floats.npy", "--alarm-rate", "0.1", "--out", tmp_path / "m")
     scored = run("score", tmp_path / "m", tmp_path / "bright.npy", "--out", tmp_path / "s.csv").stdout
     beyond = int((pictures() / 128 > (pictures() / 255).max()).sum())
-    assert f"Cells beyond the training range: {beyond:,} ('pixels' {beyond:,})." in scored
+    assert (
+        f"Cells beyond the range of the rows that the model learned from: {beyond:,} ('pixels' {beyond:,})."
+        in scored
+    )
 
 
 def test_bytes_are_refused_where_training_had_shares(tmp_path: Path) -> None:

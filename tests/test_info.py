@@ -79,6 +79,7 @@ def test_people_read_the_same(model: Path) -> None:
         "alarm rate 0.2 requested, ",
         "ignored 'note'",
         "left out: 'id'",
+        "Columns of the rows that the model learned from (calibration rows are held out):",
         "│ amount │ number │ yes │ 0 to 16",
     ):
         assert part in said

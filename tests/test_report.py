@@ -200,7 +200,7 @@ def test_cells_unlike_the_training_data_are_counted() -> None:
     assert service["near_matches"] == {"DNS": "dns"}
     assert json.loads(report.to_json()) == report.facts
     page = Page(report.to_html())
-    assert "never missing in training" in page.text
+    assert "never missing in those rows" in page.text
     assert "(similar to dns)" in " ".join(page.text.split())
 
 

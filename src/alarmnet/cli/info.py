@@ -46,7 +46,7 @@ def _lines(facts: dict[str, Any]) -> dict[str, str]:
 
 
 def _column_table(columns: list[dict[str, Any]]) -> Table:
-    table = Table("column", "kind", "missing in training", "training range or categories")
+    table = Table("column", "kind", "missing", "range or categories")
     for column in columns:
         seen = ""
         if "low" in column:
@@ -80,4 +80,5 @@ def info(model: Path, as_json: bool) -> None:
     for name, said in lines.items():
         click.echo(f"{name:<{width}}  {said}")
     if facts["columns"]:
+        click.echo("Columns of the rows that the model learned from (calibration rows are held out):")
         Console().print(_column_table(facts["columns"]))

@@ -51,15 +51,15 @@ def _sentences(facts: dict[str, Any]) -> Iterator[str]:
         yield facts["drift_note"]
     for key, what in (
         ("missing", "missing"),
-        ("unseen", "of a category that training did not have"),
-        ("outside", "beyond the training range"),
+        ("unseen", "of a category that no row has that the model learned from"),
+        ("outside", "beyond the range of the rows that the model learned from"),
     ):
         if counts := facts[key]:
             columns = ", ".join(f"{name!r} {count:,}" for name, count in [*counts.items()][:5])
             more = f" and {counted(len(counts) - 5, 'more column')}" if len(counts) > 5 else ""
             yield f"Cells {what}: {sum(counts.values()):,} ({columns}{more})."
     if facts["newly_missing"]:
-        yield f"In training, no cell was missing in {quoted(facts['newly_missing'])}."
+        yield f"In the rows that the model learned from, no cell is missing in {quoted(facts['newly_missing'])}."
     for name, matches in facts["near_matches"].items():
         said = ", ".join(f"{text!r} (training had {known!r})" for text, known in matches.items())
         yield f"Unknown categories of {name!r} that resemble known ones: {said}."

@@ -27,9 +27,9 @@ class UnseenCategories:
 class EncodingSummary:
     """What stands out in a table that is about to be encoded; columns without a finding are not listed.
 
-    ``missing`` and ``outside`` count cells by column (``outside``: numbers beyond the training range),
-    ``unseen`` tells of new categories, ``newly_missing`` names the columns that have missing cells and had
-    none in training.
+    ``missing`` and ``outside`` count cells by column (``outside``: numbers beyond the range of the rows that the
+    encoder learned from), ``unseen`` tells of new categories, ``newly_missing`` names the columns that have missing
+    cells and had none in those rows.
     ``left_out`` maps the columns that are not encoded to the reason.
     """
 

@@ -150,7 +150,7 @@ def _summary(encoder: Any, X: Any, held_out: NDArray[np.bool_]) -> EncodingSumma
 
 
 def _cells(summary: EncodingSummary, names: Sequence[str]) -> list[dict[str, Any]]:
-    """List the columns with cells that are missing, unseen or outside the training range."""
+    """List the columns with cells that are missing, unseen or outside the range of the rows learned from."""
     found = {*summary.missing, *summary.unseen, *summary.outside}
     nothing = UnseenCategories(count=0, examples=(), near_matches={})
     unseen = {name: summary.unseen.get(name, nothing) for name in names}
