@@ -333,7 +333,9 @@ def test_the_hints_follow_the_facts() -> None:
         "An estimated 2.1% of these rows (1.2% to 3.4%) score like anomalies. The threshold does"
         in unlabelled
     )
-    assert "the threshold allows for them" in hints(calibration_is_labelled_=False, allows_for_unclean_=True)
+    assert "allows for them, but not for anomalies that do" in hints(
+        calibration_is_labelled_=False, allows_for_unclean_=True
+    )
     assert "score like anomalies" not in hints()
     few_normal = [0 if row < 59 else 1 for row in range(60)]
     assert "This data may differ" in hints(few_normal, alarm_rate_held_=1e-6)

@@ -103,7 +103,7 @@ class Calibrated:
 
     @property
     def allows_for_unclean_(self) -> bool:
-        """Whether the threshold allows for anomalies among unlabelled calibration rows."""
+        """Whether the threshold allows for those unlabelled calibration rows that score like known anomalies."""
         if self.calibration_is_labelled_ or self._calibrating is None:
             return False
         known, answered = self.label_counts_["anomaly"], (self._sorted_answers() != UNANSWERED).any()

@@ -49,9 +49,10 @@ def said_of_calibration(facts: Mapping[str, Any]) -> str:
     rows, held = as_count(facts["calibration_rows"]), as_percent(facts["alarm_rate_held"])
     if facts["calibration_is_labelled"]:
         return f"at most {held} of normal rows raise an alarm, calibrated on {rows} held-out rows labelled normal."
+    most = f"about {held} or fewer" if facts["allows_for_unclean"] else f"at most {held}"
     return (
-        f"{'about' if facts['allows_for_unclean'] else 'at most'} {held} of normal rows raise an alarm, "
-        f"calibrated on {rows} held-out unlabelled rows. {said_of_share(facts)}"
+        f"{most} of normal rows raise an alarm, calibrated on {rows} held-out unlabelled rows. "
+        f"{said_of_share(facts)}"
     )
 
 
@@ -61,8 +62,11 @@ def said_of_share(facts: Mapping[str, Any], row: str = "row") -> str:
     value, low, high = (as_percent(share[name]) for name in ("value", "low", "high"))
     estimate = f"An estimated {value} of these {row}s ({low} to {high}) score like anomalies"
     if facts["allows_for_unclean"]:
-        return f"{estimate}; the threshold allows for them."
+        allowance = (
+            "; the threshold allows for them, but not for anomalies that do not score like the known ones"
+        )
+    else:
+        allowance = ". The threshold does not allow for them"
     return (
-        f"{estimate}. The threshold does not allow for them, so there may be fewer alarms than requested. "
-        f"Reviewing some {row}s corrects this."
+        f"{estimate}{allowance}, so there may be fewer alarms than requested. Reviewing {row}s corrects this."
     )
