@@ -10,12 +10,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from alarmnet.data_files import Reading, TableFiles
 from alarmnet.errors import AlarmnetWarning, InputError
+from alarmnet.preprocessing import TableEncoder
 
 Write = Callable[[str, str | bytes], Path]
 
@@ -270,6 +272,23 @@ def test_a_decimal_comma_allows_points_between_thousands_alone(write: Write) -> 
     ) as caught:
         TableFiles(write("2.csv", "a\n0.5\n"), kinds={"a": "number"}, reading=Reading(decimal=",")).read()
     assert caught.value.code == "bad_cell"
+
+
+def test_a_decimal_point_that_is_asked_for_makes_commas_separate_thousands(write: Write) -> None:
+    path = write("t.csv", 'a,b\n"8,448","8,448"\n950,"1,5"\n"-1,000 ",x\n"12,34,567.5",\nNA,\n')
+    found = read(path, decimal=".")
+    assert found == {"a": [8448, 950, -1000, 1234567.5, None], "b": ["8,448", "1,5", "x", None, None]}
+    assert read(path)["a"][0] == "8,448"
+    with pytest.raises(InputError, match=r"where all separate thousands, --decimal \. or Reading") as caught:
+        TableFiles(path, kinds={"a": "number", "b": "text"}).read()
+    assert caught.value.code == "decimal_comma"
+    doubtful = pd.DataFrame({"a": ["8,448", "950"]})
+    with pytest.raises(
+        InputError, match=r"which may be 8\.448 or 8448 \(it is the latter in files read with"
+    ):
+        TableEncoder().fit(doubtful)
+    with pytest.raises(InputError, match=r"which may be \$8\.448 or \$8448\. Write them"):
+        TableEncoder().fit("$" + doubtful)
 
 
 def test_points_beside_decimal_commas_are_refused_before_anything_is_learned(write: Write) -> None:

@@ -20,7 +20,7 @@ _reading_options = decorated(
     click.option(
         "--decimal",
         type=click.Choice([".", ","]),
-        help="The decimal sign of CSV files; detected by default.",
+        help="The decimal sign of CSV files; detected by default. With a point, commas separate thousands.",
     ),
     click.option(
         "--missing",

@@ -29,6 +29,8 @@ GUESSES: tuple[Guess, ...] = ("number", "datetime")
 NUMBER = r"^[+-]?((\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|(?i:inf|infinity|nan(\([a-z0-9_]*\))?))$"
 _COMMA_NUMBER = r"^[+-]?((\d+|[1-9]\d{0,2}(\.\d{3})+)(,\d*)?|,\d+)([eE][+-]?\d+)?$"
 """A number whose decimal sign is a comma, with or without points between its thousands."""
+_GROUPED_NUMBER = r"^[+-]?[1-9]\d{0,2}(,\d{2,3})*,\d{3}(\.\d*)?$"
+"""A number whose decimal sign is a point, with commas between its thousands."""
 _DECIMAL_COMMA = r"^[+-]?\d[\d.]*,\d+$"
 _LEAP_YEAR = r"(\d\d(0[48]|[2468][048]|[13579][26])|([02468][048]|[13579][26])00)"
 _DATE = (
@@ -82,10 +84,18 @@ def with_point(cells: pa.ChunkedArray) -> pa.ChunkedArray:
     return pc.if_else(is_number, plain, other)
 
 
+def _without_thousands(cells: pa.ChunkedArray) -> pa.ChunkedArray:
+    trimmed = pc.ascii_trim_whitespace(cells)
+    is_grouped = pc.match_substring_regex(trimmed, _GROUPED_NUMBER)
+    return pc.if_else(is_grouped, pc.replace_substring(trimmed, ",", ""), cells)
+
+
 def parse(
-    cells: pa.ChunkedArray, kind: ColumnKind, *, guessing: bool = False, decimal: str = "."
+    cells: pa.ChunkedArray, kind: ColumnKind, *, guessing: bool = False, decimal: str = ""
 ) -> tuple[pa.ChunkedArray, np.ndarray | None]:
     """Give the values, and which cells are no such value (None: all are); those are null.
+
+    The `decimal` sign is a comma, or a point if it is known that commas separate thousands, or empty.
 
     While it is `guessing` what a column is, words such as ? are no numbers: a column with some is handed on as
     text, and who learns from it finds out, and says, what they mean.
@@ -96,6 +106,8 @@ def parse(
         return pc.if_else(pc.equal(cells, ""), None, cells), None
     if kind == "number" and decimal == ",":
         cells = with_point(cells)
+    if kind == "number" and decimal == ".":
+        cells = _without_thousands(cells)
     try:
         return _PARSERS[kind](_without_missing(cells)), None
     except pa.ArrowInvalid:
@@ -145,7 +157,8 @@ def decimal_comma(where: str, cell: str, *, column: str, rows: Sequence[int] = (
     as_point = cell.replace(".", "").replace(",", ".")
     return InputError(
         f"{where} has a comma in a number; write {as_point} instead of {cell}, and no thousands separators "
-        '(or leave the column out; where all numbers have decimal commas, say --decimal , or Reading(decimal=","))',
+        '(or leave the column out; where all commas are decimal signs, say --decimal , or Reading(decimal=","); '
+        'where all separate thousands, --decimal . or Reading(decimal="."))',
         code="decimal_comma",
         column=column,
         rows=rows,

@@ -113,13 +113,13 @@ def _separator(path: Path, text: str) -> str:
 
 
 def _decimal(text: str, separator: str) -> str:
-    """The decimal comma if some numbers certainly have it and none certainly has a point; otherwise the point."""
+    """The decimal comma if some numbers certainly have it and none certainly has a point; otherwise nothing."""
     if separator == ",":
-        return "."
+        return ""
     cells = [cell.strip() for record in islice(_records(text, separator), 1, None) for cell in record]
     if any(re.fullmatch(_SURE_POINT, cell) for cell in cells):
-        return "."
-    return "," if any(re.fullmatch(_SURE_COMMA, cell) for cell in cells) else "."
+        return ""
+    return "," if any(re.fullmatch(_SURE_COMMA, cell) for cell in cells) else ""
 
 
 def _names(path: Path, text: str, separator: str) -> list[str]:
@@ -164,7 +164,7 @@ def read_header(path: Path, reading: Reading) -> Header:
     decimal = reading.decimal or _decimal(text, separator)
     guessed = [
         f"the delimiter {separator!r}" if not reading.delimiter and separator not in _SEPARATORS else "",
-        f"the decimal sign {decimal!r}" if not reading.decimal and decimal != "." else "",
+        f"the decimal sign {decimal!r}" if not reading.decimal and decimal else "",
     ]
     said = f"{path} is read with {' and '.join(filter(None, guessed))}." if any(guessed) else None
     return Header(separator, decimal, names, said)

@@ -16,7 +16,7 @@ Record = tuple[int, Sequence[str | None]]
 class LineFile(ABC):
     """A file whose lines are records: its columns, and its rows as tables of strings, as `CsvFile` has them."""
 
-    decimal = "."
+    decimal = ""
     path: Path
     columns: Sequence[str]
     unusable: Mapping[str, str]

@@ -24,7 +24,8 @@ class Reading:
     delimiter
         The character between the cells of CSV files, or ``"tab"``; detected by default.
     decimal
-        The decimal sign of CSV files, ``"."`` or ``","``; detected by default.
+        The decimal sign of CSV files, ``"."`` or ``","``; detected by default. With ``"."``, commas in numbers
+        separate thousands.
     missing
         More texts and numbers that mean missing, such as ``"-999"``, in every column except ids.
     query

@@ -171,5 +171,8 @@ def number_form(texts: Sequence[str], label: str) -> NumberForm | None:
     if "," in separators and not any(number.shows_what_commas_are for number in found):
         doubtful = next(text for text in texts if "," in text)
         reading = doubtful.strip().replace(",", ".")
-        raise _decimal_comma(doubtful, label, doubt=f", which may be {reading} or {reading.replace('.', '')}")
+        doubt = f", which may be {reading} or {reading.replace('.', '')}"
+        if not unit:
+            doubt += ' (it is the latter in files read with --decimal . or Reading(decimal="."))'
+        raise _decimal_comma(doubtful, label, doubt=doubt)
     return NumberForm(thousands=next(iter(separators), ""), unit=unit)
