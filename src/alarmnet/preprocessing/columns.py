@@ -128,7 +128,7 @@ class NumberColumn:
             output[:, 1] = missing
 
     def count_outside(self, cells: Cells) -> int:
-        """How many cells lie outside the range of the rows learned from, by more than a number rounded to 32 bits."""
+        """How many cells lie outside the range of the rows learned from, by more than rounding to 32 bits."""
         nearly = ROUNDED * max(abs(self.low), abs(self.high))
         return int(np.count_nonzero((cells.values < self.low - nearly) | (cells.values > self.high + nearly)))
 
