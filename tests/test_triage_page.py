@@ -488,5 +488,5 @@ def test_what_learning_warns_of_is_a_line_like_other_warnings(
     finally:
         queue.close()
     assert re.findall(".*Warning.*", capfd.readouterr().err) == [
-        "Warning: 1 rows equal a known anomaly in every column and are not labelled anomalous"
+        "Warning: 1 row equals a known anomaly in every column and is not labelled anomalous"
     ]

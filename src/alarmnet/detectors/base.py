@@ -351,8 +351,9 @@ class BaseDetector(Scoring, ClassifierMixin, Parameters, ABC):  # type: ignore[m
         contradictory = int(np.isin(keys[~labels.anomalous], keys[labels.anomalous]).sum())
         self.label_counts_ = {**labels.counts(), "contradictory": contradictory}
         if contradictory:
+            rows_equal, are = ("row equals", "is") if contradictory == 1 else ("rows equal", "are")
             warn(
-                f"{contradictory} rows equal a known anomaly in every column and are not labelled anomalous",
+                f"{contradictory:,} {rows_equal} a known anomaly in every column and {are} not labelled anomalous"
             )
         if (keys == keys[0]).all():
             warn("all rows are equal: every score will be the same")
