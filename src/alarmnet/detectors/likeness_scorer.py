@@ -47,8 +47,8 @@ class LikenessScorer(TableScorer):
     Parameters
     ----------
     target, nearness, whitening, contrast, tails
-        The networks; `whitening` gives the directions, None for very wide tables. `contrast` is None with one known
-        anomaly and in model files before format 13, `tails` in those before format 8.
+        The networks; `whitening` gives the directions, None for very wide tables. `contrast` is None with few known
+        anomalies and in model files before format 13, `tails` in those before format 8.
     alarms
         On the target's inputs: a linear one, and in model files before format 10 one with a hidden layer.
     forests
