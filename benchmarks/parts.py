@@ -87,6 +87,8 @@ def with_labels(scorer: LikenessScorer, rows: Tensor, known: Tensor, seed: int) 
         "the distances and tails in the joint forest": (measures, scorer.joint_width),
     }
     for name, (start, end) in kinds.items():
+        if start == end:
+            continue
         places = torch.arange(scorer.joint_width)
         kept = places[(places < start) | (places >= end)]
         again = boosted_symmetric(*(of[:, kept] for of in learned), depth=SHALLOW, seed=seed)
