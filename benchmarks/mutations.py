@@ -120,7 +120,7 @@ def with_other_values(data: bytes, seed: int) -> bytes:
 
 ARRAY_CHANGES: tuple[Callable[[np.ndarray], np.ndarray], ...] = (
     lambda array: array * 0,
-    lambda array: -array,
+    lambda array: 0 - array,
     lambda array: array * array.dtype.type(3e4),
     lambda array: np.full_like(array, 1e38 if array.dtype.kind == "f" else 1),
     lambda array: np.full_like(array, np.nan if array.dtype.kind == "f" else 0),
