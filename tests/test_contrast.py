@@ -39,3 +39,10 @@ def test_no_row_is_compared_with_itself(count: int) -> None:
 def test_one_normal_row_gives_finite_numbers() -> None:
     contrast = Contrast(rows(2), rows(1))
     assert torch.isfinite(contrast.own(rows(1), known=False)).all()
+
+
+def test_known_anomalies_far_out_are_not_compared_with_themselves() -> None:
+    known = rows(50) + torch.tensor([5_000.0, 0, 0])
+    nearest = (distances(known, known) + 9 * torch.eye(50)).amin(1)
+    found = Contrast(known, rows(40)).own(known, known=True)[:, 0].exp() - 0.001
+    assert (found >= nearest - 1e-3).all()

@@ -185,6 +185,6 @@ class LikenessScorer(TableScorer):
 def _stored_contrast(weights: Mapping[str, NDArray[Any]], width: int) -> Contrast:
     """The contrast with a model file's known anomalies, which have `width` numbers; without these."""
     known = weights["contrast.known"]
-    if known.ndim != 2 or known.shape[1] != width or len(known) < FEWEST:
-        raise ValueError("the known anomalies have other columns")
+    if known.ndim != 2 or known.shape[1] != width or len(known) < FEWEST or "least" not in weights:
+        raise ValueError("the known anomalies are too few, have other columns, or lack their bound")
     return Contrast(torch.zeros(known.shape), torch.zeros(1, width))

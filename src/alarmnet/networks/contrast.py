@@ -14,7 +14,7 @@ MOST_KNOWN, MOST_NORMAL = 2_000, 500
 """The most known anomalies and normal rows that rows are compared with."""
 
 FEWEST = 10
-"""So many known anomalies are needed: among fewer, the 5th nearest is nearly the farthest."""
+"""The default score needs so many known anomalies: among fewer, the 5th nearest is nearly the farthest."""
 
 COMPARED = ((0, 0), (0, 1), (1, 1), (2, 1))
 """Which distance to known anomalies is compared with which distance to normal rows."""
@@ -32,7 +32,7 @@ class Contrast(nn.Module):
     Parameters
     ----------
     known, normal
-        Encoded rows to compare with, (K, F) and (M, F); K at least `FEWEST`.
+        Encoded rows to compare with, (K, F) and (M, F).
 
     Shapes
     ------
@@ -69,7 +69,7 @@ class Contrast(nn.Module):
         )
         near = _near(rows, others, neighbours)
         kept = _some(len(rows), most)
-        near[kept] = _near(rows[kept], others, neighbours, itself=1)
+        near[kept] = _near(rows[kept], others, neighbours, leave_out_itself=True)
         if known:
             return _measures(near, _near(rows, self.normal, OF_NORMAL))
         return _measures(_near(rows, self.known, OF_KNOWN), near)
@@ -80,10 +80,12 @@ def _some(count: int, most: int) -> slice:
     return slice(None, None, max(1, math.ceil(count / most)))
 
 
-def _near(rows: Tensor, others: Tensor, neighbours: tuple[int, ...], *, itself: int = 0) -> Tensor:
-    """Log distances (B, n) to neighbours among others; a row that is there `itself` is its own nearest one."""
-    places = [max(1, min(place, len(others) - 1)) + itself for place in neighbours]
-    return (neighbour_distances(rows, others, places, leave_out_itself=False) + NEAREST).log()
+def _near(
+    rows: Tensor, others: Tensor, neighbours: tuple[int, ...], *, leave_out_itself: bool = False
+) -> Tensor:
+    """Log distances (B, n) to neighbours among others, as `neighbour_distances` leaves out a row itself."""
+    places = [max(1, min(place, len(others) - 1)) for place in neighbours]
+    return (neighbour_distances(rows, others, places, leave_out_itself=leave_out_itself) + NEAREST).log()
 
 
 def _measures(known: Tensor, normal: Tensor) -> Tensor:

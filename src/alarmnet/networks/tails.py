@@ -6,7 +6,8 @@ from torch import Tensor, nn
 from alarmnet.networks.nearness import NEAREST
 
 EQUAL = 4e-6
-"""Encoded numbers that differ by less are equal: so far apart are numbers that were rounded to 32 bits."""
+"""How far an encoded number may lie from a stored one that it equals, because both were rounded to 32 bits. It must
+also be nearer to this one than to the other stored ones: in a long tail, numbers are closer together."""
 
 
 class Tails(nn.Module):
@@ -34,10 +35,11 @@ class Tails(nn.Module):
     """
 
     ordered: Tensor
+    starts: Tensor
     ends: Tensor
-    """After how many of the ordered values the values that equal each of them end, (F, M)."""
-    equal: Tensor
-    """Below which distance values of a column are equal, (F, 1)."""
+    """After how many of the ordered values the values that equal each of them start and end, (F, M)."""
+    nearly: Tensor
+    """How far a value may lie from each of the ordered values that it equals, (F, M)."""
     skewed_left: Tensor
     mean: Tensor
     deviation: Tensor
@@ -45,8 +47,9 @@ class Tails(nn.Module):
     def __init__(self, width: int) -> None:
         super().__init__()
         self.register_buffer("ordered", torch.zeros(width, 1), persistent=False)
+        self.register_buffer("starts", torch.zeros(width, 1, dtype=torch.int64), persistent=False)
         self.register_buffer("ends", torch.ones(width, 1, dtype=torch.int64), persistent=False)
-        self.register_buffer("equal", torch.zeros(width, 1), persistent=False)
+        self.register_buffer("nearly", torch.zeros(width, 1), persistent=False)
         self.register_buffer("skewed_left", torch.zeros(width, 1, dtype=torch.bool), persistent=False)
         self.register_buffer("mean", torch.zeros(()))
         self.register_buffer("deviation", torch.ones(()))
@@ -60,8 +63,14 @@ class Tails(nn.Module):
     def order(self, rows: Tensor, scale: Tensor) -> None:
         """Sort the columns of stored rows (M, F); model files hold the rows, and not their order."""
         self.ordered = rows.T.contiguous().sort(dim=1).values
-        self.equal = EQUAL * scale[:, None]
-        self.ends = torch.searchsorted(self.ordered, self.ordered + self.equal, right=True)
+        self.starts, self.ends = (
+            torch.searchsorted(self.ordered, self.ordered, right=right) for right in (False, True)
+        )
+        beyond = nn.functional.pad(self.ordered, (1, 0), value=-torch.inf)
+        before = self.ordered - beyond.gather(1, self.starts)
+        beyond = nn.functional.pad(self.ordered, (0, 1), value=torch.inf)
+        after = beyond.gather(1, self.ends) - self.ordered
+        self.nearly = torch.minimum(EQUAL * scale[:, None], torch.minimum(before, after) / 2)
         exact = rows.double()
         self.skewed_left = (exact - exact.mean(0)).pow(3).mean(0)[:, None] < 0
 
@@ -71,10 +80,13 @@ class Tails(nn.Module):
 
     def _raw(self, rows: Tensor) -> Tensor:
         columns, count = rows.T.contiguous(), self.ordered.shape[1]
-        below = torch.searchsorted(self.ordered, columns - self.equal)
-        place = below.clamp(max=count - 1)
-        there = self.ordered.gather(1, place) <= columns + self.equal
-        at_most = torch.where(there, self.ends.gather(1, place), below)
+        below = torch.searchsorted(self.ordered, columns)
+        upper, lower = below.clamp(max=count - 1), (below - 1).clamp(min=0)
+        short, over = self.ordered.gather(1, upper) - columns, columns - self.ordered.gather(1, lower)
+        is_upper = (short >= 0) & (short <= self.nearly.gather(1, upper))
+        is_lower = (over >= 0) & (over <= self.nearly.gather(1, lower)) & ~is_upper
+        at_most = torch.where(is_upper, self.ends.gather(1, upper), below)
+        below = torch.where(is_lower, self.starts.gather(1, lower), below)
         rarities = (
             -(torch.arange(count + 1, device=rows.device) / count).clamp(min=0.5 / count).log().double()
         )
