@@ -277,6 +277,7 @@ def test_commands_label_rows_of_a_model_whose_labels_are_words(tmp_path: Path) -
         "normal": 96,
         "unlabelled": 0,
     }
+    assert alarmnet.load(tmp_path / "r").anomaly_label == "attack"
     answered = detector.calibration_rows_[-1]
     (tmp_path / "a.csv").write_text(f"row,anomaly\n{answered},1\n")
     run("recalibrate", tmp_path / "m", "--answers", tmp_path / "a.csv", "--out", tmp_path / "c")

@@ -2,7 +2,6 @@
 
 import copy
 import json
-import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,6 @@ import pyarrow as pa
 import pytest
 from click.testing import CliRunner
 
-from alarmnet import AlarmnetWarning
 from alarmnet.cli import main
 from alarmnet.data_files import write_table
 from alarmnet.detectors.recognition import Recognised, SeenRows
@@ -118,18 +116,3 @@ def test_a_refit_recognises_calibration_rows_in_another_width_of_numbers(plain: 
         labels_now = labels.copy()
         labels_now[detector.calibration_rows_[5:8]] = 1
         assert len(found.refit_alarm(X, labels_now).calibration_scores_) == 35
-
-
-def test_a_refit_says_that_most_calibration_rows_are_not_in_the_table(plain: Any) -> None:
-    detector, rows, labels = plain
-    for lacking in (19, 20):
-        part = np.setdiff1d(np.arange(200), detector.calibration_rows_[:lacking])
-        with warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always")
-            copy.deepcopy(detector).refit_alarm(rows[part], labels[part])
-        said = ["X holds 18 of the 38 calibration rows"] * (lacking == 20)
-        assert [str(warning.message).partition(".")[0] for warning in caught] == said
-    with pytest.warns(
-        AlarmnetWarning, match=r"X holds \d of the 38 calibration rows\. If it is the training table"
-    ):
-        detector.refit_alarm(rows.astype(np.float16), labels)

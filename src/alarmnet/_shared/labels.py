@@ -137,7 +137,8 @@ def read_labels(
     `anomaly_label` is one label, or a list of them. Without it, 1 and True are the anomaly; of two other labels
     the one that is not "normal", "benign" or the like is, else the second in sorted order, with a warning that
     says so. What nothing can be learned from is refused, unless the labels are not there `to_learn` from. `X` are
-    the labels' rows, so that the indexes of pandas can be compared; messages have what they are `called`.
+    the labels' rows, so that the indexes of pandas can be compared; messages have what they are `called`. `Labels`
+    that were read before count as they are, whatever `anomaly_label` is.
 
     Raises
     ------
@@ -149,6 +150,8 @@ def read_labels(
     """
     if y is None:
         return Labels(np.full(rows, np.nan), np.array([0, 1]))
+    if isinstance(y, Labels):
+        y, anomaly_label = y.values, None
     labels = _as_array(y)
     if len(labels) != rows:
         raise InputError(

@@ -13,6 +13,7 @@ import click
 import numpy as np
 
 from alarmnet._shared.devices import chosen_device
+from alarmnet._shared.labels import Labels
 from alarmnet._shared.phrases import counted, quoted
 from alarmnet._shared.warn import warn
 from alarmnet.cli.table_data import category_option, reads_data
@@ -368,10 +369,9 @@ def refit(
     found = _refit_labels(labelling, rows, (*anomaly, *normal))
     labels = found.values
     detector.verbose = shows_progress(quiet=quiet)
-    detector.anomaly_label = None  # the labels are 1 and 0 now
     with way_out(OTHERS):
         check_size(rows, aside=as_json)
         say_labels(found, label_counts(labels, rows=len(labels)), aside=as_json)
-        detector.refit_alarm(rows.to_learn()[0], labels)
+        detector.refit_alarm(rows.to_learn()[0], Labels(labels, detector.classes_))
     detector.notes_ = {**detector.notes_, **labelling.to_dict()}
     _write(detector, out, began=began, as_json=as_json, rows=len(labels), label_values=found.facts())

@@ -7,6 +7,7 @@ import numpy as np
 import pyarrow as pa
 from click.core import ParameterSource
 
+from alarmnet._shared.labels import Labels
 from alarmnet._shared.phrases import counted
 from alarmnet._shared.standard_streams import STANDARD
 from alarmnet.cli.table_data import reads
@@ -59,8 +60,9 @@ def _answered(detector: BaseDetector, answers: Path) -> int:
                 column=ANSWER,
             )
     meant = [None if label is None else MEANINGS[label] for label in labels]
-    detector.anomaly_label = None  # answers are 1 and 0, whatever labels are called
-    detector.set_calibration_labels([int(number) for number, _ in answered], meant)
+    detector.set_calibration_labels(
+        [int(number) for number, _ in answered], Labels(np.array(meant, dtype=float), detector.classes_)
+    )
     return len({number for number, label in answered if label is not None})
 
 

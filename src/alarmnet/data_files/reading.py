@@ -24,8 +24,8 @@ class Reading:
     delimiter
         The character between the cells of CSV files, or ``"tab"``; detected by default.
     decimal
-        The decimal sign of CSV files, ``"."`` or ``","``; detected by default. With ``"."``, commas in numbers
-        separate thousands.
+        The decimal sign of CSV files, ``"."`` or ``","``; detected by default. With ``"."``, commas
+        separate thousands in numbers without a unit.
     missing
         More texts and numbers that mean missing, such as ``"-999"``, in every column except ids.
     query

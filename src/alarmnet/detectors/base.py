@@ -204,9 +204,8 @@ class BaseDetector(Scoring, ClassifierMixin, Parameters, ABC):  # type: ignore[m
         ----------
         X
             Rows of the same columns: usually the training table again, and what came in since. Rows that calibrated
-            are recognised by their values, up to rounding; a warning says if most of them are not there. `explain`
-            then numbers known anomalies by the rows of this table. `calibration_queries` and `calibration_rows_`
-            still number rows of the table given to `fit`.
+            are recognised by their values, up to rounding. `explain` then numbers known anomalies by the rows of
+            this table. `calibration_queries` and `calibration_rows_` still number rows of the table given to `fit`.
         y
             As in `fit`.
         """

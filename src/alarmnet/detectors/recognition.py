@@ -8,7 +8,6 @@ import torch
 from numpy.typing import NDArray
 from scipy.spatial import KDTree
 
-from alarmnet._shared.warn import warn
 from alarmnet.detectors.scoring import ENCODED_AT_ONCE
 from alarmnet.detectors.state import Encoder, FittedState
 from alarmnet.preprocessing.frames import row_count
@@ -36,7 +35,7 @@ def keys_with(rows: RowStore, kept: NDArray[np.float32], kept_keys: Keys) -> Key
     """One hash for each encoded row (N,), by which kept rows (M, ...) with their own hashes (M,) are found.
 
     A row within `ALIKE` of a kept row that is not there has that row's hash: the same numbers as float32 instead of
-    float64 differ by their rounding. Warns if most kept rows are not there.
+    float64 differ by their rounding.
     """
     keys = keys_of(rows)
     _, first = np.unique(kept_keys, return_index=True)
@@ -51,13 +50,6 @@ def keys_with(rows: RowStore, kept: NDArray[np.float32], kept_keys: Keys) -> Key
         place = np.concatenate(nearest)
         found = place < len(lost)
         keys[others[found]] = kept_keys[lost[place[found]]]
-    there = int(np.isin(kept_keys, keys).sum())
-    if there < LEAST_SHARE * len(kept_keys):
-        warn(
-            f"X holds {there:,} of the {len(kept_keys):,} calibration rows. If it is the training table with "
-            "changed values, calibration rows train the alarm now, and more normal rows than alarm_rate says will "
-            "raise alarms: pass the table as it was given to fit. If it has new rows only, all is well."
-        )
     return keys
 
 

@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from sklearn.base import clone
 
+from alarmnet._shared.labels import Labels
 from alarmnet._shared.random_streams import SEED_LIMIT, numpy_generator, resolve_seed
 from alarmnet._shared.validation import check_whole
 from alarmnet.detectors import A3Detector, BaseDetector
@@ -253,8 +254,8 @@ class Queue:
         y = self._labels(clear)
         if (y == 1).any():
             y[np.isnan(y) & np.isin(self._keys, self._keys[y == 1])] = 1
-            first = copy.copy(self._first).set_params(anomaly_label=None)
-            self.detector_, self.learned_ = first.refit_alarm(self._X, y), clear
+            given = Labels(y, self._first.classes_)
+            self.detector_, self.learned_ = copy.copy(self._first).refit_alarm(self._X, given), clear
         else:
             self.detector_, self.learned_ = self._first, {}
         self._calibrates = self._calibrating()

@@ -129,8 +129,8 @@ class NumberColumn:
 
     def count_outside(self, cells: Cells) -> int:
         """How many cells lie outside the range of the rows learned from, by more than rounding to 32 bits."""
-        nearly = ROUNDED * max(abs(self.low), abs(self.high))
-        return int(np.count_nonzero((cells.values < self.low - nearly) | (cells.values > self.high + nearly)))
+        low, high = self.low - ROUNDED * abs(self.low), self.high + ROUNDED * abs(self.high)
+        return int(np.count_nonzero((cells.values < low) | (cells.values > high)))
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready values, for `column_from_dict`."""
