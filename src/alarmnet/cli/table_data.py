@@ -20,8 +20,8 @@ _reading_options = decorated(
     click.option(
         "--decimal",
         type=click.Choice([".", ","]),
-        help="The decimal sign of CSV files; detected by default. With a point, commas separate thousands in numbers "
-        "without a unit.",
+        help="The decimal sign of CSV files; detected by default. With a point, commas separate thousands in "
+        "numbers without a unit.",
     ),
     click.option(
         "--missing",
