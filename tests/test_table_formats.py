@@ -282,6 +282,8 @@ def test_a_decimal_point_that_is_asked_for_makes_commas_separate_thousands(write
     with pytest.raises(InputError, match=r"where all separate thousands, --decimal \. or Reading") as caught:
         TableFiles(path, kinds={"a": "number", "b": "text"}).read()
     assert caught.value.code == "decimal_comma"
+    with pytest.raises(InputError, match=r"commas between thousands; say --decimal \. or Reading"):
+        TableFiles(write("u.csv", 'a\n"12,345.5"\n'), kinds={"a": "number"}).read()
     doubtful = pd.DataFrame({"a": ["8,448", "950"]})
     with pytest.raises(
         InputError, match=r"which may be 8\.448 or 8448 \(it is the latter in files read with"

@@ -177,6 +177,8 @@ def bad_cell(
             "not a number with a decimal comma, as the file has; write it with a comma, or name the column in "
             "--category if its numbers are names"
         )
+    elif kind == "number" and "." in cell and re.match(_GROUPED_NUMBER, cell.strip()):
+        problem = 'written with commas between thousands; say --decimal . or Reading(decimal=".")'
     elif re.match(_DECIMAL_COMMA, cell.strip()):
         return decimal_comma(where, cell.strip(), column=column, rows=rows)
     elif kind == "boolean":
