@@ -258,7 +258,7 @@ def reading(table: Any) -> Any:
     except InputError as error:
         return (
             f"{error.code} {error.column}"
-            if f"{error.column!r}" in str(error)
+            if f"{error.column!r}" in str(error) or error.code == "no_columns"
             else "does not name the column"
         )
     assert np.isfinite(encoded).all()
