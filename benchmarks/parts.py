@@ -71,6 +71,8 @@ def with_labels(scorer: LikenessScorer, rows: Tensor, known: Tensor, seed: int) 
         "the linear alarm": like - read[:, 0],
         "the distances in the sum": like - FAR * near[:, 1:].sum(1),
     }
+    if scorer.contrast is not None:
+        known = scorer.contrast.known  # in its order
     learned = [
         scorer.joined(scorer.nearness.measured(far_off), scorer.read_of_learned(of, known=of is known))
         for far_off, of in (
