@@ -148,7 +148,7 @@ class LikenessScorer(TableScorer):
         return torch.cat(parts, dim=1)
 
     def read_of_learned(self, rows: Tensor, *, known: bool) -> Tensor:
-        """What `read` gives, of all known anomalies or of the stored rows: none is contrasted with itself."""
+        """As `read`, of all known anomalies or stored rows in their order: none is contrasted with itself."""
         read = self.read(rows)
         if self.contrast is not None:
             read[:, -1 - MEASURES : -1] = self.contrast.own(rows, known=known)

@@ -63,7 +63,7 @@ class Contrast(nn.Module):
         return _measures(_near(rows, self.known, OF_KNOWN), _near(rows, self.normal, OF_NORMAL))
 
     def own(self, rows: Tensor, *, known: bool) -> Tensor:
-        """Measure all known anomalies, or all normal rows: none is compared with itself."""
+        """Measure all known anomalies, or all normal rows, in their order: none is compared with itself."""
         others, neighbours, most = (
             (self.known, OF_KNOWN, MOST_KNOWN) if known else (self.normal, OF_NORMAL, MOST_NORMAL)
         )
