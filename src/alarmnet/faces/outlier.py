@@ -39,7 +39,8 @@ class OutlierDetector(OutlierMixin, Parameters):  # type: ignore[misc]
     >>> from alarmnet import Schedule
     >>> rows = np.random.default_rng(0).normal(size=(200, 3))
     >>> short = Schedule(steps=20)
-    >>> face = OutlierDetector(A3Detector(target_schedule=short, alarm_schedule=short), random_state=0)
+    >>> detector = A3Detector(target_schedule=short, alarm_schedule=short, alarm_rate=0.1)
+    >>> face = OutlierDetector(detector, random_state=0)
     >>> sorted(set(face.fit(rows).predict(rows).tolist()))
     [-1, 1]
     """
