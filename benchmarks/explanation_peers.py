@@ -8,8 +8,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from alarmnet._shared.evenly import evenly
 from alarmnet.detectors import BaseDetector
-from alarmnet.explain.model import evenly, references
+from alarmnet.explain.model import references
 from alarmnet.explain.neighbours import Likeness
 from alarmnet.explain.tables import TableExplainer
 

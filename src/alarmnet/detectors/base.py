@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from sklearn.base import ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
+from alarmnet._shared.evenly import evenly
 from alarmnet._shared.labels import Labels, read_labels
 from alarmnet._shared.random_streams import resolve_seed
 from alarmnet._shared.threads import threads_for
@@ -29,7 +30,6 @@ from alarmnet.detectors.scoring import Scoring
 from alarmnet.detectors.shared import check_shared, described, signature_of
 from alarmnet.detectors.state import Encoder, FittedState
 from alarmnet.errors import InputError, TrainingDivergedError
-from alarmnet.explain.model import evenly
 from alarmnet.networks.checkpoints import Checkpoint, Identity, kept_seed, open_checkpoint
 from alarmnet.networks.layers import load_weights
 from alarmnet.networks.nested_parameters import Parameters

@@ -1,11 +1,11 @@
 """Encoded rows, and the role of each row."""
 
-import math
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
+from alarmnet._shared.evenly import evenly
 from alarmnet.errors import InputError
 from alarmnet.networks.piecewise import PiecewiseLinearEncoding
 from alarmnet.networks.targets import TargetNetwork
@@ -58,4 +58,4 @@ class TrainingData:
 
 def _spaced(numbers: Tensor, most: int) -> Tensor:
     """At most so many of the numbers (N,), evenly spaced."""
-    return numbers[:: max(1, math.ceil(len(numbers) / most))]
+    return numbers[evenly(len(numbers), most)]

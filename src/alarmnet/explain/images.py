@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from alarmnet._shared.evenly import evenly
 from alarmnet.explain.explanation import Explanation, Reason, RowExplanation, Similar
 from alarmnet.explain.mixtures import Floats, Index, Matrix
-from alarmnet.explain.model import Scored, evenly, loudest, references
+from alarmnet.explain.model import Scored, loudest, references
 from alarmnet.explain.sentences import points
 
 REFERENCES = 3

@@ -5,10 +5,11 @@ from typing import Any
 
 import numpy as np
 
+from alarmnet._shared.evenly import evenly
 from alarmnet._shared.random_streams import numpy_generator
 from alarmnet._shared.validation import check_real, check_whole
 from alarmnet.errors import InputError
-from alarmnet.explain.model import Scored, evenly
+from alarmnet.explain.model import Scored
 from alarmnet.explain.tables import TableExplainer
 from alarmnet.preprocessing.frames import row_count
 from alarmnet.preprocessing.rows import indexable, take

@@ -45,15 +45,6 @@ class Scored:
     mix: Mix | None = None
 
 
-def evenly(count: int, most: int) -> Index:
-    """So many numbers below `count` at most, evenly spaced.
-
-    >>> evenly(10, 4)
-    array([0, 3, 6, 9])
-    """
-    return np.arange(0, count, -(-count // most) or 1)
-
-
 def references(scored: Scored, normal: Matrix, *, share: float = 1.0) -> tuple[Matrix, Floats]:
     """The share of normal rows that scores lowest, and their logits.
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from alarmnet._shared.evenly import evenly
 from alarmnet.explain.attribution import AT_ONCE, CLOSE, Attribution, attribute
 from alarmnet.explain.explanation import (
     Counterfactual,
@@ -20,7 +21,7 @@ from alarmnet.explain.explanation import (
 )
 from alarmnet.explain.groups import groups_of
 from alarmnet.explain.mixtures import Floats, Index, Matrix, mixed_by
-from alarmnet.explain.model import Scored, evenly, loudest, references
+from alarmnet.explain.model import Scored, loudest, references
 from alarmnet.explain.neighbours import Likeness, representative
 from alarmnet.explain.sentences import sentence
 from alarmnet.explain.words import MISSING, cell_text, words_of

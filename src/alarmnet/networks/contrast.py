@@ -1,10 +1,9 @@
 """Contrast: how near rows are to known anomalies, compared with normal rows."""
 
-import math
-
 import torch
 from torch import Tensor, nn
 
+from alarmnet._shared.evenly import evenly
 from alarmnet.networks.nearness import NEAREST, neighbour_distances
 
 OF_KNOWN, OF_NORMAL = (1, 3, 5), (1, 5)
@@ -50,13 +49,13 @@ class Contrast(nn.Module):
 
     def __init__(self, known: Tensor, normal: Tensor) -> None:
         super().__init__()
-        self.register_buffer("known", known[_some(len(known), MOST_KNOWN)])
+        self.register_buffer("known", known[evenly(len(known), MOST_KNOWN)])
         self.register_buffer("normal", torch.empty(0), persistent=False)
         self.compare(normal)
 
     def compare(self, normal: Tensor) -> None:
         """Compare with these normal rows (M, F); a model file holds them elsewhere."""
-        self.normal = normal[_some(len(normal), MOST_NORMAL)]
+        self.normal = normal[evenly(len(normal), MOST_NORMAL)]
 
     def forward(self, rows: Tensor) -> Tensor:
         """Measure rows."""
@@ -68,16 +67,11 @@ class Contrast(nn.Module):
             (self.known, OF_KNOWN, MOST_KNOWN) if known else (self.normal, OF_NORMAL, MOST_NORMAL)
         )
         near = _near(rows, others, neighbours)
-        kept = _some(len(rows), most)
+        kept = evenly(len(rows), most)
         near[kept] = _near(rows[kept], others, neighbours, leave_out_itself=True)
         if known:
             return _measures(near, _near(rows, self.normal, OF_NORMAL))
         return _measures(_near(rows, self.known, OF_KNOWN), near)
-
-
-def _some(count: int, most: int) -> slice:
-    """At most so many of a count of rows, evenly spaced."""
-    return slice(None, None, max(1, math.ceil(count / most)))
 
 
 def _near(

@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alarmnet import plots
+from alarmnet._shared.evenly import evenly
 from alarmnet.detectors import BaseDetector
 from alarmnet.explain import Explainer, Explanation
 from alarmnet.explain.images import tinted
-from alarmnet.explain.model import evenly
 from alarmnet.explain.neighbours import Likeness
 from alarmnet.explain.reporting import row_facts
 from alarmnet.explain.tables import NORMAL_ROWS
