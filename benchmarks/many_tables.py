@@ -6,9 +6,10 @@
 
 The tables are KEEL's (`keel_tables`) and the ten of `few_label_tables`. In the order of their names every other
 table is for choosing settings, the rest for reporting; on the ten, settings are chosen on the development halves
-alone. A seed draws at most 1,000 normal rows of a table's first half to learn from. From the second half it draws
-as many to judge by, and a tenth as many anomalies, ten at least. In state "clean" the normal rows are labelled
-normal. In state "hidden" no normal row is labelled, and a tenth as many hidden anomalies are among these rows.
+alone. Tables made of images (`image_tables`) are for choosing only. A seed draws at most 1,000 normal rows of a
+table's first half to learn from. From the second half it draws as many to judge by, and a tenth as many anomalies,
+ten at least. In state "clean" the normal rows are labelled normal. In state "hidden" no normal row is labelled, and
+a tenth as many hidden anomalies are among these rows.
 Finished runs are not repeated.
 """
 
@@ -41,6 +42,7 @@ from benchmarks.few_labels import (
     measured,
     neighbour,
 )
+from benchmarks.image_tables import IMAGE_TABLES
 from benchmarks.keel_tables import KEEL_TABLES
 
 NORMAL_ROWS = 1_000
@@ -48,8 +50,9 @@ FEWEST_JUDGED = 10
 KNOWN = (0, 5, 25, 100)
 STATES = ("clean", "hidden")
 
-CHOOSE = [*list(KEEL_TABLES)[::2], *list(TABLES)[::2]]
+CHOOSE = [*list(KEEL_TABLES)[::2], *list(TABLES)[::2], *IMAGE_TABLES]
 REPORT = [*list(KEEL_TABLES)[1::2], *list(TABLES)[1::2]]
+PARTS = {"choose": CHOOSE, "report": REPORT}
 
 Scores = Callable[[Draw, int], np.ndarray]
 Cell = tuple[str, str, int, str, int]
@@ -77,8 +80,11 @@ def draw(halves: Halves, *, known: int, state: str, seed: int) -> Draw:
     return Draw(halves.frame.take(rows[order]), y[order], halves.frame.take(test), halves.anomalous[test])
 
 
-def _validation(halves: Halves) -> Halves:
-    """The development rows: half to learn from, half to choose by."""
+def halves_of(name: str, part: str) -> Halves:
+    """A table to choose by or to report; the ten are chosen by their development halves alone."""
+    halves = (KEEL_TABLES | TABLES | IMAGE_TABLES)[name]()
+    if part == "report" or name not in TABLES:
+        return halves
     order = np.random.default_rng(0).permutation(halves.development)
     learned, judged = np.array_split(order, 2)
     return Halves(halves.frame, halves.anomalous, learned, judged)
@@ -176,7 +182,7 @@ def finished(path: Path) -> dict[Cell, dict[str, Any]]:
 
 def cells(arguments: argparse.Namespace) -> Iterator[Cell]:
     """The cells that are asked for, table by table."""
-    tables = arguments.tables or (CHOOSE if arguments.part == "choose" else REPORT)
+    tables = arguments.tables or PARTS[arguments.part]
     for table, known, state, seed in itertools.product(
         tables, arguments.known, arguments.states, arguments.seeds
     ):
@@ -229,7 +235,7 @@ def main() -> None:
     parser.add_argument("--known", nargs="+", type=int, default=KNOWN)
     parser.add_argument("--states", nargs="+", default=STATES)
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
-    parser.add_argument("--part", choices=["report", "choose"], default="report")
+    parser.add_argument("--part", choices=list(PARTS), default="report")
     arguments = parser.parse_args()
     if arguments.table:
         print("\n".join(table(arguments.out)))
@@ -243,9 +249,7 @@ def main() -> None:
     for place, cell in enumerate(missing, start=1):
         _, name, known, state, seed = cell
         if name not in halves:
-            found = (KEEL_TABLES | TABLES)[name]()
-            choosing = arguments.part == "choose" and name in TABLES
-            halves = {name: _validation(found) if choosing else found}
+            halves = {name: halves_of(name, arguments.part)}
         result = run(cell, draw(halves[name], known=known, state=state, seed=seed))
         with arguments.out.open("a") as lines:
             lines.write(json.dumps(result) + "\n")

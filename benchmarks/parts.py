@@ -3,8 +3,9 @@
     KEEL_DATA=FOLDER python -m benchmarks.parts --out benchmarks/results/parts.jsonl
     python -m benchmarks.parts --out benchmarks/results/parts.jsonl --table
 
-The draws are those of `many_tables`, by default of its tables for reporting. Each draw is fitted once, and scored
-without one part after the other. Without a part of what the joint forest reads, this forest is boosted anew.
+The draws are those of `many_tables`, by default of its tables for reporting (`--part`). Each draw is fitted once,
+and scored without one part after the other. Without a part of what the joint forest reads, this forest is boosted
+anew.
 Finished runs are not repeated.
 """
 
@@ -32,10 +33,8 @@ from alarmnet.networks.contrast import MEASURES
 from alarmnet.networks.symmetric_trees import boosted_symmetric
 from alarmnet.sources.comparison import keep_columns
 from benchmarks.arguments import parser_for
-from benchmarks.few_label_tables import TABLES
 from benchmarks.few_labels import Draw
-from benchmarks.keel_tables import KEEL_TABLES
-from benchmarks.many_tables import KNOWN, REPORT, STATES, draw
+from benchmarks.many_tables import KNOWN, PARTS, STATES, draw, halves_of
 
 WHOLE = "nothing"
 Cell = tuple[str, int, str, int]
@@ -153,7 +152,8 @@ def table(path: Path) -> Iterator[str]:
 def main() -> None:
     """Run what is missing, or print the table."""
     parser = parser_for(__doc__)
-    parser.add_argument("--tables", nargs="+", default=REPORT)
+    parser.add_argument("--part", choices=list(PARTS), default="report")
+    parser.add_argument("--tables", nargs="+")
     parser.add_argument("--known", nargs="+", type=int, default=KNOWN)
     parser.add_argument("--seeds", nargs="+", type=int, default=[0])
     arguments = parser.parse_args()
@@ -162,11 +162,12 @@ def main() -> None:
         return
     warnings.simplefilter("ignore", AlarmnetWarning)
     done = finished(arguments.out)
-    cells = itertools.product(arguments.tables, arguments.known, STATES, arguments.seeds)
+    tables = arguments.tables or PARTS[arguments.part]
+    cells = itertools.product(tables, arguments.known, STATES, arguments.seeds)
     missing = [cell for cell in cells if cell not in done]
     begun = time.perf_counter()
     for place, (name, known, state, seed) in enumerate(missing, start=1):
-        halves = (KEEL_TABLES | TABLES)[name]()
+        halves = halves_of(name, arguments.part)
         found = measured(draw(halves, known=known, state=state, seed=seed), seed)
         cell = {"table": name, "known": known, "state": state, "seed": seed}
         with arguments.out.open("a") as lines:
