@@ -154,14 +154,11 @@ class LikenessScorer(TableScorer):
             read[:, -1 - MEASURES : -1] = self.contrast.own(rows, known=known)
         return read
 
-    def load_state_dict(
-        self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False
-    ) -> Any:
-        """Take weights, and bring the contrast to the stored rows among them."""
-        found = super().load_state_dict(state_dict, strict, assign)
+    def hand_on_stored(self) -> None:
+        """Give the stored rows to the tails and to the contrast."""
+        super().hand_on_stored()
         if self.contrast is not None:
             self.contrast.compare(self.nearness.as_they_were)
-        return found
 
     def joined(self, near: Tensor, read: Tensor) -> Tensor:
         """What the joint forest reads, of measured distances (B, n) and `read` (B, n)."""

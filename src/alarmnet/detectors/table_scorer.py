@@ -53,11 +53,15 @@ class TableScorer(Scorer):
     def load_state_dict(
         self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False
     ) -> Any:
-        """Take weights, and bring the tails to the stored rows among them."""
+        """Take weights, and hand on the stored rows among them."""
         found = super().load_state_dict(state_dict, strict, assign)
+        self.hand_on_stored()
+        return found
+
+    def hand_on_stored(self) -> None:
+        """Give the stored rows to the parts that need them too, and that a model file holds without them."""
         if self.tails is not None:
             self.tails.order(self.nearness.stored, self.nearness.scale)
-        return found
 
     def forward(self, batch: Tensor) -> Tensor:
         """Score a batch."""
