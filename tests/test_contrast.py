@@ -15,10 +15,12 @@ def distances(some: Tensor, others: Tensor) -> Tensor:
     return torch.cdist(some, others, compute_mode="donot_use_mm_for_euclid_dist")
 
 
-def test_the_measures_are_log_distances_and_how_much_longer_they_are() -> None:
-    known, normal, judged = rows(9, at=1.0), rows(40), rows(7, at=0.5)
+@pytest.mark.parametrize(("count", "last"), [(40, 4), (4, 2)])
+def test_the_measures_are_log_distances_and_how_much_longer_they_are(count: int, last: int) -> None:
+    """Of 4 normal rows, the 3rd nearest counts for the 5th: each of the 4 has 3 others."""
+    known, normal, judged = rows(9, at=1.0), rows(count), rows(7, at=0.5)
     to_known, to_normal = (distances(judged, of).sort(dim=1).values for of in (known, normal))
-    far, usual = ((of + 0.001).log() for of in (to_known[:, [0, 2, 4]], to_normal[:, [0, 4]]))
+    far, usual = ((of + 0.001).log() for of in (to_known[:, [0, 2, 4]], to_normal[:, [0, last]]))
     longer = torch.stack([far[:, k] - usual[:, n] for k, n in ((0, 0), (0, 1), (1, 1), (2, 1))], dim=1)
     torch.testing.assert_close(Contrast(known, normal)(judged), torch.cat([far, longer], dim=1))
 

@@ -64,6 +64,14 @@ def test_numbers_rounded_to_32_bits_have_the_same_tails() -> None:
     assert torch.equal(tails(stored), tails(rounded))
 
 
+def test_a_number_equals_the_nearest_stored_one_alone() -> None:
+    close = torch.arange(100.0)[:, None] * 1e-6
+    tails = learned(close)
+    assert len(tails(close).unique()) > 45
+    for apart in (-0.3e-6, 0.3e-6):
+        assert torch.equal(tails(close + apart), tails(close))
+
+
 @pytest.mark.parametrize("count", [1, 3])
 def test_few_equal_rows_give_finite_numbers(count: int) -> None:
     tails = learned(torch.ones(count, 2))

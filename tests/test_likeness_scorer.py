@@ -1,0 +1,73 @@
+"""The default score for tables with known anomalies: what its joint forest learns from, and what bounds it."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from alarmnet import A3Detector
+from alarmnet.detectors.likeness_scorer import LikenessScorer
+from alarmnet.networks.symmetric_trees import SymmetricForest, boosted_symmetric
+
+Lesson = tuple[Tensor, Tensor]
+
+
+def fitted(known: int) -> LikenessScorer:
+    rows = np.random.default_rng(0).normal(size=(300, 2))
+    rows[:known] += 2
+    y = np.where(np.arange(300) < known, 1.0, 0.0)
+    scorer = A3Detector(alarm_rate=0.05, random_state=0).fit(rows, y)._scorer
+    assert isinstance(scorer, LikenessScorer)
+    return scorer
+
+
+@pytest.fixture(scope="module")
+def learned() -> tuple[LikenessScorer, Lesson]:
+    """A scorer, and the normal rows and the anomalies that its joint forest learned from."""
+    lessons: list[Lesson] = []
+
+    def noted(normal: Tensor, anomalies: Tensor, **settings: Any) -> SymmetricForest:
+        lessons.append((normal, anomalies))
+        return boosted_symmetric(normal, anomalies, **settings)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("alarmnet.detectors.normality.boosted_symmetric", noted)
+        scorer = fitted(10)
+    return scorer, lessons[-1]
+
+
+def test_ten_known_anomalies_are_contrasted_and_nine_are_not(learned: tuple[LikenessScorer, Lesson]) -> None:
+    assert learned[0].contrast is not None
+    assert fitted(9).contrast is None
+
+
+@torch.no_grad()
+def test_the_joint_forest_learns_from_rows_that_are_not_compared_with_themselves(
+    learned: tuple[LikenessScorer, Lesson],
+) -> None:
+    scorer, lesson = learned
+    assert scorer.contrast is not None
+    nearness, known = scorer.nearness, scorer.contrast.known
+    rows = nearness.as_they_were
+    distances = (nearness.own_distances(), nearness.distances(known))
+    for taught, own, near, is_known in zip(lesson, (rows, known), distances, (False, True), strict=True):
+        expected = scorer.joined(nearness.measured(near), scorer.read(own))
+        contrast = scorer.contrast.own(own, known=is_known)
+        seen = scorer.contrast(own)
+        assert (contrast != seen).any(dim=1).all()
+        place = int((expected == seen[:, :1]).all(dim=0).nonzero())
+        expected[:, place : place + contrast.shape[1]] = contrast
+        torch.testing.assert_close(taught, expected, rtol=1e-3, atol=1e-3)
+
+
+def test_alarms_add_no_less_than_for_a_stored_row(learned: tuple[LikenessScorer, Lesson]) -> None:
+    scorer, _ = learned
+    absurd = torch.cartesian_prod(*[torch.tensor([-1e6, 1e6])] * 2)
+    with torch.no_grad():
+        stored, far = (scorer.read(rows)[:, 0] for rows in (scorer.nearness.as_they_were, absurd))
+    assert float(stored.min()) == pytest.approx(float(scorer.least), abs=1e-4)
+    assert float(stored.median()) > float(scorer.least) + 0.01
+    assert float(far.min()) == float(scorer.least)
+    assert far.max() > stored.max() + 1_000
