@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import AbstractContextManager
 from dataclasses import replace
+from functools import partialmethod
 from pathlib import Path
 from typing import Any
 
@@ -172,3 +173,21 @@ def test_labels_go_to_the_rows_that_were_answered_or_nowhere(
         write_table(data, [rows.take(list(range(240))[::-1])])
     with made_ready(wanted, start=QueueHere) as app:
         assert labels_of(Client(app)) == right, "the answers are kept"
+
+
+def test_labels_go_to_equal_rows_in_any_part_of_the_data(
+    triage_data: Wanted, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(TableFiles, "batches", partialmethod(TableFiles.batches, rows=100))
+    rows, data = TableFiles(triage_data.data).read().drop_columns(["id"]), tmp_path / "flows.csv"
+    write_table(data, [rows, rows.slice(100, 1)])
+    store = str(tmp_path / "answers.sqlite")
+    wanted = replace(triage_data, data=[data], identifier=None, labels=store)
+    with made_ready(wanted, start=QueueHere) as app:
+        client, keys = Client(app), app._desk.pool.keys
+        for place, verdict in ((240, "anomaly"), (0, "anomaly"), (100, "normal"), (199, "normal")):
+            client.post("/change", {"key": keys[place], "verdict": verdict})
+        (tmp_path / "labelled.csv").write_bytes(client.http.get("/export/labelled.csv").content)
+    exported = TableFiles(tmp_path / "labelled.csv", kinds={"verdict": "text"}).read(["verdict"])
+    found = {place: said for place, said in enumerate(exported["verdict"].to_pylist()) if said}
+    assert found == {0: "anomaly", 100: "normal", 199: "normal", 240: "anomaly"}
