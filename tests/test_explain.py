@@ -258,6 +258,45 @@ def test_numbers_are_whole_only_where_the_table_has_whole_ones() -> None:
         assert not detector.predict(pd.DataFrame([{"rate": 0.99, "port": 3} | changes])).any()
 
 
+def test_the_share_of_normal_rows_that_are_like_a_value() -> None:
+    when = pd.Timestamp("2024-03-01") + pd.to_timedelta([1, 2, 9, 20] * 20, unit="h")
+    table = pd.DataFrame(
+        {
+            "number": [1.0, 2.0, 2.0, np.nan] * 20,
+            "kind": ["a", "b", "b", "b"] * 20,
+            "when": when + pd.to_timedelta(np.arange(80) // 4, unit="D"),
+        }
+    )
+    encoder = TableEncoder()
+    normal = encoder.fit_transform(table)
+    others = pd.DataFrame(
+        {"number": [9.0, 0.0], "kind": ["new", "a"], "when": when[:2] + pd.Timedelta("10h")}
+    )
+    encoded = np.split(np.concatenate([normal[:4], encoder.transform(others)]), [2, 4], axis=1)
+    shares = [
+        [words.share(part) for part in parts]
+        for words, parts in zip(words_of(encoder, normal), encoded, strict=True)
+    ]
+    assert shares == [
+        [0.25, 0.5, 0.5, 0.25, 0.0, 0.0],
+        [0.25, 0.75, 0.75, 0.75, 0.0, 0.25],
+        [0.5, 0.5, 0.25, 0.25, 0.0, 0.0],
+    ]
+
+
+def test_the_range_of_normal_rows_is_that_of_their_values() -> None:
+    """A missing number is encoded as the median."""
+    table = pd.DataFrame({"discount": [*np.linspace(10, 90, 41), *[np.nan] * 959]})
+    encoder = TableEncoder(scaling="minmax", keep=["discount"])
+    encoded = encoder.fit_transform(table)
+    (words,) = words_of(encoder, encoded)
+    assert words.usual(encoded[5]) == "normal rows: 10 to 90, 0.6% as low or lower"
+    assert words.usual(encoded[20]) == "normal rows: 10 to 90, 2.1% as high or higher"
+    assert words.usual(encoded[-1]) == "96% of normal rows"
+    (words,) = words_of(encoder, encoded[41:])
+    assert words.usual(encoded[5]) == "no normal row has a value"
+
+
 def test_whole_numbers_stay_whole_beside_very_large_ones() -> None:
     encoder = TableEncoder(scaling="minmax")
     encoded = encoder.fit_transform(

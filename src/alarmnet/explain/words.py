@@ -109,14 +109,16 @@ class ColumnWords:
             return f"{share_text(share)} of normal rows"
         if kind == "datetime":
             return f"{share_text(share)} of normal rows at this hour"
+        if not len(self._present):
+            return "no normal row has a value"
         _, side = self._tail(float(encoded[0]))
         tail = f", {share_text(share)} as {side} or {side}er" if 0 < share < FEW else ""
         return f"normal rows: {self.range}{tail}"
 
     @functools.cached_property
     def range(self) -> str:
-        """The range of normal rows in this column, without the lowest and the highest 1 %."""
-        low, high = np.quantile(self.normal[:, 0], [TAIL, 1 - TAIL], method="nearest")
+        """The range of the values of normal rows in this column, without the lowest and the highest 1 %."""
+        low, high = np.quantile(self._present, [TAIL, 1 - TAIL], method="nearest")
         ends = [self._number(self._unscaled(float(end))) for end in (low, high)]
         return ends[0] if ends[0] == ends[1] else f"{ends[0]} to {ends[1]}"
 
@@ -126,8 +128,15 @@ class ColumnWords:
 
     def _tail(self, encoded: float) -> tuple[float, str]:
         """The share of normal rows that are at least as extreme as a number, and on which side."""
-        usual = self.normal[:, 0]
-        return min((float((usual >= encoded).mean()), "high"), (float((usual <= encoded).mean()), "low"))
+        rows, present = len(self.normal), self._present
+        above, below = (float(of.sum()) / rows for of in (present >= encoded, present <= encoded))
+        return min((above, "high"), (below, "low"))
+
+    @functools.cached_property
+    def _present(self) -> Matrix:
+        """The encoded numbers of the normal rows that have a value: a missing one is encoded as the median."""
+        numbers = self.normal[:, 0]
+        return numbers[self.normal[:, -1] <= 0.5] if self.learned["missing"] else numbers
 
     def _category(self, part: int) -> str:
         kept = self.learned["kept"]
