@@ -259,7 +259,7 @@ def test_numbers_are_whole_only_where_the_table_has_whole_ones() -> None:
 
 
 def test_the_share_of_normal_rows_that_are_like_a_value() -> None:
-    when = pd.Timestamp("2024-03-01") + pd.to_timedelta([1, 2, 9, 20] * 20, unit="h")
+    when = pd.Timestamp("2024-03-01") + pd.to_timedelta([0.5, 1, 9, 20] * 20, unit="h")
     table = pd.DataFrame(
         {
             "number": [1.0, 2.0, 2.0, np.nan] * 20,
@@ -267,6 +267,7 @@ def test_the_share_of_normal_rows_that_are_like_a_value() -> None:
             "when": when + pd.to_timedelta(np.arange(80) // 4, unit="D"),
         }
     )
+    table.loc[3::4, "when"] = pd.NaT
     encoder = TableEncoder()
     normal = encoder.fit_transform(table)
     others = pd.DataFrame(

@@ -97,7 +97,7 @@ class ColumnWords:
         if self._lacks(encoded):
             return float((self.normal[:, -1] > 0.5).mean())
         if kind == "datetime":
-            return float(self._near_in_time(encoded).mean())
+            return self._at_this_hour(encoded)
         return self._tail(float(encoded[0]))[0]
 
     def usual(self, encoded: Matrix) -> str:
@@ -118,7 +118,7 @@ class ColumnWords:
     @functools.cached_property
     def range(self) -> str:
         """The range of the values of normal rows in this column, without the lowest and the highest 1 %."""
-        low, high = np.quantile(self._present, [TAIL, 1 - TAIL], method="nearest")
+        low, high = np.quantile(self._present[:, 0], [TAIL, 1 - TAIL], method="nearest")
         ends = [self._number(self._unscaled(float(end))) for end in (low, high)]
         return ends[0] if ends[0] == ends[1] else f"{ends[0]} to {ends[1]}"
 
@@ -128,15 +128,14 @@ class ColumnWords:
 
     def _tail(self, encoded: float) -> tuple[float, str]:
         """The share of normal rows that are at least as extreme as a number, and on which side."""
-        rows, present = len(self.normal), self._present
-        above, below = (float(of.sum()) / rows for of in (present >= encoded, present <= encoded))
+        rows, numbers = len(self.normal), self._present[:, 0]
+        above, below = (float(of.sum()) / rows for of in (numbers >= encoded, numbers <= encoded))
         return min((above, "high"), (below, "low"))
 
     @functools.cached_property
     def _present(self) -> Matrix:
-        """The encoded numbers of the normal rows that have a value: a missing one is encoded as the median."""
-        numbers = self.normal[:, 0]
-        return numbers[self.normal[:, -1] <= 0.5] if self.learned["missing"] else numbers
+        """The normal rows that have a number or a time; others are encoded as the median, or as midnight."""
+        return self.normal[self.normal[:, -1] <= 0.5] if self.learned["missing"] else self.normal
 
     def _category(self, part: int) -> str:
         kept = self.learned["kept"]
@@ -189,10 +188,11 @@ class ColumnWords:
         dated = len(encoded) >= 4
         return f"{DAYS[round(_turn(encoded[2:4]) * 7) % 7]} {clock}" if dated else clock
 
-    def _near_in_time(self, encoded: Matrix) -> NDArray[np.bool_]:
-        turns = np.arctan2(*(self.normal[:, :2].T - 0.5)) / (2 * np.pi)
+    def _at_this_hour(self, encoded: Matrix) -> float:
+        """The share of normal rows that are within an hour of a time of day."""
+        turns = np.arctan2(*(self._present[:, :2].T - 0.5)) / (2 * np.pi)
         apart = np.abs(turns - _turn(encoded[:2])) % 1
-        return np.asarray(np.minimum(apart, 1 - apart) <= HOUR)
+        return float((np.minimum(apart, 1 - apart) <= HOUR).sum()) / len(self.normal)
 
 
 def _turn(waves: Matrix) -> float:
