@@ -9,11 +9,14 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
+import torch
 from click.testing import CliRunner
 
 from alarmnet.cli import main
 from alarmnet.data_files import write_table
-from alarmnet.detectors.recognition import Recognised, SeenRows
+from alarmnet.detectors.recognition import Recognised, SeenRows, keys_with
+from alarmnet.preprocessing.row_store import TensorRows
+from alarmnet.preprocessing.rows import row_keys
 from alarmnet.report import make_report
 
 TOO_GOOD = "the measures are too good"
@@ -116,3 +119,12 @@ def test_a_refit_recognises_calibration_rows_in_another_width_of_numbers(plain: 
         labels_now = labels.copy()
         labels_now[detector.calibration_rows_[5:8]] = 1
         assert len(found.refit_alarm(X, labels_now).calibration_scores_) == 35
+
+
+def test_only_rows_that_are_not_there_are_recognised_up_to_rounding() -> None:
+    kept = np.array([[0.0], [8e-6], [1.0]], dtype=np.float32)
+    rows = np.array([[0.0], [-4e-6], [1 + 1e-6]], dtype=np.float32)
+    equal, close, rounded = keys_with(TensorRows(torch.from_numpy(rows)), kept, row_keys(kept))
+    assert equal == row_keys(kept)[0], "a row that is there is that row"
+    assert close == row_keys(rows)[1], "and a row close to it is another one"
+    assert rounded == row_keys(kept)[2]
