@@ -12,9 +12,11 @@ import pytest
 import torch
 from click.testing import CliRunner
 
+from alarmnet._shared.labels import Labels
 from alarmnet.cli import main
 from alarmnet.data_files import write_table
 from alarmnet.detectors.recognition import Recognised, SeenRows, keys_with
+from alarmnet.detectors.roles import refit_rows
 from alarmnet.preprocessing.row_store import TensorRows
 from alarmnet.preprocessing.rows import row_keys
 from alarmnet.report import make_report
@@ -128,3 +130,10 @@ def test_only_rows_that_are_not_there_are_recognised_up_to_rounding() -> None:
     assert equal == row_keys(kept)[0], "a row that is there is that row"
     assert close == row_keys(rows)[1], "and a row close to it is another one"
     assert rounded == row_keys(kept)[2]
+
+
+def test_of_equal_calibration_rows_as_many_stay_as_the_table_has_without_the_label() -> None:
+    labels = Labels(np.array([1.0, 0, 0, 0]), np.array([0, 1]))
+    keys, calibration = np.array([7, 7, 5, 9], dtype=np.uint64), np.array([7, 7, 5], dtype=np.uint64)
+    still_normal, free = refit_rows(labels, np.array([1, 2, 3]), keys, calibration)
+    assert (still_normal.tolist(), free.tolist()) == ([0, 2], [3])

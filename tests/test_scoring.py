@@ -13,6 +13,7 @@ from sklearn.exceptions import NotFittedError
 from alarmnet import InputError, TableEncoder, score_files
 from alarmnet.data_files import TableFiles, write_table
 from alarmnet.sources import open_to_run
+from alarmnet.sources.scoring import Tally
 
 
 @pytest.fixture(scope="module")
@@ -139,3 +140,8 @@ def test_ids_are_copied_as_they_are_written_even_if_the_model_reads_them_as_numb
         score_files(model, tmp_path / "table.csv", out=tmp_path / "scores.csv", identifier=name)
         rows = open_to_run(model, [tmp_path / "table.csv"], identifier=name, ignored=[])
     assert pd.read_csv(tmp_path / "scores.csv", dtype=str)["id"].tolist() == rows.ids() == ids[name]
+
+
+def test_many_alarms_are_many_of_the_rows_that_are_scored(detector: Any) -> None:
+    assert Tally(rows=1_000, alarms=40).drift_note(detector) is None
+    assert "100.00%" in str(Tally(rows=1_000, alarms=40, invalid=960).drift_note(detector))
