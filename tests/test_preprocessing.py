@@ -349,6 +349,16 @@ def test_summary_counts_what_stands_out() -> None:
     assert seen.unseen["t"].near_matches == {"http ": "HTTP"}
 
 
+def test_only_rounded_numbers_lie_in_a_range_that_they_leave() -> None:
+    exact = pd.DataFrame({"n": [0.7, 0.9, 1.1], "from_0": [0.0, 1.0, 2.0]})
+    encoder = TableEncoder().fit(exact)
+    rounded = exact.astype(np.float32)
+    assert rounded["n"][0] < exact["n"][0]
+    assert rounded["n"][2] > exact["n"][2]
+    assert encoder.summarize(rounded).outside == {}
+    assert encoder.summarize(exact - 1e-7).outside == {"n": 1, "from_0": 1}
+
+
 def test_rare_training_categories_are_not_unseen() -> None:
     frame = pd.DataFrame({"t": ["a", "a", "b"]})
     encoder = TableEncoder(max_categories=1).fit(frame)

@@ -253,8 +253,8 @@ def _of_several(found: NDArray[Any], anomaly_label: object, *, shown: str) -> tu
     _refuse_near(normal.tolist(), named)
     if len(found) and not any(isinstance(label, str) == (found.dtype.kind == "U") for label in named):
         raise InputError(
-            f"no label in y equals {_shown(named)}, which anomaly_label names: the labels are {shown}, and of the "
-            "one text and the other numbers come. Name a label that y has. For tools that make numbers of labels, "
+            f"no label in y equals {_shown(named)}, which anomaly_label names: the labels are {shown}, and no text "
+            "equals a number. Name a label that y has. For tools that make numbers of labels, "
             "such as scikit-learn's cross_val_predict, pass True for anomalies in y, and no anomaly_label",
             code="absent_label",
         )
