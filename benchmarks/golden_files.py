@@ -33,6 +33,7 @@ NAMES = (
     "a3-format-11",
     "a3-format-12",
     "a3-format-13",
+    "a3-format-14",
 )
 
 

@@ -26,7 +26,7 @@ from sklearn.metrics import average_precision_score
 from torch import Tensor
 
 from alarmnet import A3Detector, AlarmnetWarning
-from alarmnet.detectors.likeness_scorer import FAR, FORESTS, LikenessScorer
+from alarmnet.detectors.likeness_scorer import FAR, FORESTS, KERNEL, LikenessScorer
 from alarmnet.detectors.normality import SHALLOW
 from alarmnet.detectors.normality_scorer import NormalityScorer
 from alarmnet.networks.contrast import MEASURES
@@ -58,6 +58,8 @@ def with_labels(scorer: LikenessScorer, rows: Tensor, known: Tensor, seed: int) 
     like, far = odds[:, 0], odds[:, 1]
     count = len(scorer.forests)
     each, joint = FORESTS[count]
+    assert scorer.kernel is not None
+    kernel = KERNEL * scorer.kernel(scorer.nearness.scaled(rows))
     joined = scorer.joined(near, read)
     without = {  # the others take over its weight
         f"the {name} trees": like + each * count / (count - 1) * (votes - forest(rows))
@@ -67,7 +69,8 @@ def with_labels(scorer: LikenessScorer, rows: Tensor, known: Tensor, seed: int) 
         WHOLE: like,
         **without,
         "the joint forest": like - joint * scorer.joint(joined),
-        "the linear alarm": like - read[:, 0],
+        "the linear alarm": like - (read[:, 0] - kernel),
+        "the kernel alarm": like - kernel,
         "the distances in the sum": like - FAR * near[:, 1:].sum(1),
     }
     if scorer.contrast is not None:

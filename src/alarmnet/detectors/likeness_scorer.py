@@ -11,6 +11,7 @@ from alarmnet.detectors.table_scorer import TableScorer, stored_shape
 from alarmnet.networks.alarms import DenseAlarmNetwork, stored_alarm
 from alarmnet.networks.contrast import FEWEST, MEASURES, Contrast
 from alarmnet.networks.forests import Forest
+from alarmnet.networks.kernel_alarm import KernelAlarm, kept_of
 from alarmnet.networks.nearness import Neighbours
 from alarmnet.networks.spread import Whitening
 from alarmnet.networks.symmetric_trees import SymmetricForest
@@ -26,6 +27,9 @@ files before format 9 have two."""
 ALARM, FAR = 0.15, 0.15
 """The weights of each alarm's logit, and of each distance. They extrapolate where trees stop at an edge."""
 
+KERNEL = 0.5
+"""The weight of the kernel alarm's log odds."""
+
 BEYOND = 3.0
 """The distance beyond the 99.9th percentile of normal rows at which the odds of distance would be even without
 their bound."""
@@ -38,17 +42,19 @@ class LikenessScorer(TableScorer):
     """Adds two odds; either is enough.
 
     The first are the odds of likeness to known anomalies: a weighted sum of the log odds of four forests, the
-    logits of alarms on inputs, and the distances to the 5th and the 50th nearest stored normal row. Three
-    forests read the columns. The joint forest also reads the principal directions of the normal rows, the
-    activations of the target's narrowest layer, the distances, the contrast with known anomalies, and the tails of
-    the columns. The second are the bounded odds of the distance from normal: of the sum of both distances and the
-    tails.
+    logits of alarms on inputs, the log odds of a kernel alarm, and the distances to the 5th and the 50th nearest
+    stored normal row. Three forests read the columns. The joint forest also reads the principal directions of the
+    normal rows, the activations of the target's narrowest layer, the distances, the contrast with known anomalies,
+    and the tails of the columns. The second are the bounded odds of the distance from normal: of the sum of both
+    distances and the tails.
 
     Parameters
     ----------
     target, nearness, whitening, contrast, tails
         The networks; `whitening` gives the directions, None for very wide tables. `contrast` is None with few known
         anomalies and in model files before format 13, `tails` in those before format 8.
+    kernel
+        The kernel alarm; None in model files before format 14.
     alarms
         On the target's inputs: a linear one, and in model files before format 10 one with a hidden layer.
     forests
@@ -61,8 +67,9 @@ class LikenessScorer(TableScorer):
     joint
         The joint forest. It is boosted on what the other parts read, so it is set last.
     least
-        The bound of what the alarms add: the least that they add for a stored row. However far from these a row is,
-        a linear alarm cannot outweigh what else speaks for an anomaly. Model files before format 13 have no bound.
+        The bound of what the alarms on inputs add: the least that they add for a stored row. However far from these
+        a row is, a linear alarm cannot outweigh what else speaks for an anomaly. Model files before format 13 have
+        no bound.
     """
 
     nearness: Neighbours
@@ -76,12 +83,13 @@ class LikenessScorer(TableScorer):
         whitening: Whitening | None,
         contrast: Contrast | None,
         tails: Tails | None,
+        kernel: KernelAlarm | None,
         alarms: Sequence[DenseAlarmNetwork],
         forests: Sequence[Trees],
     ) -> None:
         super().__init__()
         self.target, self.nearness, self.whitening = target, nearness, whitening
-        self.contrast, self.tails = contrast, tails
+        self.contrast, self.tails, self.kernel = contrast, tails, kernel
         self.register_buffer("least", torch.tensor(-torch.inf))
         self.alarms = nn.ModuleList(alarms)
         self.on_columns = nn.ModuleList(forests)
@@ -100,7 +108,8 @@ class LikenessScorer(TableScorer):
         whitening = Whitening(width) if "whitening.centre" in weights else None
         tails = Tails(width) if "tails.mean" in weights else None
         contrast = _stored_contrast(weights, width) if "contrast.known" in weights else None
-        scorer = cls(target, Neighbours(*shape), whitening, contrast, tails, alarms, forests)
+        kernel = _stored_kernel(weights, *shape) if "kernel.known" in weights else None
+        scorer = cls(target, Neighbours(*shape), whitening, contrast, tails, kernel, alarms, forests)
         scorer.register_buffer("least", scorer.least, persistent="least" in weights)
         joint = Forest if "joint.values" in weights else SymmetricForest  # format 8 and before have nodes
         scorer.joint = joint.stored(weights, "joint.", scorer.joint_width)
@@ -134,10 +143,12 @@ class LikenessScorer(TableScorer):
         return self._network.code(inputs) if first is None else self._network.code_after_first(first)
 
     def read_of(self, batch: Tensor, said: Tensor, logits: Sequence[Tensor]) -> Tensor:
-        """The weighted sum of the alarms' logits, and what the joint forest reads but for the distances."""
+        """What all alarms add to the log odds, and what the joint forest reads but for the distances."""
         scaled = self.nearness.scaled(batch)
-        alarms = (ALARM * torch.stack([*logits], dim=1).sum(1, keepdim=True)).clamp(min=self.least)
-        parts = [alarms, batch]
+        alarms = (ALARM * torch.stack([*logits], dim=1).sum(1)).clamp(min=self.least)
+        if self.kernel is not None:
+            alarms = alarms + KERNEL * self.kernel(scaled)
+        parts = [alarms[:, None], batch]
         if self.whitening is not None:
             parts.append(self.whitening.white(scaled))
         parts.append(said)
@@ -155,8 +166,10 @@ class LikenessScorer(TableScorer):
         return read
 
     def hand_on_stored(self) -> None:
-        """Give the stored rows to the tails and to the contrast."""
+        """Give the stored rows to the tails, the contrast and the kernel alarm."""
         super().hand_on_stored()
+        if self.kernel is not None:
+            self.kernel.compare(self.nearness.stored)
         if self.contrast is not None:
             self.contrast.compare(self.nearness.as_they_were)
 
@@ -185,3 +198,11 @@ def _stored_contrast(weights: Mapping[str, NDArray[Any]], width: int) -> Contras
     if known.ndim != 2 or known.shape[1] != width or len(known) < FEWEST or "least" not in weights:
         raise ValueError("the known anomalies are too few, have other columns, or lack their bound")
     return Contrast(torch.zeros(known.shape), torch.zeros(1, width))
+
+
+def _stored_kernel(weights: Mapping[str, NDArray[Any]], rows: int, width: int) -> KernelAlarm:
+    """The kernel alarm of a model file with so many stored rows of `width` numbers; without its weights."""
+    known = weights["kernel.known"]
+    if known.ndim != 2 or known.shape[1] != width or not len(known) or not weights["kernel.spread"] > 0:
+        raise ValueError("the kernel alarm's known anomalies have other columns, or its kernels no width")
+    return KernelAlarm(kept_of(rows), len(known), width)

@@ -5,13 +5,14 @@ from torch import Tensor
 
 from alarmnet._shared.random_streams import SEED_LIMIT, numpy_generator
 from alarmnet.detectors.alarm_training import AlarmTraining
-from alarmnet.detectors.likeness_scorer import LikenessScorer
+from alarmnet.detectors.likeness_scorer import ALARM, LikenessScorer
 from alarmnet.detectors.normality_scorer import NormalityScorer
 from alarmnet.errors import TrainingDivergedError
 from alarmnet.networks.alarm_specs import DEFAULT_ALARMS
 from alarmnet.networks.category_order import CategoryOrder
 from alarmnet.networks.contrast import FEWEST, Contrast
 from alarmnet.networks.forests import around, boosted, bootstrapped, grown
+from alarmnet.networks.kernel_alarm import KernelAlarm
 from alarmnet.networks.nearness import MOST_STORED, Nearness, Neighbours, StoredRows
 from alarmnet.networks.spread import Spread, Whitening
 from alarmnet.networks.symmetric_trees import boosted_symmetric
@@ -104,7 +105,7 @@ class NormalityTraining:
         return scorer
 
     def with_known(self, history: dict[str, list[dict[str, float]]]) -> LikenessScorer:
-        """Grow forests and train a linear alarm on inputs; its losses are added to `history`."""
+        """Grow forests, and train a linear and a kernel alarm; the former's losses are added to `history`."""
         linear, _ = DEFAULT_ALARMS["inputs"]
         alarm, history[linear.name] = self._training.train(linear, self._target.inputs)
         rows, known = (self._data.rows.take(of) for of in (self._stored, self._known))
@@ -117,13 +118,14 @@ class NormalityTraining:
                 self._whitening(nearness),
                 Contrast(known, nearness.as_they_were) if len(known) >= FEWEST else None,
                 _tails(nearness),
+                KernelAlarm.learned(nearness.stored, nearness.scaled(known)),
                 [alarm],
                 self._forests(),
             )
             scorer.to(rows.device)
+            scorer.least = ALARM * alarm(self._target.inputs(rows)).min()
             near, near_known = map(nearness.measured, (nearness.own_distances(), nearness.distances(known)))
             read = scorer.read_of_learned(rows, known=False)
-            scorer.least = read[:, 0].min()
             if not read.isfinite().all():
                 raise TrainingDivergedError(
                     "the last training step left activations that are not finite; lower the learning rate"

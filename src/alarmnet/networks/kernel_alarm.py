@@ -1,0 +1,163 @@
+"""A kernel alarm: log odds that change smoothly with the distances to known anomalies and to normal rows."""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.optimize import minimize
+from scipy.special import expit
+from torch import Tensor, nn
+
+from alarmnet._shared.evenly import evenly
+
+MOST = 500
+"""The most rows of a class that rows are compared with."""
+
+FARTHEST = 5.0
+"""Scaled numbers are cut off here: one odd number must not make a row unlike all others."""
+
+PENALTIES = np.logspace(-4, 2, 7)
+"""The penalties that are tried, by the row."""
+
+MOST_CERTAIN = 3.0
+"""The bound of the log odds: this alarm is one opinion among several."""
+
+STEEPNESS = 1e-3
+"""The penalty of slope and offset, because the classifier may tell all rows apart that are left out."""
+
+Numbers = NDArray[np.float64]
+
+
+class KernelAlarm(nn.Module):
+    """The log odds of an anomaly by a least-squares classifier with Gaussian kernels, one around each learned row.
+
+    Trees cut along columns; this alarm follows slanted and curved boundaries, and needs few anomalies for that. It
+    speaks only for an anomaly, and its log odds are at least 0: a row unlike known anomalies may be of a new kind.
+
+    Both classes count the same. The penalty is chosen, and the classifier's output becomes log odds, by what the
+    classifier says of rows that are left out: of each row in turn, in closed form. The log odds are multiplied by
+    the share of the uncertainty that they remove, so that a classifier that cannot tell the classes apart says
+    little.
+
+    Sources: Suykens and Vandewalle, "Least squares support vector machine classifiers" (1999), for the
+    classifier; Cawley, "Leave-one-out cross-validation based model selection criteria for weighted LS-SVMs"
+    (2006), for leaving out rows; Platt, "Probabilistic outputs for support vector machines" (1999), for log odds.
+
+    Parameters
+    ----------
+    normal, known
+        How many normal rows and how many known anomalies it compares rows with; each at most `MOST`.
+    width
+        Of the rows, F.
+
+    Shapes
+    ------
+    Input: rows in standard deviations from the mean of normal rows, (B, F). Output: (B,).
+
+    Examples
+    --------
+    >>> normal = torch.randn(100, 2, generator=torch.Generator().manual_seed(0))
+    >>> alarm = KernelAlarm.learned(normal, torch.tensor([[3.0, 3.0], [3.2, 3.0], [3.0, 3.2]]))
+    >>> alarm(torch.tensor([[3.1, 3.1], [0.0, 0.0]])).sign()
+    tensor([1., 0.])
+    """
+
+    normal: Tensor
+    known: Tensor
+    weights: Tensor
+    spread: Tensor
+    offset: Tensor
+
+    def __init__(self, normal: int, known: int, width: int) -> None:
+        super().__init__()
+        self.register_buffer("normal", torch.zeros(normal, width), persistent=False)
+        self.register_buffer("known", torch.zeros(known, width))
+        self.register_buffer("weights", torch.zeros(normal + known))
+        self.register_buffer("spread", torch.ones(()))
+        self.register_buffer("offset", torch.zeros(()))
+
+    @classmethod
+    def learned(cls, normal: Tensor, known: Tensor) -> "KernelAlarm":
+        """Learn to tell known anomalies (K, F) from normal rows (M, F), both scaled."""
+        alarm = cls(0, 0, normal.shape[1]).to(normal.device)
+        alarm.compare(normal)
+        alarm.known = _cut_off(known[evenly(len(known), MOST)])
+        sizes = [len(alarm.normal), len(alarm.known)]
+        rows = alarm._rows.double().cpu()
+        squares = _squares(rows, rows)
+        spread = squares[: sizes[0], : sizes[0]].mean().clamp(min=1e-9) / 2
+        shares = np.repeat([0.5 / size for size in sizes], sizes)
+        weights, offset = _learned((-squares / spread).exp().numpy(), np.repeat([-1.0, 1.0], sizes), shares)
+        alarm.spread, alarm.offset = spread.to(normal), torch.tensor(offset).to(normal)
+        alarm.weights = torch.from_numpy(weights).to(normal)
+        return alarm
+
+    def compare(self, normal: Tensor) -> None:
+        """Compare with these normal rows (M, F); a model file holds them elsewhere."""
+        self.normal = _cut_off(normal[evenly(len(normal), MOST)])
+
+    def forward(self, rows: Tensor) -> Tensor:
+        """The log odds of rows."""
+        near = (-_squares(_cut_off(rows), self._rows) / self.spread).exp()
+        return (near @ self.weights + self.offset).clamp(0, MOST_CERTAIN)
+
+    @property
+    def _rows(self) -> Tensor:
+        return torch.cat([self.normal, self.known])
+
+
+def kept_of(rows: int) -> int:
+    """How many of so many rows it compares rows with."""
+    return len(evenly(rows, MOST))
+
+
+def _cut_off(rows: Tensor) -> Tensor:
+    return rows.clamp(-FARTHEST, FARTHEST)
+
+
+def _squares(rows: Tensor, others: Tensor) -> Tensor:
+    """Squares of distances (B, M) between rows (B, F) and others (M, F)."""
+    own, theirs = ((of * of).sum(1) for of in (rows, others))
+    return (own[:, None] + theirs - 2 * rows @ others.T).clamp(min=0)
+
+
+def _learned(kernel: Numbers, classes: Numbers, shares: Numbers) -> tuple[Numbers, float]:
+    """The rows' weights (N,) and the offset of the log odds; of classes -1 and 1, with shares that sum to 1."""
+    roots = np.sqrt(len(classes) * shares)
+    values, vectors = np.linalg.eigh(roots[:, None] * (kernel + 1) * roots)
+    best = _LogOdds(0.0, 0.0, math.log(2))
+    weights = np.zeros(len(classes))
+    for penalty in PENALTIES:
+        inverse = 1 / (values + penalty * len(classes))
+        found = roots * (vectors @ (inverse * (vectors.T @ (roots * classes))))
+        odds = _log_odds(classes - found / (roots**2 * (vectors**2 @ inverse)), classes, shares)
+        if odds.slope > 0 and odds.loss < best.loss:
+            best, weights = odds, found
+    trust = 1 - best.loss / math.log(2)
+    return trust * best.slope * weights, trust * (best.offset + best.slope * weights.sum())
+
+
+class _LogOdds(NamedTuple):
+    """Outputs become log odds by a slope and an offset; the loss is the mean over both classes."""
+
+    slope: float
+    offset: float
+    loss: float
+
+
+def _log_odds(outputs: Numbers, classes: Numbers, shares: Numbers) -> _LogOdds:
+    """How outputs (N,) for rows that are left out become log odds."""
+
+    def loss(line: Numbers) -> tuple[float, Numbers]:
+        margins = classes * (line[0] * outputs + line[1])
+        slopes = -shares * classes * expit(-margins)
+        size = STEEPNESS / 2 * line @ line
+        return (
+            float(shares @ np.logaddexp(0, -margins) + size),
+            np.array([slopes @ outputs, slopes.sum()]) + STEEPNESS * line,
+        )
+
+    found = minimize(loss, [1.0, 0.0], jac=True)
+    return _LogOdds(float(found.x[0]), float(found.x[1]), float(found.fun))
