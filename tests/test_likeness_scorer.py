@@ -71,3 +71,17 @@ def test_alarms_add_no_less_than_for_a_stored_row(learned: tuple[LikenessScorer,
     assert float(stored.median()) > float(scorer.least) + 0.01
     assert float(far.min()) == float(scorer.least)
     assert far.max() > stored.max() + 1_000
+
+
+@torch.no_grad()
+def test_the_kernel_alarm_adds_half_its_log_odds(
+    learned: tuple[LikenessScorer, Lesson], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scorer, _ = learned
+    assert scorer.kernel is not None
+    assert scorer.contrast is not None
+    rows = scorer.contrast.known
+    says, odds = scorer.kernel(scorer.nearness.scaled(rows)), scorer.odds(rows)
+    monkeypatch.setattr(scorer, "kernel", None)
+    assert says.max() > 0.5
+    torch.testing.assert_close((odds - scorer.odds(rows))[:, 0], says / 2, rtol=0, atol=1e-4)
