@@ -298,3 +298,13 @@ def test_numbers_are_no_texts_of_numbers_however_many_are_listed() -> None:
     with pytest.raises(InputError, match="y holds 1 as well as '1'") as caught:
         read_labels([0, 1], rows=2, anomaly_label=listed)
     assert caught.value.code == "near_label"
+
+
+@pytest.mark.parametrize("anomaly_label", [None, "attack"])
+@pytest.mark.parametrize("word", ["", "nan", "None", "<NA>", " "])
+def test_text_that_means_missing_is_no_label_until_it_is_named(word: str, anomaly_label: str | None) -> None:
+    y = pa.array(["attack", word, word])  # as pyarrow reads a CSV file with empty cells
+    with pytest.raises(InputError, match=r"means missing in tables\. Pass None in its place") as caught:
+        read_labels(y, rows=3, anomaly_label=anomaly_label)
+    assert caught.value.code == "labels"
+    assert read_labels(y, rows=3, anomaly_label=word).values.tolist() == [0, 1, 1]

@@ -12,6 +12,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from sklearn.utils.validation import column_or_1d
 
+from alarmnet._shared.missing_words import MISSING_WORDS
 from alarmnet._shared.spelling import is_near
 from alarmnet._shared.warn import warn
 from alarmnet.errors import InputError, InputTypeError
@@ -145,8 +146,8 @@ def read_labels(
     InputError
         Another length than the rows; their index in another order; infinite or continuous labels; three labels
         or more, or a single unknown one, without `anomaly_label`; text where `anomaly_label` names numbers, or the
-        reverse; a label that differs from an anomaly's only in its spelling. To learn from: NaN alone, or no normal
-        row.
+        reverse; a label that differs from an anomaly's only in its spelling; text that means "missing" in tables.
+        To learn from: NaN alone, or no normal row.
     """
     if y is None:
         return Labels(np.full(rows, np.nan), np.array([0, 1]))
@@ -194,6 +195,23 @@ def _refuse_near(labels: Sequence[object], anomalies: Sequence[object]) -> None:
             "another spelling? Spell it alike, or list all labels of anomalies: "
             f"anomaly_label=[{_shown([*anomalies, *near])}]",
             code="near_label",
+        )
+
+
+def _refuse_missing_words(labels: Sequence[object], anomaly_label: object) -> None:
+    """Refuse text that means "missing" in tables and would count as a label here, unless it names anomalies."""
+    named = [] if anomaly_label is None else listed(anomaly_label)
+    words = [
+        label
+        for label in labels
+        if isinstance(label, str) and label.strip() in MISSING_WORDS and label not in named
+    ]
+    if words:
+        raise InputError(
+            f"y holds the text {_shown(words)}, which means missing in tables. Pass None in its place if nobody "
+            "has looked at these rows. If it is the label of normal rows, pass False for them and True for "
+            "anomalies",
+            code="labels",
         )
 
 
@@ -287,6 +305,7 @@ def _of_two(found: NDArray[Any], known: NDArray[Any]) -> tuple[list[Any], NDArra
 def _anomalies_and_classes(known: NDArray[Any], anomaly_label: object) -> tuple[list[Any], NDArray[Any]]:
     """Which labels are anomalies, and the pair (normal, anomaly) of the caller's labels; 0 and 1 for several."""
     found = _distinct(known)
+    _refuse_missing_words(found.tolist(), anomaly_label)
     shown = _shown(found.tolist())
     if anomaly_label is not None:
         return _of_several(found, anomaly_label, shown=shown)
