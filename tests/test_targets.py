@@ -13,6 +13,7 @@ from alarmnet import (
     DenseAutoencoder,
     ExternalTarget,
     InputError,
+    InputTypeError,
     StridedAutoencoder,
     VariationalAutoencoder,
 )
@@ -130,6 +131,20 @@ def test_a_users_module_that_mixes_the_rows_of_a_batch_is_refused(mixing: nn.Mod
         ExternalTarget(module, layers=["0", "2"]).build((4,))
     assert caught.value.code == "batch_dependent"
     ExternalTarget(module, layers=["0"]).build((4,))
+
+
+def test_a_layer_that_does_not_put_out_a_row_for_each_row_is_refused() -> None:
+    module = nn.Sequential(nn.Linear(4, 8), nn.Flatten(0))
+    with pytest.raises(InputError, match=r"for 4 rows, layer '1' puts out the shape \(32,\)") as caught:
+        ExternalTarget(module, layers=["1"]).build((4,))
+    assert caught.value.code == "wrong_shape"
+
+
+@pytest.mark.parametrize("module", ["model.pt", None, nn.Linear])
+def test_what_is_no_module_is_refused(module: Any) -> None:
+    with pytest.raises(InputTypeError, match=r"must be a torch\.nn\.Module") as caught:
+        ExternalTarget(module, layers=["1"])
+    assert caught.value.code == "invalid_parameter"
 
 
 def test_a_users_module_needs_layers() -> None:

@@ -131,6 +131,11 @@ class ExternalTarget(Target):
     """
 
     def __init__(self, module: nn.Module, layers: Sequence[str]) -> None:
+        if not isinstance(module, nn.Module):
+            raise InputTypeError(
+                f"The 'module' parameter of ExternalTarget must be a torch.nn.Module. Got {module!r} instead.",
+                code="invalid_parameter",
+            )
         if isinstance(layers, str):
             raise InputTypeError(
                 f"The 'layers' parameter of ExternalTarget must be a list of names. Got {layers!r} instead.",
@@ -160,6 +165,12 @@ class ExternalTarget(Target):
                 f"the target cannot read encoded rows of shape {shape}: {error}", code="wrong_shape"
             ) from error
         for name, (one, other) in zip(self.layers, pairs, strict=True):
+            if one.shape[:1] != (FEW,):
+                raise InputError(
+                    f"for {FEW} rows, layer {name!r} puts out the shape {tuple(one.shape)}; its first number "
+                    f"must be that of the rows, {FEW}",
+                    code="wrong_shape",
+                )
             if not torch.allclose(one[0].float(), other[0].float(), rtol=1e-3, atol=1e-5, equal_nan=True):
                 raise InputError(
                     f"what layer {name!r} puts out for a row depends on the other rows of its batch, so a score "
