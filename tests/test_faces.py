@@ -2,15 +2,18 @@
 
 import sys
 from collections.abc import Callable
+from importlib import import_module
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 from numpy.typing import NDArray
 from sklearn.base import clone
+from sklearn.ensemble import IsolationForest
 from sklearn.exceptions import NotFittedError
 
-from alarmnet import A3Detector, MissingExtraError
+from alarmnet import A3Detector, InputError, MissingExtraError
 from alarmnet.faces import OutlierDetector
 
 Make = Callable[..., A3Detector]
@@ -125,6 +128,19 @@ def test_pyod_before_fitting(rows: Floats) -> None:
 
     with pytest.raises(NotFittedError, match="This PyODDetector instance is not fitted yet"):
         PyODDetector().decision_function(rows)
+
+
+@pytest.mark.parametrize("detector", [IsolationForest(), A3Detector, "a3"])
+@pytest.mark.parametrize("face", ["outlier.OutlierDetector", "pyod.PyODDetector"])
+def test_what_is_no_detector_of_alarmnet_is_refused(face: str, detector: Any, rows: Floats) -> None:
+    home, name = face.split(".")
+    if home == "pyod":
+        pytest.importorskip("pyod", reason="the extra 'pyod' is not installed")
+    kind = getattr(import_module(f"alarmnet.faces.{home}"), name)
+    with pytest.raises(
+        InputError, match=r"'detector' parameter of .* must be a A3Detector or ConvA3Detector"
+    ):
+        kind(detector).fit(rows)
 
 
 def test_without_pyod_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

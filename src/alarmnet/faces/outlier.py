@@ -7,7 +7,8 @@ from numpy.typing import NDArray
 from sklearn.base import OutlierMixin, clone
 from sklearn.utils.validation import check_is_fitted
 
-from alarmnet.detectors import A3Detector, BaseDetector
+from alarmnet._shared.validation import check_type
+from alarmnet.detectors import DETECTORS, A3Detector, BaseDetector
 from alarmnet.networks.nested_parameters import Parameters
 from alarmnet.thresholds import Scores
 
@@ -58,6 +59,7 @@ class OutlierDetector(OutlierMixin, Parameters):  # type: ignore[misc]
 
     def fit(self, X: Any, y: object = None) -> Self:
         """Learn what is normal. `y` is ignored, as in scikit-learn's outlier detectors."""
+        check_type(self, "detector", self.detector, *DETECTORS.values())
         detector: BaseDetector = (
             self._default_of("detector") if self.detector is None else clone(self.detector)
         )

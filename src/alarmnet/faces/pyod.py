@@ -5,7 +5,8 @@ from typing import Any, Self
 from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 
-from alarmnet.detectors import A3Detector
+from alarmnet._shared.validation import check_type
+from alarmnet.detectors import DETECTORS, A3Detector
 from alarmnet.detectors import BaseDetector as AlarmnetDetector
 from alarmnet.errors import MissingExtraError
 from alarmnet.thresholds import Scores
@@ -54,6 +55,7 @@ class PyODDetector(BaseDetector):  # type: ignore[misc]
 
     def fit(self, X: Any, y: Any = None) -> Self:
         """Learn normal rows and, if `y` is given, known anomalies (1 in `y`)."""
+        check_type(self, "detector", self.detector, *DETECTORS.values())
         self._set_n_classes(None)
         detector = A3Detector() if self.detector is None else clone(self.detector)
         detector.set_params(alarm_rate=self.contamination)
