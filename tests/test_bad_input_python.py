@@ -432,7 +432,7 @@ def test_27_no_rows_are_refused(fit: Fit, detector: A3Detector, fitted: A3Detect
 def test_28_no_columns_are_refused(fit: Fit) -> None:
     for nothing in (np.empty((20, 0)), pd.DataFrame(index=range(20))):
         sentence = refused(fit, nothing, code="no_columns")
-        assert "Found array with 0 feature(s) (shape=(16, 0)) while a minimum of 1 is required." in sentence
+        assert "Found array with 0 feature(s) (shape=(20, 0)) while a minimum of 1 is required." in sentence
 
 
 def test_29_one_row_is_refused_at_fit_and_works_at_score(

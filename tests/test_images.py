@@ -256,3 +256,11 @@ def test_a_list_of_images_is_refused_in_our_words(small: Any, made: Any) -> None
     with pytest.raises(InputError, match=r"different shapes: \(8, 9\) first, and \(8, 8\) in image 1"):
         ImageScaler().fit(made([images[0], images[1][:, :8]]))
     assert np.array_equal(ImageScaler().fit_transform(made(images)), ImageScaler().fit_transform(images))
+
+
+@pytest.mark.parametrize("shape", [(40, 4, 4), (40, 2, 8, 8)])
+def test_a_detector_names_the_shape_of_all_images(small: Any, shape: tuple[int, ...]) -> None:
+    with pytest.raises(InputError) as refused:
+        small().fit(bytes_images(*shape))
+    assert str(shape) in str(refused.value)  # not only that of the training part
+    assert refused.value.code == "image_shape"

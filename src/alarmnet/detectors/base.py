@@ -47,13 +47,12 @@ KNOWN_KEPT = 64
 
 
 def _fitted(encoder: Encoder, X: Any, training: Index) -> Encoder:
-    """Learn from the training rows; an error names rows of the whole table."""
+    """Learn from the training rows; an error names rows and the shape of the whole table."""
     try:
         return encoder.fit(take(X, training))
     except InputError as error:
         fault = error
-    if fault.rows:
-        encoder.fit(X)
+    encoder.fit(X)
     raise fault
 
 
