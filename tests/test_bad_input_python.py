@@ -777,6 +777,18 @@ def test_49_too_few_calibration_rows_warn(make: Make, rows: Floats, labels: Floa
     assert 0 < detector.threshold_ - detector.calibration_scores_.max() < 0.001
 
 
+def test_49_a_few_rows_labelled_normal_calibrate_instead_of_the_unlabelled_ones(
+    small: Make, rows: Floats
+) -> None:
+    known = np.full(len(rows), np.nan)
+    known[:10], known[-5:] = 0, 1
+    said = rf"2 of the 10 rows labelled normal calibrate, and none of the {len(rows) - 15} unlabelled rows\. For an"
+    with pytest.warns(AlarmnetWarning, match="too few"), pytest.warns(AlarmnetWarning, match=said):
+        small(alarm_rate=0.1).fit(rows, known)
+    known[:10] = np.nan
+    small(alarm_rate=0.1).fit(rows, known)  # no warning
+
+
 IN_0_1 = "'{}' parameter of {{kind}} must be a number in (0, 1). Got {}"
 
 

@@ -168,7 +168,9 @@ class BaseDetector(Scoring, ClassifierMixin, Parameters, ABC):  # type: ignore[m
         X = indexable(X) if images else read_frame(X)
         labels = read_labels(y, rows=n_rows, X=given, anomaly_label=self.anomaly_label)
         normal, known = taken_as_normal(labels, self.unlabelled), np.flatnonzero(labels.anomalous)
-        calibration = calibration_rows(labels, normal, self.calibration_share, seed=self.seed_, owner=self)
+        calibration = calibration_rows(
+            labels, normal, self.calibration_share, self.alarm_rate, seed=self.seed_, owner=self
+        )
         free = np.setdiff1d(normal, calibration, assume_unique=True)
         roles = held_out(free, known, self._held_share(), seed=self.seed_, purpose="fit")
         self.encoder_: Encoder = _fitted(encoder, X, roles.training)

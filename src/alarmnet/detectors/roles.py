@@ -6,6 +6,7 @@ import numpy as np
 
 from alarmnet._shared.labels import Labels
 from alarmnet._shared.random_streams import numpy_generator
+from alarmnet._shared.warn import warn
 from alarmnet.errors import InputError
 from alarmnet.preprocessing.rows import Index, Keys, draw, matched_once
 
@@ -26,8 +27,12 @@ def taken_as_normal(labels: Labels, unlabelled: Literal["normal", "ignore"]) -> 
     return np.flatnonzero(~labels.anomalous if unlabelled == "normal" else labels.normal)
 
 
-def calibration_rows(labels: Labels, normal: Index, share: float, *, seed: int, owner: object) -> Index:
+def calibration_rows(
+    labels: Labels, normal: Index, share: float, rate: float, *, seed: int, owner: object
+) -> Index:
     """Draw the rows that calibrate: labelled normal where any is, else unlabelled ones.
+
+    A warning says where labelled rows are too few for the alarm `rate`, and unlabelled ones would be enough.
 
     Raises
     ------
@@ -49,7 +54,16 @@ def calibration_rows(labels: Labels, normal: Index, share: float, *, seed: int, 
             f"{len(normal)}{said}",
             code="rows",
         )
-    count = min(max(1, round(share * len(pool))), CALIBRATION_ROWS, len(normal) - 1)
+    count, without_labels = (
+        min(max(1, round(share * rows)), CALIBRATION_ROWS, len(normal) - 1)
+        for rows in (len(pool), len(normal))
+    )
+    if rate * (count + 1) < 1 <= rate * (without_labels + 1):
+        warn(
+            f"{count:,} of the {len(pool):,} rows labelled normal calibrate, and none of the "
+            f"{len(normal) - len(pool):,} unlabelled rows. For an alarm rate of {rate:g}, label more rows normal, "
+            "or none: then unlabelled rows calibrate"
+        )
     chosen, _ = draw(pool, count, numpy_generator(seed, "calibration rows"))
     return chosen
 
