@@ -221,6 +221,13 @@ def test_a_users_module_that_is_not_given_is_asked_for(small: Make, rows: Floats
         through_file(detector, tmp_path)
 
 
+def test_a_bare_module_is_no_damage_of_the_file(small: Make, rows: Floats, tmp_path: Path) -> None:
+    detector = small(target=ExternalTarget(module(), layers=["1"])).fit(rows)
+    with pytest.raises(InputError, match="The 'target' parameter of load must be a Target") as caught:
+        through_file(detector, tmp_path, target=module())
+    assert caught.value.code == "invalid_parameter"
+
+
 def test_other_layers_than_in_training_are_refused(small: Make, rows: Floats, tmp_path: Path) -> None:
     detector = small(target=ExternalTarget(module(), layers=["1"])).fit(rows)
     with pytest.raises(InputError, match=r"layers=\['1'\]; got layers=\['0'\]") as caught:

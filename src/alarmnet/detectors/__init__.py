@@ -2,6 +2,7 @@
 
 from os import PathLike
 
+from alarmnet._shared.validation import check_type
 from alarmnet.detectors.a3 import A3Detector
 from alarmnet.detectors.base import BaseDetector
 from alarmnet.detectors.conv_a3 import ConvA3Detector
@@ -30,7 +31,7 @@ def load(path: str | PathLike[str], *, target: Target | None = None) -> BaseDete
     ModelFileError
         The file is damaged, no model, or from a newer alarmnet; names the file and the reason.
     InputError
-        The file needs `target`.
+        The file needs `target`, or `target` is no target network.
 
     Examples
     --------
@@ -38,6 +39,7 @@ def load(path: str | PathLike[str], *, target: Target | None = None) -> BaseDete
     >>> detector.p_value(rows)  # doctest: +SKIP
     array([0.73, 0.0004, 0.21])
     """
+    check_type(load, "target", target, Target)
     state = read_state(path, target=target)
     with as_model_file_errors(path):
         return DETECTORS[state.method].from_state(state)
