@@ -50,10 +50,10 @@ def test_the_length_is_steps_or_epochs() -> None:
 
 
 def test_a_schedule_has_one_length() -> None:
-    neither: dict[str, Any] = {}
-    for parameters in (neither, {"epochs": 1, "steps": 1}):
-        with pytest.raises(InputError, match="Schedule takes epochs or steps, one of them; got"):
-            Schedule(**parameters)
+    for length in (None, 1):
+        said = f"Schedule takes epochs or steps, one of them; got epochs={length} and steps={length}"
+        with pytest.raises(InputError, match=said):
+            Schedule(epochs=length, steps=length)
 
 
 @pytest.mark.parametrize(

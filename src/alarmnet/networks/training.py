@@ -70,7 +70,7 @@ class Schedule:
     def __post_init__(self) -> None:
         if (self.epochs is None) == (self.steps is None):
             raise InputError(
-                f"Schedule takes epochs or steps, one of them; got {self.epochs=} {self.steps=}",
+                f"Schedule takes epochs or steps, one of them; got epochs={self.epochs!r} and steps={self.steps!r}",
                 code="invalid_parameter",
             )
         for name in ("epochs", "steps", "batch_size", "patience"):
