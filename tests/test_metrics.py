@@ -184,6 +184,15 @@ def test_the_callers_data_is_left_alone() -> None:
     np.testing.assert_array_equal(scores, scores_before)
 
 
+def test_masked_scores_are_missing() -> None:
+    scores = np.ma.array([0.1, 0.2, 9.0], mask=[False, False, True])
+    with pytest.raises(InputError, match="scores hold nan at row 2"):
+        evaluate([0, 1, 1], scores)
+    assert evaluate([0, 1], scores[:2]).average_precision.value == 1
+    with pytest.raises(InputError, match="every score must be a finite number"):
+        evaluate([0, 1], np.ma.array(["a", "b"]))
+
+
 def test_scores_in_another_order_than_labels_are_refused() -> None:
     y, scores = pd.Series([0, 0, 1, 1], index=[*"abcd"]), pd.Series([0.4, 0.1, 0.2, 0.3], index=[*"dabc"])
     with pytest.raises(InputError, match=r"scores and y have the same index .* Pass y\.loc\[scores\.index\]"):

@@ -108,6 +108,8 @@ def proportion(count: int, total: int, *, confidence: float = 0.95) -> Estimate:
 
 def as_scores(scores: ArrayLike) -> NDArray[np.float64]:
     """Scores (N,) as float64; anything but one finite number a row is refused."""
+    if isinstance(scores, np.ma.MaskedArray):
+        scores = np.ma.filled(scores.astype(object), np.nan)
     values = np.asarray(scores)
     if values.dtype.kind not in "biuf" and not all(isinstance(value, numbers.Real) for value in values.flat):
         raise InputError(
