@@ -298,6 +298,17 @@ def test_the_range_of_normal_rows_is_that_of_their_values() -> None:
     assert words.usual(encoded[5]) == "no normal row has a value"
 
 
+def test_a_truth_is_told_by_its_share_of_normal_rows() -> None:
+    encoder = TableEncoder()
+    encoded = encoder.fit_transform(pd.DataFrame({"vip": pd.array([True] * 6 + [False] + [None], "boolean")}))
+    (words,) = words_of(encoder, encoded)
+    assert [words.usual(encoded[place]) for place in (0, 6, 7)] == [
+        "75% of normal rows",
+        "12% of normal rows",
+        "12% of normal rows",
+    ]
+
+
 def test_whole_numbers_stay_whole_beside_very_large_ones() -> None:
     encoder = TableEncoder(scaling="minmax")
     encoded = encoder.fit_transform(

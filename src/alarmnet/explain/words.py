@@ -105,7 +105,7 @@ class ColumnWords:
         kind, share = self.learned["kind"], self.share(encoded)
         if kind == "category" and not encoded.any():
             return "no normal row has it"
-        if kind == "category" or self._lacks(encoded):
+        if kind == "category" or self.learned.get("boolean") or self._lacks(encoded):
             return f"{share_text(share)} of normal rows"
         if kind == "datetime":
             return f"{share_text(share)} of normal rows at this hour"
