@@ -1,5 +1,6 @@
 """The default score for tables with known anomalies: what its joint forest learns from, and what bounds it."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,18 +10,27 @@ from torch import Tensor
 
 from alarmnet import A3Detector
 from alarmnet.detectors.likeness_scorer import LikenessScorer
+from alarmnet.detectors.state import FittedState
 from alarmnet.networks.symmetric_trees import SymmetricForest, boosted_symmetric
 
 Lesson = tuple[Tensor, Tensor]
 
 
-def fitted(known: int) -> LikenessScorer:
+def fitted(known: int) -> A3Detector:
     rows = np.random.default_rng(0).normal(size=(300, 2))
     rows[:known] += 2
     y = np.where(np.arange(300) < known, 1.0, 0.0)
-    scorer = A3Detector(alarm_rate=0.05, random_state=0).fit(rows, y)._scorer
-    assert isinstance(scorer, LikenessScorer)
-    return scorer
+    return A3Detector(alarm_rate=0.05, random_state=0).fit(rows, y)
+
+
+def scorer_of(detector: A3Detector) -> LikenessScorer:
+    assert isinstance(detector._scorer, LikenessScorer)
+    return detector._scorer
+
+
+@pytest.fixture(scope="module")
+def state() -> FittedState:
+    return fitted(10).fitted_state()
 
 
 @pytest.fixture(scope="module")
@@ -34,13 +44,13 @@ def learned() -> tuple[LikenessScorer, Lesson]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("alarmnet.detectors.normality.boosted_symmetric", noted)
-        scorer = fitted(10)
+        scorer = scorer_of(fitted(10))
     return scorer, lessons[-1]
 
 
 def test_ten_known_anomalies_are_contrasted_and_nine_are_not(learned: tuple[LikenessScorer, Lesson]) -> None:
     assert learned[0].contrast is not None
-    assert fitted(9).contrast is None
+    assert scorer_of(fitted(9)).contrast is None
 
 
 @torch.no_grad()
@@ -85,3 +95,26 @@ def test_the_kernel_alarm_adds_half_its_log_odds(
     monkeypatch.setattr(scorer, "kernel", None)
     assert says.max() > 0.5
     torch.testing.assert_close((odds - scorer.odds(rows))[:, 0], says / 2, rtol=0, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("contrast.known", lambda known: known[:9]),
+        ("contrast.known", lambda known: known[:, :1]),
+        ("least", None),
+        ("kernel.known", lambda known: known[:0]),
+        ("kernel.known", lambda known: known[:, :1]),
+        ("kernel.spread", lambda spread: spread * 0),
+        ("joint.level_columns", lambda columns: columns * 0 + 10_000),
+    ],
+)
+def test_a_state_that_no_fit_leads_to_is_refused(state: FittedState, name: str, change: Any) -> None:
+    weights = dict(state.weights)
+    array = weights.pop(name)
+    if change:
+        weights[name] = change(array)
+    with pytest.raises(
+        ValueError, match=r"known anomalies (are too few|have other)|columns that are not there"
+    ):
+        A3Detector.from_state(replace(state, weights=weights))
