@@ -4,6 +4,8 @@ import gzip
 import json
 import socket
 import sqlite3
+import subprocess
+import sys
 import zipfile
 from collections.abc import Callable
 from contextlib import closing
@@ -23,6 +25,7 @@ from alarmnet.cli import main
 from alarmnet.data_files import TableFiles, write_table
 from alarmnet.loop.page import server, starting
 from alarmnet.loop.page.app import App
+from alarmnet.loop.page.starting import Wanted
 
 Run = Callable[..., Result]
 
@@ -272,3 +275,21 @@ def test_label_is_refused_with_what_to_do(tmp_path: Path) -> None:
     assert result.exit_code == 2
     assert "triage reads no labels" in result.stderr
     assert "--ignore class" in result.stderr
+
+
+def test_it_says_when_the_process_that_learns_does_not_start(triage_data: Wanted, tmp_path: Path) -> None:
+    script = tmp_path / "run.py"
+    script.write_text(
+        "from alarmnet.cli import main\n\nmain()\n"
+    )  # a process that imports this starts triage again
+    words = [str(triage_data.data[0]), "--model", str(triage_data.model), "--id", "id"]
+    words += ["--labels", str(tmp_path / "answers.sqlite")]
+    ended = subprocess.run(
+        [sys.executable, str(script), "triage", *words],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert ended.returncode == 2
+    assert ended.stderr.endswith("Error: the process that learns is gone; start the command again\n")

@@ -8,6 +8,7 @@ import time
 import traceback
 from collections.abc import Hashable, Mapping, Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from typing import Any
@@ -20,6 +21,7 @@ from numpy.typing import NDArray
 from alarmnet._shared.standard_streams import warnings_as_lines
 from alarmnet._shared.threads import CHOSEN_BY, cores
 from alarmnet.detectors import BaseDetector
+from alarmnet.errors import AlarmnetError
 from alarmnet.loop.queue import Queue, Seen, Verdict
 from alarmnet.loop.remaining import Remaining
 from alarmnet.loop.strategies import AtRandom
@@ -59,7 +61,7 @@ Answered = Mapping[str, tuple[Verdict, Seen]]
 """What was said of rows, and what was so when they were looked at, in the order of the looks."""
 
 
-class LearningError(Exception):
+class LearningError(AlarmnetError):
     """The queue's process failed or is gone; it says why."""
 
 
@@ -131,20 +133,14 @@ def queue_of(X: Any, detector: BaseDetector, keys: Sequence[str], *, answers: An
     return queue
 
 
-def _serve(
-    connection: Connection,
-    X: Any,
-    detector: BaseDetector,
-    keys: Sequence[str],
-    answers: Answered,
-    seed: int,
-) -> None:
+def _serve(connection: Connection) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C ends the page, and the page ends this process
     own = psutil.Process()
     # Windows has classes of priority, no numbers
     own.nice(getattr(psutil, "BELOW_NORMAL_PRIORITY_CLASS", None) or min(own.nice() + NICE, 19))
     if not CHOSEN_BY & os.environ.keys():
         torch.set_num_threads(max(1, cores() - 1))  # one core is for whoever looks
+    X, detector, keys, answers, seed = connection.recv()
     with warnings_as_lines():
         queue = queue_of(X, detector, keys, answers=answers, seed=seed)
         connection.send((0, queue.scores, None))
@@ -185,11 +181,13 @@ class QueueProcess:
     ) -> None:
         context = multiprocessing.get_context("spawn")
         self._connection, other = context.Pipe()
-        self._process = context.Process(
-            target=_serve, args=(other, X, detector, keys, dict(answers), seed), daemon=True
-        )
+        self._process = context.Process(target=_serve, args=(other,), daemon=True)
         self._process.start()
         other.close()
+        with suppress(
+            OSError
+        ):  # the process is gone, which `_receive` says; `start` would wait for ever to send this
+            self._connection.send((X, detector, keys, dict(answers), seed))
         self._sending, self._tickets = threading.Lock(), 0
         self._asked: dict[int, Future[Any]] = {0: Future()}
         self._receiver = threading.Thread(target=self._receive, daemon=True)
