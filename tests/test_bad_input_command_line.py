@@ -390,6 +390,11 @@ def test_19_an_extra_column_is_refused_unless_ignored(desk: Desk) -> None:
         "score", "not trained with: 'colour'; leave each out with --ignore COLUMN"
     )
     desk("score", "--ignore", "colour")
+    desk.refused(
+        "score",
+        "--ignore 'amount': the model has learned this column and cannot score without it",
+        options=("--ignore", "colour", "--ignore", "amount"),
+    )
 
 
 def test_20_columns_are_aligned_by_name(desk: Desk) -> None:

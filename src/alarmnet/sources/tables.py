@@ -186,7 +186,7 @@ class TableRows:
         Raises
         ------
         InputError
-            Columns of the model are missing, or there are columns that it does not know.
+            Columns of the model are missing or ignored, or there are columns that it does not know.
         """
         encoder = cast(TableEncoder, detector.encoder_)
         known_names = [str(name) for name in detector.feature_names_in_]
@@ -204,6 +204,13 @@ class TableRows:
         if not copied and not files.is_parquet:  # the model reads as numbers what is copied as it is written
             names = TableFiles(tables, kinds=kinds | dict.fromkeys(ids, "text"), reading=reading, ids=ids)
         left_out = encoder.left_out_
+        if learned := [name for name in known_names if name in ignored and name not in left_out]:
+            raise InputError(
+                f"--ignore {learned[0]!r}: the model has learned this column and cannot score without it; fit a "
+                "model without it, or leave out this option",
+                code="options",
+                column=learned[0],
+            )
         features = [name for name in known_names if name in files.columns or name not in left_out]
         known = {*features, *texts, *ignored, *notes.get("ignored", ()), notes.get("label")} - {None}
         extra = [name for name in files.columns if name not in known and not encoder.left_out_as_index(name)]
