@@ -21,6 +21,7 @@ from psycopg import connect
 from tests.stores import PASSWORD, place, postgres_url  # noqa: F401 - fixtures
 from tests.triage import ANOMALIES, Client, table
 
+from alarmnet import load
 from alarmnet.cli import main
 from alarmnet.data_files import TableFiles, write_table
 from alarmnet.loop.page import server, starting
@@ -267,6 +268,28 @@ def test_a_server_gives_the_rows_and_keeps_the_answers(place: str, run: Run, pos
     assert refused.exit_code == 2
     assert "name one with --labels STORE" in refused.output
     assert PASSWORD not in refused.output
+
+
+@pytest.mark.parametrize("known", [ANOMALIES, 0])
+def test_it_says_which_anomalies_the_exported_model_does_not_learn(
+    known: int, run: Run, tmp_path: Path, small: Any
+) -> None:
+    (tmp_path / "flows.csv").write_text(text(rows()))
+    labels = (np.arange(240) < known).astype(float) if known else None
+    small().fit(table().select(["c0", "c1"]), labels).save(tmp_path / "flows.model")
+
+    def look(app: App) -> None:
+        Client(app).answer("anomaly")
+        app._exports.write(tmp_path)
+
+    words = [str(tmp_path / "flows.csv"), "--model", str(tmp_path / "flows.model"), "--ignore", "port"]
+    result = run(*words, "--missing", "-999", look=look)
+    assert result.exit_code == 0, result.output
+    said = (
+        "has learned 12 anomalies. The model that the page exports learns anomalies from the answers alone."
+    )
+    assert (said in result.output) == bool(known)
+    assert load(tmp_path / "triage.alarmnet").label_counts_["anomaly"] == 1
 
 
 def test_label_is_refused_with_what_to_do(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from starlette.types import ASGIApp
 
+from alarmnet._shared.phrases import counted
 from alarmnet.data_files import Reading, TableFiles, holds_images
 from alarmnet.detectors import A3Detector, BaseDetector
 from alarmnet.errors import InputError
@@ -136,6 +137,11 @@ def made_ready(
     with AnswerStore.open(wanted.labels) as store:
         detector = model or _fitted(wanted, rows, say)
         _note_missing_words(detector, wanted.reading)
+        if known := detector.label_counts_["anomaly"]:
+            say(
+                f"The model has learned {counted(known, 'anomaly', 'anomalies')}. The model that the page exports "
+                "learns anomalies from the answers alone."
+            )
         say("Scoring all rows.")
         rows = rows if model else _rows_to_run(wanted, detector)
         pool = pool_from_files(detector, rows, answered=store.current().keys(), seed=wanted.seed)
