@@ -837,3 +837,11 @@ def test_58_a_damaged_model_file_is_refused(desk: Desk, name: str) -> None:
     damaged.write_bytes(change(desk.model.read_bytes()))
     desk.model = damaged
     desk.write(table()).refused("score", f"Error: {damaged} cannot be read as a model: ", reason)
+
+
+@pytest.mark.parametrize("named", [(), ("--normal", "fine")])
+def test_normal_values_that_are_named_are_not_asked_for(desk: Desk, named: tuple[str, ...]) -> None:
+    desk.write(table(amount=1e6))
+    said = run("evaluate", desk.model, desk.data, "--label", "class", "--anomaly", "fraud", *named)
+    assert "Normal rows raise more alarms than chance explains" in said
+    assert ("Use --normal to name the values that are normal." in said) == (not named)

@@ -37,7 +37,7 @@ from alarmnet.sources.scoring import Tally, score_batches
 from alarmnet.thresholds import drift_note
 
 
-def _print(found: metrics.Evaluation, detector: BaseDetector) -> None:
+def _print(found: metrics.Evaluation, detector: BaseDetector, *, normal_named: bool) -> None:
     table = Table("measure", "value", f"{found.confidence:.0%} interval")
     measures = {
         "average precision": found.average_precision,
@@ -65,7 +65,7 @@ def _print(found: metrics.Evaluation, detector: BaseDetector) -> None:
             held=detector.alarm_rate_held_,
         )
     ):
-        click.echo(f"{note} Use --normal to name the values that are normal.")
+        click.echo(note if normal_named else f"{note} Use --normal to name the values that are normal.")
 
 
 @click.command()
@@ -131,7 +131,7 @@ def evaluate(
         show_facts({"model": str(model), **asked, **asdict(found), **values, **training})
     else:
         click.echo(labelled.described())
-        _print(found, detector)
+        _print(found, detector, normal_named=bool(labelling.normal))
         if note := seen.recognised.note():
             click.echo(note)
 
