@@ -255,6 +255,16 @@ def test_alarms_on_inputs_want_a_table_and_known_anomalies(conv: Any, rows: Floa
     assert "second alarm" not in on_images.history_
 
 
+def test_a_refit_reads_the_fitted_target_whatever_the_parameter_says_since() -> None:
+    rows, labels = np.random.default_rng(0).normal(size=(100, 6)), np.r_[np.ones(10), np.zeros(90)]
+    detector = ConvA3Detector(
+        target=StridedAutoencoder(channels=(4, 4)), schedule=Schedule(steps=5), alarm_rate=0.1, random_state=0
+    ).fit(rows, labels)
+    scores = copy.deepcopy(detector).refit_alarm(rows, labels).logits(rows)
+    detector.set_params(target=StridedAutoencoder(channels=(4, 8))).refit_alarm(rows, labels)
+    np.testing.assert_array_equal(detector.logits(rows), scores)
+
+
 @pytest.mark.parametrize(("shape", "known", "watched"), [((8, 8), 20, 0), ((8, 8), 120, 12), ((5,), 20, 2)])
 def test_a_handful_of_held_out_known_images_ends_no_training(
     conv: Any, monkeypatch: pytest.MonkeyPatch, shape: tuple[int, ...], known: int, watched: int

@@ -246,7 +246,9 @@ class ConvA3Detector(BaseDetector):
                 f"there are alarms on inputs, and the rows are {'images' if images else 'a table'}"
             )
         pieces = PiecewiseLinearEncoding.stored(weights, f"{INPUTS}pieces.", shape[0]) if cut else None
-        width = self._maps_shape(shape)[0] if pieces is None else shape[0] + len(pieces)
+        width = (
+            self._maps_shape(self._target_for(shape), shape)[0] if pieces is None else shape[0] + len(pieces)
+        )
         alarms = stored_alarms(weights, f"{INPUTS}alarms.", shape=None)
         if any(end - start != width for start, end in alarms.spans):
             raise ValueError("the alarms on inputs read other inputs")
@@ -265,15 +267,15 @@ class ConvA3Detector(BaseDetector):
         errors: ErrorScale | None = None,
     ) -> ConvA3Scorer:
         """A target with a new alarm, which has no memory for weights yet."""
-        alarm = (self.alarm or ConvAlarm()).build(self._maps_shape(shape))
+        alarm = (self.alarm or ConvAlarm()).build(self._maps_shape(target, shape))
         return ConvA3Scorer(
             target, alarm, errors or ErrorScale(), None, reads=self.reads, scored_by=self.scored_by
         )
 
-    def _maps_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+    def _maps_shape(self, target: StridedAutoencoderNetwork, shape: tuple[int, ...]) -> tuple[int, ...]:
         """Of the maps (C, H, W) that the alarm reads of a row of this shape."""
-        some = torch.empty((1, *shape), device="meta")
-        return tuple(read_maps(self._target_for(shape), some, self.reads, reconstructed=0)[0].shape[1:])
+        some = torch.zeros((1, *shape), device=next(target.parameters()).device)
+        return tuple(read_maps(target, some, self.reads, reconstructed=0)[0].shape[1:])
 
     def _schedule(self, rows: int, shape: tuple[int, ...]) -> Schedule:
         return chosen_schedule(self.schedule, joint_schedule(rows, shape))
