@@ -14,7 +14,7 @@ import json
 import time
 import warnings
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +34,7 @@ from alarmnet.networks.symmetric_trees import boosted_symmetric
 from alarmnet.sources.comparison import keep_columns
 from benchmarks.arguments import parser_for
 from benchmarks.few_labels import Draw
-from benchmarks.many_tables import KNOWN, PARTS, STATES, draw, halves_of
+from benchmarks.many_tables import KNOWN, PARTS, REPORT, STATES, draw, halves_of
 
 WHOLE = "nothing"
 Cell = tuple[str, int, str, int]
@@ -130,13 +130,16 @@ def finished(path: Path) -> dict[Cell, dict[str, Any]]:
     return {(run["table"], run["known"], run["state"], run["seed"]): run for run in map(json.loads, lines)}
 
 
-def table(path: Path) -> Iterator[str]:
-    """The change in mean AP without each part, by regime."""
+def table(path: Path, among: Collection[str] = REPORT) -> Iterator[str]:
+    """The change in mean AP without each part, by regime, over some tables."""
     regimes: dict[tuple[str, int], list[dict[str, float]]] = defaultdict(list)
-    for (_, known, state, _), run in finished(path).items():
-        regimes[state, known].append(run["ap"])
+    for (name, known, state, _), run in finished(path).items():
+        if name in among:
+            regimes[state, known].append(run["ap"])
     labelled = [(state, known) for known, state in itertools.product(KNOWN, STATES) if known]
     for columns in ([(state, 0) for state in STATES], labelled):
+        if not all(regimes[column] for column in columns):
+            continue
         titles = [f"{known or 'none'} known, {state}" for state, known in columns]
         yield f"| left out | {' | '.join(titles)} |"
         yield "|---" * (1 + len(columns)) + "|"
