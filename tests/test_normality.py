@@ -111,6 +111,21 @@ def test_a_file_scores_the_same(ring: Floats, known: int, tmp_path: Path) -> Non
     assert np.array_equal(again.logits(ring), detector.logits(ring))
 
 
+@pytest.mark.parametrize("known", [0, 5])
+def test_fewer_rows_than_columns_rank_and_score_the_same_from_a_file(known: int, tmp_path: Path) -> None:
+    generator = np.random.default_rng(0)
+    rows, strange = generator.normal(size=(175, 40)), generator.normal(loc=0.5, size=(50 + known, 40))
+    learned = np.concatenate([rows[:45], strange[:known]])
+    detector = A3Detector(alarm_rate=0.2, random_state=0).fit(
+        learned, np.repeat([0.0, 1.0], [45, known]) if known else None
+    )
+    judged = np.concatenate([rows[45:], strange[known:]])
+    scores = detector.logits(judged)
+    assert average_precision_score(np.arange(180) >= 130, scores) > 0.78
+    detector.save(tmp_path / "some.alarmnet")
+    assert np.array_equal(alarmnet.load(tmp_path / "some.alarmnet").logits(judged), scores)
+
+
 def test_a_state_without_its_alarm_is_refused(ring: Floats) -> None:
     state = A3Detector(alarm_rate=0.05, random_state=0).fit(ring, np.arange(600) < 5).fitted_state()
     lacking = {name: array for name, array in state.weights.items() if not name.startswith("alarms.")}

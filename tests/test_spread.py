@@ -55,3 +55,23 @@ def test_few_equal_rows_give_finite_numbers(count: int) -> None:
     spread = learned(torch.ones(count, 2), 0.75)
     assert torch.isfinite(spread(torch.ones(count, 2))).all()
     assert torch.isfinite(spread(torch.full((count, 2), 1e6))).all()
+
+
+@pytest.mark.parametrize(
+    ("rows", "share", "directions"), [(20, 1.0, 20), (19, 1.0, 1), (26, 0.75, 1), (27, 0.75, 20)]
+)
+def test_fewer_rows_than_columns_do_not_show_directions(rows: int, share: float, directions: int) -> None:
+    generator = torch.Generator().manual_seed(0)
+    spread = learned(torch.randn(rows, 20, generator=generator), share)
+    fresh = spread(torch.randn(200, 20, generator=generator))
+    assert spread.whitening.shape == (directions, 20)
+    assert spread.white(torch.ones(3, 20)).shape == (3, 20)
+    if directions == 1:
+        assert fresh.mean(0).abs().max() < 2
+
+
+def test_columns_on_their_own_leave_out_fixed_ones() -> None:
+    rows = torch.cat([torch.randn(5, 9, generator=torch.Generator().manual_seed(0)), torch.ones(5, 1)], dim=1)
+    spread = learned(rows)
+    other = rows[:1] + torch.eye(10)[9:] * 50
+    torch.testing.assert_close(spread(other), spread(rows[:1]))

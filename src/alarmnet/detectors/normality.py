@@ -14,7 +14,7 @@ from alarmnet.networks.contrast import FEWEST, Contrast
 from alarmnet.networks.forests import around, boosted, bootstrapped, grown
 from alarmnet.networks.kernel_alarm import KernelAlarm
 from alarmnet.networks.nearness import MOST_STORED, Nearness, Neighbours, StoredRows
-from alarmnet.networks.spread import Spread, Whitening
+from alarmnet.networks.spread import Spread, Whitening, show_directions
 from alarmnet.networks.symmetric_trees import boosted_symmetric
 from alarmnet.networks.tails import Tails
 from alarmnet.networks.targets.piecewise import PiecewiseTarget
@@ -165,9 +165,9 @@ class NormalityTraining:
         return rows if self._order is None else self._order(rows)
 
     def _whitening(self, nearness: Neighbours) -> Whitening | None:
-        """The principal directions of normal rows."""
-        width = nearness.stored.shape[1]
-        if width > WIDEST_ROTATED:
+        """The principal directions of normal rows; None if the table is too wide, or rows too few to show them."""
+        rows, width = nearness.stored.shape
+        if width > WIDEST_ROTATED or not show_directions(rows, width, self._trusted()):
             return None
         whitening = Whitening(width).to(nearness.stored.device)
         whitening.learn(nearness.stored, self._trusted())

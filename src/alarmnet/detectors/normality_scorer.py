@@ -107,7 +107,10 @@ class NormalityScorer(TableScorer):
         prefixes = ["forest.", *(f"other_forests.{place}." for place in range(others))]
         forests = [Forest.stored(weights, prefix, width) for prefix in prefixes]
         few = "nearness.few_neighbours" in weights
-        spread = Spread(*shape, few=few) if "spread.stored" in weights else None
+        directions = len(weights.get("spread.whitening", ()))
+        if directions not in (0, 1, width):
+            raise ValueError("the spread has other columns")
+        spread = Spread(*shape, few=few, directions=directions) if directions else None
         rotated = None
         if "rotated.forest.roots" in weights:
             rotated = RotatedForest(Whitening(width), Forest.stored(weights, "rotated.forest.", width))
