@@ -39,6 +39,7 @@ from benchmarks import (
     triage,
     unclean_calibration,
 )
+from benchmarks.image_tables import IMAGE_TABLES
 
 PAGES = Path(__file__).parents[1] / "docs"
 RESULTS = Path(__file__).parent / "results"
@@ -95,6 +96,14 @@ def tables() -> dict[str, tuple[str, Iterable[str]]]:
         ),
         "peaks": ("research/defaults.md", choose_peaks.table(RESULTS / "peaks.jsonl")),
         "parts of the score": ("research/defaults.md", parts.table(RESULTS / "parts.jsonl")),
+        "parts on tables to choose by": (
+            "research/defaults.md",
+            parts.table(RESULTS / "parts_choose.jsonl", set(many_tables.CHOOSE) - set(IMAGE_TABLES)),
+        ),
+        "parts on tables made of images": (
+            "research/defaults.md",
+            parts.table(RESULTS / "parts_choose.jsonl", IMAGE_TABLES),
+        ),
         "loop": ("research/loop.md", loop.table(RESULTS / "loop.jsonl")),
         "loop, wrong answers": ("research/loop.md", loop.table(RESULTS / "loop.jsonl", wrong=0.05)),
         "loop, what remains": ("research/loop.md", remaining.table(RESULTS / "remaining.jsonl")),
