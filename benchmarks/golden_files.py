@@ -34,6 +34,7 @@ NAMES = (
     "a3-format-12",
     "a3-format-13",
     "a3-format-14",
+    "a3-unlabelled-format-14",
 )
 
 

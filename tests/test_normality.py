@@ -126,6 +126,21 @@ def test_fewer_rows_than_columns_rank_and_score_the_same_from_a_file(known: int,
     assert np.array_equal(alarmnet.load(tmp_path / "some.alarmnet").logits(judged), scores)
 
 
+@pytest.mark.parametrize(("rows", "unusual"), [(100, 0.4), (600, 2.0)])
+def test_one_very_high_measure_says_less_with_few_rows(ring: Floats, rows: int, unusual: float) -> None:
+    detector = A3Detector(alarm_rate=0.05, random_state=0).fit(ring[:rows])
+    scorer, encoded = detector._scorer, torch.from_numpy(detector.encoder_.transform(ring[:50]))
+    assert isinstance(scorer, NormalityScorer)
+    with torch.no_grad():
+        odds = scorer.odds(encoded)
+        near = scorer.nearness.measured(scorer.nearness.distances(encoded), scorer.read(encoded)[:, 0])
+    torch.testing.assert_close(odds[:, 0], unusual * near[:, 0])
+    state = detector.fitted_state()
+    older = {name: array for name, array in state.weights.items() if name != "unusual"}
+    before = A3Detector.from_state(replace(state, weights=older))._scorer
+    torch.testing.assert_close(before.odds(encoded)[:, 0], 2.0 * near[:, 0])
+
+
 def test_a_state_without_its_alarm_is_refused(ring: Floats) -> None:
     state = A3Detector(alarm_rate=0.05, random_state=0).fit(ring, np.arange(600) < 5).fitted_state()
     lacking = {name: array for name, array in state.weights.items() if not name.startswith("alarms.")}

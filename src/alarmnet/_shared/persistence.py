@@ -39,8 +39,8 @@ activations; since format 7, a joint forest; since format 8, tails of the column
 are kept level by level; since format 10, tables have one alarm on inputs. Since format 11, two forests may
 read categories in order. Since format 12, a column may have the order of its type or times without a day of the
 week, and the layers of the user's own target are named. Since format 13, there may be known anomalies to
-compare rows with, and a bound of what alarms add; since format 14, a kernel alarm, and columns that count on
-their own.
+compare rows with, and a bound of what alarms add; since format 14, a kernel alarm, columns that count on
+their own, and odds that depend on the number of stored rows.
 """
 
 _MAGIC = b"ALARMNET"

@@ -27,8 +27,9 @@ forest on rotated columns, of each alarm's logit on inputs and of each measure o
 EARLIER_ALARM, EARLIER_FAR = 0.3, 0.1
 """The weights of alarms and nearness in model files with one forest."""
 
-UNUSUAL = 2.0
-"""Without known anomalies: the log odds of a measure one standard deviation above normal rows."""
+UNUSUAL, ENOUGH = 2.0, 400
+"""Without known anomalies: the log odds of a measure one standard deviation above normal rows, and how many stored
+rows that takes. Few rows do not show how far a measure reaches among normal rows, so one high measure says less."""
 
 UNLABELLED_ODDS = [
     "distance to neighbours",
@@ -67,11 +68,18 @@ class NormalityScorer(TableScorer):
         A forest of randomised trees on rotated columns, with known anomalies.
     tails
         The tails of the columns, without known anomalies; None in model files before format 8.
+
+    Attributes
+    ----------
+    unusual
+        The log odds of a measure one standard deviation above normal rows: `UNUSUAL`, and less with fewer stored
+        rows than `ENOUGH`, but not in model files before format 14.
     """
 
     nearness: Nearness
     vote_mean: Tensor
     vote_deviation: Tensor
+    unusual: Tensor
 
     def __init__(
         self,
@@ -91,6 +99,7 @@ class NormalityScorer(TableScorer):
         self.alarms = nn.ModuleList(alarms)
         self.register_buffer("vote_mean", torch.zeros(()))
         self.register_buffer("vote_deviation", torch.ones(()))
+        self.register_buffer("unusual", torch.tensor(UNUSUAL * min(1.0, len(nearness.stored) / ENOUGH)))
 
     @classmethod
     def stored(
@@ -115,7 +124,10 @@ class NormalityScorer(TableScorer):
         if "rotated.forest.roots" in weights:
             rotated = RotatedForest(Whitening(width), Forest.stored(weights, "rotated.forest.", width))
         tails = Tails(width) if "tails.mean" in weights else None
-        return cls(target, Nearness(*shape, few=few), forests, alarms, spread, rotated, tails)
+        scorer = cls(target, Nearness(*shape, few=few), forests, alarms, spread, rotated, tails)
+        if "unusual" not in weights:
+            scorer.register_buffer("unusual", torch.tensor(UNUSUAL), persistent=False)
+        return scorer
 
     @property
     def forests(self) -> list[Trees]:
@@ -163,7 +175,7 @@ class NormalityScorer(TableScorer):
         if self.spread is None:
             return near.sum(1, keepdim=True) + votes
         nearest = near[:, : 1 + self.nearness.few]
-        return UNUSUAL * torch.cat([nearest, near[:, 2:], votes, read], dim=1)
+        return self.unusual * torch.cat([nearest, near[:, 2:], votes, read], dim=1)
 
     @property
     def names(self) -> list[str]:
