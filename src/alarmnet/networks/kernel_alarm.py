@@ -25,7 +25,7 @@ MOST_CERTAIN = 3.0
 """The bound of the log odds: this alarm is one opinion among several."""
 
 STEEPNESS = 1e-3
-"""The penalty of slope and offset, because the classifier may tell all rows apart that are left out."""
+"""The penalty of slope and offset: without it, they would grow without end where no left-out row is mistaken."""
 
 Numbers = NDArray[np.float64]
 
