@@ -26,7 +26,7 @@ from sklearn.metrics import average_precision_score
 from torch import Tensor
 
 from alarmnet import A3Detector, AlarmnetWarning
-from alarmnet.detectors.likeness_scorer import FAR, FORESTS, KERNEL, LikenessScorer
+from alarmnet.detectors.likeness_scorer import BOTH, FAR, FORESTS, LikenessScorer
 from alarmnet.detectors.normality import SHALLOW
 from alarmnet.detectors.normality_scorer import NormalityScorer
 from alarmnet.networks.contrast import MEASURES
@@ -59,8 +59,10 @@ def with_labels(scorer: LikenessScorer, rows: Tensor, known: Tensor, seed: int) 
     count = len(scorer.forests)
     each, joint = FORESTS[count]
     assert scorer.kernel is not None
-    kernel = KERNEL * scorer.kernel(scorer.nearness.scaled(rows))
+    assert scorer.quadratic is not None
     joined = scorer.joined(near, read)
+    kernel = BOTH * scorer.kernel(scorer.nearness.scaled(rows))
+    quadratic = BOTH * scorer.quadratic(*scorer.measured(joined))
     without = {  # the others take over its weight
         f"the {name} trees": like + each * count / (count - 1) * (votes - forest(rows))
         for name, forest in zip(("randomised", "boosted", "symmetric"), scorer.forests, strict=True)
@@ -71,6 +73,7 @@ def with_labels(scorer: LikenessScorer, rows: Tensor, known: Tensor, seed: int) 
         "the joint forest": like - joint * scorer.joint(joined),
         "the linear alarm": like - (read[:, 0] - kernel),
         "the kernel alarm": like - kernel,
+        "the quadratic alarm": like - quadratic,
         "the distances in the sum": like - FAR * near[:, 1:].sum(1),
     }
     if scorer.contrast is not None:

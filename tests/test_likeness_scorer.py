@@ -84,17 +84,26 @@ def test_alarms_add_no_less_than_for_a_stored_row(learned: tuple[LikenessScorer,
 
 
 @torch.no_grad()
-def test_the_kernel_alarm_adds_half_its_log_odds(
+def test_kernel_alarms_add_their_log_odds_each_with_its_weight(
     learned: tuple[LikenessScorer, Lesson], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     scorer, _ = learned
     assert scorer.kernel is not None
+    assert scorer.quadratic is not None
     assert scorer.contrast is not None
     rows = scorer.contrast.known
-    says, odds = scorer.kernel(scorer.nearness.scaled(rows)), scorer.odds(rows)
+    near = scorer.nearness.measured(scorer.nearness.distances(rows))
+    measures = torch.cat([scorer.contrast(rows), scorer.read(rows)[:, -1:], near], dim=1)
+    scaled = scorer.nearness.scaled(rows)
+    gaussian, quadratic = scorer.kernel(scaled), scorer.quadratic(scaled, measures)
+    assert min(gaussian.max(), quadratic.max()) > 0.5
+    both = scorer.odds(rows)[:, 0]
+    monkeypatch.setattr(scorer, "quadratic", None)
+    one = scorer.odds(rows)[:, 0]
     monkeypatch.setattr(scorer, "kernel", None)
-    assert says.max() > 0.5
-    torch.testing.assert_close((odds - scorer.odds(rows))[:, 0], says / 2, rtol=0, atol=1e-4)
+    none = scorer.odds(rows)[:, 0]
+    torch.testing.assert_close(both - none, 0.65 * (gaussian + quadratic), rtol=0, atol=1e-4)
+    torch.testing.assert_close(one - none, 0.5 * gaussian, rtol=0, atol=1e-4)
 
 
 @pytest.mark.parametrize(
@@ -106,6 +115,8 @@ def test_the_kernel_alarm_adds_half_its_log_odds(
         ("kernel.known", lambda known: known[:0]),
         ("kernel.known", lambda known: known[:, :1]),
         ("kernel.spread", lambda spread: spread * 0),
+        ("quadratic.alarm.known", lambda known: known[:0]),
+        ("quadratic.alarm.spread", lambda spread: spread * 0),
         ("joint.level_columns", lambda columns: columns * 0 + 10_000),
     ],
 )
@@ -115,6 +126,6 @@ def test_a_state_that_no_fit_leads_to_is_refused(state: FittedState, name: str, 
     if change:
         weights[name] = change(array)
     with pytest.raises(
-        ValueError, match=r"known anomalies (are too few|have other)|columns that are not there"
+        ValueError, match=r"known anomalies (are too few|have other)|no known anomalies|that are not there"
     ):
         A3Detector.from_state(replace(state, weights=weights))

@@ -13,6 +13,7 @@ from alarmnet.networks.contrast import FEWEST, MEASURES, Contrast
 from alarmnet.networks.forests import Forest
 from alarmnet.networks.kernel_alarm import KernelAlarm, kept_of
 from alarmnet.networks.nearness import Neighbours
+from alarmnet.networks.quadratic_alarm import QuadraticAlarm
 from alarmnet.networks.spread import Whitening
 from alarmnet.networks.symmetric_trees import SymmetricForest
 from alarmnet.networks.tails import Tails
@@ -27,8 +28,9 @@ files before format 9 have two."""
 ALARM, FAR = 0.15, 0.15
 """The weights of each alarm's logit, and of each distance. They extrapolate where trees stop at an edge."""
 
-KERNEL = 0.5
-"""The weight of the kernel alarm's log odds."""
+KERNEL, BOTH = 0.5, 0.65
+"""The weight of the kernel alarm's log odds on its own, in model files of format 14, and the weight of each of both
+kernel alarms'."""
 
 BEYOND = 3.0
 """The distance beyond the 99.9th percentile of normal rows at which the odds of distance would be even without
@@ -42,10 +44,11 @@ class LikenessScorer(TableScorer):
     """Adds two odds; either is enough.
 
     The first are the odds of likeness to known anomalies: a weighted sum of the log odds of four forests, the
-    logits of alarms on inputs, the log odds of a kernel alarm, and the distances to the 5th and the 50th nearest
-    stored normal row. Three forests read the columns. The joint forest also reads the principal directions of the
-    normal rows, the activations of the target's narrowest layer, the distances, the contrast with known anomalies,
-    and the tails of the columns. The second are the bounded odds of the distance from normal: of the sum of both
+    logits of alarms on inputs, the log odds of two kernel alarms, and the distances to the 5th and the 50th nearest
+    stored normal row. Three forests read the columns, as one kernel alarm does. The joint forest also reads the
+    principal directions of the normal rows, the activations of the target's narrowest layer, the distances, the
+    contrast with known anomalies, and the tails of the columns; the other kernel alarm, which is quadratic, reads
+    the last three with the columns. The second are the bounded odds of the distance from normal: of the sum of both
     distances and the tails.
 
     Parameters
@@ -70,11 +73,15 @@ class LikenessScorer(TableScorer):
         The bound of what the alarms on inputs add: the least that they add for a stored row. However far from these
         a row is, a linear alarm cannot outweigh what else speaks for an anomaly. Model files before format 13 have
         no bound.
+    quadratic
+        The quadratic alarm; None in model files before format 15. It learns from what the other parts measure, so
+        it is set late too.
     """
 
     nearness: Neighbours
     joint: Trees
     least: Tensor
+    quadratic: QuadraticAlarm | None
 
     def __init__(
         self,
@@ -90,6 +97,7 @@ class LikenessScorer(TableScorer):
         super().__init__()
         self.target, self.nearness, self.whitening = target, nearness, whitening
         self.contrast, self.tails, self.kernel = contrast, tails, kernel
+        self.quadratic = None
         self.register_buffer("least", torch.tensor(-torch.inf))
         self.alarms = nn.ModuleList(alarms)
         self.on_columns = nn.ModuleList(forests)
@@ -111,6 +119,8 @@ class LikenessScorer(TableScorer):
         kernel = _stored_kernel(weights, *shape) if "kernel.known" in weights else None
         scorer = cls(target, Neighbours(*shape), whitening, contrast, tails, kernel, alarms, forests)
         scorer.register_buffer("least", scorer.least, persistent="least" in weights)
+        if "quadratic.measures" in weights:
+            scorer.quadratic = _stored_quadratic(weights, *shape, scorer.measures)
         joint = Forest if "joint.values" in weights else SymmetricForest  # format 8 and before have nodes
         scorer.joint = joint.stored(weights, "joint.", scorer.joint_width)
         return scorer
@@ -120,9 +130,13 @@ class LikenessScorer(TableScorer):
         """How many numbers the joint forest reads of a row."""
         width = self.nearness.stored.shape[1]
         code = cast(nn.Linear, self._network.hidden[self._network.down - 2]).out_features
-        measures = len(self.nearness.neighbours) + (self.tails is not None)
-        measures += MEASURES if self.contrast is not None else 0
-        return width * (1 if self.whitening is None else 2) + code + measures
+        return width * (1 if self.whitening is None else 2) + code + self.measures
+
+    @property
+    def measures(self) -> int:
+        """How many of these, the last, measure the whole row: the contrast, the tails and the distances."""
+        contrast = 0 if self.contrast is None else MEASURES
+        return contrast + (self.tails is not None) + len(self.nearness.neighbours)
 
     @property
     def forests(self) -> list[Trees]:
@@ -147,7 +161,7 @@ class LikenessScorer(TableScorer):
         scaled = self.nearness.scaled(batch)
         alarms = (ALARM * torch.stack([*logits], dim=1).sum(1)).clamp(min=self.least)
         if self.kernel is not None:
-            alarms = alarms + KERNEL * self.kernel(scaled)
+            alarms = alarms + (KERNEL if self.quadratic is None else BOTH) * self.kernel(scaled)
         parts = [alarms[:, None], batch]
         if self.whitening is not None:
             parts.append(self.whitening.white(scaled))
@@ -166,16 +180,23 @@ class LikenessScorer(TableScorer):
         return read
 
     def hand_on_stored(self) -> None:
-        """Give the stored rows to the tails, the contrast and the kernel alarm."""
+        """Give the stored rows to the tails, the contrast and both kernel alarms."""
         super().hand_on_stored()
         if self.kernel is not None:
             self.kernel.compare(self.nearness.stored)
+        if self.quadratic is not None:
+            self.quadratic.compare(self.nearness.stored)
         if self.contrast is not None:
             self.contrast.compare(self.nearness.as_they_were)
 
     def joined(self, near: Tensor, read: Tensor) -> Tensor:
         """What the joint forest reads, of measured distances (B, n) and `read` (B, n)."""
         return torch.cat([read[:, 1:], near], dim=1).float()
+
+    def measured(self, joined: Tensor) -> tuple[Tensor, Tensor]:
+        """What the quadratic alarm reads, of what the joint forest reads (B, n): columns and measures."""
+        width = self.nearness.stored.shape[1]
+        return self.nearness.scaled(joined[:, :width]), joined[:, -self.measures :]
 
     def strangeness(self, near: Tensor, read: Tensor) -> Tensor:
         """How far rows are from normal (B,), by measured distances (B, n) and `read` (B, n)."""
@@ -186,8 +207,11 @@ class LikenessScorer(TableScorer):
         """The log odds of likeness and of distance."""
         near = self.nearness.measured(distances)
         each, joint = FORESTS[len(self.on_columns)]
-        trees = each * len(self.on_columns) * votes + joint * self.joint(self.joined(near, read))
+        joined = self.joined(near, read)
+        trees = each * len(self.on_columns) * votes + joint * self.joint(joined)
         likeness = trees + read[:, 0] + FAR * near[:, 1:].sum(1)
+        if self.quadratic is not None:
+            likeness = likeness + BOTH * self.quadratic(*self.measured(joined))
         unlike = self.strangeness(near, read) - self.nearness.extreme - BEYOND
         return torch.stack([likeness, unlike.clamp(max=MOST_UNLIKE)], dim=1)
 
@@ -206,3 +230,13 @@ def _stored_kernel(weights: Mapping[str, NDArray[Any]], rows: int, width: int) -
     if known.ndim != 2 or known.shape[1] != width or not len(known) or not weights["kernel.spread"] > 0:
         raise ValueError("the kernel alarm's known anomalies have other columns, or its kernels no width")
     return KernelAlarm(kept_of(rows), len(known), width)
+
+
+def _stored_quadratic(
+    weights: Mapping[str, NDArray[Any]], rows: int, columns: int, measures: int
+) -> QuadraticAlarm:
+    """The quadratic alarm of a model file with so many stored rows, columns and measures; without its weights."""
+    known = weights["quadratic.alarm.known"]
+    if known.ndim != 2 or not len(known) or not weights["quadratic.alarm.spread"] > 0:
+        raise ValueError("the quadratic alarm has no known anomalies, or its kernel no scale")
+    return QuadraticAlarm(kept_of(rows), len(known), columns, measures)

@@ -14,6 +14,7 @@ from alarmnet.networks.contrast import FEWEST, Contrast
 from alarmnet.networks.forests import around, boosted, bootstrapped, grown
 from alarmnet.networks.kernel_alarm import KernelAlarm
 from alarmnet.networks.nearness import MOST_STORED, Nearness, Neighbours, StoredRows
+from alarmnet.networks.quadratic_alarm import QuadraticAlarm
 from alarmnet.networks.spread import Spread, Whitening, show_directions
 from alarmnet.networks.symmetric_trees import boosted_symmetric
 from alarmnet.networks.tails import Tails
@@ -105,7 +106,7 @@ class NormalityTraining:
         return scorer
 
     def with_known(self, history: dict[str, list[dict[str, float]]]) -> LikenessScorer:
-        """Grow forests, and train a linear and a kernel alarm; the former's losses are added to `history`."""
+        """Grow forests, and train a linear and two kernel alarms; the former's losses go into `history`."""
         linear, _ = DEFAULT_ALARMS["inputs"]
         alarm, history[linear.name] = self._training.train(linear, self._target.inputs)
         rows, known = (self._data.rows.take(of) for of in (self._stored, self._known))
@@ -131,12 +132,11 @@ class NormalityTraining:
                     "the last training step left activations that are not finite; lower the learning rate"
                 )
             nearness.extreme = scorer.strangeness(near, read).quantile(EXTREME)
-            scorer.joint = boosted_symmetric(
-                scorer.joined(near, read),
-                scorer.joined(near_known, scorer.read_of_learned(known, known=True)),
-                depth=SHALLOW,
-                seed=self._seed,
-            ).to(rows.device)
+            joined = scorer.joined(near, read)
+            joined_known = scorer.joined(near_known, scorer.read_of_learned(known, known=True))
+            scorer.quadratic = QuadraticAlarm.learned(*map(scorer.measured, (joined, joined_known)))
+            joint = boosted_symmetric(joined, joined_known, depth=SHALLOW, seed=self._seed)
+            scorer.joint = joint.to(rows.device)
         return scorer
 
     def _forests(self) -> list[Trees]:

@@ -1,6 +1,7 @@
 """A kernel alarm: log odds that change smoothly with the distances to known anomalies and to normal rows."""
 
 import math
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -27,11 +28,27 @@ MOST_CERTAIN = 3.0
 STEEPNESS = 1e-3
 """The penalty of slope and offset: without it, they would grow without end where no left-out row is mistaken."""
 
+CURVED = 0.2
+"""The share of products of columns in a quadratic kernel."""
+
 Numbers = NDArray[np.float64]
+
+Kernel = Callable[[Tensor, Tensor, Tensor], Tensor]
+"""How alike rows (B, F) and others (M, F) are, (B, M); by the spread of normal rows, a scalar."""
+
+
+def gaussian(rows: Tensor, others: Tensor, spread: Tensor) -> Tensor:
+    """Only rows that are near are alike: 1 where they are equal, 0 far away."""
+    return (-_squares(rows, others) / spread).exp()
+
+
+def quadratic(rows: Tensor, others: Tensor, spread: Tensor) -> Tensor:
+    """Rows in the same direction are alike. A weighted sum of such is a sum of columns and of products of two."""
+    return (1 + CURVED / spread * rows @ others.T).square()
 
 
 class KernelAlarm(nn.Module):
-    """The log odds of an anomaly by a least-squares classifier with Gaussian kernels, one around each learned row.
+    """The log odds of an anomaly by a least-squares classifier with a kernel for each learned row.
 
     Trees cut along columns; this alarm follows slanted and curved boundaries, and needs few anomalies for that. It
     speaks only for an anomaly, and its log odds are at least 0: a row unlike known anomalies may be of a new kind.
@@ -51,6 +68,8 @@ class KernelAlarm(nn.Module):
         How many normal rows and how many known anomalies it compares rows with; each at most `MOST`.
     width
         Of the rows, F.
+    kernel
+        `gaussian` or `quadratic`.
 
     Shapes
     ------
@@ -64,48 +83,45 @@ class KernelAlarm(nn.Module):
     tensor([1., 0.])
     """
 
-    normal: Tensor
+    rows: Tensor
     known: Tensor
     weights: Tensor
     spread: Tensor
     offset: Tensor
 
-    def __init__(self, normal: int, known: int, width: int) -> None:
+    def __init__(self, normal: int, known: int, width: int, kernel: Kernel = gaussian) -> None:
         super().__init__()
-        self.register_buffer("normal", torch.zeros(normal, width), persistent=False)
+        self._kernel = kernel
+        self.register_buffer("rows", torch.zeros(normal + known, width), persistent=False)
         self.register_buffer("known", torch.zeros(known, width))
         self.register_buffer("weights", torch.zeros(normal + known))
         self.register_buffer("spread", torch.ones(()))
         self.register_buffer("offset", torch.zeros(()))
 
     @classmethod
-    def learned(cls, normal: Tensor, known: Tensor) -> "KernelAlarm":
+    def learned(cls, normal: Tensor, known: Tensor, kernel: Kernel = gaussian) -> "KernelAlarm":
         """Learn to tell known anomalies (K, F) from normal rows (M, F), both scaled."""
-        alarm = cls(0, 0, normal.shape[1]).to(normal.device)
-        alarm.compare(normal)
+        alarm = cls(0, 0, normal.shape[1], kernel).to(normal.device)
         alarm.known = _cut_off(known[evenly(len(known), MOST)])
-        sizes = [len(alarm.normal), len(alarm.known)]
-        rows = alarm._rows.double().cpu()
-        squares = _squares(rows, rows)
-        spread = squares[: sizes[0], : sizes[0]].mean().clamp(min=1e-9) / 2
+        alarm.compare(normal)
+        sizes = [kept_of(len(normal)), len(alarm.known)]
+        rows = alarm.rows.double().cpu()
+        spread = _squares(rows[: sizes[0]], rows[: sizes[0]]).mean().clamp(min=1e-9) / 2
         shares = np.repeat([0.5 / size for size in sizes], sizes)
-        weights, offset = _learned((-squares / spread).exp().numpy(), np.repeat([-1.0, 1.0], sizes), shares)
+        alike = kernel(rows, rows, spread).numpy()
+        weights, offset = _learned(alike, np.repeat([-1.0, 1.0], sizes), shares)
         alarm.spread, alarm.offset = spread.to(normal), torch.tensor(offset).to(normal)
         alarm.weights = torch.from_numpy(weights).to(normal)
         return alarm
 
     def compare(self, normal: Tensor) -> None:
         """Compare with these normal rows (M, F); a model file holds them elsewhere."""
-        self.normal = _cut_off(normal[evenly(len(normal), MOST)])
+        self.rows = torch.cat([_cut_off(normal[evenly(len(normal), MOST)]), self.known])
 
     def forward(self, rows: Tensor) -> Tensor:
         """The log odds of rows."""
-        near = (-_squares(_cut_off(rows), self._rows) / self.spread).exp()
-        return (near @ self.weights + self.offset).clamp(0, MOST_CERTAIN)
-
-    @property
-    def _rows(self) -> Tensor:
-        return torch.cat([self.normal, self.known])
+        alike = self._kernel(_cut_off(rows), self.rows, self.spread)
+        return (alike @ self.weights + self.offset).clamp(0, MOST_CERTAIN)
 
 
 def kept_of(rows: int) -> int:
