@@ -471,6 +471,11 @@ def test_27_no_rows_are_refused_at_fit_and_give_an_empty_result_at_score(desk: D
         assert header == [f"{name},score,p_value,alarm,status"]
 
 
+def test_27_a_report_on_no_rows_is_refused(desk: Desk) -> None:
+    desk.out["report"] = desk.folder / "report.html"
+    desk.write("amount,service,class\n").refused("report", "data.csv has no rows")
+
+
 def test_28_no_columns_are_refused(desk: Desk) -> None:
     desk.write("class\nfine\nfraud\n").refused(
         "fit", "no column is left to learn from: all are labels or ignored"
