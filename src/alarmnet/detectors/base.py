@@ -247,7 +247,7 @@ class BaseDetector(Scoring, ClassifierMixin, Parameters, ABC):  # type: ignore[m
         self._calibrating = replace(calibrating, numbers=names[calibrating.numbers])
 
     def rename_known(self, names: NDArray[np.intp]) -> None:
-        """Do so for known anomalies alone, after a refit: its table does not calibrate."""
+        """Do so for known anomalies alone: after a refit, whose table does not calibrate."""
         self._known_numbers = names[self._known_numbers]
 
     def save(self, path: str | PathLike[str]) -> None:
