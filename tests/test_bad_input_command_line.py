@@ -238,6 +238,35 @@ def test_08_bad_rows_are_dropped_and_counted(desk: Desk) -> None:
     )
 
 
+@pytest.mark.parametrize("file", ["data.csv", "data.parquet"])
+def test_08_refit_drops_the_bad_rows_that_fit_dropped(desk: Desk, file: str) -> None:
+    desk.data = desk.folder / file
+    frame = table()
+    frame.loc[[0, ROWS - 1], "amount"] = 1e39, np.inf
+    frame.to_csv(desk.data, index=False) if file.endswith(".csv") else frame.to_parquet(desk.data)
+    desk("fit", "--on-bad-row", "drop")
+    desk.model = desk.out["refit"] = desk.out["fit"]
+    desk.refused("refit", "`alarmnet refit --on-bad-row drop` leaves such rows out")
+    found = desk.facts("refit", "--on-bad-row", "drop")
+    assert (found["rows"], found["dropped"]) == (58, 2)
+    assert found["labels"] == {"anomaly": 2, "normal": 56, "unlabelled": 0}
+    known = alarmnet.load(desk.model).fitted_state().known_numbers
+    assert known is not None
+    assert known.tolist() == [1, 2]
+
+
+def test_08_refit_drops_cells_that_are_no_number_where_training_had_numbers(desk: Desk) -> None:
+    desk.out["refit"] = desk.folder / "refitted.model"
+    said = desk.write(table(amount=["text", *map(str, range(ROWS - 1))]))("refit", "--on-bad-row", "drop")
+    assert "Dropped 1 row that the model cannot score." in said
+
+
+def test_08_refit_refuses_to_drop_all_anomalies(desk: Desk) -> None:
+    desk.out["refit"] = desk.folder / "refitted.model"
+    desk.write(table(amount=["inf", "inf", "inf", *map(str, range(ROWS - 3))]))
+    desk.refused("refit", "refit would forget the anomalies", options=("--on-bad-row", "drop"))
+
+
 @pytest.mark.parametrize("cell", ["inf", "1e39", "text", "1,5"])
 @pytest.mark.parametrize("command", ["score", "evaluate", "report", "refit"])
 def test_08_each_command_says_what_it_can_do_about_bad_rows(desk: Desk, command: str, cell: str) -> None:
@@ -248,9 +277,11 @@ def test_08_each_command_says_what_it_can_do_about_bad_rows(desk: Desk, command:
         else ("--out", desk.folder / ("s.csv" if command == "score" else "r.html"))
     )
     said = run(command, desk.model, desk.data, *out, code=2)
-    scored = "`alarmnet score --on-bad-row flag` scores the other rows"
-    marked = "`alarmnet score --on-bad-row flag` marks such rows"
-    assert ((scored in said), (marked in said)) == ((command == "score"), (command != "score"))
+    ways_out = {
+        "score": "`alarmnet score --on-bad-row flag` scores the other rows",
+        "refit": "`alarmnet refit --on-bad-row drop` leaves such rows out",
+    }
+    assert ways_out.get(command, "`alarmnet score --on-bad-row flag` marks such rows") in said
     desk("score", "--on-bad-row", "flag", code=3)
 
 
@@ -438,6 +469,11 @@ def test_27_no_rows_are_refused_at_fit_and_give_an_empty_result_at_score(desk: D
         name = "id" if "--id" in options else "row"
         header = desk.out["score"].read_text().replace('"', "").split()
         assert header == [f"{name},score,p_value,alarm,status"]
+
+
+def test_27_a_report_on_no_rows_is_refused(desk: Desk) -> None:
+    desk.out["report"] = desk.folder / "report.html"
+    desk.write("amount,service,class\n").refused("report", "data.csv has no rows")
 
 
 def test_28_no_columns_are_refused(desk: Desk) -> None:

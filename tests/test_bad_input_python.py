@@ -13,6 +13,7 @@ import struct
 import tracemalloc
 from collections.abc import Callable
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -427,6 +428,20 @@ def test_27_no_rows_are_refused(fit: Fit, detector: A3Detector, fitted: A3Detect
     assert wanted.format(3, 2) in refused(fit, np.empty((0, 3)), code="too_few_rows")
     assert wanted.format(2, 1) in refused(detector.predict, table()[:0], code="too_few_rows")
     assert wanted.format(5, 1) in refused(fitted.predict, np.empty((0, 5)), code="too_few_rows")
+
+
+def test_27_a_report_on_no_rows_is_refused(fitted: A3Detector) -> None:
+    for name, called in ((None, "X"), ("new.csv", "new.csv")):
+        report = partial(make_report, fitted, data_name=name)
+        assert f"{called} has no rows" in refused(report, np.empty((0, 5)), code="too_few_rows")
+
+
+def test_27_a_calibration_share_that_leaves_one_row_to_learn_from_is_refused(
+    make: Make, rows: Floats
+) -> None:
+    said = r"calibration_share=0.999 takes 59 of 60 rows to calibrate \w+ on and leaves 1 to learn from"
+    with pytest.raises(InputError, match=said):
+        make(calibration_share=0.999).fit(rows[:60])
 
 
 def test_28_no_columns_are_refused(fit: Fit) -> None:

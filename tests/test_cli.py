@@ -242,6 +242,25 @@ def test_interrupted_training_exits_with_130_and_leaves_nothing(
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [("triage", "Interrupted.\n"), ("score", "Interrupted: the output was not written.\n")],
+)
+def test_an_interruption_speaks_of_an_output_only_where_there_is_one(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str, said: str
+) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("alarmnet.cli.score.load_model", interrupted)
+    monkeypatch.setattr("alarmnet.loop.page.starting.open_to_train", interrupted)
+    words = {
+        "triage": (folder / "train.csv", "--labels", tmp_path / "a.sqlite"),
+        "score": ("m", folder / "train.csv", "--out", tmp_path / "s.csv"),
+    }
+    assert run(command, *words[command], code=130).stderr == said
+
+
 def test_warnings_are_sentences(folder: Path, tmp_path: Path) -> None:
     result = run("fit", folder / "train.csv", *LABELS, "--alarm-rate", "0.001", "--out", tmp_path / "m")
     warnings = result.stderr.splitlines()

@@ -185,6 +185,15 @@ def test_an_unknown_parameter_is_refused_as_scikit_learn_does(name: str) -> None
         A3Detector().set_params(**{name: 1})
 
 
+@pytest.mark.parametrize("wrong", ["colour", "alarm_schedule__step", "encoder__colour"])
+def test_what_is_refused_changes_nothing(wrong: str) -> None:
+    detector = A3Detector(encoder=TableEncoder())
+    before = detector.get_params()
+    with pytest.raises(ValueError, match=r"colour|'step'"):
+        detector.set_params(alarm_rate=0.5, target_schedule__steps=7, encoder__max_categories=3, **{wrong: 1})
+    assert detector.get_params() == before
+
+
 def test_changes_of_a_schedule_are_in_the_file(
     small: Make, rows: Floats, labels: Floats, tmp_path: Path
 ) -> None:

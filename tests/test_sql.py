@@ -186,6 +186,28 @@ def test_a_new_database_is_made_only_with_its_table(tmp_path: Path) -> None:
         assert "folder does not exist" in run(*words, f"{kind}:///{tmp_path}/no/new.db", code=2)
 
 
+def test_a_table_that_may_not_be_read_is_there(postgres_url: str) -> None:  # noqa: F811 - the fixture
+    Place("postgresql", postgres_url, postgres_url)
+    other = postgres_url.replace("//tests:", "//guest:")
+    with psycopg.connect(postgres_url, autocommit=True) as server:
+        server.execute(f"CREATE ROLE guest LOGIN PASSWORD '{PASSWORD}'")
+        try:
+            with pytest.raises(InputError, match="has a table 'flows' already"):
+                refuse_existing(database_at(other), "flows")  # type: ignore[arg-type]
+            refuse_existing(database_at(other), "no such table")  # type: ignore[arg-type]
+        finally:
+            server.execute("DROP ROLE guest")
+
+
+def test_a_damaged_database_is_refused_before_any_work(tmp_path: Path) -> None:
+    place = Place("sqlite", str(tmp_path / "f.db"), str(tmp_path / "f.db"))
+    content = bytearray((tmp_path / "f.db").read_bytes())
+    content[100:4096] = bytes(range(256)) * 15 + bytes(156)
+    (tmp_path / "f.db").write_bytes(content)
+    with pytest.raises(InputError, match=r"it cannot be written: .*malformed"):
+        refuse_existing(database_at(place.address), "t")  # type: ignore[arg-type]
+
+
 def test_a_name_of_a_table_is_a_name(tmp_path: Path) -> None:
     place = Place("sqlite", str(tmp_path / "f.db"), str(tmp_path / "f.db"))
     database = database_at(place.address)

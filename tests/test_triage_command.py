@@ -156,6 +156,39 @@ def test_a_model_reads_missing_words_too_and_the_export_remembers_them(
         assert f"{option} is for fitting a model" in refused.output
 
 
+@pytest.mark.parametrize("form", ["csv", "json", "folder"])
+def test_ignored_columns_are_shown_as_they_are_written(form: str, run: Run, tmp_path: Path) -> None:
+    pages: list[str] = []
+
+    def look(app: App) -> None:
+        pool = app._desk.pool
+        assert pool.X.column_names == ["c0"]
+        assert pool.unread.column_names == ["c1", "port"]
+        assert [float(cell) for cell in pool.unread["c1"].to_pylist()] == rows()["c1"].to_pylist()
+        assert pool.unread["port"].to_pylist() == rows()["port"].to_pylist()
+        pages.append(Client(app).http.get("/?row=r-121").text)
+
+    words = [*forms(tmp_path)[form], "--ignore", "c1", "--ignore", "port", "--missing", "-999"]
+    result = run(*words, look=look)
+    assert result.exit_code == 0, result.output
+    shown = pages[0].partition("<bdi>port</bdi>")[2].partition("</li>")[0]
+    assert "not used" in shown
+    assert f">{rows()['port'][121].as_py()}</bdi>" in shown
+
+
+def test_ignored_columns_that_cannot_be_read_are_not_shown(run: Run, tmp_path: Path) -> None:
+    lists = pa.array([[number] for number in range(240)])
+    write_table(tmp_path / "flows.parquet", [rows().append_column("lists", lists)])
+    seen: list[list[str]] = []
+    result = run(
+        str(tmp_path / "flows.parquet"),
+        *("--ignore", "lists", "--ignore", "port"),
+        look=lambda app: seen.append(app._desk.pool.unread.column_names),
+    )
+    assert result.exit_code == 0, result.output
+    assert seen == [["port"]]
+
+
 @pytest.mark.parametrize("kept", [[], ["--keep", "count"]])
 def test_a_column_that_would_be_left_out_can_be_kept(kept: list[str], run: Run, tmp_path: Path) -> None:
     data = rows().append_column("count", pa.array(range(240)))

@@ -9,10 +9,11 @@ from functools import partialmethod
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from benchmarks.triage_kills import QueueHere
-from tests.triage import ANOMALIES, Client
+from tests.triage import ANOMALIES, Client, table
 
 from alarmnet import load
 from alarmnet.data_files import TableFiles, write_table
@@ -64,6 +65,21 @@ def test_the_model_and_the_report_have_every_answer(fresh: App, tmp_path: Path) 
         "r-101": "normal",
     }
     assert counts_of(client, tmp_path)["anomaly"] >= 3
+
+
+def test_the_exported_model_numbers_known_anomalies_by_the_rows_of_the_files(
+    triage_data: Wanted, tmp_path: Path
+) -> None:
+    rows = table()
+    bad = pa.array(np.where(np.arange(240) >= 200, np.inf, rows["c0"].to_numpy()))
+    rows = rows.set_column(1, "c0", bad)
+    write_table(tmp_path / "flows.csv", [rows.slice(200), rows.slice(0, 200)])
+    wanted = replace(triage_data, data=[tmp_path / "flows.csv"], labels=str(tmp_path / "answers.sqlite"))
+    with made_ready(wanted, start=QueueHere) as app:
+        for _ in range(2):
+            assert counts_of(answered(app, [0, 1, 8, 100]), tmp_path)["anomaly"] == 3
+            known = load(tmp_path / "model").fitted_state().known_numbers
+            np.testing.assert_array_equal(known, [40, 41, 48])
 
 
 def test_the_report_measures_nothing_on_rows_that_were_chosen(fresh: App) -> None:

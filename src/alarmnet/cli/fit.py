@@ -4,8 +4,9 @@ import re
 import shlex
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,6 +19,7 @@ from alarmnet._shared.phrases import counted, quoted
 from alarmnet._shared.warn import warn
 from alarmnet.cli.table_data import category_option, reads_data
 from alarmnet.cli.terminal import (
+    Command,
     Rate,
     a_file,
     check_output,
@@ -38,7 +40,7 @@ from alarmnet.preprocessing import ImageScaler, TableEncoder
 from alarmnet.preprocessing.images import SMALLEST_IMAGE
 from alarmnet.preprocessing.rows import take
 from alarmnet.report.words import said_of_calibration
-from alarmnet.sources.bad_rows import FIT, OTHERS, way_out
+from alarmnet.sources.bad_rows import FIT, REFIT, way_out
 from alarmnet.sources.comparison import keep_columns
 from alarmnet.sources.labels import FoundLabels, Labelling, label_counts, needed
 from alarmnet.sources.memory import available_bytes, check_memory, shown_bytes
@@ -144,6 +146,12 @@ def _size(_context: click.Context, _option: click.Parameter, text: str | None) -
     return size
 
 
+def _bad_row_option(rows: str) -> Callable[[Command], Command]:
+    choice = click.Choice(["reject", "drop"])
+    said = f"What to do with {rows}."
+    return click.option("--on-bad-row", type=choice, default="reject", show_default=True, help=said)
+
+
 @contextmanager
 def _saying_what_is_kept(checkpoint: Path | None) -> Iterator[None]:
     """Say after an interruption how much of the training is kept, and how to go on."""
@@ -171,13 +179,7 @@ def _saying_what_is_kept(checkpoint: Path | None) -> Iterator[None]:
     show_default=True,
     help="The share of normal rows that may raise an alarm; `score` can change it later.",
 )
-@click.option(
-    "--on-bad-row",
-    type=click.Choice(["reject", "drop"]),
-    default="reject",
-    show_default=True,
-    help="What to do with rows that have infinity or numbers beyond float32, and images that cannot be decoded.",
-)
+@_bad_row_option("rows that have infinity or numbers beyond float32, and images that cannot be decoded")
 @click.option(
     "--method", default="a3", show_default=True, help=f"The kind of detector: {' or '.join(DETECTORS)}."
 )
@@ -305,8 +307,7 @@ def fit(
         _write(detector, out, began=began, as_json=as_json, rows=len(X), dropped=dropped, label_values=values)
 
 
-def _refit_labels(labelling: Labelling, rows: Rows, given: tuple[str, ...]) -> FoundLabels:
-    found = rows.labels(labelling, given=given)
+def _check_refit_labels(labelling: Labelling, found: FoundLabels) -> None:
     if np.isnan(found.values).all():
         raise InputError(
             f"column {labelling.label!r} labels no row; refit learns from labels, so label some rows first",
@@ -320,7 +321,6 @@ def _refit_labels(labelling: Labelling, rows: Rows, given: tuple[str, ...]) -> F
             code="absent_label",
             column=labelling.label,
         )
-    return found
 
 
 @click.command()
@@ -329,6 +329,7 @@ def _refit_labels(labelling: Labelling, rows: Rows, given: tuple[str, ...]) -> F
 @label_options(remembered=True)
 @ignore_option
 @device_option
+@_bad_row_option("rows that `alarmnet score --on-bad-row flag` would mark as invalid")
 @click.option("--out", type=a_file, metavar="MODEL", help="The model file to write; by default MODEL itself.")
 @output_options
 def refit(
@@ -341,6 +342,7 @@ def refit(
     normal: tuple[str, ...],
     ignored: tuple[str, ...],
     device: str,
+    on_bad_row: Literal["reject", "drop"],
     out: Path | None,
     as_json: bool,
     quiet: bool,
@@ -366,12 +368,22 @@ def refit(
     rows = open_to_run(
         detector, data, label=labelling.label, labels_file=labels_file, ignored=ignored, reading=reading
     )
-    found = _refit_labels(labelling, rows, (*anomaly, *normal))
-    labels = found.values
+    found = rows.labels(labelling, given=[*anomaly, *normal])
+    _check_refit_labels(labelling, found)
     detector.verbose = shows_progress(quiet=quiet)
-    with way_out(OTHERS):
+    with way_out(REFIT):
         check_size(rows, aside=as_json)
+        X, usable = rows.to_learn(flag=on_bad_row == "drop")
+        labels, kept = found.values[usable], np.flatnonzero(usable)
+        if dropped := len(usable) - len(kept):
+            X = take(X, kept)
+            click.echo(f"Dropped {counted(dropped, 'row')} that the model cannot score.", err=as_json)
+            _check_refit_labels(labelling, replace(found, values=labels))
         say_labels(found, label_counts(labels, rows=len(labels)), aside=as_json)
-        detector.refit_alarm(rows.to_learn()[0], Labels(labels, detector.classes_))
+        detector.refit_alarm(X, Labels(labels, detector.classes_))
+        detector.rename_known(kept)
     detector.notes_ = {**detector.notes_, **labelling.to_dict()}
-    _write(detector, out, began=began, as_json=as_json, rows=len(labels), label_values=found.facts())
+    values = found.facts()
+    _write(
+        detector, out, began=began, as_json=as_json, rows=len(labels), dropped=dropped, label_values=values
+    )

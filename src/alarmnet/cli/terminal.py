@@ -72,9 +72,14 @@ class Commands(click.Group):
             click.echo(f"Error: {error}", err=True)
             ctx.exit(REFUSED)
         except KeyboardInterrupt as interruption:
-            said = ("Interrupted: the output was not written.", *interruption.args)
-            click.echo(" ".join(said), err=True)
+            said = "Interrupted: the output was not written." if self._writes(ctx) else "Interrupted."
+            click.echo(" ".join((said, *interruption.args)), err=True)
             ctx.exit(INTERRUPTED)
+
+    def _writes(self, ctx: click.Context) -> bool:
+        """Whether the command that was asked for writes a file."""
+        command = self.get_command(ctx, ctx.invoked_subcommand or "")
+        return command is not None and any(option.name == "out" for option in command.params)
 
 
 def decorated(*decorators: Callable[[Command], Command]) -> Callable[[Command], Command]:

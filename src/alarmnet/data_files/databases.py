@@ -18,6 +18,13 @@ from alarmnet.errors import InputError, MissingExtraError
 _ROWS_AT_ONCE = 1 << 16
 _SQLITE, _DUCKDB = b"SQLite format 3\0", b"DUCK"
 _URL = re.compile(r"(?:[^@?/:]*(?::(?P<password>[^@?/]*))?@)?(?P<place>[^@?]*)(?:\?(?P<options>[^@]*))?")
+_COUNT = {
+    "sqlite": "SELECT count(*) FROM sqlite_master WHERE lower(name) = lower({})",
+    "duckdb": "SELECT count(*) FROM information_schema.tables WHERE table_catalog = current_catalog() "
+    "AND table_schema = current_schema() AND lower(table_name) = lower({})",
+    "postgresql": "SELECT count(to_regclass({}))",
+}
+"""Counts the tables of a name, whether or not they may be read."""
 _EXAMPLES = "postgresql://USER:PASSWORD@HOST:PORT/DATABASE, sqlite:///FILE, duckdb:///FILE or a database file"
 
 
@@ -180,17 +187,18 @@ def refuse_existing(database: Database, table: str) -> None:
                 f"{database.shown}: its folder does not exist; create it first", code="missing_folder"
             )
         return
-    with database.connected(code="database", doing="it cannot be written", write=True) as connection:
-        _, failures = _driver(database.kind)
-        try:
-            with closing(connection.cursor()) as cursor:
-                cursor.execute(f"SELECT 1 FROM {_quoted(table)} WHERE 1 = 0")  # noqa: S608 - a quoted name
-                cursor.fetchall()
-        except failures:
-            return
-    raise InputError(
-        f"{database.shown} has a table {table!r} already; choose another name or drop it", code="table_exists"
-    )
+    with (
+        database.connected(code="database", doing="it cannot be written", write=True) as connection,
+        closing(connection.cursor()) as cursor,
+    ):
+        name = _quoted(table) if database.kind == "postgresql" else table
+        cursor.execute(_COUNT[database.kind].format("'" + name.replace("'", "''") + "'"))
+        (count,) = cursor.fetchone()
+    if count:
+        raise InputError(
+            f"{database.shown} has a table {table!r} already; choose another name or drop it",
+            code="table_exists",
+        )
 
 
 def _writable(field: pa.Field, database: Database) -> pa.Field:

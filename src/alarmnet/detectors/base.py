@@ -243,8 +243,12 @@ class BaseDetector(Scoring, ClassifierMixin, Parameters, ABC):  # type: ignore[m
     def rename_rows(self, names: NDArray[np.intp]) -> None:
         """Call row i of the table given to `fit` by the number names[i]: that of a table with more rows."""
         calibrating = self._known_calibration_rows()
-        self._known_numbers = names[self._known_numbers]
+        self.rename_known(names)
         self._calibrating = replace(calibrating, numbers=names[calibrating.numbers])
+
+    def rename_known(self, names: NDArray[np.intp]) -> None:
+        """Do so for known anomalies alone: after a refit, whose table does not calibrate."""
+        self._known_numbers = names[self._known_numbers]
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write the detector to one file; `alarmnet.load` reads it back.

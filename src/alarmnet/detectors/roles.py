@@ -58,6 +58,12 @@ def calibration_rows(
         min(max(1, round(share * rows)), CALIBRATION_ROWS, len(normal) - 1)
         for rows in (len(pool), len(normal))
     )
+    if (left := len(normal) - count + int(labels.anomalous.sum())) < 2:
+        raise InputError(
+            f"calibration_share={share:g} takes {count:,} of {len(normal):,} rows to calibrate {name} on and "
+            f"leaves {left} to learn from, where two are needed; lower calibration_share, or give more rows",
+            code="rows",
+        )
     if rate * (count + 1) < 1 <= rate * (without_labels + 1):
         warn(
             f"{count:,} of the {len(pool):,} rows labelled normal calibrate, and none of the "

@@ -68,7 +68,7 @@ def sentence(
     likest = next((other for other in known or () if other.alike >= ALIKE), None)
     if likest and score > 0:
         alike = "equals" if likest.alike == 1 else "is similar to"
-        said.append(f"It {alike} known anomaly row {likest.row} of the training data.")
+        said.append(f"It {alike} a known anomaly: row {likest.row} of the training data, counted from 0.")
     return " ".join(said)
 
 

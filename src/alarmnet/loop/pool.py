@@ -3,7 +3,7 @@
 import math
 from collections import Counter
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -52,6 +52,8 @@ class Pool:
         Rows that were drawn at random from those below the highest; 0 where every row is here.
     named
         Whether keys are names that people know: ids or paths.
+    unread
+        The cells of columns that no model reads, for people to see: an Arrow table of these rows.
     """
 
     X: Any
@@ -61,6 +63,7 @@ class Pool:
     invalid: int
     drawn: int
     named: bool = False
+    unread: pa.Table = field(default_factory=lambda: pa.table({}))
 
     def __len__(self) -> int:
         return len(self.keys)

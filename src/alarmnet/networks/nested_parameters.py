@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import fields, is_dataclass, replace
 from typing import Any, Self
 
-from sklearn.base import BaseEstimator
+from sklearn.base import BaseEstimator, clone
 
 from alarmnet.errors import InputError
 from alarmnet.networks.training import Schedule, ScheduleChanges
@@ -69,7 +69,7 @@ class Parameters(BaseEstimator):  # type: ignore[misc]
     def set_params(self, **parameters: Any) -> Self:
         """Change parameters, or settings of their values: `set_params(alarm_schedule__steps=300)`.
 
-        Where a schedule is None, what is not set stays as `fit` chooses it.
+        Where a schedule is None, what is not set stays as `fit` chooses it. What is refused changes nothing.
 
         Raises
         ------
@@ -77,14 +77,22 @@ class Parameters(BaseEstimator):  # type: ignore[misc]
             A value has no such setting; says which it has.
         """
         whole, parts = _split(parameters)
-        super().set_params(**whole)
         own = super().get_params(deep=False)
-        for name, changes in parts.items():
+        for name in (*whole, *parts):
             if name not in own:
-                super().set_params(**{name: changes})  # refuses the name
+                super().set_params(**{name: None})  # refuses the name
+        own |= whole
+        estimators: dict[str, Any] = {}
+        for name, changes in parts.items():
             value = self._default_of(name) if own[name] is None else own[name]
-            settable = hasattr(value, "set_params")
-            setattr(self, name, value.set_params(**changes) if settable else _changed(value, changes, name))
+            if hasattr(value, "set_params"):
+                clone(value).set_params(**changes)  # refuses what the estimator refuses
+                estimators[name] = value
+            else:
+                whole[name] = _changed(value, changes, name)
+        super().set_params(**whole | estimators)
+        for name, value in estimators.items():
+            value.set_params(**parts[name])
         return self
 
     def _default_of(self, name: str) -> Any:

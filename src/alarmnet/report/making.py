@@ -16,6 +16,7 @@ from alarmnet.detectors.recognition import Recognised, SeenRows
 from alarmnet.errors import InputError, InputTypeError
 from alarmnet.explain.reporting import BARS, explained_facts
 from alarmnet.preprocessing.cells import Float32s
+from alarmnet.preprocessing.frames import row_count
 from alarmnet.preprocessing.rows import indexable, take
 from alarmnet.report.facts import (
     alarm_share,
@@ -135,6 +136,11 @@ def make_report(
         )
     check_whole(make_report, "top", top)
     X = indexable(X)
+    if not row_count(X):
+        raise InputError(
+            f"{data_name or 'X'} has no rows, and a report is about at least one; give the rows to report on",
+            code="too_few_rows",
+        )
     scores = np.asarray(detector.decision_function(X), dtype=np.float64)
     labels = None
     if y is not None:

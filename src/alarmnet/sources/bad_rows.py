@@ -5,8 +5,9 @@ from contextlib import contextmanager
 
 from alarmnet.errors import InputError
 
-FIT, SCORE = (
+FIT, REFIT, SCORE = (
     "`alarmnet fit --on-bad-row drop` leaves such rows out",
+    "`alarmnet refit --on-bad-row drop` leaves such rows out",
     "`alarmnet score --on-bad-row flag` scores the other rows",
 )
 OTHERS = "`alarmnet score --on-bad-row flag` marks such rows"

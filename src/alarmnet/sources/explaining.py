@@ -60,4 +60,4 @@ def explanation_lines(name: str, row: RowExplanation) -> Iterator[str]:
     if row.known is None:
         yield "  The model keeps no known anomalies to compare with: fit or refit it with this version."
     for other in row.known or ():
-        yield f"  Known anomaly row {other.row}: {100 * other.alike:.0f}% alike."
+        yield f"  Known anomaly, row {other.row} of the training data: {100 * other.alike:.0f}% alike."

@@ -242,7 +242,7 @@ class TableRows:
 
     def size(self) -> tuple[str, int]:
         """Say how much there is, and how many bytes training on it takes."""
-        sample = next(self._files.batches(columns=self._features)).table
+        sample = next(self._files.batches(columns=self._features, on_bad_cell="null")).table
         sample = _as_categories(sample, self._categories)
         rows = self.n_rows or 0
         estimate = estimated_bytes(sample, rows=rows, by_column=self._files.is_parquet)
@@ -277,6 +277,10 @@ class TableRows:
 
     def to_learn(self, *, flag: bool = False) -> tuple[Frame, Bools]:
         """Give all rows, and which of them are usable (N,): all, unless bad ones are flagged."""
+        if flag and self._encoder:
+            parts = [*self.parts(flag=True)]
+            usable = np.concatenate([part.usable for part in parts])
+            return read_frame(pa.concat_tables(part.X for part in parts)), usable
         if self._files.is_parquet:
             columns = _StoredColumns(self._files, self._features, self._categories)
             frame = Frame(names=tuple(self._features), rows=self.n_rows or 0, raw=columns)

@@ -269,6 +269,9 @@ class Deck:
             text, whole = cell_words(self.pool.X[name][place])
             unusual = rarity(shares[name]) if name in shares else "not used"
             values.append(Value(column=name, text=text, whole=whole, unusual=unusual))
+        for name in self.pool.unread.column_names:
+            text, whole = cell_words(self.pool.unread[name][place])
+            values.append(Value(column=name, text=text, whole=whole, unusual="not used"))
         return tuple(values)
 
     def _of_image(self, found: Explanation, at: int, place: int, p_value: float) -> Card:

@@ -4,11 +4,14 @@ import secrets
 import socket
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
+import pyarrow as pa
 from starlette.types import ASGIApp
 
+from alarmnet._shared.containers import decoded
 from alarmnet._shared.phrases import counted
 from alarmnet.data_files import Reading, TableFiles, holds_images
 from alarmnet.detectors import A3Detector, BaseDetector
@@ -19,7 +22,7 @@ from alarmnet.loop.page.export import Exports, Source
 from alarmnet.loop.page.security import Guard
 from alarmnet.loop.page.views import Views
 from alarmnet.loop.page.worker import Worker
-from alarmnet.loop.pool import pool_from_files, sampled
+from alarmnet.loop.pool import Pool, pool_from_files, sampled
 from alarmnet.loop.process import QueueProcess
 from alarmnet.loop.store import AnswerStore
 from alarmnet.loop.unique_ids import check_ids
@@ -108,6 +111,34 @@ def _fitted(wanted: Wanted, rows: Rows, say: Say) -> BaseDetector:
     return detector
 
 
+def _can_be_shown(files: TableFiles, column: str) -> bool:
+    try:
+        next(files.batches(rows=1, columns=[column]))
+    except InputError as error:
+        if error.code != "column_type":
+            raise
+        return False
+    return True
+
+
+def _unread(wanted: Wanted, detector: BaseDetector, pool: Pool) -> pa.Table:
+    """The cells of ignored columns in the rows of a pool, as text."""
+    ignored = {*wanted.ignored, *detector.notes_.get("ignored", ())} - {wanted.identifier}
+    if not ignored:
+        return pa.table({})
+    reading = replace(wanted.reading, missing=())
+    files = TableFiles(wanted.data, kinds=dict.fromkeys(ignored, "text"), reading=reading)
+    unread = ignored.difference(pool.X.column_names)
+    columns = [name for name in files.columns if name in unread and _can_be_shown(files, name)]
+    found: dict[str, list[str | None]] = {name: [] for name in columns}
+    for batch in files.batches(columns=columns):
+        here = slice(*np.searchsorted(pool.numbers, [batch.first_row, batch.first_row + len(batch.table)]))
+        rows = pa.array(pool.numbers[here] - batch.first_row)
+        for name, cells in found.items():
+            cells += decoded(batch.table[name]).take(rows).cast(pa.string()).to_pylist()
+    return pa.table(found)
+
+
 def _note_missing_words(detector: BaseDetector, reading: Reading) -> None:
     """Let a detector remember the words that mean missing."""
     missing = dict.fromkeys([*detector.notes_.get("missing", ()), *reading.missing])
@@ -145,6 +176,7 @@ def made_ready(
         say("Scoring all rows.")
         rows = rows if model else _rows_to_run(wanted, detector)
         pool = pool_from_files(detector, rows, answered=store.current().keys(), seed=wanted.seed)
+        pool = replace(pool, unread=_unread(wanted, detector, pool))
         say(pool.described())
         worker = Worker(pool, detector, store, seed=wanted.seed, start=start)
         try:

@@ -363,7 +363,10 @@ class Worker:
 
     def _take_training(self, training: "Future[Trained]") -> None:
         try:
-            self.trained = training.result()
+            trained = training.result()
+            if trained.answers:
+                trained.detector.rename_known(self.pool.numbers)
+            self.trained = trained
             self._learned = self._training_from
         finally:
             self._tried, self._training, self._trainings = self._training_from, None, self._trainings + 1
