@@ -2,6 +2,7 @@
 
 import sqlite3
 import sys
+from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -219,4 +220,32 @@ def test_decimal_ids_are_written_in_full(place: Place, tmp_path: Path) -> None:
     write_to_database(found, "ids", path)
     assert [int(row[0]) for row in place.ask("SELECT id FROM ids ORDER BY id")] == [
         int(one.as_py()) for one in ids
+    ]
+
+
+def _stored(tmp_path: Path, *rows: tuple[Any, ...]) -> pa.Table:
+    """What is read of rows in SQLite, in columns without a type."""
+    names = ", ".join("abcdef"[: len(rows[0])])
+    with closing(sqlite3.connect(tmp_path / "t.db")) as connection:
+        connection.execute(f"CREATE TABLE t ({names})")
+        connection.executemany(f"INSERT INTO t VALUES ({', '.join('?' * len(rows[0]))})", rows)
+        connection.commit()
+    with local_files([tmp_path / "t.db"], "SELECT * FROM t") as files:
+        return pa.parquet.read_table(files[0])
+
+
+def test_numbers_beside_text_in_sqlite_keep_every_digit(tmp_path: Path) -> None:
+    # an import of CSV into SQLite leaves empty cells as empty text in columns of numbers
+    table = _stored(tmp_path, (6405920.71, 12345678), ("", 0.5), (3.0, "x"), (None, b"y"))
+    assert table["a"].to_pylist() == ["6405920.71", "", "3", None]
+    assert table["b"].to_pylist() == [b"12345678", b"0.5", b"x", b"y"]
+
+
+def test_types_of_sqlite_are_those_of_all_rows(tmp_path: Path) -> None:
+    table = _stored(tmp_path, *[(None, 1, 1.5, 2, None)] * 9_000, (0.25, 0.5, "x", None, None))
+    kinds = ("double", "double", "string", "int64", "int64")
+    assert [str(kind) for kind in table.schema.types] == [*kinds]
+    assert table.slice(8_999).to_pylist() == [
+        {"a": None, "b": 1.0, "c": "1.5", "d": 2, "e": None},
+        {"a": 0.25, "b": 0.5, "c": "x", "d": None, "e": None},
     ]

@@ -2,7 +2,8 @@
 
 import os
 import re
-from collections.abc import Iterator
+import sqlite3
+from collections.abc import Generator, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from importlib import import_module
@@ -13,6 +14,7 @@ from urllib.parse import unquote
 import pyarrow as pa
 import pyarrow.parquet
 
+from alarmnet.data_files.sqlite_rows import batches_of
 from alarmnet.errors import InputError, MissingExtraError
 
 _ROWS_AT_ONCE = 1 << 16
@@ -65,6 +67,12 @@ def _driver(kind: str) -> tuple[Any, tuple[type[Exception], ...]]:
         raise MissingExtraError(
             f"databases ({kind}) need drivers that are not installed; pip install 'alarmnet[sql]'"
         ) from error
+    if kind == "sqlite":
+        # to read, Python's own module: ADBC's writes numbers among text with seven digits
+        return (
+            lambda address, write: driver.connect(address) if write else sqlite3.connect(address, uri=True),
+            (adbc_driver_manager.Error, sqlite3.Error),
+        )
     return lambda address, write: driver.connect(address), (adbc_driver_manager.Error,)
 
 
@@ -125,6 +133,19 @@ def _plain(batch: pa.RecordBatch) -> pa.RecordBatch:
     return pa.record_batch(columns, names=batch.schema.names)
 
 
+def _found(database: Database, connection: Any, query: str) -> Generator[pa.RecordBatch]:
+    if database.kind == "duckdb":
+        found = connection.sql(query)
+        yield from found.to_arrow_reader(_ROWS_AT_ONCE) if found is not None else ()
+    elif database.kind == "sqlite":
+        yield from batches_of(connection.execute(query))
+    else:
+        with closing(connection.cursor()) as cursor:
+            cursor.execute("SET TRANSACTION READ ONLY")
+            cursor.execute(query)
+            yield from cursor.fetch_record_batch()
+
+
 @contextmanager
 def queried(database: Database, query: str) -> Iterator[tuple[pa.Schema, Iterator[pa.RecordBatch]]]:
     """Run a query, and give its columns and its rows in batches while the block runs; nothing is changed.
@@ -136,19 +157,11 @@ def queried(database: Database, query: str) -> Iterator[tuple[pa.Schema, Iterato
     """
     if database.kind != "postgresql" and not Path(database.address).is_file():
         raise InputError(f"{database.shown} does not exist", code="missing_file")
-    with database.connected(code="query", doing="the query failed") as connection:
-        if database.kind == "duckdb":
-            found = connection.sql(query)
-            reader = found.to_arrow_reader(_ROWS_AT_ONCE) if found is not None else None
-        else:
-            cursor = connection.cursor()
-            if database.kind == "postgresql":
-                cursor.execute("SET TRANSACTION READ ONLY")
-            elif database.kind == "sqlite":  # types are those of the first batch
-                cursor.adbc_statement.set_options(**{"adbc.sqlite.query.batch_rows": str(_ROWS_AT_ONCE)})
-            cursor.execute(query)
-            reader = cursor.fetch_record_batch()
-        batches = (_plain(batch) for batch in reader or () if len(batch))
+    with (
+        database.connected(code="query", doing="the query failed") as connection,
+        closing(_found(database, connection, query)) as found,
+    ):
+        batches = (_plain(batch) for batch in found if len(batch))
         first = next(batches, None)
         if first is None or not first.num_columns:
             raise InputError(
