@@ -173,9 +173,9 @@ def test_no_message_shows_a_password(address: str, tmp_path: Path) -> None:
 def test_a_table_and_a_database_need_each_other(tmp_path: Path) -> None:
     for out in (("scores.csv", "--table", "t"), (f"sqlite:///{tmp_path}/s.db",)):
         assert "--table NAME" in run("score", "m", "t.csv", "--out", *out, code=2)
-    assert "a new one is sqlite:///s.db" in run(
-        "score", "m", "t.csv", "--out", "s.db", "--table", "t", code=2
-    )
+    for file, kind in (("s.db", "sqlite"), ("s.duckdb", "duckdb")):
+        said = run("score", "m", "t.csv", "--out", file, "--table", "t", code=2)
+        assert f"a new one is {kind}:///{file}" in said
 
 
 def test_a_new_database_is_made_only_with_its_table(tmp_path: Path) -> None:
