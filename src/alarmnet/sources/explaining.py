@@ -43,7 +43,7 @@ def explained_rows(
         if bad := [ids[place] for place in chosen if not part.usable[place]]:
             raise InputError(f'row {bad[0]} cannot be scored; "alarmnet score" says why', code="bad_cell")
         if len(chosen):
-            with rows_counted_from(part.first_row, of="all files"):
+            with rows_counted_from(part.first_row):
                 found = explainer(part.X, chosen, columns).rows
             yield from ((ids[place], row) for place, row in zip(chosen, found, strict=True))
         wanted = [name for name in wanted if name not in ids]
