@@ -112,6 +112,15 @@ def test_types_and_values_arrive_as_they_are(place: Place) -> None:
     assert table["service"].to_pylist() == [row[2] for row in _rows()]
 
 
+def test_numbers_of_arbitrary_precision_keep_the_digits_of_ids(postgres_url: str) -> None:  # noqa: F811
+    numbers = "(123456789012345678, 1.25), (123456789012345679, NULL), (7, 'NaN')"
+    query = f"SELECT a::NUMERIC AS a, b::NUMERIC AS b FROM (VALUES {numbers}) AS t (a, b)"
+    with local_files([postgres_url], query) as files:
+        table = pa.parquet.read_table(files[0])
+    assert table["a"].to_pylist() == ["123456789012345678", "123456789012345679", "7"]
+    np.testing.assert_array_equal(table["b"].to_numpy(), [1.25, np.nan, np.nan])
+
+
 @pytest.mark.parametrize(
     "query",
     [
