@@ -155,7 +155,7 @@ def test_02_a_refused_row_is_numbered_over_all_files(desk: Desk) -> None:
     frame.loc[16_388, "amount"] = np.inf
     desk.data = desk.folder / "t.parquet"
     frame.to_parquet(desk.data)
-    desk.refused("score", "column 'amount', row 4. ", "(rows counted from row 16,384 of all files); ")
+    desk.refused("score", "column 'amount', row 16388. Make them missing (NaN) or finite.")
     desk("score", "--on-bad-row", "flag", code=3)
     scores = pd.read_csv(desk.out["score"])
     assert scores["row"].tolist() == list(range(rows))

@@ -126,7 +126,16 @@ def test_02_rows_are_those_of_the_whole_table(fitted: A3Detector, rows: Floats) 
     X = np.tile(rows, (400, 1))
     X[70_000, 2] = np.inf
     sentence = refused(fitted.decision_function, X, code="infinite_value", column="x2", rows=(70_000,))
-    assert "row 4464. Make them missing (NaN) or finite. (rows counted from row 65,536 of X)" in sentence
+    assert "column 'x2', row 70000. Make them missing (NaN) or finite." in sentence
+    X[70_000:70_009, 2] = np.inf
+    sentence = refused(
+        fitted.decision_function,
+        X,
+        code="infinite_value",
+        column="x2",
+        rows=(70_000, 70_001, 70_002, 70_003, 70_004),
+    )
+    assert "column 'x2', rows 70000, 70001, 70002, 70003, 70004 and 4 more." in sentence
 
 
 @pytest.mark.parametrize("value", [1e39, -1e300])

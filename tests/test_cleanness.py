@@ -351,3 +351,19 @@ def test_answers_are_counted_by_rows_and_none_is_lost(doubted: BaseDetector, tmp
     assert "labelled both normal and anomalous" in run("recalibrate", model, "--answers", looks, code=2)
     looks.write_text(f"row,anomaly\n{first},1\nabc,0\n")
     assert "'abc', in column 'row', is no row number" in run("recalibrate", model, "--answers", looks, code=2)
+
+
+def test_answers_may_be_numbers_of_a_parquet_file(doubted: BaseDetector, tmp_path: Path) -> None:
+    model, looks = tmp_path / "m", tmp_path / "looks.parquet"
+    doubted.save(model)
+    for answers in ([1.0, 0.0, None], [1, 0, 0]):
+        pd.DataFrame({"row": doubted.calibration_rows_[-3:], "anomaly": answers}).to_parquet(looks)
+        run("recalibrate", model, "--answers", looks, "--out", tmp_path / "new")
+        assert (load(tmp_path / "new")._sorted_answers() == ANOMALY).sum() == 1
+
+
+def test_json_counts_the_rows_that_were_written(doubted: BaseDetector, tmp_path: Path) -> None:
+    model, looks = tmp_path / "m", tmp_path / "looks.csv"
+    doubted.save(model)
+    facts = json.loads(run("recalibrate", model, "--ask", looks, "--count", 100_000, "--json"))
+    assert facts["rows"] == len(pd.read_csv(looks)) < 100_000

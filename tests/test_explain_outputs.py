@@ -69,6 +69,27 @@ def test_a_row_is_explained_by_id_and_by_number(files: Path, detector: A3Detecto
     assert first["score"] == expected.score
 
 
+@pytest.mark.parametrize(
+    "ids",
+    [
+        np.arange(150, dtype=float),
+        (np.arange(150) / 10).astype(np.float32),
+        pd.date_range("2024-03-01", periods=150, freq="s"),
+        pd.date_range("2024-03-01", periods=150, freq="s", tz="Asia/Kolkata"),
+        np.arange(150) == 3,
+    ],
+    ids=lambda ids: str(ids.dtype),
+)
+def test_an_id_is_found_as_score_writes_it_and_as_python_does(ids: Any, files: Path, tmp_path: Path) -> None:
+    table().assign(payment=ids).to_parquet(tmp_path / "new.parquet")
+    score_files(files / "a.model", tmp_path / "new.parquet", out=tmp_path / "s.csv", identifier="payment")
+    written = (tmp_path / "s.csv").read_text().splitlines()[4].partition(",")[0]
+    python = str(pd.read_parquet(tmp_path / "new.parquet")["payment"].tolist()[3])
+    for name in (written, python):
+        found = run("explain", files / "a.model", tmp_path / "new.parquet", "--id", "payment", "--row", name)
+        assert found.stdout.startswith(f"Row {name}: ")
+
+
 def test_a_row_that_is_not_there_is_refused(files: Path) -> None:
     refused = run(
         "explain", files / "a.model", files / "new.parquet", "--id", "payment", "--row", "none", code=2

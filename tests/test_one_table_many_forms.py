@@ -13,7 +13,7 @@ import pyarrow.parquet
 import pytest
 from click.testing import CliRunner
 
-from alarmnet import A3Detector, Schedule
+from alarmnet import A3Detector, Schedule, score_files
 from alarmnet.cli import main
 from alarmnet.data_files import TableFiles
 from alarmnet.errors import InputError
@@ -154,3 +154,15 @@ def test_a_model_of_a_boolean_column_scores_the_csv_of_its_table(
     refused = CliRunner().invoke(main, [*arguments[:2], str(path), "--out", str(out)])
     assert refused.exit_code == 2
     assert "'no' is neither true nor false" in refused.stderr
+
+
+@pytest.mark.parametrize("cells", [["3.5"], ["0 days 00:00:03"]])
+def test_a_text_file_for_a_model_of_durations_is_refused(cells: list[str], tmp_path: Path) -> None:
+    frame = pd.DataFrame({"v": rng.normal(size=N), "took": pd.to_timedelta(rng.random(N), unit="s")})
+    model = A3Detector(random_state=0, target_schedule=SHORT, alarm_schedule=SHORT).fit(frame)
+    frame.to_parquet(tmp_path / "table.parquet")
+    assert score_files(model, tmp_path / "table.parquet", out=tmp_path / "scores.csv").rows == N
+    frame.iloc[:1].assign(took=cells).to_csv(tmp_path / "table.csv", index=False)
+    with pytest.raises(InputError, match="the model learned durations in column 'took'") as refused:
+        score_files(model, tmp_path / "table.csv", out=tmp_path / "scores.csv")
+    assert (refused.value.code, refused.value.column) == ("wrong_type", "took")

@@ -2,6 +2,7 @@
 
 import sqlite3
 import sys
+from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -111,6 +112,15 @@ def test_types_and_values_arrive_as_they_are(place: Place) -> None:
     assert table["service"].to_pylist() == [row[2] for row in _rows()]
 
 
+def test_numbers_of_arbitrary_precision_keep_the_digits_of_ids(postgres_url: str) -> None:  # noqa: F811
+    numbers = "(123456789012345678, 1.25), (123456789012345679, NULL), (7, 'NaN')"
+    query = f"SELECT a::NUMERIC AS a, b::NUMERIC AS b FROM (VALUES {numbers}) AS t (a, b)"
+    with local_files([postgres_url], query) as files:
+        table = pa.parquet.read_table(files[0])
+    assert table["a"].to_pylist() == ["123456789012345678", "123456789012345679", "7"]
+    np.testing.assert_array_equal(table["b"].to_numpy(), [1.25, np.nan, np.nan])
+
+
 @pytest.mark.parametrize(
     "query",
     [
@@ -172,9 +182,9 @@ def test_no_message_shows_a_password(address: str, tmp_path: Path) -> None:
 def test_a_table_and_a_database_need_each_other(tmp_path: Path) -> None:
     for out in (("scores.csv", "--table", "t"), (f"sqlite:///{tmp_path}/s.db",)):
         assert "--table NAME" in run("score", "m", "t.csv", "--out", *out, code=2)
-    assert "a new one is sqlite:///s.db" in run(
-        "score", "m", "t.csv", "--out", "s.db", "--table", "t", code=2
-    )
+    for file, kind in (("s.db", "sqlite"), ("s.duckdb", "duckdb")):
+        said = run("score", "m", "t.csv", "--out", file, "--table", "t", code=2)
+        assert f"a new one is {kind}:///{file}" in said
 
 
 def test_a_new_database_is_made_only_with_its_table(tmp_path: Path) -> None:
@@ -241,4 +251,32 @@ def test_decimal_ids_are_written_in_full(place: Place, tmp_path: Path) -> None:
     write_to_database(found, "ids", path)
     assert [int(row[0]) for row in place.ask("SELECT id FROM ids ORDER BY id")] == [
         int(one.as_py()) for one in ids
+    ]
+
+
+def _stored(tmp_path: Path, *rows: tuple[Any, ...]) -> pa.Table:
+    """What is read of rows in SQLite, in columns without a type."""
+    names = ", ".join("abcdef"[: len(rows[0])])
+    with closing(sqlite3.connect(tmp_path / "t.db")) as connection:
+        connection.execute(f"CREATE TABLE t ({names})")
+        connection.executemany(f"INSERT INTO t VALUES ({', '.join('?' * len(rows[0]))})", rows)
+        connection.commit()
+    with local_files([tmp_path / "t.db"], "SELECT * FROM t") as files:
+        return pa.parquet.read_table(files[0])
+
+
+def test_numbers_beside_text_in_sqlite_keep_every_digit(tmp_path: Path) -> None:
+    # an import of CSV into SQLite leaves empty cells as empty text in columns of numbers
+    table = _stored(tmp_path, (6405920.71, 12345678), ("", 0.5), (3.0, "x"), (None, b"y"))
+    assert table["a"].to_pylist() == ["6405920.71", "", "3", None]
+    assert table["b"].to_pylist() == [b"12345678", b"0.5", b"x", b"y"]
+
+
+def test_types_of_sqlite_are_those_of_all_rows(tmp_path: Path) -> None:
+    table = _stored(tmp_path, *[(None, 1, 1.5, 2, None)] * 9_000, (0.25, 0.5, "x", None, None))
+    kinds = ("double", "double", "string", "int64", "int64")
+    assert [str(kind) for kind in table.schema.types] == [*kinds]
+    assert table.slice(8_999).to_pylist() == [
+        {"a": None, "b": 1.0, "c": "1.5", "d": 2, "e": None},
+        {"a": 0.25, "b": 0.5, "c": "x", "d": None, "e": None},
     ]

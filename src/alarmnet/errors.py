@@ -12,6 +12,7 @@
     AlarmnetWarning (UserWarning)        the call went on, and the user should know something
 """
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import MappingProxyType
@@ -56,19 +57,17 @@ class InputTypeError(InputError, TypeError):
 
 
 @contextmanager
-def rows_counted_from(first_row: int, *, of: str) -> Iterator[None]:
-    """Errors in the block name rows of a part; say at which row of all it begins."""
+def rows_counted_from(first_row: int) -> Iterator[None]:
+    """Errors in the block name rows of a part: count them from the first row of all."""
     try:
         yield
     except InputError as error:
         if not error.rows:
             raise
-        raise type(error)(
-            f"{error} (rows counted from row {first_row:,} of {of})",
-            code=error.code,
-            column=error.column,
-            rows=[first_row + row for row in error.rows],
-        ) from error
+        rows = [first_row + row for row in error.rows]
+        here, of_all = (", ".join(map(str, numbers)) for numbers in (error.rows, rows))
+        message = re.sub(rf"(, |but |: )((row|image)s?) {here}\b", rf"\1\2 {of_all}", str(error), count=1)
+        raise type(error)(message, code=error.code, column=error.column, rows=rows) from error
 
 
 class ModelFileError(AlarmnetError):

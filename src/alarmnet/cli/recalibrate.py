@@ -36,7 +36,9 @@ def _answered(detector: BaseDetector, answers: Path) -> int:
         )
     cells = zip(table[ROW].to_pylist(), table[ANSWER].to_pylist(), strict=True)
     answered = [
-        (str(number).removesuffix(".0"), label) for number, label in cells if (number, label) != (None, None)
+        (str(number).removesuffix(".0"), None if label is None else str(label))
+        for number, label in cells
+        if (number, label) != (None, None)
     ]
     labels = [label for _, label in answered]
     if not any(label is not None for label in labels):
@@ -133,7 +135,8 @@ def recalibrate(
         columns = {ROW: asked.rows, "logit": np.round(asked.logits, 4), ANSWER: blank}
         cells = cells_of(detector, data, asked, taken=columns, reading=reading) if data else {}
         write_table(ask, [pa.table(columns | cells)])
-        written_rows = counted(len(asked.rows), "row")
+        count = len(asked.rows)
+        written_rows = counted(count, "row")
         said = f"Wrote {ask}: {written_rows} of the training data to review. Fill in the column {ANSWER!r}."
     elif answers:
         count = _answered(detector, answers)

@@ -72,7 +72,8 @@ def _database(out: str | Path, table: str | None) -> Database | None:
     database = database_at(out)
     if not table or database is None:
         what = "--out is a database" if database else f"{out} is not a database, and --table needs one"
-        new = "" if database or Path(out).exists() else f"; a new one is sqlite:///{out}"
+        kind = "duckdb" if Path(out).suffix == ".duckdb" else "sqlite"
+        new = "" if database or Path(out).exists() else f"; a new one is {kind}:///{out}"
         raise InputError(f"{what}; give both --out ADDRESS and --table NAME{new}", code="options")
     refuse_existing(database, table)
     return database

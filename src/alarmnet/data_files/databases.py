@@ -2,17 +2,21 @@
 
 import os
 import re
-from collections.abc import Iterator
+import sqlite3
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from importlib import import_module
+from itertools import chain
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet
 
+from alarmnet.data_files.sqlite_rows import batches_of
 from alarmnet.errors import InputError, MissingExtraError
 
 _ROWS_AT_ONCE = 1 << 16
@@ -72,6 +76,12 @@ def _driver(kind: str) -> tuple[Any, tuple[type[Exception], ...]]:
         raise MissingExtraError(
             f"databases ({kind}) need drivers that are not installed; pip install 'alarmnet[sql]'"
         ) from error
+    if kind == "sqlite":
+        # to read, Python's own module: ADBC's writes numbers among text with seven digits
+        return (
+            lambda address, write: driver.connect(address) if write else sqlite3.connect(address, uri=True),
+            (adbc_driver_manager.Error, sqlite3.Error),
+        )
     return lambda address, write: driver.connect(address), (adbc_driver_manager.Error,)
 
 
@@ -121,15 +131,39 @@ def database_at(place: str | os.PathLike[str]) -> Database | None:
     raise InputError(f"an address that is not read; expected {_EXAMPLES}", code="invalid_parameter")
 
 
-def _plain(batch: pa.RecordBatch) -> pa.RecordBatch:
-    """Give numbers of arbitrary precision as float64, and the database's other own types as they are stored."""
+def _is_numeric(column: pa.Array) -> bool:
+    """Whether a column is of PostgreSQL's numbers of arbitrary precision, which arrive as text."""
+    return getattr(column.type, "type_name", "") == "numeric"
+
+
+def _long_numbers(batch: pa.RecordBatch) -> list[bool]:
+    """Which columns are of numbers with more digits than float64 holds, such as ids of 18 digits."""
+    return [
+        _is_numeric(column) and bool(pc.any(pc.match_substring_regex(column.storage, r"^-?\d{16}")).as_py())
+        for column in batch.columns
+    ]
+
+
+def _plain(batch: pa.RecordBatch, long: Sequence[bool]) -> pa.RecordBatch:
+    """Give numbers of arbitrary precision as float64, `long` ones and the database's other own types as stored."""
     columns = []
-    for column in batch.columns:
-        own = isinstance(column.type, pa.BaseExtensionType)
-        numeric = own and getattr(column.type, "type_name", "") == "numeric"
-        stored = column.storage if own else column
-        columns.append(stored.cast(pa.float64()) if numeric else stored)
+    for column, is_long in zip(batch.columns, long, strict=True):
+        stored = column.storage if isinstance(column.type, pa.BaseExtensionType) else column
+        columns.append(stored.cast(pa.float64()) if _is_numeric(column) and not is_long else stored)
     return pa.record_batch(columns, names=batch.schema.names)
+
+
+def _found(database: Database, connection: Any, query: str) -> Generator[pa.RecordBatch]:
+    if database.kind == "duckdb":
+        found = connection.sql(query)
+        yield from found.to_arrow_reader(_ROWS_AT_ONCE) if found is not None else ()
+    elif database.kind == "sqlite":
+        yield from batches_of(connection.execute(query))
+    else:
+        with closing(connection.cursor()) as cursor:
+            cursor.execute("SET TRANSACTION READ ONLY")
+            cursor.execute(query)
+            yield from cursor.fetch_record_batch()
 
 
 @contextmanager
@@ -143,30 +177,20 @@ def queried(database: Database, query: str) -> Iterator[tuple[pa.Schema, Iterato
     """
     if database.kind != "postgresql" and not Path(database.address).is_file():
         raise InputError(f"{database.shown} does not exist", code="missing_file")
-    with database.connected(code="query", doing="the query failed") as connection:
-        if database.kind == "duckdb":
-            found = connection.sql(query)
-            reader = found.to_arrow_reader(_ROWS_AT_ONCE) if found is not None else None
-        else:
-            cursor = connection.cursor()
-            if database.kind == "postgresql":
-                cursor.execute("SET TRANSACTION READ ONLY")
-            elif database.kind == "sqlite":  # types are those of the first batch
-                cursor.adbc_statement.set_options(**{"adbc.sqlite.query.batch_rows": str(_ROWS_AT_ONCE)})
-            cursor.execute(query)
-            reader = cursor.fetch_record_batch()
-        batches = (_plain(batch) for batch in reader or () if len(batch))
+    with (
+        database.connected(code="query", doing="the query failed") as connection,
+        closing(_found(database, connection, query)) as found,
+    ):
+        batches = (batch for batch in found if len(batch))
         first = next(batches, None)
         if first is None or not first.num_columns:
             raise InputError(
                 f"{database.shown}: the query gives no rows; expected a SELECT that does", code="query"
             )
 
-        def every() -> Iterator[pa.RecordBatch]:
-            yield first
-            yield from batches
-
-        yield first.schema, every()
+        long = _long_numbers(first)
+        plain = (_plain(batch, long) for batch in chain([first], batches))
+        yield _plain(first, long).schema, plain
 
 
 def _quoted(name: str) -> str:

@@ -140,7 +140,7 @@ class Scoring(Calibrated):
         return chosen_device(self.device, parameter=f"The 'device' parameter of {type(self).__name__}")
 
     def _part_logits(self, X: Any, start: int, stop: int) -> Scores:
-        with rows_counted_from(start, of="X"):
+        with rows_counted_from(start):
             return self._finite_logits(self.encoder_.store(take(X, slice(start, stop)), self._device()))
 
     def _stored_logits(self, rows: RowStore) -> Scores:

@@ -177,7 +177,7 @@ def _parts(
         names = decoded(part.ids).cast(pa.string()).take(pa.array(usable))
         scores = np.empty(0)
         if len(usable):
-            with rows_counted_from(part.first_row, of="all files"):
+            with rows_counted_from(part.first_row):
                 scores = detector.decision_function(X)
         answered = np.zeros(len(usable), dtype=bool)
         if wanted:

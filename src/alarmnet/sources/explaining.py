@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 import numpy as np
+import pyarrow as pa
 
 from alarmnet._shared.containers import decoded
 from alarmnet._shared.phrases import quoted
@@ -32,12 +33,17 @@ def explained_rows(
         wanted = [_number(name) for name in wanted]
     missing = dict.fromkeys(wanted)
     for part in rows.parts(flag=True):
-        ids = [str(name) for name in decoded(part.ids).to_pylist()]
+        column = decoded(part.ids)
+        texts = column.cast(pa.string()).to_pylist()  # as `alarmnet score` writes them: 17, not 17.0
+        ids = [
+            text if text in missing else str(value)
+            for text, value in zip(texts, column.to_pylist(), strict=True)
+        ]
         chosen = np.array([place for place, name in enumerate(ids) if name in missing], dtype=np.intp)
         if bad := [ids[place] for place in chosen if not part.usable[place]]:
             raise InputError(f'row {bad[0]} cannot be scored; "alarmnet score" says why', code="bad_cell")
         if len(chosen):
-            with rows_counted_from(part.first_row, of="all files"):
+            with rows_counted_from(part.first_row):
                 found = explainer(part.X, chosen, columns).rows
             yield from ((ids[place], row) for place, row in zip(chosen, found, strict=True))
         wanted = [name for name in wanted if name not in ids]

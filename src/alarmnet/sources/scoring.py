@@ -111,7 +111,7 @@ def score_batches(
         logits = np.full(len(usable), np.nan)
         if usable.any():
             good = part.X if usable.all() else take(part.X, np.flatnonzero(usable))
-            with rows_counted_from(part.first_row, of="all files"):
+            with rows_counted_from(part.first_row):
                 logits[usable] = detector.logits(good)
             tally.add(_summary(detector.encoder_, good))
             if seen:

@@ -228,6 +228,14 @@ class TableRows:
                 code="extra_columns",
                 column=extra[0],
             )
+        lasting = [name for name in features if encoder.kinds_.get(name) == "duration"]
+        if lasting and not files.is_parquet:
+            raise InputError(
+                f"the model learned durations in column {lasting[0]!r}, which text files such as {tables[0]} do "
+                "not hold: give Parquet files, or fit a model with numbers, such as seconds, in this column",
+                code="wrong_type",
+                column=lasting[0],
+            )
         return cls(files, features, names=names, identifier=identifier, encoder=encoder)
 
     @property
