@@ -383,7 +383,5 @@ def refit(
         detector.refit_alarm(X, Labels(labels, detector.classes_))
         detector.rename_known(kept)
     detector.notes_ = {**detector.notes_, **labelling.to_dict()}
-    values = found.facts()
-    _write(
-        detector, out, began=began, as_json=as_json, rows=len(labels), dropped=dropped, label_values=values
-    )
+    counts = {"rows": len(labels), "dropped": dropped, "label_values": found.facts()}
+    _write(detector, out, began=began, as_json=as_json, **counts)

@@ -135,9 +135,8 @@ def recalibrate(
         columns = {ROW: asked.rows, "logit": np.round(asked.logits, 4), ANSWER: blank}
         cells = cells_of(detector, data, asked, taken=columns, reading=reading) if data else {}
         write_table(ask, [pa.table(columns | cells)])
-        count = len(asked.rows)
-        written_rows = counted(count, "row")
-        said = f"Wrote {ask}: {written_rows} of the training data to review. Fill in the column {ANSWER!r}."
+        rows = counted(count := len(asked.rows), "row")
+        said = f"Wrote {ask}: {rows} of the training data to review. Fill in the column {ANSWER!r}."
     elif answers:
         count = _answered(detector, answers)
         detector.save(written)
