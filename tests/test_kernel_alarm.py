@@ -81,3 +81,17 @@ def test_it_compares_rows_with_some_of_many() -> None:
     again.load_state_dict(alarm.state_dict())
     again.compare(drawn(3 * MOST, 0))
     assert torch.equal(again(drawn(9, 2)), alarm(drawn(9, 2)))
+
+
+def test_hidden_anomalies_count_little_where_rows_are_unlabelled() -> None:
+    normal, hidden = drawn(900, 0), drawn(100, 1, at=(4.0, 4.0), deviation=0.5)
+    rows, known = torch.cat([normal, hidden]), drawn(5, 2, at=(4.0, 4.0), deviation=0.5)
+    none, some, every = (torch.arange(1_000) >= first for first in (1_000, 900, 0))
+    trusting, partly, doubting = (
+        KernelAlarm.learned(rows, known, unlabelled=of) for of in (none, some, every)
+    )
+    fresh = drawn(50, 3, at=(4.0, 4.0), deviation=0.5)
+    assert doubting(fresh).mean() > trusting(fresh).mean() + 0.3
+    assert partly(fresh).mean() > trusting(fresh).mean() + 0.3
+    assert doubting(drawn(500, 4)).mean() < 0.1
+    assert torch.equal(trusting(fresh), KernelAlarm.learned(rows, known)(fresh))

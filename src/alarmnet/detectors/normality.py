@@ -111,6 +111,7 @@ class NormalityTraining:
         alarm, history[linear.name] = self._training.train(linear, self._target.inputs)
         rows, known = (self._data.rows.take(of) for of in (self._stored, self._known))
         nearness = Neighbours(*rows.shape).to(rows.device)
+        unlabelled = self._data.unlabelled[self._stored] if self._doubted else None
         with torch.no_grad():
             nearness.learn(rows)
             scorer = LikenessScorer(
@@ -119,7 +120,7 @@ class NormalityTraining:
                 self._whitening(nearness),
                 Contrast(known, nearness.as_they_were) if len(known) >= FEWEST else None,
                 _tails(nearness),
-                KernelAlarm.learned(nearness.stored, nearness.scaled(known)),
+                KernelAlarm.learned(nearness.stored, nearness.scaled(known), unlabelled=unlabelled),
                 [alarm],
                 self._forests(),
             )
@@ -134,7 +135,8 @@ class NormalityTraining:
             nearness.extreme = scorer.strangeness(near, read).quantile(EXTREME)
             joined = scorer.joined(near, read)
             joined_known = scorer.joined(near_known, scorer.read_of_learned(known, known=True))
-            scorer.quadratic = QuadraticAlarm.learned(*map(scorer.measured, (joined, joined_known)))
+            measured = map(scorer.measured, (joined, joined_known))
+            scorer.quadratic = QuadraticAlarm.learned(*measured, unlabelled=unlabelled)
             joint = boosted_symmetric(joined, joined_known, depth=SHALLOW, seed=self._seed)
             scorer.joint = joint.to(rows.device)
         return scorer

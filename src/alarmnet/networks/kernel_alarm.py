@@ -99,8 +99,14 @@ class KernelAlarm(nn.Module):
         self.register_buffer("offset", torch.zeros(()))
 
     @classmethod
-    def learned(cls, normal: Tensor, known: Tensor, kernel: Kernel = gaussian) -> "KernelAlarm":
-        """Learn to tell known anomalies (K, F) from normal rows (M, F), both scaled."""
+    def learned(
+        cls, normal: Tensor, known: Tensor, kernel: Kernel = gaussian, *, unlabelled: Tensor | None = None
+    ) -> "KernelAlarm":
+        """Learn to tell known anomalies (K, F) from normal rows (M, F), both scaled.
+
+        Some of the latter may be `unlabelled` (M,): these count by the probability that they are normal, by what a
+        first classifier says of them if they are left out.
+        """
         alarm = cls(0, 0, normal.shape[1], kernel).to(normal.device)
         alarm.known = _cut_off(known[evenly(len(known), MOST)])
         alarm.compare(normal)
@@ -109,9 +115,16 @@ class KernelAlarm(nn.Module):
         spread = _squares(rows[: sizes[0]], rows[: sizes[0]]).mean().clamp(min=1e-9) / 2
         shares = np.repeat([0.5 / size for size in sizes], sizes)
         alike = kernel(rows, rows, spread).numpy()
-        weights, offset = _learned(alike, np.repeat([-1.0, 1.0], sizes), shares)
-        alarm.spread, alarm.offset = spread.to(normal), torch.tensor(offset).to(normal)
-        alarm.weights = torch.from_numpy(weights).to(normal)
+        classes = np.repeat([-1.0, 1.0], sizes)
+        found = _learned(alike, classes, shares)
+        if unlabelled is not None:
+            doubted = unlabelled[evenly(len(normal), MOST)].numpy(force=True)
+            counted, left_out = shares[: sizes[0]], found.left_out[: sizes[0]]
+            counted[doubted] *= expit(-left_out[doubted])
+            counted *= 0.5 / counted.sum()
+            found = _learned(alike, classes, shares)
+        alarm.spread, alarm.offset = spread.to(normal), torch.tensor(found.offset).to(normal)
+        alarm.weights = torch.from_numpy(found.weights).to(normal)
         return alarm
 
     def compare(self, normal: Tensor) -> None:
@@ -139,20 +152,30 @@ def _squares(rows: Tensor, others: Tensor) -> Tensor:
     return (own[:, None] + theirs - 2 * rows @ others.T).clamp(min=0)
 
 
-def _learned(kernel: Numbers, classes: Numbers, shares: Numbers) -> tuple[Numbers, float]:
-    """The rows' weights (N,) and the offset of the log odds; of classes -1 and 1, with shares that sum to 1."""
+class _Learned(NamedTuple):
+    """Weights (N,) and offset of the log odds, and the log odds of left-out rows (N,), however little they mean."""
+
+    weights: Numbers
+    offset: float
+    left_out: Numbers
+
+
+def _learned(kernel: Numbers, classes: Numbers, shares: Numbers) -> _Learned:
+    """Learn from rows of classes -1 and 1, with shares that sum to 1."""
     roots = np.sqrt(len(classes) * shares)
     values, vectors = np.linalg.eigh(roots[:, None] * (kernel + 1) * roots)
     best = _LogOdds(0.0, 0.0, math.log(2))
-    weights = np.zeros(len(classes))
+    weights = left_out = np.zeros(len(classes))
     for penalty in PENALTIES:
         inverse = 1 / (values + penalty * len(classes))
         found = roots * (vectors @ (inverse * (vectors.T @ (roots * classes))))
-        odds = _log_odds(classes - found / (roots**2 * (vectors**2 @ inverse)), classes, shares)
+        outputs = classes - found / (roots**2 * (vectors**2 @ inverse))
+        odds = _log_odds(outputs, classes, shares)
         if odds.slope > 0 and odds.loss < best.loss:
-            best, weights = odds, found
+            best, weights, left_out = odds, found, odds.offset + odds.slope * outputs
     trust = 1 - best.loss / math.log(2)
-    return trust * best.slope * weights, trust * (best.offset + best.slope * weights.sum())
+    offset = trust * (best.offset + best.slope * weights.sum())
+    return _Learned(trust * best.slope * weights, offset, left_out)
 
 
 class _LogOdds(NamedTuple):

@@ -46,13 +46,19 @@ class QuadraticAlarm(nn.Module):
         self.alarm = KernelAlarm(normal, known, columns + measures, quadratic)
 
     @classmethod
-    def learned(cls, normal: tuple[Tensor, Tensor], known: tuple[Tensor, Tensor]) -> "QuadraticAlarm":
-        """Learn to tell known anomalies from normal rows, of both of which it gets the columns and the measures."""
+    def learned(
+        cls, normal: tuple[Tensor, Tensor], known: tuple[Tensor, Tensor], *, unlabelled: Tensor | None = None
+    ) -> "QuadraticAlarm":
+        """Learn to tell known anomalies from normal rows, of both of which it gets the columns and the measures.
+
+        `unlabelled` is as in `KernelAlarm.learned`.
+        """
         columns, measures = normal
         alarm = cls(0, 0, columns.shape[1], measures.shape[1]).to(columns.device)
         alarm.mean, alarm.deviation = measures.mean(0), measures.std(0, correction=0).clamp(min=1e-3)
         alarm.measures = alarm._scaled(measures[evenly(len(measures), MOST)])
-        alarm.alarm = KernelAlarm.learned(alarm._rows(*normal), alarm._rows(*known), quadratic)
+        rows = alarm._rows(*normal), alarm._rows(*known)
+        alarm.alarm = KernelAlarm.learned(*rows, quadratic, unlabelled=unlabelled)
         return alarm
 
     def compare(self, columns: Tensor) -> None:
