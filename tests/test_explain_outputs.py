@@ -56,8 +56,8 @@ def test_a_row_is_explained_by_id_and_by_number(files: Path, detector: A3Detecto
     expected = detector.explain(table().drop(columns="payment"), rows=[3]).rows[0]
     assert by_id.stdout.startswith(f"Row p0003: {expected.sentence}")
     assert "#" in by_id.stdout
-    assert "a known anomaly: row 0 of the training data, counted from 0." in by_id.stdout
-    assert "  Known anomaly, row 0 of the training data: 100% alike." in by_id.stdout
+    assert "a known anomaly in row 0 of the training data, counted from 0." in by_id.stdout
+    assert "  Known anomaly in row 0 of the training data, counted from 0: 100% alike." in by_id.stdout
     assert "\u202e" not in by_id.stdout
     by_number = run(
         *("explain", files / "a.model", files / "new.parquet", "--ignore", "payment"),

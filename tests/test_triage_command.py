@@ -304,7 +304,7 @@ def test_a_server_gives_the_rows_and_keeps_the_answers(place: str, run: Run, pos
 
 
 @pytest.mark.parametrize("known", [ANOMALIES, 0])
-def test_it_says_which_anomalies_the_exported_model_does_not_learn(
+def test_the_exported_model_also_learns_the_anomalies_of_the_first_model(
     known: int, run: Run, tmp_path: Path, small: Any
 ) -> None:
     (tmp_path / "flows.csv").write_text(text(rows()))
@@ -319,10 +319,10 @@ def test_it_says_which_anomalies_the_exported_model_does_not_learn(
     result = run(*words, "--missing", "-999", look=look)
     assert result.exit_code == 0, result.output
     said = (
-        "has learned 12 anomalies. The model that the page exports learns anomalies from the answers alone."
+        "12 anomalies. The model that the page exports learns from those that are in its file, and from the"
     )
     assert (said in result.output) == bool(known)
-    assert load(tmp_path / "triage.alarmnet").label_counts_["anomaly"] == 1
+    assert load(tmp_path / "triage.alarmnet").label_counts_["anomaly"] == known + 1
 
 
 def test_label_is_refused_with_what_to_do(tmp_path: Path) -> None:

@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from sklearn.base import ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
-from alarmnet._shared.evenly import evenly
 from alarmnet._shared.labels import Labels, read_labels
 from alarmnet._shared.random_streams import resolve_seed
 from alarmnet._shared.threads import threads_for
@@ -23,6 +22,7 @@ from alarmnet.detectors.calibration_rows import CalibrationRows
 from alarmnet.detectors.data import TrainingData
 from alarmnet.detectors.files import write_state
 from alarmnet.detectors.identity import training_identity
+from alarmnet.detectors.kept_known import kept_of, reconciled, renamed, with_earlier
 from alarmnet.detectors.recognition import keys_of, keys_with
 from alarmnet.detectors.roles import Roles, calibration_rows, held_out, refit_rows, taken_as_normal
 from alarmnet.detectors.scorer import Scorer, placed
@@ -41,9 +41,6 @@ from alarmnet.preprocessing.frames import read_frame, row_count
 from alarmnet.preprocessing.row_store import RowStore, TensorRows
 from alarmnet.preprocessing.rows import Index, indexable, row_keys, take
 from alarmnet.thresholds import Scores
-
-KNOWN_KEPT = 64
-"""Known anomalies that a model keeps, so that explanations can name similar ones."""
 
 
 def _fitted(encoder: Encoder, X: Any, training: Index) -> Encoder:
@@ -183,7 +180,7 @@ class BaseDetector(Scoring, ClassifierMixin, Parameters, ABC):  # type: ignore[m
         self._calibration_matrix = rows.take(torch.from_numpy(calibration)).numpy(force=True)
         self._calibrating = CalibrationRows.of(calibration)
         self.history_: dict[str, list[dict[str, float]]] = {}
-        self._keep_known(rows, known)
+        self._known_matrix, self._known_numbers = kept_of(rows, known, given=len(rows))
         self._count(rows, labels)
         data = self._training_data(rows, labels, roles)
         target = self._build_target(data)
@@ -194,7 +191,7 @@ class BaseDetector(Scoring, ClassifierMixin, Parameters, ABC):  # type: ignore[m
             self._scorer = self._fit_scorer(target, data, TrainingContext(progress, self._checkpoint))
         self._finish(rows, calibration)
 
-    def refit_alarm(self, X: Any, y: Any) -> Self:
+    def refit_alarm(self, X: Any, y: Any, *, keep_known: bool = False) -> Self:
         """Train the alarm anew for new labels, in seconds: the target and the encoder stay as they are.
 
         Rows that calibrated the detector are left out of training (each as often as it did) and calibrate it
@@ -209,21 +206,26 @@ class BaseDetector(Scoring, ClassifierMixin, Parameters, ABC):  # type: ignore[m
             this table. `calibration_queries` and `calibration_rows_` still number rows of the table given to `fit`.
         y
             As in `fit`.
+        keep_known
+            Whether to learn from the known anomalies in the model too: up to 2,000 of the default score for tables
+            if it has learned ten or more, otherwise up to 64.
         """
         check_is_fitted(self)
         new = copy.copy(self)
         new.history_ = dict(self.history_)
-        new._refit_alarm(X, y)
+        new._refit_alarm(X, y, keep_known=keep_known)
         self.__dict__ = new.__dict__
         return self
 
-    def _refit_alarm(self, X: Any, y: Any) -> None:
+    def _refit_alarm(self, X: Any, y: Any, *, keep_known: bool) -> None:
         kept = {name: value for name, value in self._parameters.items() if name == "target"}
         self._parameters = {**self.get_params(deep=False), **kept}
         self.alarm_rate_ = float(self.alarm_rate)
         rows = self.encoder_.store(X, self._device())
         labels = read_labels(y, rows=len(rows), X=X, anomaly_label=self.anomaly_label)
-        normal, known = taken_as_normal(labels, self.unlabelled), np.flatnonzero(labels.anomalous)
+        if keep_known:
+            labels, earlier = reconciled(rows, labels, self._earlier())
+        normal = taken_as_normal(labels, self.unlabelled)
         calibration_keys = row_keys(self._calibration_matrix)
         keys = keys_with(rows, self._calibration_matrix, calibration_keys)
         still_normal, free = refit_rows(labels, normal, keys, calibration_keys)
@@ -231,11 +233,13 @@ class BaseDetector(Scoring, ClassifierMixin, Parameters, ABC):  # type: ignore[m
         if self._calibrating is not None:
             looked = np.isin(calibration_keys[still_normal], keys[labels.normal])
             self._calibrating = self._calibrating.taken(still_normal, normal=looked)
-        self._keep_known(rows, known)
+        learned, taught = with_earlier(rows, labels, earlier) if keep_known else (rows, labels)
+        known = np.flatnonzero(taught.anomalous)
+        self._known_matrix, self._known_numbers = kept_of(learned, known, given=len(rows))
         roles = held_out(free, known, self._held_share(), seed=self.seed_, purpose="refit")
-        self._count(rows, labels)
+        self._count(learned, taught)
         placed(self._scorer, self._device())
-        data = self._training_data(rows, labels, roles)
+        data = self._training_data(learned, taught, roles)
         with progress_for(self.verbose) as progress, threads_for(math.inf):
             self._scorer = self._refit_scorer(data, TrainingContext(progress))
         self._finish(rows)
@@ -248,7 +252,8 @@ class BaseDetector(Scoring, ClassifierMixin, Parameters, ABC):  # type: ignore[m
 
     def rename_known(self, names: NDArray[np.intp]) -> None:
         """Do so for known anomalies alone: after a refit, whose table does not calibrate."""
-        self._known_numbers = names[self._known_numbers]
+        if self._known_numbers is not None:
+            self._known_numbers = renamed(self._known_numbers, names)
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write the detector to one file; `alarmnet.load` reads it back.
@@ -339,11 +344,6 @@ class BaseDetector(Scoring, ClassifierMixin, Parameters, ABC):  # type: ignore[m
     def _kept_seed(self) -> int | None:
         return None if self.checkpoint is None else kept_seed(self.checkpoint)
 
-    def _keep_known(self, rows: RowStore, known: Index) -> None:
-        """Keep some known anomalies, and their numbers in the table."""
-        self._known_numbers = known[evenly(len(known), KNOWN_KEPT)].astype(np.int64)
-        self._known_matrix = rows.take(torch.from_numpy(self._known_numbers)).numpy(force=True)
-
     def _training_data(self, rows: RowStore, labels: Labels, roles: Roles) -> TrainingData:
         anomalous = labels.anomalous
         numbers = [part[kind[part]] for part in roles for kind in (~anomalous, anomalous)]
@@ -368,7 +368,7 @@ class BaseDetector(Scoring, ClassifierMixin, Parameters, ABC):  # type: ignore[m
         `calibration` are the numbers in `rows` of those set aside, if all of them are there.
         """
         self.decision_scores_ = self._stored_logits(rows)
-        known = self.decision_scores_[self._known_numbers]
+        known = self._known_scores()
         if calibration is None:
             scores = self._stored_logits(self._calibration_rows())
         else:

@@ -126,6 +126,11 @@ class LikenessScorer(TableScorer):
         return scorer
 
     @property
+    def known(self) -> Tensor | None:
+        """Those of the contrast."""
+        return None if self.contrast is None else self.contrast.known
+
+    @property
     def joint_width(self) -> int:
         """How many numbers the joint forest reads of a row."""
         width = self.nearness.stored.shape[1]

@@ -48,6 +48,11 @@ class Scorer(nn.Module, ABC):
         logits: Tensor = self(batch)
         return logits[:, None]
 
+    @property
+    def known(self) -> Tensor | None:
+        """Encoded known anomalies that it compares rows with, all that it learned up to a bound; None if none."""
+        return None
+
     def reconstructed(self, batch: Tensor) -> Tensor | None:
         """What the target makes of rows (B, ...), on their scale; None where it is not an autoencoder."""
         made = self.target.reconstruction(self.target(self.target.inputs(batch)))

@@ -39,6 +39,12 @@ class Scoring(Calibrated):
     _known_matrix: Matrix | None
     _known_numbers: NDArray[np.int64] | None
 
+    def _earlier(self) -> Matrix:
+        """All known anomalies that the model has."""
+        if self._scorer.known is not None:
+            return self._scorer.known.numpy(force=True)
+        return self._calibration_matrix[:0] if self._known_matrix is None else self._known_matrix
+
     def _alarm_names(self) -> list[str]:
         """The names of the alarms whose odds the scorer gives, in order."""
         return ["alarm"]

@@ -16,6 +16,9 @@ from alarmnet.thresholds import Scores
 Encoder = TableEncoder | ImageScaler
 Matrix = NDArray[np.float32]
 
+EARLIER = -1
+"""The number of a known anomaly that is not in the table given last, but in an earlier one."""
+
 COUNTED = {"normal", "anomaly", "unlabelled"}
 
 
@@ -137,5 +140,5 @@ class FittedState:
             raise ValueError("known anomalies and their numbers are not both there")
         if rows.shape != (len(rows), *self.shape) or rows.dtype != np.float32:
             raise ValueError("known anomalies do not fit the encoder")
-        if numbers.shape != (len(rows),) or numbers.dtype != np.int64 or (numbers < 0).any():
+        if numbers.shape != (len(rows),) or numbers.dtype != np.int64 or (numbers < EARLIER).any():
             raise ValueError("the numbers of known anomalies are damaged")

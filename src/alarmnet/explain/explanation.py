@@ -47,8 +47,9 @@ class Similar:
     """A row that is similar to the explained row.
 
     `row` is a known anomaly's number in the table given to `fit`, or to `refit_alarm` after one; None for a normal
-    row. `alike` is the similarity from 0 to 1; 1 means equal in every column that matters here. `differs` has the
-    columns with the largest difference first.
+    row, and for a known anomaly of an earlier table (`refit_alarm(..., keep_known=True)`). `alike` is the
+    similarity from 0 to 1; 1 means equal in every column that matters here. `differs` has the columns with the
+    largest difference first.
     """
 
     row: int | None

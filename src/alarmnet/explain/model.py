@@ -28,8 +28,8 @@ class Scored:
     normal
         Encoded held-out normal rows (M, ...).
     known, known_numbers
-        Some known anomalies, encoded (K, ...), and their row numbers in the training table (K,); None where the
-        model's file is of an older version, which kept none.
+        Some known anomalies, encoded (K, ...), and their row numbers in the training table (K,), -1 for an
+        earlier table; None where the model's file is of an older version, which kept none.
     mix
         Scores mixtures of two rows of a table as `score` does, but faster; None: nothing does.
     """

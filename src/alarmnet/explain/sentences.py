@@ -68,8 +68,13 @@ def sentence(
     likest = next((other for other in known or () if other.alike >= ALIKE), None)
     if likest and score > 0:
         alike = "equals" if likest.alike == 1 else "is similar to"
-        said.append(f"It {alike} a known anomaly: row {likest.row} of the training data, counted from 0.")
+        said.append(f"It {alike} a known anomaly {place_of(likest.row)}.")
     return " ".join(said)
+
+
+def place_of(row: int | None) -> str:
+    """Where a known anomaly is, by its row number."""
+    return "of earlier training data" if row is None else f"in row {row} of the training data, counted from 0"
 
 
 def _group_text(group: Group) -> str:

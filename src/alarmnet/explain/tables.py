@@ -246,7 +246,8 @@ class TableExplainer:
             return None
         nearest = np.argsort(self._apart(row, ranks) @ row.weights, kind="stable")[:MOST_SIMILAR]
         return tuple(
-            self._similar(row, int(numbers[place]), known[place], ranks[place], columns) for place in nearest
+            self._similar(row, _number(numbers[place]), known[place], ranks[place], columns)
+            for place in nearest
         )
 
     def _apart(self, row: _Row, ranks: Matrix) -> Floats:
@@ -305,3 +306,8 @@ def _date_text(cell: Any, form: str) -> str:
     except OverflowError:
         return cell_text(cell)
     return f"{moment:%Y-%m-%d %H:%M:%S}"
+
+
+def _number(number: np.intp) -> int | None:
+    """A known anomaly's row number; None if it is of an earlier table."""
+    return None if number < 0 else int(number)

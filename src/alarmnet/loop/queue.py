@@ -247,15 +247,18 @@ class Queue:
     def refit_detector(self) -> None:
         """Train the detector's alarm on the answers so far, in seconds, so that its explanations use them.
 
-        Rows that equal a known anomaly in every column count as anomalies too. While no answer is an anomaly,
-        `detector_` is the detector that ranked the rows first.
+        It learns the known anomalies of the detector that ranked the rows first too, and rows that equal an anomaly
+        in every column. While no answer is an anomaly, `detector_` is the detector that ranked the rows first.
         """
         clear = self._clear()
         y = self._labels(clear)
         if (y == 1).any():
             y[np.isnan(y) & np.isin(self._keys, self._keys[y == 1])] = 1
             given = Labels(y, self._first.classes_)
-            self.detector_, self.learned_ = copy.copy(self._first).refit_alarm(self._X, given), clear
+            self.detector_, self.learned_ = (
+                copy.copy(self._first).refit_alarm(self._X, given, keep_known=True),
+                clear,
+            )
         else:
             self.detector_, self.learned_ = self._first, {}
         self._calibrates = self._calibrating()

@@ -104,6 +104,32 @@ class PixelRows(RowStore):
         return self._scale.of_tensor(rows_at(self._images, numbers).double()).float()
 
 
+class JoinedRows(RowStore):
+    """The rows of one store, and those of another behind them.
+
+    Examples
+    --------
+    >>> one, other = (TensorRows(torch.full((2, 1), number)) for number in (1.0, 2.0))
+    >>> JoinedRows(one, other).take(torch.tensor([3, 0]))
+    tensor([[2.],
+            [1.]])
+    """
+
+    def __init__(self, first: RowStore, second: RowStore) -> None:
+        self._first, self._second = first, second
+        self.shape, self.device = first.shape, first.device
+
+    def __len__(self) -> int:
+        return len(self._first) + len(self._second)
+
+    def take(self, numbers: Tensor) -> Tensor:
+        """Take rows of each, and put them in order."""
+        behind = numbers >= len(self._first)
+        parts = self._first.take(numbers[~behind]), self._second.take(numbers[behind] - len(self._first))
+        order = torch.cat([(~behind).nonzero()[:, 0], behind.nonzero()[:, 0]]).argsort()
+        return rows_at(torch.cat(parts), order)
+
+
 class _Chosen(RowStore):
     """Some rows of another store."""
 

@@ -10,6 +10,7 @@ from alarmnet._shared.containers import decoded
 from alarmnet._shared.phrases import quoted
 from alarmnet.errors import InputError, rows_counted_from
 from alarmnet.explain import Explainer, RowExplanation
+from alarmnet.explain.sentences import place_of
 from alarmnet.explain.words import cell_text
 from alarmnet.sources.opened import Rows
 
@@ -66,4 +67,4 @@ def explanation_lines(name: str, row: RowExplanation) -> Iterator[str]:
     if row.known is None:
         yield "  The model keeps no known anomalies to compare with: fit or refit it with this version."
     for other in row.known or ():
-        yield f"  Known anomaly, row {other.row} of the training data: {100 * other.alike:.0f}% alike."
+        yield f"  Known anomaly {place_of(other.row)}: {100 * other.alike:.0f}% alike."

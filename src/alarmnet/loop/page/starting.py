@@ -171,7 +171,7 @@ def made_ready(
         if known := detector.label_counts_["anomaly"]:
             say(
                 f"The model has learned {counted(known, 'anomaly', 'anomalies')}. The model that the page exports "
-                "learns anomalies from the answers alone."
+                "learns from those that are in its file, and from the answers."
             )
         say("Scoring all rows.")
         rows = rows if model else _rows_to_run(wanted, detector)
