@@ -69,7 +69,7 @@ def test_a_row_labelled_normal_takes_back_an_earlier_anomaly_and_an_unlabelled_o
     detector = fitted(12).refit_alarm(rows, y, keep_known=True)
     assert detector.label_counts_ == {
         "normal": 1,
-        "anomaly": 6 + 2 + 11,
+        "anomaly": 6 + 2 + 9,
         "unlabelled": 300,
         "contradictory": 0,
     }

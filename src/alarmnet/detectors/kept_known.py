@@ -18,16 +18,15 @@ MOST = 64
 
 
 def reconciled(rows: RowStore, labels: Labels, earlier: Matrix) -> tuple[Labels, Matrix]:
-    """Labels of rows and known anomalies of an earlier table (K, ...), where both speak of equal rows.
+    """Labels of rows, and those known anomalies of an earlier table (K, ...) that equal none of the rows.
 
-    An unlabelled row that equals an earlier anomaly is one too. An earlier anomaly that equals a row that is
-    labelled normal is none any more.
+    An unlabelled row that equals an earlier anomaly is one too, unless an equal row is labelled normal.
     """
     keys, theirs = keys_of(rows), row_keys(earlier)
-    still = ~np.isin(theirs, keys[labels.normal])
+    still = theirs[~np.isin(theirs, keys[labels.normal])]
     values = labels.values.copy()
-    values[labels.unlabelled & np.isin(keys, theirs[still])] = 1
-    return replace(labels, values=values), earlier[still]
+    values[labels.unlabelled & np.isin(keys, still)] = 1
+    return replace(labels, values=values), earlier[~np.isin(theirs, keys)]
 
 
 def with_earlier(rows: RowStore, labels: Labels, earlier: Matrix) -> tuple[RowStore, Labels]:
