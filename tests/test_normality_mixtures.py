@@ -77,3 +77,13 @@ def test_networks_go_on_from_their_first_layer(fitted: Any, fast: bool, monkeypa
 def test_other_detectors_score_mixtures_as_rows(small: Any) -> None:
     rows = np.random.default_rng(0).normal(size=(60, 3))
     assert small().fit(rows).scored_encoded().mix is None
+
+
+def test_what_mixtures_score_does_not_depend_on_others() -> None:
+    rows = np.random.default_rng(0).normal(size=(1_500, 13))
+    rows[:40] *= 1.8
+    detector = A3Detector(random_state=0, target_schedule=SHORT, alarm_schedule=SHORT)
+    detector.fit(rows, (np.arange(1_500) < 40).astype(float))
+    together = detector.explain(rows, rows=range(60)).values
+    for row in range(0, 60, 5):
+        np.testing.assert_array_equal(detector.explain(rows, rows=[row]).values[0], together[row])

@@ -121,6 +121,16 @@ def test_numbers_of_arbitrary_precision_keep_the_digits_of_ids(postgres_url: str
     np.testing.assert_array_equal(table["b"].to_numpy(), [1.25, np.nan, np.nan])
 
 
+def test_numbers_of_arbitrary_precision_keep_the_digits_of_ids_in_late_rows(postgres_url: str) -> None:  # noqa: F811
+    rows, first = 60_000, 123456789012345670
+    number = f"CASE WHEN g > {rows - 2} THEN {first} + g ELSE g END"
+    query = f"SELECT ({number})::NUMERIC AS a, repeat('x', 500) AS t FROM generate_series(1, {rows}) AS g"
+    with local_files([postgres_url], query) as files:
+        table = pa.parquet.read_table(files[0], columns=["a"])
+    expected = [str(first + number) for number in (rows - 1, rows)]
+    assert table["a"].to_pylist()[-3:] == [str(rows - 2), *expected]
+
+
 @pytest.mark.parametrize(
     "query",
     [

@@ -176,6 +176,24 @@ def test_ignored_columns_are_shown_as_they_are_written(form: str, run: Run, tmp_
     assert f">{rows()['port'][121].as_py()}</bdi>" in shown
 
 
+def test_columns_with_labels_are_not_shown(run: Run, tmp_path: Path, small: Any) -> None:
+    data = rows()
+    for name in ("state", "Is_Fraud"):
+        data = data.append_column(name, pa.array(["bad"] * ANOMALIES + ["fine"] * (240 - ANOMALIES)))
+    write_table(tmp_path / "flows.csv", [data])
+    model = small().fit(table().select(["c0", "c1"]))
+    model.notes_ = {"label": "state"}
+    model.save(tmp_path / "flows.model")
+    seen: list[list[str]] = []
+    result = run(
+        *(str(tmp_path / "flows.csv"), "--model", str(tmp_path / "flows.model")),
+        *("--ignore", "state", "--ignore", "Is_Fraud", "--ignore", "port"),
+        look=lambda app: seen.append(app._desk.pool.unread.column_names),
+    )
+    assert result.exit_code == 0, result.output
+    assert seen == [["port"]]
+
+
 def test_ignored_columns_that_cannot_be_read_are_not_shown(run: Run, tmp_path: Path) -> None:
     lists = pa.array([[number] for number in range(240)])
     write_table(tmp_path / "flows.parquet", [rows().append_column("lists", lists)])
@@ -330,7 +348,7 @@ def test_label_is_refused_with_what_to_do(tmp_path: Path) -> None:
     result = CliRunner().invoke(main, ["triage", str(tmp_path / "t.csv"), "--label", "class"])
     assert result.exit_code == 2
     assert "triage reads no labels" in result.stderr
-    assert "--ignore class" in result.stderr
+    assert "Take the column 'class' out of the data" in result.stderr
 
 
 def test_it_says_when_the_process_that_learns_does_not_start(triage_data: Wanted, tmp_path: Path) -> None:

@@ -25,8 +25,8 @@ def _no_label(_context: click.Context, _option: click.Parameter, column: str | N
     """Refuse --label, which every other command has."""
     if column is not None:
         raise click.UsageError(
-            f"triage reads no labels: it stores answers where --labels says. Leave the column out with --ignore "
-            f"{column}; alarmnet fit learns its labels."
+            f"triage reads no labels: it stores answers where --labels says. Take the column {column!r} out of the "
+            "data, as the page may show ignored columns; alarmnet fit learns its labels."
         )
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from itertools import chain
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 from urllib.parse import unquote
 
@@ -166,6 +167,28 @@ def _found(database: Database, connection: Any, query: str) -> Generator[pa.Reco
             yield from cursor.fetch_record_batch()
 
 
+def _with_all_digits(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """Give batches with plain types, which are those of all rows.
+
+    Where numbers have arbitrary precision, all rows are read, into a temporary file, before the types are known.
+    """
+    first = next(batches, None)
+    if first is None:
+        return
+    long = _long_numbers(first)
+    batches = chain([first], batches)
+    if not any(map(_is_numeric, first.columns)):
+        yield from (_plain(batch, long) for batch in batches)
+        return
+    with TemporaryFile() as spool:
+        with pa.ipc.new_stream(spool, first.schema) as stream:
+            for batch in batches:
+                stream.write_batch(batch)
+                long = [*map(max, long, _long_numbers(batch))]
+        spool.seek(0)
+        yield from (_plain(batch, long) for batch in pa.ipc.open_stream(spool))
+
+
 @contextmanager
 def queried(database: Database, query: str) -> Iterator[tuple[pa.Schema, Iterator[pa.RecordBatch]]]:
     """Run a query, and give its columns and its rows in batches while the block runs; nothing is changed.
@@ -181,16 +204,13 @@ def queried(database: Database, query: str) -> Iterator[tuple[pa.Schema, Iterato
         database.connected(code="query", doing="the query failed") as connection,
         closing(_found(database, connection, query)) as found,
     ):
-        batches = (batch for batch in found if len(batch))
+        batches = _with_all_digits(batch for batch in found if len(batch))
         first = next(batches, None)
         if first is None or not first.num_columns:
             raise InputError(
                 f"{database.shown}: the query gives no rows; expected a SELECT that does", code="query"
             )
-
-        long = _long_numbers(first)
-        plain = (_plain(batch, long) for batch in chain([first], batches))
-        yield _plain(first, long).schema, plain
+        yield first.schema, chain([first], batches)
 
 
 def _quoted(name: str) -> str:

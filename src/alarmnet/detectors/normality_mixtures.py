@@ -5,9 +5,11 @@ import torch
 from torch import Tensor
 
 from alarmnet.detectors.column_changes import ColumnChanges
+from alarmnet.detectors.scorer import by_block
 from alarmnet.detectors.table_scorer import TableScorer
 from alarmnet.explain.mixtures import Bools, Floats, Index, Matrix, different, once
 from alarmnet.networks.nearness import StoredRows, neighbour_places
+from alarmnet.preprocessing.row_store import TensorRows
 
 BLOCK = 64
 """Rows that are compared with stored rows at once: always this number, so that bits never depend on a batch."""
@@ -82,10 +84,14 @@ class NormalityMixtures:
     def _logits(self, starts: Index, others: Index, changed: Bools, seen: Floats) -> Floats:
         """Logits of mixtures (V,) from distances and the outputs of forests and the scorer's `read`, (V, 1 + n)."""
         distances = torch.from_numpy(self._distances(starts, others, changed))
-        read = torch.from_numpy(seen)
-        with torch.inference_mode():
-            found = self._scorer.odds_of(distances, read[:, 0], read[:, 1:]).logsumexp(1)
-            return np.asarray(found.numpy(), dtype=np.float64)
+        width = distances.shape[1]
+
+        def logits(block: Tensor) -> Tensor:
+            read = block[:, width:]
+            return self._scorer.odds_of(block[:, :width], read[:, 0], read[:, 1:]).logsumexp(1)
+
+        rows = TensorRows(torch.cat([distances, torch.from_numpy(seen)], dim=1))
+        return by_block(self._scorer, logits, rows).astype(np.float64)
 
 
 class _Distances:

@@ -93,10 +93,15 @@ def _features(files: TableFiles, labelling: Labelling | None, ignored: Sequence[
     raise InputError("no column is left to learn from: all are labels or ignored", code="no_columns")
 
 
+def named_as_labels(column: str) -> bool:
+    """Whether the name of a column says that it holds labels."""
+    return as_folded(column).replace("_", "") in LABEL_NAMES
+
+
 def _warn_of_labels(features: Sequence[str]) -> None:
     """Warn of columns that are learned, although their names say that they hold labels."""
     for name in features:
-        if as_folded(name).replace("_", "") in LABEL_NAMES:
+        if named_as_labels(name):
             column = shlex.quote(name)
             warn(
                 f"column {name!r} is learned like every other column. If it holds labels, leave it out with "

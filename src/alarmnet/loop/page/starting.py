@@ -29,6 +29,7 @@ from alarmnet.loop.unique_ids import check_ids
 from alarmnet.preprocessing import ImageScaler
 from alarmnet.sources import Rows, load_model, open_to_run, open_to_train
 from alarmnet.sources.comparison import keep_columns
+from alarmnet.sources.tables import named_as_labels
 
 LOCAL = ("127.0.0.1", "localhost", "::1")
 EVERY_ADDRESS = ("0.0.0.0", "::")  # noqa: S104 - compared with, not bound to
@@ -122,8 +123,10 @@ def _can_be_shown(files: TableFiles, column: str) -> bool:
 
 
 def _unread(wanted: Wanted, detector: BaseDetector, pool: Pool) -> pa.Table:
-    """The cells of ignored columns in the rows of a pool, as text."""
-    ignored = {*wanted.ignored, *detector.notes_.get("ignored", ())} - {wanted.identifier}
+    """The cells of ignored columns in the rows of a pool, as text; labels would tell reviewers what to say."""
+    notes = detector.notes_
+    ignored = {*wanted.ignored, *notes.get("ignored", ())} - {wanted.identifier, notes.get("label")}
+    ignored = {name for name in ignored if not named_as_labels(name)}
     if not ignored:
         return pa.table({})
     reading = replace(wanted.reading, missing=())
