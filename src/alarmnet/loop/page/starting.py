@@ -114,10 +114,12 @@ def _fitted(wanted: Wanted, rows: Rows, say: Say) -> BaseDetector:
 
 def _can_be_shown(files: TableFiles, column: str) -> bool:
     try:
-        next(files.batches(rows=1, columns=[column]))
+        decoded(next(files.batches(rows=1, columns=[column])).table[column]).cast(pa.string())
     except InputError as error:
         if error.code != "column_type":
             raise
+        return False
+    except pa.ArrowInvalid:  # times of a zone that Arrow does not know
         return False
     return True
 
