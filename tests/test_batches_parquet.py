@@ -101,3 +101,21 @@ def test_words_for_missing_are_left_out_of_text_of_every_type() -> None:
         "n": [1.5, None, 3],
         "id": ["absent"] * 3,
     }
+
+
+def test_a_number_that_means_missing_is_found_in_text_however_it_is_written() -> None:
+    texts = [
+        "-999",
+        "-999.0",
+        " -0999.00 ",
+        "-998.9",
+        "-9990",
+        "999",
+        "x-999",
+        "9.50",
+        "+9.5",
+        "9.51",
+        "-9.5",
+    ]
+    found = MissingWords(["-999", "9.5", "inf"]).left_out(pa.table({"port": texts}))["port"].to_pylist()
+    assert found == [None, None, None, "-998.9", "-9990", "999", "x-999", None, None, "9.51", "-9.5"]

@@ -1,8 +1,10 @@
 """Further words that mean missing, left out of tables."""
 
+import math
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from decimal import Decimal
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -35,7 +37,10 @@ class MissingWords:
         if is_text_type(kind):
             words = pa.array([word.strip() for word in self.words], pa.large_string())
             texts = cells.cast(pa.large_string())  # views lack functions
-            found = pc.is_in(pc.utf8_trim_whitespace(texts), words)
+            trimmed = pc.utf8_trim_whitespace(texts)
+            found = pc.is_in(trimmed, words)
+            if numbers := "|".join(map(_spellings, filter(math.isfinite, self._numbers()))):
+                found = pc.or_(found, pc.match_substring_regex(trimmed, f"^({numbers})$"))
             return pc.if_else(found, pa.scalar(None, texts.type), texts).cast(kind)
         if (is_number_type(kind) and not pa.types.is_boolean(kind)) or pa.types.is_decimal(kind):
             found = pc.is_in(cells.cast(pa.float64(), safe=False), pa.array(self._numbers(), pa.float64()))
@@ -55,3 +60,11 @@ class MissingWords:
             with suppress(ValueError):
                 numbers.append(float(word))
         return numbers
+
+
+def _spellings(number: float) -> str:
+    """A regular expression of the ways to write a number without an exponent: -999, -999.0."""
+    whole, _, fraction = f"{abs(Decimal(repr(number))):f}".partition(".")
+    fraction = fraction.rstrip("0")
+    sign = "-" if number < 0 else r"\+?"
+    return f"{sign}0*{whole}" + (rf"\.{fraction}0*" if fraction else r"(\.0*)?")
