@@ -49,7 +49,7 @@ def said_of_calibration(facts: Mapping[str, Any]) -> str:
     rows, held = as_count(facts["calibration_rows"]), as_percent(facts["alarm_rate_held"])
     if facts["calibration_is_labelled"]:
         return f"at most {held} of normal rows raise an alarm, calibrated on {rows} held-out rows labelled normal."
-    most = f"about {held} or fewer" if facts["allows_for_unclean"] else f"at most {held}"
+    most = f"about {held}" if facts["allows_for_unclean"] else f"at most {held}"
     return (
         f"{most} of normal rows raise an alarm, calibrated on {rows} held-out unlabelled rows. "
         f"{said_of_share(facts)}"
@@ -63,10 +63,9 @@ def said_of_share(facts: Mapping[str, Any], row: str = "row") -> str:
     estimate = f"An estimated {value} of these {row}s ({low} to {high}) score like anomalies"
     if facts["allows_for_unclean"]:
         allowance = (
-            "; the threshold allows for them, but not for anomalies that do not score like the known ones"
+            "; the threshold allows for them, but not for anomalies that do not score like the known ones. There "
+            "may be fewer alarms than requested, or more if hardly any of them is an anomaly"
         )
     else:
-        allowance = ". The threshold does not allow for them"
-    return (
-        f"{estimate}{allowance}, so there may be fewer alarms than requested. Reviewing {row}s corrects this."
-    )
+        allowance = ". The threshold does not allow for them, so there may be fewer alarms than requested"
+    return f"{estimate}{allowance}. Reviewing {row}s corrects this."
