@@ -15,7 +15,7 @@ def drawn(rows: int, columns: int, seed: int) -> Tensor:
 def test_its_kernel_is_the_square_of_one_plus_a_share_of_the_product() -> None:
     rows, others = drawn(3, 4, 0), drawn(5, 4, 1)
     expected = torch.stack([(1 + CURVED * (others * row).sum(1) / 7) ** 2 for row in rows])
-    torch.testing.assert_close(quadratic(rows, others, torch.tensor(7.0)), expected)
+    torch.testing.assert_close(quadratic(rows, others, torch.tensor(7.0)), expected.double())
 
 
 def test_it_finds_products_of_columns() -> None:
@@ -46,3 +46,14 @@ def test_it_is_the_same_after_it_got_its_columns_back() -> None:
     assert alarm(*known).max() > 0.5
     assert torch.equal(again(*known), alarm(*known))
     assert "alarm.rows" not in alarm.state_dict()
+
+
+def test_weights_that_cancel_leave_hardly_any_rounding() -> None:
+    normal, known = (drawn(400, 12, 0), drawn(400, 3, 1)), (drawn(16, 12, 2), drawn(16, 3, 3))
+    alarm = QuadraticAlarm.learned(normal, known)
+    alarm.alarm.weights *= 1e4
+    alarm.alarm.offset = torch.tensor(1.5)
+    rows = torch.cat([*normal], dim=1)
+    alike = quadratic(rows, alarm.alarm.rows, alarm.alarm.spread)
+    exact = (alike @ alarm.alarm.weights.double() + 1.5).clamp(0, 3)
+    torch.testing.assert_close(alarm.alarm(rows.clamp(-5, 5)).double(), exact, rtol=0, atol=1e-6)

@@ -43,8 +43,11 @@ def gaussian(rows: Tensor, others: Tensor, spread: Tensor) -> Tensor:
 
 
 def quadratic(rows: Tensor, others: Tensor, spread: Tensor) -> Tensor:
-    """Rows in the same direction are alike. A weighted sum of such is a sum of columns and of products of two."""
-    return (1 + CURVED / spread * rows @ others.T).square()
+    """Rows in the same direction are alike. A weighted sum of such is a sum of columns and of products of two.
+
+    In float64: weights may be large and cancel, and alarms must not depend on the processor.
+    """
+    return (1 + CURVED / spread.double() * rows.double() @ others.double().T).square()
 
 
 class KernelAlarm(nn.Module):
@@ -134,7 +137,8 @@ class KernelAlarm(nn.Module):
     def forward(self, rows: Tensor) -> Tensor:
         """The log odds of rows."""
         alike = self._kernel(_cut_off(rows), self.rows, self.spread)
-        return (alike @ self.weights + self.offset).clamp(0, MOST_CERTAIN)
+        log_odds: Tensor = (alike @ self.weights.to(alike) + self.offset).clamp(0, MOST_CERTAIN)
+        return log_odds.to(rows)
 
 
 def kept_of(rows: int) -> int:
