@@ -26,8 +26,8 @@ from sklearn.metrics import average_precision_score
 from torch import Tensor
 
 from alarmnet import A3Detector, AlarmnetWarning
-from alarmnet.detectors.likeness_scorer import BOTH, FAR, FORESTS, LikenessScorer
-from alarmnet.detectors.normality import SHALLOW
+from alarmnet.detectors.likeness_scorer import BEYOND, BOTH, FAR, FORESTS, MOST_UNLIKE, LikenessScorer
+from alarmnet.detectors.normality import EXTREME, SHALLOW
 from alarmnet.detectors.normality_scorer import NormalityScorer
 from alarmnet.networks.contrast import MEASURES
 from alarmnet.networks.symmetric_trees import boosted_symmetric
@@ -78,18 +78,19 @@ def with_labels(scorer: LikenessScorer, rows: Tensor, known: Tensor, seed: int) 
     }
     if scorer.contrast is not None:
         known = scorer.contrast.known  # in its order
-    learned = [
-        scorer.joined(scorer.nearness.measured(far_off), scorer.read_of_learned(of, known=of is known))
+    own, of_known = (
+        (scorer.nearness.measured(far_off), scorer.read_of_learned(of, known=of is known))
         for far_off, of in (
             (scorer.nearness.own_distances(), scorer.nearness.as_they_were),
             (scorer.nearness.distances(known), known),
         )
-    ]
-    width, measures = rows.shape[1], scorer.joint_width - len(scorer.nearness.neighbours) - 1
-    contrast = measures - (0 if scorer.contrast is None else MEASURES)
+    )
+    learned = [scorer.joined(*own), scorer.joined(*of_known)]
+    width, contrast = rows.shape[1], scorer.joint_width - scorer.measures
+    measures = contrast + (0 if scorer.contrast is None else MEASURES)
     kinds = {
-        "the directions in the joint forest": (width, 2 * width),
-        "the activations in the joint forest": (2 * width, contrast),
+        "the directions in the joint forest": (width, contrast - 1),
+        "the reconstruction error in the joint forest": (contrast - 1, contrast),
         "the contrast with known anomalies in the joint forest": (contrast, measures),
         "the distances and tails in the joint forest": (measures, scorer.joint_width),
     }
@@ -100,8 +101,19 @@ def with_labels(scorer: LikenessScorer, rows: Tensor, known: Tensor, seed: int) 
         kept = places[(places < start) | (places >= end)]
         again = boosted_symmetric(*(of[:, kept] for of in learned), depth=SHALLOW, seed=seed)
         found[name] = like + joint * (again(joined[:, kept]) - scorer.joint(joined))
+
+    def strangeness(near: Tensor, read: Tensor) -> Tensor:
+        """Without the reconstruction error."""
+        return scorer.strangeness(near, read) - read[:, contrast]
+
+    beyond = strangeness(near, read) - strangeness(*own).quantile(EXTREME) - BEYOND
+    without_error = beyond.clamp(max=MOST_UNLIKE) + scorer.raised
     return {name: torch.logaddexp(value, far) for name, value in found.items()} | {
-        "the odds of distance": like
+        "the odds of distance": like,
+        "the reconstruction error in the odds of distance": torch.logaddexp(like, without_error),
+        "the reconstruction error": torch.logaddexp(
+            found["the reconstruction error in the joint forest"], without_error
+        ),
     }
 
 

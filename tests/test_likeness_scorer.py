@@ -84,6 +84,32 @@ def test_alarms_add_no_less_than_for_a_stored_row(learned: tuple[LikenessScorer,
 
 
 @torch.no_grad()
+def test_reconstruction_errors_add_to_the_strangeness_and_the_joint_forest_reads_them(
+    learned: tuple[LikenessScorer, Lesson],
+) -> None:
+    scorer, lesson = learned
+    assert scorer.errors is not None
+    assert scorer.tails is not None
+    rows = scorer.nearness.as_they_were
+    logarithms = scorer.target.row_losses(rows).log()
+    errors = (logarithms - logarithms.mean()) / logarithms.std(correction=0)
+    near, read = scorer.nearness.measured(scorer.nearness.own_distances()), scorer.read(rows)
+    expected = errors + near[:, 1] + near[:, 2] + scorer.tails(scorer.nearness.scaled(rows))[:, 0]
+    torch.testing.assert_close(scorer.strangeness(near, read), expected, rtol=1e-3, atol=1e-3)
+    assert (lesson[0] - errors[:, None]).abs().amax(dim=0).min() < 1e-3
+    assert scorer.joint_width == lesson[0].shape[1] == 2 + 2 + 1 + scorer.measures
+
+
+@torch.no_grad()
+def test_more_known_anomalies_raise_the_odds_of_distance() -> None:
+    far = torch.full((1, 2), 50.0)
+    for known in (5, 20, 60):
+        assert float(scorer_of(fitted(known)).odds(far)[0, 1]) == pytest.approx(
+            -2 + 2 * known / (known + 20), abs=1e-5
+        )
+
+
+@torch.no_grad()
 def test_kernel_alarms_add_their_log_odds_each_with_its_weight(
     learned: tuple[LikenessScorer, Lesson], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -89,12 +89,11 @@ class A3Detector(BaseDetector):
         - `"normality"`, for tables: how far a row is from normal, and the inputs. With known anomalies, a linear
           alarm, a kernel alarm and three forests read the inputs. A quadratic alarm and a fourth forest also read
           distances to the nearest normal rows and (from ten on) to the nearest known anomalies, and how rare values
-          are among normal rows. The fourth forest also reads the target's narrowest activations and the principal
-          directions of the normal rows. Without known anomalies: the
-          distances to normal rows, the rarity of values, the reconstruction error, the spread of the normal rows,
-          and a forest that separates them from random points. For images without known anomalies: how far the edges
-          of an image are from those of normal images. For images with known anomalies: as `"both"` and `"peaks"`
-          together.
+          are among normal rows. The fourth forest also reads the target's reconstruction error and the principal
+          directions of the normal rows. Without known anomalies: the distances to normal rows, the rarity of
+          values, the reconstruction error, the spread of the normal rows, and a forest that separates them from
+          random points. For images without known anomalies: how far the edges of an image are from those of normal
+          images. For images with known anomalies: as `"both"` and `"peaks"` together.
         - `"activations"`: the target's hidden activations, as in the paper.
         - `"everything"`: the activations, the target's inputs, and what the target could not reconstruct.
         - `"inputs"`: the target's inputs, by two alarms.

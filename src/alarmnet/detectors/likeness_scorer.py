@@ -14,6 +14,7 @@ from alarmnet.networks.forests import Forest
 from alarmnet.networks.kernel_alarm import KernelAlarm, kept_of
 from alarmnet.networks.nearness import Neighbours
 from alarmnet.networks.quadratic_alarm import QuadraticAlarm
+from alarmnet.networks.reconstruction_errors import ReconstructionErrors
 from alarmnet.networks.spread import Whitening
 from alarmnet.networks.symmetric_trees import SymmetricForest
 from alarmnet.networks.tails import Tails
@@ -39,6 +40,10 @@ their bound."""
 MOST_UNLIKE = -2.0
 """The bound of the log odds of distance: a row that is only new must not outrank rows like known anomalies."""
 
+RAISED, HALFWAY = 2.0, 20
+"""The most by which the log odds of distance are raised, and with how many known anomalies by half of that. The
+more of them are known, the higher are the odds of rows like them, which new rows then outrank no more often."""
+
 
 class LikenessScorer(TableScorer):
     """Adds two odds; either is enough.
@@ -46,10 +51,10 @@ class LikenessScorer(TableScorer):
     The first are the odds of likeness to known anomalies: a weighted sum of the log odds of four forests, the
     logits of alarms on inputs, the log odds of two kernel alarms, and the distances to the 5th and the 50th nearest
     stored normal row. Three forests read the columns, as one kernel alarm does. The joint forest also reads the
-    principal directions of the normal rows, the activations of the target's narrowest layer, the distances, the
-    contrast with known anomalies, and the tails of the columns; the other kernel alarm, which is quadratic, reads
-    the last three with the columns. The second are the bounded odds of the distance from normal: of the sum of both
-    distances and the tails.
+    principal directions of the normal rows, the target's reconstruction error, the distances, the contrast with
+    known anomalies, and the tails of the columns; the other kernel alarm, which is quadratic, reads the last three
+    with the columns. The second are the bounded odds of the distance from normal: of the sum of both distances, the
+    tails and the reconstruction error.
 
     Parameters
     ----------
@@ -58,6 +63,9 @@ class LikenessScorer(TableScorer):
         anomalies and in model files before format 13, `tails` in those before format 8.
     kernel
         The kernel alarm; None in model files before format 14.
+    errors
+        The usual reconstruction errors; None in model files before format 16, whose joint forest reads the
+        activations of the target's narrowest layer, and whose odds of distance do without the error.
     alarms
         On the target's inputs: a linear one, and in model files before format 10 one with a hidden layer.
     forests
@@ -76,11 +84,14 @@ class LikenessScorer(TableScorer):
     quadratic
         The quadratic alarm; None in model files before format 15. It learns from what the other parts measure, so
         it is set late too.
+    raised
+        What is added to the log odds of distance, as `raised_by` says; 0 in model files before format 16.
     """
 
     nearness: Neighbours
     joint: Trees
     least: Tensor
+    raised: Tensor
     quadratic: QuadraticAlarm | None
 
     def __init__(
@@ -91,14 +102,16 @@ class LikenessScorer(TableScorer):
         contrast: Contrast | None,
         tails: Tails | None,
         kernel: KernelAlarm | None,
+        errors: ReconstructionErrors | None,
         alarms: Sequence[DenseAlarmNetwork],
         forests: Sequence[Trees],
     ) -> None:
         super().__init__()
         self.target, self.nearness, self.whitening = target, nearness, whitening
-        self.contrast, self.tails, self.kernel = contrast, tails, kernel
+        self.contrast, self.tails, self.kernel, self.errors = contrast, tails, kernel, errors
         self.quadratic = None
         self.register_buffer("least", torch.tensor(-torch.inf))
+        self.register_buffer("raised", torch.zeros(()))
         self.alarms = nn.ModuleList(alarms)
         self.on_columns = nn.ModuleList(forests)
 
@@ -117,8 +130,10 @@ class LikenessScorer(TableScorer):
         tails = Tails(width) if "tails.mean" in weights else None
         contrast = _stored_contrast(weights, width) if "contrast.known" in weights else None
         kernel = _stored_kernel(weights, *shape) if "kernel.known" in weights else None
-        scorer = cls(target, Neighbours(*shape), whitening, contrast, tails, kernel, alarms, forests)
+        errors = ReconstructionErrors() if "errors.mean" in weights else None
+        scorer = cls(target, Neighbours(*shape), whitening, contrast, tails, kernel, errors, alarms, forests)
         scorer.register_buffer("least", scorer.least, persistent="least" in weights)
+        scorer.register_buffer("raised", scorer.raised, persistent=errors is not None)
         if "quadratic.measures" in weights:
             scorer.quadratic = _stored_quadratic(weights, *shape, scorer.measures)
         joint = Forest if "joint.values" in weights else SymmetricForest  # format 8 and before have nodes
@@ -133,9 +148,14 @@ class LikenessScorer(TableScorer):
     @property
     def joint_width(self) -> int:
         """How many numbers the joint forest reads of a row."""
-        width = self.nearness.stored.shape[1]
         code = cast(nn.Linear, self._network.hidden[self._network.down - 2]).out_features
-        return width * (1 if self.whitening is None else 2) + code + self.measures
+        said = code if self.errors is None else 1
+        return self._columns + said + self.measures
+
+    @property
+    def _columns(self) -> int:
+        """How many columns and principal directions there are."""
+        return self.nearness.stored.shape[1] * (1 if self.whitening is None else 2)
 
     @property
     def measures(self) -> int:
@@ -158,8 +178,11 @@ class LikenessScorer(TableScorer):
         return cast(DenseAutoencoderNetwork, self.target.network)
 
     def said_by_target(self, inputs: Tensor, first: Tensor | None = None) -> Tensor:
-        """The activations of its narrowest layer."""
-        return self._network.code(inputs) if first is None else self._network.code_after_first(first)
+        """Its reconstruction loss, or the activations of its narrowest layer."""
+        network = self._network
+        if self.errors is None:
+            return network.code(inputs) if first is None else network.code_after_first(first)
+        return network.row_losses(inputs, first, within=True)[:, None]
 
     def read_of(self, batch: Tensor, said: Tensor, logits: Sequence[Tensor]) -> Tensor:
         """What all alarms add to the log odds, and what the joint forest reads but for the distances."""
@@ -170,7 +193,7 @@ class LikenessScorer(TableScorer):
         parts = [alarms[:, None], batch]
         if self.whitening is not None:
             parts.append(self.whitening.white(scaled))
-        parts.append(said)
+        parts.append(said if self.errors is None else self.errors(said))
         if self.contrast is not None:
             parts.append(self.contrast(batch))
         if self.tails is not None:
@@ -206,7 +229,9 @@ class LikenessScorer(TableScorer):
     def strangeness(self, near: Tensor, read: Tensor) -> Tensor:
         """How far rows are from normal (B,), by measured distances (B, n) and `read` (B, n)."""
         far = near[:, 1:].sum(1)
-        return far if self.tails is None else far + read[:, -1]
+        if self.tails is not None:
+            far = far + read[:, -1]
+        return far if self.errors is None else far + read[:, 1 + self._columns]
 
     def odds_of(self, distances: Tensor, votes: Tensor, read: Tensor) -> Tensor:
         """The log odds of likeness and of distance."""
@@ -218,7 +243,16 @@ class LikenessScorer(TableScorer):
         if self.quadratic is not None:
             likeness = likeness + BOTH * self.quadratic(*self.measured(joined))
         unlike = self.strangeness(near, read) - self.nearness.extreme - BEYOND
-        return torch.stack([likeness, unlike.clamp(max=MOST_UNLIKE)], dim=1)
+        return torch.stack([likeness, unlike.clamp(max=MOST_UNLIKE) + self.raised], dim=1)
+
+
+def raised_by(known: int) -> float:
+    """By how much so many known anomalies raise the log odds of distance.
+
+    >>> raised_by(20)
+    1.0
+    """
+    return RAISED * known / (known + HALFWAY)
 
 
 def _stored_contrast(weights: Mapping[str, NDArray[Any]], width: int) -> Contrast:

@@ -5,7 +5,7 @@ from torch import Tensor
 
 from alarmnet._shared.random_streams import SEED_LIMIT, numpy_generator
 from alarmnet.detectors.alarm_training import AlarmTraining
-from alarmnet.detectors.likeness_scorer import ALARM, LikenessScorer
+from alarmnet.detectors.likeness_scorer import ALARM, LikenessScorer, raised_by
 from alarmnet.detectors.normality_scorer import NormalityScorer
 from alarmnet.errors import TrainingDivergedError
 from alarmnet.networks.alarm_specs import DEFAULT_ALARMS
@@ -15,6 +15,7 @@ from alarmnet.networks.forests import around, boosted, bootstrapped, grown
 from alarmnet.networks.kernel_alarm import KernelAlarm
 from alarmnet.networks.nearness import MOST_STORED, Nearness, Neighbours, StoredRows
 from alarmnet.networks.quadratic_alarm import QuadraticAlarm
+from alarmnet.networks.reconstruction_errors import ReconstructionErrors
 from alarmnet.networks.spread import Spread, Whitening, show_directions
 from alarmnet.networks.symmetric_trees import boosted_symmetric
 from alarmnet.networks.tails import Tails
@@ -112,6 +113,7 @@ class NormalityTraining:
         rows, known = (self._data.rows.take(of) for of in (self._stored, self._known))
         nearness = Neighbours(*rows.shape).to(rows.device)
         unlabelled = self._data.unlabelled[self._stored] if self._doubted else None
+        errors = ReconstructionErrors()
         with torch.no_grad():
             nearness.learn(rows)
             scorer = LikenessScorer(
@@ -121,11 +123,14 @@ class NormalityTraining:
                 Contrast(known, nearness.as_they_were) if len(known) >= FEWEST else None,
                 _tails(nearness),
                 KernelAlarm.learned(nearness.stored, nearness.scaled(known), unlabelled=unlabelled),
+                errors,
                 [alarm],
                 self._forests(),
             )
             scorer.to(rows.device)
+            errors.learn(scorer.said_by_target(self._target.inputs(rows)))
             scorer.least = ALARM * alarm(self._target.inputs(rows)).min()
+            scorer.raised = scorer.raised + raised_by(len(known))
             near, near_known = map(nearness.measured, (nearness.own_distances(), nearness.distances(known)))
             read = scorer.read_of_learned(rows, known=False)
             if not read.isfinite().all():

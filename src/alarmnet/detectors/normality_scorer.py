@@ -16,7 +16,7 @@ from alarmnet.networks.nearness import Nearness
 from alarmnet.networks.rotated_forest import RotatedForest
 from alarmnet.networks.spread import Spread, Whitening
 from alarmnet.networks.tails import Tails
-from alarmnet.networks.targets.dense import DenseAutoencoderNetwork, reconstruction_losses
+from alarmnet.networks.targets.dense import DenseAutoencoderNetwork
 from alarmnet.networks.targets.piecewise import PiecewiseTarget
 from alarmnet.networks.trees import Trees
 
@@ -136,10 +136,7 @@ class NormalityScorer(TableScorer):
 
     def said_by_target(self, inputs: Tensor, first: Tensor | None = None) -> Tensor:
         """Its reconstruction loss."""
-        network = cast(DenseAutoencoderNetwork, self.target.network)
-        if first is None:
-            return network.row_losses(inputs)[:, None]
-        return reconstruction_losses(network.after_first(first), inputs, network.loss)[:, None]
+        return cast(DenseAutoencoderNetwork, self.target.network).row_losses(inputs, first)[:, None]
 
     def read_of(self, batch: Tensor, said: Tensor, logits: Sequence[Tensor]) -> Tensor:
         """The reconstruction loss, then the spread and the tails, or what known anomalies taught.

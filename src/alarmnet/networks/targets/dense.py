@@ -129,9 +129,14 @@ class DenseAutoencoderNetwork(TargetNetwork):
     def _run_hidden(self, inputs: Tensor) -> tuple[Tensor, list[Tensor]]:
         return run_through(self.hidden.named_children(), inputs, names_within("hidden", self.layers))
 
-    def row_losses(self, batch: Tensor) -> Tensor:
-        """Reconstruction loss, one number a row."""
-        return reconstruction_losses(self(batch), batch, self.loss)
+    def row_losses(self, batch: Tensor, first: Tensor | None = None, *, within: bool = False) -> Tensor:
+        """Reconstruction loss, one number a row; the first layer's output may be given, as to `after_first`.
+
+        A cross-entropy is below 0 where an input is far outside 0 and 1. With `within`, an end of this range is
+        expected there.
+        """
+        output = self(batch) if first is None else self.after_first(first)
+        return reconstruction_losses(output, batch.clamp(0, 1) if within else batch, self.loss)
 
     def mean_loss(self, batch: Tensor) -> Tensor:
         """Mean of the reconstruction losses; a cross-entropy's value is that of one row in eight."""
