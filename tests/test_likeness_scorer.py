@@ -101,6 +101,16 @@ def test_reconstruction_errors_add_to_the_strangeness_and_the_joint_forest_reads
 
 
 @torch.no_grad()
+def test_a_row_far_outside_the_training_range_has_a_high_reconstruction_error(
+    learned: tuple[LikenessScorer, Lesson],
+) -> None:
+    scorer, _ = learned
+    stored, outside = scorer.nearness.as_they_were, torch.tensor([[500.0, 500.0], [-5e3, -5e3], [3.0, -3.0]])
+    errors, far = (scorer.said_by_target(scorer.target.inputs(rows)) for rows in (stored, outside))
+    assert far.min() > errors.max()
+
+
+@torch.no_grad()
 def test_more_known_anomalies_raise_the_odds_of_distance() -> None:
     far = torch.full((1, 2), 50.0)
     for known in (5, 20, 60):
