@@ -5,11 +5,11 @@ import re
 import sqlite3
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import import_module
 from itertools import chain
 from pathlib import Path
-from tempfile import TemporaryFile
+from tempfile import TemporaryDirectory, TemporaryFile
 from typing import Any
 from urllib.parse import unquote
 
@@ -49,7 +49,7 @@ class Database:
         try:
             with closing(connect(self._target(write=write), write)) as connection:
                 yield connection
-        except (*failures, pa.ArrowException, OSError) as error:
+        except (*failures, pa.ArrowException, OSError, UnicodeEncodeError) as error:
             raise InputError(f"{self.shown}: {doing}: {self._safe(str(error))}", code=code) from None
 
     def _target(self, *, write: bool) -> str:
@@ -218,31 +218,44 @@ def _quoted(name: str) -> str:
 
 
 def refuse_existing(database: Database, table: str) -> None:
-    """Refuse, before any work, a table that is there already, and a database that cannot be reached.
+    """Refuse, before any work, a table that is there already or cannot be created, and a database not in reach.
 
     Raises
     ------
     InputError
         Says which.
     """
-    if database.kind != "postgresql" and not Path(database.address).exists():
-        if not Path(database.address).parent.is_dir():
-            raise InputError(
-                f"{database.shown}: its folder does not exist; create it first", code="missing_folder"
-            )
+    if database.kind == "postgresql" or Path(database.address).exists():
+        _try_to_create(database, table)
         return
+    if not Path(database.address).parent.is_dir():
+        raise InputError(
+            f"{database.shown}: its folder does not exist; create it first", code="missing_folder"
+        )
+    with TemporaryDirectory(prefix="alarmnet-") as folder:
+        _try_to_create(replace(database, address=f"{folder}/new"), table)
+
+
+def _try_to_create(database: Database, table: str) -> None:
+    """Create a table and take it back."""
     with (
-        database.connected(code="database", doing="it cannot be written", write=True) as connection,
+        database.connected(
+            code="database", doing=f"the table {table!r} cannot be written", write=True
+        ) as connection,
         closing(connection.cursor()) as cursor,
     ):
         name = _quoted(table) if database.kind == "postgresql" else table
         cursor.execute(_COUNT[database.kind].format("'" + name.replace("'", "''") + "'"))
         (count,) = cursor.fetchone()
-    if count:
-        raise InputError(
-            f"{database.shown} has a table {table!r} already; choose another name or drop it",
-            code="table_exists",
-        )
+        if count:
+            raise InputError(
+                f"{database.shown} has a table {table!r} already; choose another name or drop it",
+                code="table_exists",
+            )
+        if database.kind == "duckdb":  # the drivers of the others begin a transaction by themselves
+            cursor.execute("BEGIN")
+        cursor.execute(f"CREATE TABLE {_quoted(table)} (score FLOAT)")
+        cursor.execute("ROLLBACK")
 
 
 def _writable(field: pa.Field, database: Database) -> pa.Field:
