@@ -1,5 +1,6 @@
 """Queries of SQLite, DuckDB and PostgreSQL as data, and scores written back."""
 
+import re
 import sqlite3
 import sys
 from contextlib import closing
@@ -129,6 +130,23 @@ def test_numbers_of_arbitrary_precision_keep_the_digits_of_ids_in_late_rows(post
         table = pa.parquet.read_table(files[0], columns=["a"])
     expected = [str(first + number) for number in (rows - 1, rows)]
     assert table["a"].to_pylist()[-3:] == [str(rows - 2), *expected]
+
+
+@pytest.mark.parametrize("place", ["duckdb", "postgresql"], indirect=True)
+def test_columns_with_units_of_their_own_need_a_cast(place: Place) -> None:
+    types = {"INTERVAL '1 day 0.5 s'": ('EXTRACT(EPOCH FROM "a")', 86_400.5)}
+    if place.kind == "postgresql":
+        types["'12.34'::money"] = ('"a"::numeric', 12.34)
+    for value, (cast, number) in types.items():
+        query = f"SELECT {{}} AS a FROM (SELECT {value} AS a) AS t"
+        with (
+            pytest.raises(InputError, match=re.escape(f"write {cast} in the query")) as refused,
+            local_files([place.address], query.format("a")),
+        ):
+            pass
+        assert (refused.value.code, refused.value.column) == ("column_type", "a")
+        with local_files([place.address], query.format(cast)) as files:
+            assert pa.parquet.read_table(files[0])["a"].to_pylist() == [number]
 
 
 @pytest.mark.parametrize(

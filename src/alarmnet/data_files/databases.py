@@ -30,6 +30,11 @@ _COUNT = {
     "postgresql": "SELECT count(to_regclass({}))",
 }
 """Counts the tables of a name, whether or not they may be read."""
+_CASTS = {
+    "money": ("in units that depend on the server's settings", "{}::numeric"),
+    "interval": ("as months, days and nanoseconds", "EXTRACT(EPOCH FROM {})"),
+}
+"""Types that arrive as other numbers than the database shows, how, and what to write in a query instead."""
 _EXAMPLES = "postgresql://USER:PASSWORD@HOST:PORT/DATABASE, sqlite:///FILE, duckdb:///FILE or a database file"
 
 
@@ -167,6 +172,23 @@ def _found(database: Database, connection: Any, query: str) -> Generator[pa.Reco
             yield from cursor.fetch_record_batch()
 
 
+def _in_shown_units(database: Database, batch: pa.RecordBatch) -> pa.RecordBatch:
+    """Give a batch, and refuse columns whose numbers would not be those that the database shows."""
+    for column in batch.schema:
+        kind = (column.metadata or {}).get(b"POSTGRESQL:type", b"").decode()
+        if pa.types.is_interval(column.type):
+            kind = "interval"
+        if kind in _CASTS:
+            how, cast = _CASTS[kind]
+            raise InputError(
+                f"{database.shown}: column {column.name!r} is of the type {kind}, which arrives {how}; write "
+                f"{cast.format(_quoted(column.name))} in the query, or leave the column out of it",
+                code="column_type",
+                column=column.name,
+            )
+    return batch
+
+
 def _with_all_digits(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     """Give batches with plain types, which are those of all rows.
 
@@ -204,7 +226,7 @@ def queried(database: Database, query: str) -> Iterator[tuple[pa.Schema, Iterato
         database.connected(code="query", doing="the query failed") as connection,
         closing(_found(database, connection, query)) as found,
     ):
-        batches = _with_all_digits(batch for batch in found if len(batch))
+        batches = _with_all_digits(_in_shown_units(database, batch) for batch in found if len(batch))
         first = next(batches, None)
         if first is None or not first.num_columns:
             raise InputError(
