@@ -126,6 +126,8 @@ def test_a_category_in_another_writing_is_matched_only_where_one_is_meant() -> N
     assert ports.transform(pd.DataFrame({"x": ["443.0", "80.5"]})).tolist() == [[0, 1], [0, 0]]
     written = TableEncoder(categories={"x": ["80.0", "443.0"]}).fit(pd.DataFrame({"x": ["80.0", "443.0"]}))
     assert written.transform(pd.DataFrame({"x": ["443", "80.5"]})).tolist() == [[0, 1], [0, 0]]
+    gaps = TableEncoder(categories={"x": ["80", "443", "-"]}).fit(pd.DataFrame({"x": ["80", "443", "-"]}))
+    assert gaps.transform(pd.DataFrame({"x": ["443.0", "-"]})).tolist() == [[0, 1, 0], [0, 0, 1]]
     versions = booleans(x=["1", "1.10", "1"])
     codes = booleans(x=pd.Series(["1", "x", "1"]))
     assert versions.kinds_["x"] == "number"

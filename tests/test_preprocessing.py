@@ -16,8 +16,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.special import ndtri
+from sklearn import config_context
 from sklearn.compose import ColumnTransformer
 from sklearn.exceptions import NotFittedError
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from alarmnet.errors import AlarmnetWarning, InputError, InputTypeError
 from alarmnet.preprocessing import TableEncoder, encoder_from_dict
@@ -538,3 +541,20 @@ def test_an_encoder_is_a_step_of_a_pipeline() -> None:
     np.testing.assert_array_equal(encoded, TableEncoder().fit(table, None).transform(table))
     with pytest.raises(InputError, match="'keep' parameter of TableEncoder must be a list of column names"):
         TableEncoder(keep=None).fit(table)  # type: ignore[arg-type]
+
+
+def test_output_columns_have_names_in_a_pipeline() -> None:
+    table = pd.DataFrame({"a": np.arange(60.0) % 7, "b": ["x", "y"] * 30})
+    steps = make_pipeline(TableEncoder(), StandardScaler()).fit(table)
+    assert steps.get_feature_names_out().tolist() == ["a", "b=x", "b=y"]
+    columns = ColumnTransformer([("all", TableEncoder(), ["a", "b"])]).fit(table)
+    assert columns.get_feature_names_out().tolist() == ["all__a", "all__b=x", "all__b=y"]
+    with pytest.raises(NotFittedError):
+        TableEncoder().get_feature_names_out()
+
+
+def test_scores_do_not_depend_on_the_output_that_scikit_learn_is_set_to(small: Callable[..., Any]) -> None:
+    table = pd.DataFrame({"a": np.arange(60.0) ** 2 % 59, "b": ["x", "y"] * 30})
+    expected = small().fit(table).anomaly_score(table)
+    with config_context(transform_output="pandas"):
+        np.testing.assert_array_equal(small().fit(table).anomaly_score(table), expected)

@@ -8,9 +8,11 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
+from click.testing import CliRunner
 from sklearn.exceptions import NotFittedError
 
 from alarmnet import InputError, TableEncoder, score_files
+from alarmnet.cli import main
 from alarmnet.data_files import TableFiles, write_table
 from alarmnet.sources import open_to_run
 from alarmnet.sources.scoring import Tally
@@ -145,3 +147,25 @@ def test_ids_are_copied_as_they_are_written_even_if_the_model_reads_them_as_numb
 def test_many_alarms_are_many_of_the_rows_that_are_scored(detector: Any) -> None:
     assert Tally(rows=1_000, alarms=40).drift_note(detector) is None
     assert "100.00%" in str(Tally(rows=1_000, alarms=40, invalid=960).drift_note(detector))
+
+
+@pytest.mark.parametrize("gaps", [0.0, 0.9])
+def test_dates_alone_are_named_where_the_model_learned_from_times(
+    small: Any, tmp_path: Path, gaps: float
+) -> None:
+    generator = np.random.default_rng(0)
+    seconds = pd.Series(generator.integers(0, 60 * 86_400, 200))
+    times = pd.Timestamp("2024-01-01") + pd.to_timedelta(seconds, unit="s")
+    present = generator.random(200) >= gaps
+    table = pd.DataFrame({"n": generator.normal(size=200), "at": times.where(present)})
+    dates = table.assign(at=table["at"].dt.normalize())
+    for learned, scored, said in [(table, dates, ["at"]), (dates, dates, []), (table, table, [])]:
+        scored.to_parquet(tmp_path / "new.parquet")
+        model = small().fit(learned)
+        tally = score_files(model, tmp_path / "new.parquet", out=tmp_path / "scores.csv")
+        assert tally.dates_only(model) == said
+    small().fit(table).save(tmp_path / "model")
+    dates.to_csv(tmp_path / "new.csv", index=False)
+    out = ("--out", str(tmp_path / "scores.csv"))
+    result = CliRunner().invoke(main, ["score", str(tmp_path / "model"), str(tmp_path / "new.csv"), *out])
+    assert result.output.count("All times in 'at' are at midnight") == 1

@@ -1,5 +1,6 @@
 """What the triage page does with answers, without a browser."""
 
+import json
 import os
 import re
 import time
@@ -333,12 +334,26 @@ def test_cells_cannot_do_anything(app: App) -> None:
     assert page.count("<script") == 1
 
 
+def test_a_reviewer_whose_name_cannot_be_stored_is_refused_and_forgotten(app: App) -> None:
+    client = Client(app, "m")
+    headers = {"Content-Type": "application/json"}
+    for name in ("a\ud800", "a\0b"):
+        reply = client.http.post("/reviewer", content=json.dumps({"reviewer": name}), headers=headers)
+        assert reply.status_code == 400
+        assert client.answer("unsure").status_code == 200
+
+
 def test_a_note_may_hold_what_it_likes_and_no_more_than_is_allowed(app: App) -> None:
     client = Client(app, "n")
     key = client.shown()
     assert client.answer("normal", note="x" * 2_001).status_code == 400
     assert client.answer("normal", note="a\0b").status_code == 400
     assert client.answer("perhaps").status_code == 400
+    assert key == client.shown()
+    half = json.dumps({"key": key, "verdict": "normal", "note": "a\ud800"})
+    headers = {"Content-Type": "application/json", "Idempotency-Key": "0123456789"}
+    refused = client.http.post("/answer", content=half, headers=headers)
+    assert (refused.status_code, "note has a NUL character or half" in refused.text) == (400, True)
     assert key == client.shown()
     words = '"><script>alert(1)</script>'
     assert client.answer("unsure", note=words).status_code == 200

@@ -98,7 +98,7 @@ CODES: Mapping[str, str] = MappingProxyType(
         "batch_dependent": "a target of your own that mixes the rows of a batch",
         "beyond_float32": "a number does not fit single precision",
         "column_count": "a different number of columns than in training",
-        "column_type": "a Parquet column of a type that cannot be used",
+        "column_type": "a column of a type that cannot be used",
         "columns_differ": "tables that belong together have different columns",
         "complex": "complex numbers",
         "contradictory_groups": "a scenario names a group both as normal and as anomalous",

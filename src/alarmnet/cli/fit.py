@@ -6,7 +6,6 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,7 +14,7 @@ import numpy as np
 
 from alarmnet._shared.devices import chosen_device
 from alarmnet._shared.labels import Labels
-from alarmnet._shared.phrases import counted, quoted
+from alarmnet._shared.phrases import counted
 from alarmnet._shared.warn import warn
 from alarmnet.cli.table_data import category_option, reads_data
 from alarmnet.cli.terminal import (
@@ -42,7 +41,14 @@ from alarmnet.preprocessing.rows import take
 from alarmnet.report.words import said_of_calibration
 from alarmnet.sources.bad_rows import FIT, REFIT, way_out
 from alarmnet.sources.comparison import keep_columns
-from alarmnet.sources.labels import FoundLabels, Labelling, label_counts, needed
+from alarmnet.sources.labels import (
+    FoundLabels,
+    Labelling,
+    check_anomalies_left,
+    check_refit_labels,
+    label_counts,
+    needed,
+)
 from alarmnet.sources.memory import available_bytes, check_memory, shown_bytes
 from alarmnet.sources.model_facts import calibration_facts
 from alarmnet.sources.opened import Rows, load_model, open_to_run, open_to_train
@@ -307,22 +313,6 @@ def fit(
         _write(detector, out, began=began, as_json=as_json, rows=len(X), dropped=dropped, label_values=values)
 
 
-def _check_refit_labels(labelling: Labelling, found: FoundLabels) -> None:
-    if np.isnan(found.values).all():
-        raise InputError(
-            f"column {labelling.label!r} labels no row; refit learns from labels, so label some rows first",
-            code="no_labels",
-            column=labelling.label,
-        )
-    if not (found.values == 1).any():
-        named = f"{quoted(labelling.anomaly)}, which mark anomalies" if labelling.anomaly else "anomalies"
-        raise InputError(
-            f"column {labelling.label!r} has no {named}: refit would forget the anomalies that the model knows",
-            code="absent_label",
-            column=labelling.label,
-        )
-
-
 @click.command()
 @model_argument
 @reads_data
@@ -369,7 +359,7 @@ def refit(
         detector, data, label=labelling.label, labels_file=labels_file, ignored=ignored, reading=reading
     )
     found = rows.labels(labelling, given=[*anomaly, *normal])
-    _check_refit_labels(labelling, found)
+    check_refit_labels(found)
     detector.verbose = shows_progress(quiet=quiet)
     with way_out(REFIT):
         check_size(rows, aside=as_json)
@@ -378,7 +368,7 @@ def refit(
         if dropped := len(usable) - len(kept):
             X = take(X, kept)
             click.echo(f"Dropped {counted(dropped, 'row')} that the model cannot score.", err=as_json)
-            _check_refit_labels(labelling, replace(found, values=labels))
+            check_anomalies_left(found, usable)
         say_labels(found, label_counts(labels, rows=len(labels)), aside=as_json)
         detector.refit_alarm(X, Labels(labels, detector.classes_))
         detector.rename_known(kept)

@@ -60,6 +60,11 @@ def _sentences(facts: dict[str, Any]) -> Iterator[str]:
             yield f"Cells {what}: {sum(counts.values()):,} ({columns}{more})."
     if facts["newly_missing"]:
         yield f"In the rows that the model learned from, no cell is missing in {quoted(facts['newly_missing'])}."
+    if names := facts["dates_only"]:
+        yield (
+            f"All times in {quoted(names)} are at midnight, unlike those that the model learned from. Dates alone "
+            "are scored as midnight: give their times of day, or fit without these columns (--ignore)."
+        )
     for name, matches in facts["near_matches"].items():
         said = ", ".join(f"{text!r} (training had {known!r})" for text, known in matches.items())
         yield f"Unknown categories of {name!r} that resemble known ones: {said}."
@@ -224,6 +229,7 @@ def score(
         "unseen": dict(tally.unseen),
         "outside": dict(tally.outside),
         "newly_missing": [*tally.newly_missing],
+        "dates_only": tally.dates_only(detector),
         "near_matches": tally.near_matches,
         "seconds": round(seconds, 3),
         "rows_per_second": round(tally.rows / seconds),

@@ -5,11 +5,11 @@ import re
 import sqlite3
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import import_module
 from itertools import chain
 from pathlib import Path
-from tempfile import TemporaryFile
+from tempfile import TemporaryDirectory, TemporaryFile
 from typing import Any
 from urllib.parse import unquote
 
@@ -30,6 +30,11 @@ _COUNT = {
     "postgresql": "SELECT count(to_regclass({}))",
 }
 """Counts the tables of a name, whether or not they may be read."""
+_CASTS = {
+    "money": ("in units that depend on the server's settings", "{}::numeric"),
+    "interval": ("as months, days and nanoseconds", "EXTRACT(EPOCH FROM {})"),
+}
+"""Types that arrive as other numbers than the database shows, how, and what to write in a query instead."""
 _EXAMPLES = "postgresql://USER:PASSWORD@HOST:PORT/DATABASE, sqlite:///FILE, duckdb:///FILE or a database file"
 
 
@@ -49,7 +54,7 @@ class Database:
         try:
             with closing(connect(self._target(write=write), write)) as connection:
                 yield connection
-        except (*failures, pa.ArrowException, OSError) as error:
+        except (*failures, pa.ArrowException, OSError, UnicodeEncodeError) as error:
             raise InputError(f"{self.shown}: {doing}: {self._safe(str(error))}", code=code) from None
 
     def _target(self, *, write: bool) -> str:
@@ -167,6 +172,23 @@ def _found(database: Database, connection: Any, query: str) -> Generator[pa.Reco
             yield from cursor.fetch_record_batch()
 
 
+def _in_shown_units(database: Database, batch: pa.RecordBatch) -> pa.RecordBatch:
+    """Give a batch, and refuse columns whose numbers would not be those that the database shows."""
+    for column in batch.schema:
+        kind = (column.metadata or {}).get(b"POSTGRESQL:type", b"").decode()
+        if pa.types.is_interval(column.type):
+            kind = "interval"
+        if kind in _CASTS:
+            how, cast = _CASTS[kind]
+            raise InputError(
+                f"{database.shown}: column {column.name!r} is of the type {kind}, which arrives {how}; write "
+                f"{cast.format(_quoted(column.name))} in the query, or leave the column out of it",
+                code="column_type",
+                column=column.name,
+            )
+    return batch
+
+
 def _with_all_digits(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     """Give batches with plain types, which are those of all rows.
 
@@ -204,7 +226,7 @@ def queried(database: Database, query: str) -> Iterator[tuple[pa.Schema, Iterato
         database.connected(code="query", doing="the query failed") as connection,
         closing(_found(database, connection, query)) as found,
     ):
-        batches = _with_all_digits(batch for batch in found if len(batch))
+        batches = _with_all_digits(_in_shown_units(database, batch) for batch in found if len(batch))
         first = next(batches, None)
         if first is None or not first.num_columns:
             raise InputError(
@@ -218,31 +240,44 @@ def _quoted(name: str) -> str:
 
 
 def refuse_existing(database: Database, table: str) -> None:
-    """Refuse, before any work, a table that is there already, and a database that cannot be reached.
+    """Refuse, before any work, a table that is there already or cannot be created, and a database not in reach.
 
     Raises
     ------
     InputError
         Says which.
     """
-    if database.kind != "postgresql" and not Path(database.address).exists():
-        if not Path(database.address).parent.is_dir():
-            raise InputError(
-                f"{database.shown}: its folder does not exist; create it first", code="missing_folder"
-            )
+    if database.kind == "postgresql" or Path(database.address).exists():
+        _try_to_create(database, table)
         return
+    if not Path(database.address).parent.is_dir():
+        raise InputError(
+            f"{database.shown}: its folder does not exist; create it first", code="missing_folder"
+        )
+    with TemporaryDirectory(prefix="alarmnet-") as folder:
+        _try_to_create(replace(database, address=f"{folder}/new"), table)
+
+
+def _try_to_create(database: Database, table: str) -> None:
+    """Create a table and take it back."""
     with (
-        database.connected(code="database", doing="it cannot be written", write=True) as connection,
+        database.connected(
+            code="database", doing=f"the table {table!r} cannot be written", write=True
+        ) as connection,
         closing(connection.cursor()) as cursor,
     ):
         name = _quoted(table) if database.kind == "postgresql" else table
         cursor.execute(_COUNT[database.kind].format("'" + name.replace("'", "''") + "'"))
         (count,) = cursor.fetchone()
-    if count:
-        raise InputError(
-            f"{database.shown} has a table {table!r} already; choose another name or drop it",
-            code="table_exists",
-        )
+        if count:
+            raise InputError(
+                f"{database.shown} has a table {table!r} already; choose another name or drop it",
+                code="table_exists",
+            )
+        if database.kind == "duckdb":  # the drivers of the others begin a transaction by themselves
+            cursor.execute("BEGIN")
+        cursor.execute(f"CREATE TABLE {_quoted(table)} (score FLOAT)")
+        cursor.execute("ROLLBACK")
 
 
 def _writable(field: pa.Field, database: Database) -> pa.Field:

@@ -14,6 +14,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 
 from alarmnet._shared.containers import TRUTHS
+from alarmnet._shared.missing_words import is_missing_beside_numbers
 from alarmnet._shared.spelling import as_folded
 from alarmnet.data_files import ColumnKind
 from alarmnet.preprocessing.cells import Cells, Float32s, as_text, read_cells, with_truths_as_numbers
@@ -238,7 +239,7 @@ class CategoryColumn:
         known = {*self.kept, *self.rare}
         if known.issuperset(texts):
             return [*texts]
-        numbers = all(_is_plain_number(_whole(text)) for text in known)
+        numbers = all(_is_plain_number(_whole(text)) or is_missing_beside_numbers(text) for text in known)
         written: dict[str, str] = {}
         for text in known:
             plain = _plainly(text, numbers=numbers)

@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from alarmnet.preprocessing.cells import Cells
-from alarmnet.preprocessing.columns import CategoryColumn, Column, NumberColumn
+from alarmnet.preprocessing.columns import CategoryColumn, Column, DatetimeColumn, NumberColumn
 from alarmnet.preprocessing.frames import Frame
+from alarmnet.preprocessing.time_forms import MILLISECONDS_A_DAY
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class EncodingSummary:
 
     ``missing`` and ``outside`` count cells by column (``outside``: numbers beyond the range of the rows that the
     encoder learned from), ``unseen`` tells of new categories, ``newly_missing`` names the columns that have missing
-    cells and had none in those rows.
+    cells and had none in those rows. ``midnights`` counts, by column, times at midnight, as dates alone are.
     ``left_out`` maps the columns that are not encoded to the reason.
     """
 
@@ -39,6 +40,7 @@ class EncodingSummary:
     outside: Mapping[str, int]
     newly_missing: tuple[str, ...]
     left_out: Mapping[str, str] = field(default_factory=dict)
+    midnights: Mapping[str, int] = field(default_factory=dict)
 
 
 def _unseen(cells: Cells, column: CategoryColumn) -> UnseenCategories:
@@ -56,6 +58,7 @@ def summary_of(
     missing: dict[str, int] = {}
     unseen: dict[str, UnseenCategories] = {}
     outside: dict[str, int] = {}
+    midnights: dict[str, int] = {}
     for label, (index, column) in columns.items():
         cells = column.read(frame.column(index))
         missing[label] = int(np.count_nonzero(cells.missing))
@@ -63,6 +66,8 @@ def summary_of(
             outside[label] = column.count_outside(cells)
         if isinstance(column, CategoryColumn):
             unseen[label] = _unseen(cells, column)
+        if isinstance(column, DatetimeColumn):
+            midnights[label] = int(np.count_nonzero(cells.values % MILLISECONDS_A_DAY == 0))
     return EncodingSummary(
         rows=frame.rows,
         missing={label: count for label, count in missing.items() if count},
@@ -72,4 +77,5 @@ def summary_of(
             label for label, count in missing.items() if count and not columns[label][1].missing
         ),
         left_out=dict(left_out),
+        midnights={label: count for label, count in midnights.items() if count},
     )

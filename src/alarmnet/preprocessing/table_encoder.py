@@ -204,6 +204,11 @@ class TableEncoder(BaseEstimator):  # type: ignore[misc]
         """`fit`, then `transform` of the same table; `y` is ignored."""
         return self.fit(X).transform(X)
 
+    def get_feature_names_out(self, input_features: object = None) -> NDArray[np.object_]:
+        """`output_names_` where scikit-learn asks for them; `input_features` is ignored."""
+        self._check_fitted()
+        return np.array(self.output_names_, dtype=object)
+
     def invalid_rows(self, X: Any) -> NDArray[np.bool_]:
         """Mark the rows (N,) that `transform` would refuse for their cells.
 

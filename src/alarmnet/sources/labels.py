@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from alarmnet._shared.containers import decoded, wrong_type
 from alarmnet._shared.labels import Labels
-from alarmnet._shared.phrases import quoted
+from alarmnet._shared.phrases import counted, quoted
 from alarmnet._shared.spelling import is_near
 from alarmnet.data_files import MISSING_WORDS
 from alarmnet.errors import InputError
@@ -213,6 +213,38 @@ def needed(labelling: Labelling | None) -> Labelling:
             "the model remembers no label column: name one with --label and --anomaly.", code="options"
         )
     return labelling
+
+
+def check_refit_labels(found: FoundLabels) -> None:
+    """Refuse labels that an alarm cannot be trained again with: none, or no anomaly."""
+    label, anomaly = found.labelling.label, found.labelling.anomaly
+    if np.isnan(found.values).all():
+        raise InputError(
+            f"column {label!r} labels no row; refit learns from labels, so label some rows first",
+            code="no_labels",
+            column=label,
+        )
+    if not (found.values == 1).any():
+        named = f"{quoted(anomaly)}, which mark anomalies" if anomaly else "anomalies"
+        raise InputError(
+            f"column {label!r} has no {named}: refit would forget the anomalies that the model knows",
+            code="absent_label",
+            column=label,
+        )
+
+
+def check_anomalies_left(found: FoundLabels, usable: NDArray[np.bool_]) -> None:
+    """Refuse to train an alarm again where no anomaly is among the `usable` rows (N,)."""
+    anomalies = found.values == 1
+    if not (anomalies & usable).any():
+        raise InputError(
+            f"column {found.labelling.label!r}: all anomalies ({anomalies.sum():,}) are among the "
+            f"{counted(int((~usable).sum()), 'row')} dropped for infinity or other cells that the model "
+            "cannot score. Refit would forget the anomalies that it knows; correct these rows (without "
+            "--on-bad-row drop, refit says what is wrong with them)",
+            code="no_anomalies",
+            column=found.labelling.label,
+        )
 
 
 def label_counts(labels: Floats | None, *, rows: int) -> dict[str, int]:

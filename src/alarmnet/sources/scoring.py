@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from os import PathLike
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import numpy as np
 import pyarrow as pa
@@ -45,7 +45,7 @@ class Scored:
 
 @dataclass
 class Tally:
-    """What was counted while scoring; `missing`, `unseen` and `outside` count cells by column.
+    """What was counted while scoring; `missing`, `unseen`, `outside` and `midnights` count cells by column.
 
     `newly_missing` names the columns that training had without gaps; `near_matches` has, by column, up to five new
     categories and what training called them, but for case, spaces or Unicode form.
@@ -57,6 +57,7 @@ class Tally:
     missing: Counter[str] = field(default_factory=Counter)
     unseen: Counter[str] = field(default_factory=Counter)
     outside: Counter[str] = field(default_factory=Counter)
+    midnights: Counter[str] = field(default_factory=Counter)
     newly_missing: dict[str, None] = field(default_factory=dict)
     near_matches: dict[str, dict[str, str]] = field(default_factory=dict)
 
@@ -65,6 +66,7 @@ class Tally:
         self.missing.update(summary.missing)
         self.unseen.update({name: found.count for name, found in summary.unseen.items()})
         self.outside.update(summary.outside)
+        self.midnights.update(summary.midnights)
         self.newly_missing |= dict.fromkeys(summary.newly_missing)
         for name, found in summary.unseen.items():
             if found.near_matches and name not in self.near_matches:
@@ -80,6 +82,25 @@ class Tally:
             normal=False,
         )
         return note or None
+
+    def dates_only(self, detector: BaseDetector) -> list[str]:
+        """Columns of times that are all at midnight, where the rows that calibrate say that this is no chance."""
+        scored = self.rows - self.invalid
+        return [
+            name
+            for name, count in self.midnights.items()
+            if count == scored - self.missing[name] and _share_at_midnight(detector, name) ** count < 0.001
+        ]
+
+
+def _share_at_midnight(detector: BaseDetector, name: str) -> float:
+    """The share of the times in a column that are at midnight, by the rows that calibrate and one more."""
+    places = np.flatnonzero(np.array(cast(TableEncoder, detector.encoder_).source_columns_) == name)[:2]
+    waves = detector.scored_encoded().normal[
+        :, places
+    ]  # sine and cosine of the time of day, both 0.5 if missing
+    midnights = np.count_nonzero((waves == (0.5, 1.0)).all(axis=1))
+    return (midnights + 1) / (np.count_nonzero((waves != 0.5).any(axis=1)) + 1)
 
 
 def _summary(encoder: TableEncoder | ImageScaler, X: Any) -> EncodingSummary:

@@ -14,6 +14,7 @@ from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, R
 from starlette.routing import Route
 
 from alarmnet.errors import InputError
+from alarmnet.loop.answers import is_storable
 from alarmnet.loop.page.desk import Desk, Seat
 from alarmnet.loop.page.export import Exports
 from alarmnet.loop.page.views import Views
@@ -54,6 +55,8 @@ def _text(body: dict[str, Any], name: str, *, longest: int = 2_000) -> str:
     value = body.get(name, "")
     if not isinstance(value, str) or len(value) > longest:
         raise HTTPException(400, f"{name} must be a text of at most {longest:,} characters.")
+    if not is_storable(value):
+        raise HTTPException(400, f"{name} has a NUL character or half of a surrogate pair; remove it.")
     return value
 
 
