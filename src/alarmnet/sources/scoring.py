@@ -96,9 +96,8 @@ class Tally:
 def _share_at_midnight(detector: BaseDetector, name: str) -> float:
     """The share of the times in a column that are at midnight, by the rows that calibrate and one more."""
     places = np.flatnonzero(np.array(cast(TableEncoder, detector.encoder_).source_columns_) == name)[:2]
-    waves = detector.scored_encoded().normal[
-        :, places
-    ]  # sine and cosine of the time of day, both 0.5 if missing
+    # sine and cosine of the time of day, both 0.5 if it is missing
+    waves = detector.scored_encoded().normal[:, places]
     midnights = np.count_nonzero((waves == (0.5, 1.0)).all(axis=1))
     return (midnights + 1) / (np.count_nonzero((waves != 0.5).any(axis=1)) + 1)
 
