@@ -84,30 +84,38 @@ def test_alarms_add_no_less_than_for_a_stored_row(learned: tuple[LikenessScorer,
 
 
 @torch.no_grad()
-def test_reconstruction_errors_add_to_the_strangeness_and_the_joint_forest_reads_them(
+def test_the_targets_surprise_adds_to_the_strangeness_and_the_joint_forest_reads_the_error(
     learned: tuple[LikenessScorer, Lesson],
 ) -> None:
     scorer, lesson = learned
-    assert scorer.errors is not None
     assert scorer.tails is not None
     rows = scorer.nearness.as_they_were
-    logarithms = scorer.target.row_losses(rows).log()
-    errors = (logarithms - logarithms.mean()) / logarithms.std(correction=0)
-    near, read = scorer.nearness.measured(scorer.nearness.own_distances()), scorer.read(rows)
-    expected = errors + near[:, 1] + near[:, 2] + scorer.tails(scorer.nearness.scaled(rows))[:, 0]
-    torch.testing.assert_close(scorer.strangeness(near, read), expected, rtol=1e-3, atol=1e-3)
-    assert (lesson[0] - errors[:, None]).abs().amax(dim=0).min() < 1e-3
+    inputs = scorer.target.inputs(rows)
+    code = scorer.target.activations(inputs)[len(scorer.target.layers) // 2]
+    between = torch.cdist(code, code, compute_mode="donot_use_mm_for_euclid_dist").sort(dim=1).values
+    logarithms = torch.stack([(between[:, 5] + 1e-3).log(), scorer.target.row_losses(rows).log()], dim=1)
+    surprise = (logarithms - logarithms.mean(0)) / logarithms.std(0, correction=0)
+    near, read = (
+        scorer.nearness.measured(scorer.nearness.own_distances()),
+        scorer.read_of_learned(rows, known=False),
+    )
+    expected = surprise.sum(1) + near[:, 1] + near[:, 2] + scorer.tails(scorer.nearness.scaled(rows))[:, 0]
+    torch.testing.assert_close(scorer.strangeness(near, read), expected, rtol=1e-2, atol=1e-2)
+    assert (lesson[0] - surprise[:, 1:]).abs().amax(dim=0).min() < 1e-3
+    assert (lesson[0] - surprise[:, :1]).abs().amax(dim=0).min() > 1
     assert scorer.joint_width == lesson[0].shape[1] == 2 + 2 + 1 + scorer.measures
 
 
 @torch.no_grad()
-def test_a_row_far_outside_the_training_range_has_a_high_reconstruction_error(
+def test_a_row_far_outside_the_training_range_surprises_the_target(
     learned: tuple[LikenessScorer, Lesson],
 ) -> None:
     scorer, _ = learned
-    stored, outside = scorer.nearness.as_they_were, torch.tensor([[500.0, 500.0], [-5e3, -5e3], [3.0, -3.0]])
-    errors, far = (scorer.said_by_target(scorer.target.inputs(rows)) for rows in (stored, outside))
-    assert far.min() > errors.max()
+    assert scorer.surprise is not None
+    outside = torch.tensor([[500.0, 500.0], [-5e3, -5e3]])
+    said = [scorer.said_by_target(scorer.target.inputs(of)) for of in (scorer.nearness.as_they_were, outside)]
+    usual, far = (scorer.surprise(of[:, :-1], of[:, -1]) for of in said)
+    assert (far.min(dim=0).values > usual.max(dim=0).values).all()
 
 
 @torch.no_grad()

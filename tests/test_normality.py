@@ -65,7 +65,8 @@ def test_hardly_any_stored_row_is_as_strange_as_the_extreme(ring: Floats) -> Non
     nearness = scorer.nearness
     rows = nearness.stored / nearness.scale + nearness.centre
     with torch.no_grad():
-        strange = scorer.strangeness(nearness.measured(nearness.own_distances()), scorer.read(rows))
+        read = scorer.read_of_learned(rows, known=False)
+        strange = scorer.strangeness(nearness.measured(nearness.own_distances()), read)
     assert float(nearness.extreme) == pytest.approx(float(strange.quantile(0.999)), abs=1e-3)
 
 

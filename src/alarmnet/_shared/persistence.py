@@ -41,7 +41,7 @@ read categories in order. Since format 12, a column may have the order of its ty
 week, and the layers of the user's own target are named. Since format 13, there may be known anomalies to
 compare rows with, and a bound of what alarms add; since format 14, a kernel alarm, columns that count on
 their own, and odds that depend on the number of stored rows; since format 15, a quadratic alarm. Since format 16,
-the default score for tables reads the reconstruction error with known anomalies too.
+the default score for tables also reads with known anomalies how much a row surprises the target.
 """
 
 _MAGIC = b"ALARMNET"

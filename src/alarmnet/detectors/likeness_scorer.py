@@ -7,6 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from alarmnet._shared.evenly import evenly
 from alarmnet.detectors.table_scorer import TableScorer, stored_shape
 from alarmnet.networks.alarms import DenseAlarmNetwork, stored_alarm
 from alarmnet.networks.contrast import FEWEST, MEASURES, Contrast
@@ -14,8 +15,8 @@ from alarmnet.networks.forests import Forest
 from alarmnet.networks.kernel_alarm import KernelAlarm, kept_of
 from alarmnet.networks.nearness import Neighbours
 from alarmnet.networks.quadratic_alarm import QuadraticAlarm
-from alarmnet.networks.reconstruction_errors import ReconstructionErrors
 from alarmnet.networks.spread import Whitening
+from alarmnet.networks.surprise import MOST, Surprise
 from alarmnet.networks.symmetric_trees import SymmetricForest
 from alarmnet.networks.tails import Tails
 from alarmnet.networks.targets.dense import DenseAutoencoderNetwork
@@ -54,7 +55,7 @@ class LikenessScorer(TableScorer):
     principal directions of the normal rows, the target's reconstruction error, the distances, the contrast with
     known anomalies, and the tails of the columns; the other kernel alarm, which is quadratic, reads the last three
     with the columns. The second are the bounded odds of the distance from normal: of the sum of both distances, the
-    tails and the reconstruction error.
+    tails, the reconstruction error, and the distance between activations of the target's narrowest layer.
 
     Parameters
     ----------
@@ -63,9 +64,9 @@ class LikenessScorer(TableScorer):
         anomalies and in model files before format 13, `tails` in those before format 8.
     kernel
         The kernel alarm; None in model files before format 14.
-    errors
-        The usual reconstruction errors; None in model files before format 16, whose joint forest reads the
-        activations of the target's narrowest layer, and whose odds of distance do without the error.
+    surprise
+        How much rows surprise the target; None in model files before format 16, whose joint forest reads the
+        activations themselves, and whose odds of distance do without the target.
     alarms
         On the target's inputs: a linear one, and in model files before format 10 one with a hidden layer.
     forests
@@ -102,13 +103,13 @@ class LikenessScorer(TableScorer):
         contrast: Contrast | None,
         tails: Tails | None,
         kernel: KernelAlarm | None,
-        errors: ReconstructionErrors | None,
+        surprise: Surprise | None,
         alarms: Sequence[DenseAlarmNetwork],
         forests: Sequence[Trees],
     ) -> None:
         super().__init__()
         self.target, self.nearness, self.whitening = target, nearness, whitening
-        self.contrast, self.tails, self.kernel, self.errors = contrast, tails, kernel, errors
+        self.contrast, self.tails, self.kernel, self.surprise = contrast, tails, kernel, surprise
         self.quadratic = None
         self.register_buffer("least", torch.tensor(-torch.inf))
         self.register_buffer("raised", torch.zeros(()))
@@ -130,10 +131,12 @@ class LikenessScorer(TableScorer):
         tails = Tails(width) if "tails.mean" in weights else None
         contrast = _stored_contrast(weights, width) if "contrast.known" in weights else None
         kernel = _stored_kernel(weights, *shape) if "kernel.known" in weights else None
-        errors = ReconstructionErrors() if "errors.mean" in weights else None
-        scorer = cls(target, Neighbours(*shape), whitening, contrast, tails, kernel, errors, alarms, forests)
+        surprise = Surprise() if "surprise.mean" in weights else None
+        scorer = cls(
+            target, Neighbours(*shape), whitening, contrast, tails, kernel, surprise, alarms, forests
+        )
         scorer.register_buffer("least", scorer.least, persistent="least" in weights)
-        scorer.register_buffer("raised", scorer.raised, persistent=errors is not None)
+        scorer.register_buffer("raised", scorer.raised, persistent=surprise is not None)
         if "quadratic.measures" in weights:
             scorer.quadratic = _stored_quadratic(weights, *shape, scorer.measures)
         joint = Forest if "joint.values" in weights else SymmetricForest  # format 8 and before have nodes
@@ -149,7 +152,7 @@ class LikenessScorer(TableScorer):
     def joint_width(self) -> int:
         """How many numbers the joint forest reads of a row."""
         code = cast(nn.Linear, self._network.hidden[self._network.down - 2]).out_features
-        said = code if self.errors is None else 1
+        said = code if self.surprise is None else 1
         return self._columns + said + self.measures
 
     @property
@@ -178,22 +181,28 @@ class LikenessScorer(TableScorer):
         return cast(DenseAutoencoderNetwork, self.target.network)
 
     def said_by_target(self, inputs: Tensor, first: Tensor | None = None) -> Tensor:
-        """Its reconstruction loss, or the activations of its narrowest layer."""
-        network = self._network
-        if self.errors is None:
-            return network.code(inputs) if first is None else network.code_after_first(first)
-        return network.row_losses(inputs, first, within=True)[:, None]
+        """The activations of its narrowest layer, and its reconstruction loss."""
+        code, losses = self._network.code_and_losses(inputs, first)
+        return torch.cat([code, losses[:, None]], dim=1)
 
     def read_of(self, batch: Tensor, said: Tensor, logits: Sequence[Tensor]) -> Tensor:
-        """What all alarms add to the log odds, and what the joint forest reads but for the distances."""
+        """What all alarms add to the log odds, the distance between activations, and what the joint forest reads.
+
+        The distances to stored rows are not among the latter.
+        """
         scaled = self.nearness.scaled(batch)
         alarms = (ALARM * torch.stack([*logits], dim=1).sum(1)).clamp(min=self.least)
         if self.kernel is not None:
             alarms = alarms + (KERNEL if self.quadratic is None else BOTH) * self.kernel(scaled)
-        parts = [alarms[:, None], batch]
+        code, losses = said[:, :-1], said[:, -1]
+        if self.surprise is None:
+            parts = [alarms[:, None], batch]
+        else:
+            distance, code = self.surprise(code, losses).split(1, dim=1)
+            parts = [alarms[:, None], distance, batch]
         if self.whitening is not None:
             parts.append(self.whitening.white(scaled))
-        parts.append(said if self.errors is None else self.errors(said))
+        parts.append(code)
         if self.contrast is not None:
             parts.append(self.contrast(batch))
         if self.tails is not None:
@@ -201,15 +210,20 @@ class LikenessScorer(TableScorer):
         return torch.cat(parts, dim=1)
 
     def read_of_learned(self, rows: Tensor, *, known: bool) -> Tensor:
-        """As `read`, of all known anomalies or stored rows in their order: none is contrasted with itself."""
+        """As `read`, of all known anomalies or stored rows in their order: none is compared with itself."""
         read = self.read(rows)
+        if self.surprise is not None and not known:
+            said = self.said_by_target(self.target.inputs(rows))
+            read[:, 1] = self.surprise.own(said[:, :-1], said[:, -1])[:, 0]
         if self.contrast is not None:
             read[:, -1 - MEASURES : -1] = self.contrast.own(rows, known=known)
         return read
 
     def hand_on_stored(self) -> None:
-        """Give the stored rows to the tails, the contrast and both kernel alarms."""
+        """Give the stored rows to the tails, the contrast, the surprise and both kernel alarms."""
         super().hand_on_stored()
+        if self.surprise is not None:
+            self.surprise.compare(self.compared_activations())
         if self.kernel is not None:
             self.kernel.compare(self.nearness.stored)
         if self.quadratic is not None:
@@ -217,9 +231,15 @@ class LikenessScorer(TableScorer):
         if self.contrast is not None:
             self.contrast.compare(self.nearness.as_they_were)
 
+    @torch.no_grad()
+    def compared_activations(self) -> Tensor:
+        """The activations of the target's narrowest layer for the stored rows that `surprise` compares with."""
+        rows = self.nearness.as_they_were
+        return self.said_by_target(self.target.inputs(rows[evenly(len(rows), MOST)]))[:, :-1]
+
     def joined(self, near: Tensor, read: Tensor) -> Tensor:
         """What the joint forest reads, of measured distances (B, n) and `read` (B, n)."""
-        return torch.cat([read[:, 1:], near], dim=1).float()
+        return torch.cat([read[:, 1 if self.surprise is None else 2 :], near], dim=1).float()
 
     def measured(self, joined: Tensor) -> tuple[Tensor, Tensor]:
         """What the quadratic alarm reads, of what the joint forest reads (B, n): columns and measures."""
@@ -231,7 +251,7 @@ class LikenessScorer(TableScorer):
         far = near[:, 1:].sum(1)
         if self.tails is not None:
             far = far + read[:, -1]
-        return far if self.errors is None else far + read[:, 1 + self._columns]
+        return far if self.surprise is None else far + read[:, 1] + read[:, 2 + self._columns]
 
     def odds_of(self, distances: Tensor, votes: Tensor, read: Tensor) -> Tensor:
         """The log odds of likeness and of distance."""

@@ -15,8 +15,8 @@ from alarmnet.networks.forests import around, boosted, bootstrapped, grown
 from alarmnet.networks.kernel_alarm import KernelAlarm
 from alarmnet.networks.nearness import MOST_STORED, Nearness, Neighbours, StoredRows
 from alarmnet.networks.quadratic_alarm import QuadraticAlarm
-from alarmnet.networks.reconstruction_errors import ReconstructionErrors
 from alarmnet.networks.spread import Spread, Whitening, show_directions
+from alarmnet.networks.surprise import Surprise
 from alarmnet.networks.symmetric_trees import boosted_symmetric
 from alarmnet.networks.tails import Tails
 from alarmnet.networks.targets.piecewise import PiecewiseTarget
@@ -113,7 +113,7 @@ class NormalityTraining:
         rows, known = (self._data.rows.take(of) for of in (self._stored, self._known))
         nearness = Neighbours(*rows.shape).to(rows.device)
         unlabelled = self._data.unlabelled[self._stored] if self._doubted else None
-        errors = ReconstructionErrors()
+        surprise = Surprise()
         with torch.no_grad():
             nearness.learn(rows)
             scorer = LikenessScorer(
@@ -123,12 +123,14 @@ class NormalityTraining:
                 Contrast(known, nearness.as_they_were) if len(known) >= FEWEST else None,
                 _tails(nearness),
                 KernelAlarm.learned(nearness.stored, nearness.scaled(known), unlabelled=unlabelled),
-                errors,
+                surprise,
                 [alarm],
                 self._forests(),
             )
             scorer.to(rows.device)
-            errors.learn(scorer.said_by_target(self._target.inputs(rows)))
+            said = scorer.said_by_target(self._target.inputs(nearness.as_they_were))
+            surprise.learn(said[:, :-1], said[:, -1])
+            surprise.compare(scorer.compared_activations())
             scorer.least = ALARM * alarm(self._target.inputs(rows)).min()
             scorer.raised = scorer.raised + raised_by(len(known))
             near, near_known = map(nearness.measured, (nearness.own_distances(), nearness.distances(known)))

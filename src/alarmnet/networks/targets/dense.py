@@ -102,20 +102,10 @@ class DenseAutoencoderNetwork(TargetNetwork):
         """The first layer."""
         return cast(nn.Linear, self.hidden[0])
 
-    def code(self, batch: Tensor) -> Tensor:
-        """The activations of the narrowest layer, (B, code)."""
-        code: Tensor = self.hidden[: self.down](batch)
-        return code
-
     def after_first(self, first: Tensor) -> Tensor:
         """Reconstruct a batch on the processor, of which the first layer's output is known; it is kept."""
         output: Tensor = self.output(self.dropout(self.hidden[1:](_laid_out(first))))
         return output.to_dense()
-
-    def code_after_first(self, first: Tensor) -> Tensor:
-        """What `code` gives, from the first layer's output, which is kept."""
-        code: Tensor = self.hidden[1 : self.down](_laid_out(first))
-        return code.to_dense()
 
     def read(self, inputs: Tensor) -> tuple[list[Tensor], Tensor]:
         """The hidden ReLUs' outputs, and the network's."""
@@ -129,14 +119,28 @@ class DenseAutoencoderNetwork(TargetNetwork):
     def _run_hidden(self, inputs: Tensor) -> tuple[Tensor, list[Tensor]]:
         return run_through(self.hidden.named_children(), inputs, names_within("hidden", self.layers))
 
-    def row_losses(self, batch: Tensor, first: Tensor | None = None, *, within: bool = False) -> Tensor:
-        """Reconstruction loss, one number a row; the first layer's output may be given, as to `after_first`.
-
-        A cross-entropy is below 0 where an input is far outside 0 and 1. With `within`, an end of this range is
-        expected there.
-        """
+    def row_losses(self, batch: Tensor, first: Tensor | None = None) -> Tensor:
+        """Reconstruction loss, one number a row; the first layer's output may be given, as to `after_first`."""
         output = self(batch) if first is None else self.after_first(first)
-        return reconstruction_losses(output, batch.clamp(0, 1) if within else batch, self.loss)
+        return reconstruction_losses(output, batch, self.loss)
+
+    def code_and_losses(self, batch: Tensor, first: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """The activations of the narrowest layer (B, code), and the reconstruction loss (B,).
+
+        A cross-entropy would be below 0 where an input is far outside 0 and 1; the nearer of these is expected
+        there. The first layer's output may be given, as to `after_first`.
+        """
+        if first is None:
+            code = self.hidden[: self.down](batch)
+            output = self._after_code(code)
+        else:
+            code = self.hidden[1 : self.down](_laid_out(first))
+            code, output = code.to_dense(), self._after_code(code).to_dense()
+        return code, reconstruction_losses(output, batch.clamp(0, 1), self.loss)
+
+    def _after_code(self, code: Tensor) -> Tensor:
+        output: Tensor = self.output(self.dropout(self.hidden[self.down :](code)))
+        return output
 
     def mean_loss(self, batch: Tensor) -> Tensor:
         """Mean of the reconstruction losses; a cross-entropy's value is that of one row in eight."""
