@@ -1,6 +1,7 @@
 """Labels of any container and spelling, as 1, 0 and NaN."""
 
 import numbers
+import re
 import reprlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -17,7 +18,22 @@ from alarmnet._shared.spelling import is_near
 from alarmnet._shared.warn import warn
 from alarmnet.errors import InputError, InputTypeError
 
-NORMAL_WORDS = ("normal", "benign", "good", "ok", "legitimate", "regular", "negative")
+NORMAL_WORDS = (
+    *(
+        "normal",
+        "benign",
+        "good",
+        "ok",
+        "legitimate",
+        "regular",
+        "negative",
+        "legit",
+        "genuine",
+        "clean",
+        "safe",
+    ),
+    *("valid", "healthy", "pass", "passed", "no"),
+)
 """Labels of normal rows, in any case, if `anomaly_label` is not given."""
 
 LARGEST_LABEL = 4096
@@ -286,12 +302,18 @@ def _of_several(found: NDArray[Any], anomaly_label: object, *, shown: str) -> tu
     return anomalies, np.array([normal[0], named[0]]) if one_each else np.array([0, 1])
 
 
+def _means_normal(label: object, other: object) -> bool:
+    """Whether a label is a word for normal rows, or the other label after "no", "non" or "not"."""
+    text, opposite = (re.sub(r"[\W_]+", "", str(each).lower()) for each in (label, other))
+    return text in (*NORMAL_WORDS, f"no{opposite}", f"non{opposite}", f"not{opposite}")
+
+
 def _of_two(found: NDArray[Any], known: NDArray[Any]) -> tuple[list[Any], NDArray[Any]]:
-    """Take the label that is not a word for normal rows, else the second in sorted order, as the anomaly.
+    """Take the label that does not mean normal, else the second in sorted order, as the anomaly.
 
     A warning says which.
     """
-    if str(found[1]).strip().lower() in NORMAL_WORDS and str(found[0]).strip().lower() not in NORMAL_WORDS:
+    if _means_normal(found[1], found[0]) and not _means_normal(found[0], found[1]):
         found = found[::-1]
     sides = found.tolist()
     _refuse_near(sides[:1], sides[1:])
