@@ -37,8 +37,9 @@ def test_a_report_reads_labels_as_fit_did(
     small: Callable[..., Any], frame: pd.DataFrame, called: NDArray[Any]
 ) -> None:
     detector = small(alarm_rate=0.1, anomaly_label=called[0].item()).fit(frame, called)
-    for labels in (called, LABELS.astype(bool)):
+    for labels in (called, LABELS.astype(bool), [True if label else None for label in LABELS]):
         assert make_report(detector, frame, labels).facts["data"]["labels"]["anomaly"] == KNOWN
+    assert make_report(detector, frame, [None] * len(frame)).facts["data"]["labels"]["anomaly"] == 0
 
 
 def test_a_report_reads_ones_as_anomalies_if_fit_had_text(

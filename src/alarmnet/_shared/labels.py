@@ -336,10 +336,13 @@ def learned_labels(detector: Any) -> object:
     return None if (normal, anomaly) in ((0, 1), *_PAIRS_OF_TEXT) else anomaly
 
 
-def _of_one_kind(found: NDArray[Any], learned: object) -> bool:
+def _of_one_kind(known: NDArray[Any], learned: object) -> bool:
     """Whether y has labels of the kind that was learned. True and False always mean an anomaly and a normal row."""
-    of_text = found.dtype.kind == "U"
-    return found.dtype.kind != "b" and any(isinstance(label, str) == of_text for label in listed(learned))
+    truths = known.dtype.kind == "b" or (
+        known.dtype.kind == "O" and all(isinstance(label, bool | np.bool_) for label in known)
+    )
+    of_text = isinstance(known[0], str)
+    return not truths and any(isinstance(label, str) == of_text for label in listed(learned))
 
 
 def _anomalies_and_classes(
@@ -347,7 +350,7 @@ def _anomalies_and_classes(
 ) -> tuple[list[Any], NDArray[Any]]:
     """Which labels are anomalies, and the pair (normal, anomaly) of the caller's labels; 0 and 1 for several."""
     found = _distinct(known)
-    if anomaly_label is None and learned is not None and len(found) and _of_one_kind(found, learned):
+    if anomaly_label is None and learned is not None and len(known) and _of_one_kind(known, learned):
         anomaly_label = learned
     _refuse_missing_words(found.tolist(), anomaly_label)
     shown = _shown(found.tolist())
