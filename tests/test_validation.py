@@ -144,6 +144,26 @@ def test_a_word_for_normal_rows_is_never_taken_for_the_anomaly(normal: str) -> N
         assert labels.classes.tolist() == [normal, anomaly]
 
 
+@pytest.mark.parametrize(
+    ("anomaly", "normal"),
+    [
+        ("fraud", "genuine"),
+        ("chargeback", "Legit"),
+        ("fraud", "No"),
+        ("Fraud", "non-fraud"),
+        ("fraud", "not_fraud"),
+        ("fraud", "nonfraud"),
+        ("invalid", "valid"),
+        ("not normal", "normal"),
+    ],
+)
+def test_words_and_negations_that_mean_normal_are_never_taken_for_the_anomaly(
+    anomaly: str, normal: str
+) -> None:
+    with pytest.warns(AlarmnetWarning, match=f"'{anomaly}', of 1 rows, is taken as the anomaly"):
+        assert read_labels([anomaly, normal], rows=2).classes.tolist() == [normal, anomaly]
+
+
 def test_the_callers_labels_are_neither_changed_nor_kept() -> None:
     y = np.array([0.0, 1.0, NAN])
     labels = read_labels(y, rows=3)

@@ -1,6 +1,7 @@
 """Labels of any container and spelling, as 1, 0 and NaN."""
 
 import numbers
+import re
 import reprlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -17,12 +18,28 @@ from alarmnet._shared.spelling import is_near
 from alarmnet._shared.warn import warn
 from alarmnet.errors import InputError, InputTypeError
 
-NORMAL_WORDS = ("normal", "benign", "good", "ok", "legitimate", "regular", "negative")
+NORMAL_WORDS = (
+    *(
+        "normal",
+        "benign",
+        "good",
+        "ok",
+        "legitimate",
+        "regular",
+        "negative",
+        "legit",
+        "genuine",
+        "clean",
+        "safe",
+    ),
+    *("valid", "healthy", "pass", "passed", "no"),
+)
 """Labels of normal rows, in any case, if `anomaly_label` is not given."""
 
 LARGEST_LABEL = 4096
 """The most bytes of a label, since every prediction repeats it."""
 
+_PAIRS_OF_TEXT = (("0", "1"), ("0.0", "1.0"))
 _NUMBERS = (numbers.Real, Decimal, np.bool_)
 
 
@@ -130,16 +147,18 @@ def read_labels(
     rows: int,
     X: Any = None,
     anomaly_label: object = None,
+    learned: object = None,
     to_learn: bool = True,
     called: str = "X",
 ) -> Labels:
     """Labels of any container and spelling, as 1, 0 and NaN.
 
-    `anomaly_label` is one label, or a list of them. Without it, 1 and True are the anomaly; of two other labels
-    the one that is not "normal", "benign" or the like is, else the second in sorted order, with a warning that
-    says so. What nothing can be learned from is refused, unless the labels are not there `to_learn` from. `X` are
-    the labels' rows, so that the indexes of pandas can be compared; messages have what they are `called`. `Labels`
-    that were read before count as they are, whatever `anomaly_label` is.
+    `anomaly_label` is one label, or a list of them. Without it, what a fitted detector has `learned` as anomalies
+    counts where y has labels of that kind, text or numbers. Otherwise 1 and True are the anomaly; of two other
+    labels the one that is not "normal", "benign" or the like is, else the second in sorted order, with a warning
+    that says so. What nothing can be learned from is refused, unless the labels are not there `to_learn` from. `X`
+    are the labels' rows, so that the indexes of pandas can be compared; messages have what they are `called`.
+    `Labels` that were read before count as they are.
 
     Raises
     ------
@@ -152,7 +171,7 @@ def read_labels(
     if y is None:
         return Labels(np.full(rows, np.nan), np.array([0, 1]))
     if isinstance(y, Labels):
-        y, anomaly_label = y.values, None
+        y, anomaly_label, learned = y.values, None, None
     labels = _as_array(y)
     if len(labels) != rows:
         raise InputError(
@@ -167,7 +186,7 @@ def read_labels(
     _refuse_other_than_numbers_and_text(labels, missing)
     known = labels[~missing]
     values = np.full(rows, np.nan)
-    anomalies, classes = _anomalies_and_classes(known, anomaly_label)
+    anomalies, classes = _anomalies_and_classes(known, anomaly_label, learned)
     values[~missing] = np.isin(known, anomalies)
     if to_learn and not (values == 0).any() and not missing.any():
         raise InputError(
@@ -283,12 +302,18 @@ def _of_several(found: NDArray[Any], anomaly_label: object, *, shown: str) -> tu
     return anomalies, np.array([normal[0], named[0]]) if one_each else np.array([0, 1])
 
 
+def _means_normal(label: object, other: object) -> bool:
+    """Whether a label is a word for normal rows, or the other label after "no", "non" or "not"."""
+    text, opposite = (re.sub(r"[\W_]+", "", str(each).lower()) for each in (label, other))
+    return text in (*NORMAL_WORDS, f"no{opposite}", f"non{opposite}", f"not{opposite}")
+
+
 def _of_two(found: NDArray[Any], known: NDArray[Any]) -> tuple[list[Any], NDArray[Any]]:
-    """Take the label that is not a word for normal rows, else the second in sorted order, as the anomaly.
+    """Take the label that does not mean normal, else the second in sorted order, as the anomaly.
 
     A warning says which.
     """
-    if str(found[1]).strip().lower() in NORMAL_WORDS and str(found[0]).strip().lower() not in NORMAL_WORDS:
+    if _means_normal(found[1], found[0]) and not _means_normal(found[0], found[1]):
         found = found[::-1]
     sides = found.tolist()
     _refuse_near(sides[:1], sides[1:])
@@ -302,9 +327,31 @@ def _of_two(found: NDArray[Any], known: NDArray[Any]) -> tuple[list[Any], NDArra
     return sides[1:], found
 
 
-def _anomalies_and_classes(known: NDArray[Any], anomaly_label: object) -> tuple[list[Any], NDArray[Any]]:
+def learned_labels(detector: Any) -> object:
+    """The labels of anomalies that a fitted detector has learned; None if these are 1 or True."""
+    named = getattr(detector, "anomaly_label", None)
+    if named is not None:
+        return named
+    normal, anomaly = np.asarray(getattr(detector, "classes_", (0, 1))).tolist()
+    return None if (normal, anomaly) in ((0, 1), *_PAIRS_OF_TEXT) else anomaly
+
+
+def _of_one_kind(known: NDArray[Any], learned: object) -> bool:
+    """Whether y has labels of the kind that was learned. True and False always mean an anomaly and a normal row."""
+    truths = known.dtype.kind == "b" or (
+        known.dtype.kind == "O" and all(isinstance(label, bool | np.bool_) for label in known)
+    )
+    of_text = isinstance(known[0], str)
+    return not truths and any(isinstance(label, str) == of_text for label in listed(learned))
+
+
+def _anomalies_and_classes(
+    known: NDArray[Any], anomaly_label: object, learned: object
+) -> tuple[list[Any], NDArray[Any]]:
     """Which labels are anomalies, and the pair (normal, anomaly) of the caller's labels; 0 and 1 for several."""
     found = _distinct(known)
+    if anomaly_label is None and learned is not None and len(known) and _of_one_kind(known, learned):
+        anomaly_label = learned
     _refuse_missing_words(found.tolist(), anomaly_label)
     shown = _shown(found.tolist())
     if anomaly_label is not None:
@@ -315,7 +362,7 @@ def _anomalies_and_classes(known: NDArray[Any], anomaly_label: object) -> tuple[
         )
     if set(found.tolist()) <= {0, 1}:
         return [1], np.array([False, True]) if found.dtype.kind == "b" else np.array([0, 1])
-    for normal, anomaly in (("0", "1"), ("0.0", "1.0")):
+    for normal, anomaly in _PAIRS_OF_TEXT:
         if set(found.tolist()) <= {normal, anomaly}:
             return [anomaly], np.array([normal, anomaly])
     if len(found) > 2:

@@ -184,7 +184,7 @@ def report(
     )
     if labelling and not label and not rows.has_labels(labelling):
         labelling = None
-    labels = rows.labels(labelling, given=(*anomaly, *normal)).values if labelling else None
+    labels = rows.labels(labelling, given=(*anomaly, *normal)).labels if labelling else None
     data_name = ", ".join(path.name for path in data)
     with way_out(OTHERS):
         made = make_report(detector, rows.read(), labels, ids=rows.ids(), data_name=data_name)

@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit
 from sklearn.utils.validation import check_is_fitted
 
-from alarmnet._shared.labels import read_labels
+from alarmnet._shared.labels import learned_labels, read_labels
 from alarmnet._shared.validation import check_real, check_whole
 from alarmnet._shared.warn import called_from, warn
 from alarmnet.detectors.calibration_rows import CalibrationRows
@@ -165,7 +165,7 @@ class Calibrated:
         rows
             Row numbers, as `calibration_queries` gives them (n,).
         labels
-            Labels as in `fit`, NaN / None for "no answer" (n,).
+            The labels that the detector has learned, or True and False; NaN / None for "no answer" (n,).
 
         Raises
         ------
@@ -182,7 +182,7 @@ class Calibrated:
             labels,
             rows=len(numbers),
             X=rows,
-            anomaly_label=self.anomaly_label,
+            learned=learned_labels(self),
             to_learn=False,
             called="rows",
         ).values

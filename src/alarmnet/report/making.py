@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from alarmnet._shared.labels import read_labels
+from alarmnet._shared.labels import learned_labels, read_labels
 from alarmnet._shared.validation import check_whole
 from alarmnet.detectors.recognition import Recognised, SeenRows
 from alarmnet.errors import InputError, InputTypeError
@@ -104,9 +104,10 @@ def make_report(
         A frame (pandas, polars, pyarrow), a 2-D array, or images (N, H, W), (N, C, H, W) or (N, H, W, C);
         scored once.
     y
-        Labels, shape (N,): 1 or True anomaly, 0 or False normal, NaN, None or pd.NA unlabelled.
+        Labels, shape (N,): the labels that the detector has learned, or 1 or True anomaly, 0 or False normal. NaN,
+        None or pd.NA: unlabelled.
     anomaly_label
-        The label, or a list of labels, of anomalies, if this is not 1 or True.
+        The label, or a list of labels, of anomalies, if the labels are others.
     ids
         The name of each row, shape (N,). By default, rows have numbers, counted from 0.
     title, data_name
@@ -144,7 +145,14 @@ def make_report(
     scores = np.asarray(detector.decision_function(X), dtype=np.float64)
     labels = None
     if y is not None:
-        labels = read_labels(y, rows=len(scores), X=X, anomaly_label=anomaly_label, to_learn=False).values
+        labels = read_labels(
+            y,
+            rows=len(scores),
+            X=X,
+            anomaly_label=anomaly_label,
+            learned=learned_labels(detector),
+            to_learn=False,
+        ).values
     if ids is not None:
         ids = np.asarray(ids, dtype=object)
         if ids.shape != scores.shape:

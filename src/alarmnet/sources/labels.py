@@ -185,6 +185,11 @@ class FoundLabels:
     counts: Counter[str | None]
     labelling: Labelling
 
+    @property
+    def labels(self) -> Labels:
+        """Labels whose meaning does not depend on what a detector calls an anomaly."""
+        return Labels(self.values, np.array([0, 1]))
+
     def facts(self) -> list[dict[str, Any]]:
         """Each value with its number of rows and its meaning, anomalies first, then by number."""
         meanings = {cell: MEANINGS.get(self.labelling.meaning(cell), "unlabelled") for cell in self.counts}

@@ -229,7 +229,8 @@ class TableRows:
         if extra:
             raise InputError(
                 f"{tables[0]} has columns that the model was not trained with: {quoted(extra)}"
-                f"{near_names(known.difference(files.columns), extra)}; leave each out with --ignore COLUMN",
+                f"{near_names(known.difference(files.columns), extra)}; leave each out with --ignore COLUMN, "
+                "in Python ignored=[...]",
                 code="extra_columns",
                 column=extra[0],
             )

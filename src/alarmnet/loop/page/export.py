@@ -15,6 +15,7 @@ from starlette.background import BackgroundTask
 from starlette.responses import FileResponse, PlainTextResponse, Response
 
 from alarmnet._shared.containers import decoded
+from alarmnet._shared.labels import Labels
 from alarmnet.data_files import Reading, TableFiles, write_table
 from alarmnet.errors import InputError
 from alarmnet.loop.keys import digest_of
@@ -213,7 +214,7 @@ class Exports:
         make_report(
             trained.detector,
             pool.X,
-            self._verdicts(),
+            Labels(self._verdicts(), trained.detector.classes_),
             ids=np.array([pool.name(place) for place in range(len(pool))], dtype=object),
             title="Triage report",
             data_name=self._source.data_name,
