@@ -19,20 +19,22 @@ from alarmnet._shared.warn import warn
 from alarmnet.errors import InputError, InputTypeError
 
 NORMAL_WORDS = (
-    *(
-        "normal",
-        "benign",
-        "good",
-        "ok",
-        "legitimate",
-        "regular",
-        "negative",
-        "legit",
-        "genuine",
-        "clean",
-        "safe",
-    ),
-    *("valid", "healthy", "pass", "passed", "no"),
+    "normal",
+    "benign",
+    "good",
+    "ok",
+    "legitimate",
+    "regular",
+    "negative",
+    "legit",
+    "genuine",
+    "clean",
+    "safe",
+    "valid",
+    "healthy",
+    "pass",
+    "passed",
+    "no",
 )
 """Labels of normal rows, in any case, if `anomaly_label` is not given."""
 
