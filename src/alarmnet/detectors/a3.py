@@ -92,9 +92,9 @@ class A3Detector(BaseDetector):
           are among normal rows. The fourth forest also reads the target's reconstruction error and the principal
           directions of the normal rows. How far the target's narrowest activations are from those of normal rows
           counts for rows unlike all known anomalies. Without known anomalies: the distances to normal rows, the
-          rarity of values, the reconstruction error, the spread of the normal rows, and a forest that separates them
-          from random points. For images without known anomalies: how far the edges of an image are from those of normal
-          images. For images with known anomalies: as `"both"` and `"peaks"` together.
+          rarity of values, the reconstruction error, the spread of the normal rows, and a forest that separates
+          them from random points. For images without known anomalies: how far the edges of an image are from those
+          of normal images. For images with known anomalies: as `"both"` and `"peaks"` together.
         - `"activations"`: the target's hidden activations, as in the paper.
         - `"everything"`: the activations, the target's inputs, and what the target could not reconstruct.
         - `"inputs"`: the target's inputs, by two alarms.
