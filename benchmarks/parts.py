@@ -102,18 +102,18 @@ def with_labels(scorer: LikenessScorer, rows: Tensor, known: Tensor, seed: int) 
         again = boosted_symmetric(*(of[:, kept] for of in learned), depth=SHALLOW, seed=seed)
         found[name] = like + joint * (again(joined[:, kept]) - scorer.joint(joined))
 
-    def strangeness(near: Tensor, read: Tensor) -> Tensor:
-        """Without the reconstruction error."""
-        return scorer.strangeness(near, read) - read[:, contrast]
+    def far_without(*places: int) -> Tensor:
+        """The odds of distance without these numbers of `read`."""
+        strange, usual = (scorer.strangeness(*of) - of[1][:, places].sum(1) for of in ((near, read), own))
+        return (strange - usual.quantile(EXTREME) - BEYOND).clamp(max=MOST_UNLIKE) + scorer.raised
 
-    beyond = strangeness(near, read) - strangeness(*own).quantile(EXTREME) - BEYOND
-    without_error = beyond.clamp(max=MOST_UNLIKE) + scorer.raised
+    activations, error = 1, contrast + 1
+    no_error = found["the reconstruction error in the joint forest"]
     return {name: torch.logaddexp(value, far) for name, value in found.items()} | {
         "the odds of distance": like,
-        "the reconstruction error in the odds of distance": torch.logaddexp(like, without_error),
-        "the reconstruction error": torch.logaddexp(
-            found["the reconstruction error in the joint forest"], without_error
-        ),
+        "the activations in the odds of distance": torch.logaddexp(like, far_without(activations)),
+        "the reconstruction error in the odds of distance": torch.logaddexp(like, far_without(error)),
+        "all that the target says": torch.logaddexp(no_error, far_without(activations, error)),
     }
 
 
