@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from alarmnet._shared.labels import learned_labels, read_labels
 from alarmnet.cli import main
+from alarmnet.errors import AlarmnetWarning
 from alarmnet.report import make_report
 
 KNOWN = 10
@@ -82,6 +83,32 @@ def test_commands_say_which_rows_are_anomalies_in_numbers(
 @pytest.mark.filterwarnings("ignore:labels are")
 def test_the_label_that_fit_chose_is_learned(labels: list[Any], learned: object) -> None:
     class Fitted:
+        anomaly_label = None
         classes_ = read_labels(labels, rows=2).classes
 
-    assert learned_labels(Fitted()) == learned
+    found = learned_labels(Fitted())
+    assert (found and found.anomalies) == (None if learned is None else [learned])
+
+
+@pytest.mark.filterwarnings("ignore:labels are")
+@pytest.mark.parametrize("kind", [int, float, str])
+def test_ones_are_anomalies_in_a_report_if_fit_had_other_labels(
+    small: Callable[..., Any], frame: pd.DataFrame, kind: type
+) -> None:
+    detector = small(alarm_rate=0.1).fit(
+        frame, np.where(LABELS == 1, 2, 1) if kind is int else CALLED["text"]
+    )
+    later = [kind(label) for label in LABELS.tolist()]
+    assert make_report(detector, frame, later).facts["data"]["labels"]["anomaly"] == KNOWN
+
+
+@pytest.mark.filterwarnings("ignore:labels are")
+def test_a_refit_reads_labels_as_fit_did(small: Callable[..., Any], frame: pd.DataFrame) -> None:
+    detector = small(alarm_rate=0.1).fit(frame, np.where(LABELS == 1, 2, 1))
+    y = np.where(LABELS == 1, 2.0, np.nan)
+    y[-20:] = 1
+    detector.refit_alarm(frame, y)
+    assert (detector.label_counts_["normal"], detector.label_counts_["anomaly"]) == (20, KNOWN)
+    with pytest.warns(AlarmnetWarning, match="no label in y equals 2"):
+        detector.refit_alarm(frame, np.where(y == 1, 1.0, np.nan))
+    assert (detector.label_counts_["normal"], detector.label_counts_["anomaly"]) == (20, 0)

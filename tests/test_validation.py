@@ -105,7 +105,7 @@ def test_three_labels_by_anomaly_label() -> None:
 
 def test_one_foreign_label_is_read_with_anomaly_label() -> None:
     with pytest.warns(
-        AlarmnetWarning, match="no label in y equals 'bad', which anomaly_label names; the labels are 'fine'"
+        AlarmnetWarning, match="no label in y equals 'bad', which marks anomalies; the labels are 'fine'"
     ):
         assert read_labels(["fine", "fine"], rows=2, anomaly_label="bad").normal.all()
 
@@ -155,6 +155,11 @@ def test_a_word_for_normal_rows_is_never_taken_for_the_anomaly(normal: str) -> N
         ("fraud", "nonfraud"),
         ("invalid", "valid"),
         ("not normal", "normal"),
+        ("not ok", "ok"),
+        ("non-normal", "normal"),
+        ("not_passed", "passed"),
+        ("no", "ok"),
+        ("no", "regular"),
     ],
 )
 def test_words_and_negations_that_mean_normal_are_never_taken_for_the_anomaly(
@@ -270,7 +275,7 @@ def test_what_does_not_list_labels_is_refused(kinds: Any) -> None:
 
 
 def test_a_listed_label_that_does_not_occur_is_told() -> None:
-    with pytest.warns(AlarmnetWarning, match="no label in y equals 'prob', which anomaly_label names"):
+    with pytest.warns(AlarmnetWarning, match="no label in y equals 'prob', which marks anomalies"):
         assert read_labels(["dos", "x", "probe"], rows=3, anomaly_label=["dos", "prob"]).normal.sum() == 2
 
 
@@ -279,9 +284,7 @@ def test_a_listed_label_that_does_not_occur_is_told() -> None:
     [([0, 1], "attack"), ([True, False], ["dos", "probe"]), (["attack", "normal"], 1), ([None, 0], "attack")],
 )
 def test_numbers_where_the_anomaly_is_named_as_text_are_refused_and_the_reverse(y: Any, named: Any) -> None:
-    with pytest.raises(
-        InputError, match=r"which anomaly_label names: .* pass True for anomalies in y"
-    ) as caught:
+    with pytest.raises(InputError, match=r"which marks anomalies: .* pass True for anomalies in y") as caught:
         read_labels(y, rows=2, anomaly_label=named)
     assert caught.value.code == "absent_label"
 

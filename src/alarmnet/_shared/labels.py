@@ -6,7 +6,7 @@ import reprlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -34,7 +34,6 @@ NORMAL_WORDS = (
     "healthy",
     "pass",
     "passed",
-    "no",
 )
 """Labels of normal rows, in any case, if `anomaly_label` is not given."""
 
@@ -143,20 +142,37 @@ def _check_index(y: Any, X: Any, called: str) -> None:
     )
 
 
+class LearnedLabels(NamedTuple):
+    """What a fitted detector calls anomalies, and its two classes: none if it has several labels of anomalies."""
+
+    anomalies: list[Any]
+    classes: list[Any]
+
+    def explain(self, known: NDArray[Any]) -> bool:
+        """Whether labels mean what they meant to `fit`. True and False always mean an anomaly and a normal row."""
+        labels = set(known.tolist())
+        if all(isinstance(label, bool) for label in labels):
+            return False
+        if labels <= {*self.classes} or not labels.isdisjoint(self.anomalies):
+            return True
+        texts = [isinstance(label, str) for label in (*labels, *self.anomalies)]
+        return all(texts) and not any(labels <= {*pair} for pair in _PAIRS_OF_TEXT)
+
+
 def read_labels(
     y: Any,
     *,
     rows: int,
     X: Any = None,
     anomaly_label: object = None,
-    learned: object = None,
+    learned: LearnedLabels | None = None,
     to_learn: bool = True,
     called: str = "X",
 ) -> Labels:
     """Labels of any container and spelling, as 1, 0 and NaN.
 
     `anomaly_label` is one label, or a list of them. Without it, what a fitted detector has `learned` as anomalies
-    counts where y has labels of that kind, text or numbers. Otherwise 1 and True are the anomaly; of two other
+    counts where y has labels that it knows, or other text. Otherwise 1 and True are the anomaly; of two other
     labels the one that is not "normal", "benign" or the like is, else the second in sorted order, with a warning
     that says so. What nothing can be learned from is refused, unless the labels are not there `to_learn` from. `X`
     are the labels' rows, so that the indexes of pandas can be compared; messages have what they are `called`.
@@ -299,15 +315,19 @@ def _of_several(found: NDArray[Any], anomaly_label: object, *, shown: str) -> tu
         )
     absent = [label for label in named if label not in anomalies]
     if absent:
-        warn(f"no label in y equals {_shown(absent)}, which anomaly_label names; the labels are {shown}")
+        warn(f"no label in y equals {_shown(absent)}, which marks anomalies; the labels are {shown}")
     one_each = len(normal) == 1 == len(named)
     return anomalies, np.array([normal[0], named[0]]) if one_each else np.array([0, 1])
 
 
 def _means_normal(label: object, other: object) -> bool:
-    """Whether a label is a word for normal rows, or the other label after "no", "non" or "not"."""
+    """Whether a label is a word for normal rows, "no", or the other label after "no", "non" or "not".
+
+    It is not if the other label is a word for normal rows: of "ok" and "not ok", the latter is no such word.
+    """
     text, opposite = (re.sub(r"[\W_]+", "", str(each).lower()) for each in (label, other))
-    return text in (*NORMAL_WORDS, f"no{opposite}", f"non{opposite}", f"not{opposite}")
+    negated = ("no", f"no{opposite}", f"non{opposite}", f"not{opposite}")
+    return opposite not in NORMAL_WORDS and text in (*NORMAL_WORDS, *negated)
 
 
 def _of_two(found: NDArray[Any], known: NDArray[Any]) -> tuple[list[Any], NDArray[Any]]:
@@ -315,7 +335,7 @@ def _of_two(found: NDArray[Any], known: NDArray[Any]) -> tuple[list[Any], NDArra
 
     A warning says which.
     """
-    if _means_normal(found[1], found[0]) and not _means_normal(found[0], found[1]):
+    if _means_normal(found[1], found[0]):
         found = found[::-1]
     sides = found.tolist()
     _refuse_near(sides[:1], sides[1:])
@@ -329,31 +349,22 @@ def _of_two(found: NDArray[Any], known: NDArray[Any]) -> tuple[list[Any], NDArra
     return sides[1:], found
 
 
-def learned_labels(detector: Any) -> object:
-    """The labels of anomalies that a fitted detector has learned; None if these are 1 or True."""
-    named = getattr(detector, "anomaly_label", None)
+def learned_labels(detector: Any) -> LearnedLabels | None:
+    """What a fitted detector has learned; None if anomalies are 1 or True."""
+    named, classes = detector.anomaly_label, detector.classes_.tolist()
     if named is not None:
-        return named
-    normal, anomaly = np.asarray(getattr(detector, "classes_", (0, 1))).tolist()
-    return None if (normal, anomaly) in ((0, 1), *_PAIRS_OF_TEXT) else anomaly
-
-
-def _of_one_kind(known: NDArray[Any], learned: object) -> bool:
-    """Whether y has labels of the kind that was learned. True and False always mean an anomaly and a normal row."""
-    truths = known.dtype.kind == "b" or (
-        known.dtype.kind == "O" and all(isinstance(label, bool | np.bool_) for label in known)
-    )
-    of_text = isinstance(known[0], str)
-    return not truths and any(isinstance(label, str) == of_text for label in listed(learned))
+        return LearnedLabels(listed(named), [] if classes == [0, 1] else classes)
+    ones = classes == [0, 1] or tuple(classes) in _PAIRS_OF_TEXT
+    return None if ones else LearnedLabels(classes[1:], classes)
 
 
 def _anomalies_and_classes(
-    known: NDArray[Any], anomaly_label: object, learned: object
+    known: NDArray[Any], anomaly_label: object, learned: LearnedLabels | None
 ) -> tuple[list[Any], NDArray[Any]]:
     """Which labels are anomalies, and the pair (normal, anomaly) of the caller's labels; 0 and 1 for several."""
     found = _distinct(known)
-    if anomaly_label is None and learned is not None and len(known) and _of_one_kind(known, learned):
-        anomaly_label = learned
+    if anomaly_label is None and learned is not None and len(known) and learned.explain(known):
+        anomaly_label = learned.anomalies
     _refuse_missing_words(found.tolist(), anomaly_label)
     shown = _shown(found.tolist())
     if anomaly_label is not None:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from sklearn.base import ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
-from alarmnet._shared.labels import Labels, read_labels
+from alarmnet._shared.labels import Labels, learned_labels, read_labels
 from alarmnet._shared.random_streams import resolve_seed
 from alarmnet._shared.threads import threads_for
 from alarmnet._shared.warn import warn
@@ -222,7 +222,9 @@ class BaseDetector(Scoring, ClassifierMixin, Parameters, ABC):  # type: ignore[m
         self._parameters = {**self.get_params(deep=False), **kept}
         self.alarm_rate_ = float(self.alarm_rate)
         rows = self.encoder_.store(X, self._device())
-        labels = read_labels(y, rows=len(rows), X=X, anomaly_label=self.anomaly_label)
+        labels = read_labels(
+            y, rows=len(rows), X=X, anomaly_label=self.anomaly_label, learned=learned_labels(self)
+        )
         if keep_known:
             labels, earlier = reconciled(rows, labels, self._earlier())
         normal = taken_as_normal(labels, self.unlabelled)
