@@ -114,7 +114,7 @@ def test_a_row_far_outside_the_training_range_surprises_the_target(
     assert scorer.surprise is not None
     outside = torch.tensor([[500.0, 500.0], [-5e3, -5e3]])
     said = [scorer.said_by_target(scorer.target.inputs(of)) for of in (scorer.nearness.as_they_were, outside)]
-    usual, far = (scorer.surprise(of[:, :-1], of[:, -1]) for of in said)
+    usual, far = map(scorer.surprise, said)
     assert (far.min(dim=0).values > usual.max(dim=0).values).all()
 
 

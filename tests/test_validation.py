@@ -284,7 +284,9 @@ def test_a_listed_label_that_does_not_occur_is_told() -> None:
     [([0, 1], "attack"), ([True, False], ["dos", "probe"]), (["attack", "normal"], 1), ([None, 0], "attack")],
 )
 def test_numbers_where_the_anomaly_is_named_as_text_are_refused_and_the_reverse(y: Any, named: Any) -> None:
-    with pytest.raises(InputError, match=r"which anomaly_label names: .* pass True for anomalies in y") as caught:
+    with pytest.raises(
+        InputError, match=r"which anomaly_label names: .* pass True for anomalies in y"
+    ) as caught:
         read_labels(y, rows=2, anomaly_label=named)
     assert caught.value.code == "absent_label"
 

@@ -7,7 +7,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from alarmnet._shared.evenly import evenly
 from alarmnet.detectors.table_scorer import TableScorer, stored_shape
 from alarmnet.networks.alarms import DenseAlarmNetwork, stored_alarm
 from alarmnet.networks.contrast import FEWEST, MEASURES, Contrast
@@ -16,7 +15,7 @@ from alarmnet.networks.kernel_alarm import KernelAlarm, kept_of
 from alarmnet.networks.nearness import Neighbours
 from alarmnet.networks.quadratic_alarm import QuadraticAlarm
 from alarmnet.networks.spread import Whitening
-from alarmnet.networks.surprise import MOST, Surprise
+from alarmnet.networks.surprise import Surprise, compared
 from alarmnet.networks.symmetric_trees import SymmetricForest
 from alarmnet.networks.tails import Tails
 from alarmnet.networks.targets.dense import DenseAutoencoderNetwork
@@ -43,7 +42,7 @@ MOST_UNLIKE = -2.0
 
 RAISED, HALFWAY = 2.0, 20
 """The most by which the log odds of distance are raised, and with how many known anomalies by half of that. The
-more of them are known, the higher are the odds of rows like them, which new rows then outrank no more often."""
+more anomalies are known, the higher are the odds of rows like them, so new rows still do not outrank these."""
 
 
 class LikenessScorer(TableScorer):
@@ -181,9 +180,9 @@ class LikenessScorer(TableScorer):
         return cast(DenseAutoencoderNetwork, self.target.network)
 
     def said_by_target(self, inputs: Tensor, first: Tensor | None = None) -> Tensor:
-        """The activations of its narrowest layer, and its reconstruction loss."""
-        code, losses = self._network.code_and_losses(inputs, first)
-        return torch.cat([code, losses[:, None]], dim=1)
+        """The activations of its narrowest layer and, for the surprise, its reconstruction loss."""
+        network = self._network
+        return (network.code if self.surprise is None else network.code_and_losses)(inputs, first)
 
     def read_of(self, batch: Tensor, said: Tensor, logits: Sequence[Tensor]) -> Tensor:
         """What all alarms add to the log odds, the distance between activations, and what the joint forest reads.
@@ -194,15 +193,13 @@ class LikenessScorer(TableScorer):
         alarms = (ALARM * torch.stack([*logits], dim=1).sum(1)).clamp(min=self.least)
         if self.kernel is not None:
             alarms = alarms + (KERNEL if self.quadratic is None else BOTH) * self.kernel(scaled)
-        code, losses = said[:, :-1], said[:, -1]
-        if self.surprise is None:
-            parts = [alarms[:, None], batch]
-        else:
-            distance, code = self.surprise(code, losses).split(1, dim=1)
-            parts = [alarms[:, None], distance, batch]
+        parts = [alarms[:, None], batch]
+        if self.surprise is not None:
+            distance, said = self.surprise(said).split(1, dim=1)
+            parts.insert(1, distance)
         if self.whitening is not None:
             parts.append(self.whitening.white(scaled))
-        parts.append(code)
+        parts.append(said)
         if self.contrast is not None:
             parts.append(self.contrast(batch))
         if self.tails is not None:
@@ -213,8 +210,7 @@ class LikenessScorer(TableScorer):
         """As `read`, of all known anomalies or stored rows in their order: none is compared with itself."""
         read = self.read(rows)
         if self.surprise is not None and not known:
-            said = self.said_by_target(self.target.inputs(rows))
-            read[:, 1] = self.surprise.own(said[:, :-1], said[:, -1])[:, 0]
+            read[:, 1] = self.surprise.own(self.said_by_target(self.target.inputs(rows)))[:, 0]
         if self.contrast is not None:
             read[:, -1 - MEASURES : -1] = self.contrast.own(rows, known=known)
         return read
@@ -223,7 +219,7 @@ class LikenessScorer(TableScorer):
         """Give the stored rows to the tails, the contrast, the surprise and both kernel alarms."""
         super().hand_on_stored()
         if self.surprise is not None:
-            self.surprise.compare(self.compared_activations())
+            self.compare_activations(self.surprise)
         if self.kernel is not None:
             self.kernel.compare(self.nearness.stored)
         if self.quadratic is not None:
@@ -232,10 +228,10 @@ class LikenessScorer(TableScorer):
             self.contrast.compare(self.nearness.as_they_were)
 
     @torch.no_grad()
-    def compared_activations(self) -> Tensor:
-        """The activations of the target's narrowest layer for the stored rows that `surprise` compares with."""
+    def compare_activations(self, surprise: Surprise) -> None:
+        """Give the surprise the activations of the stored rows that it compares with."""
         rows = self.nearness.as_they_were
-        return self.said_by_target(self.target.inputs(rows[evenly(len(rows), MOST)]))[:, :-1]
+        surprise.compare(self._network.code(self.target.inputs(rows[compared(len(rows))])))
 
     def joined(self, near: Tensor, read: Tensor) -> Tensor:
         """What the joint forest reads, of measured distances (B, n) and `read` (B, n)."""

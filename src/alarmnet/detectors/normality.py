@@ -128,9 +128,8 @@ class NormalityTraining:
                 self._forests(),
             )
             scorer.to(rows.device)
-            said = scorer.said_by_target(self._target.inputs(nearness.as_they_were))
-            surprise.learn(said[:, :-1], said[:, -1])
-            surprise.compare(scorer.compared_activations())
+            scorer.compare_activations(surprise)
+            surprise.learn(scorer.said_by_target(self._target.inputs(nearness.as_they_were)))
             scorer.least = ALARM * alarm(self._target.inputs(rows)).min()
             scorer.raised = scorer.raised + raised_by(len(known))
             near, near_known = map(nearness.measured, (nearness.own_distances(), nearness.distances(known)))

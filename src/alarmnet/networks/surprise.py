@@ -1,6 +1,8 @@
 """Surprise: how far what a target makes of a row is from what it makes of normal rows."""
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from alarmnet._shared.evenly import evenly
@@ -21,14 +23,14 @@ class Surprise(nn.Module):
 
     Shapes
     ------
-    Input: activations (B, C) and errors (B,). Output: (B, 2); high is unlike normal rows.
+    Input: activations and, in the last place, the error (B, C + 1). Output: (B, 2); high is unlike normal rows.
 
     Examples
     --------
-    >>> surprise = Surprise()
-    >>> activations = torch.arange(20.0)[:, None]
-    >>> surprise.learn(activations, torch.linspace(0.1, 0.2, 20))
-    >>> surprise(torch.tensor([[50.0], [10.0]]), torch.tensor([0.15, 0.9])) > 3
+    >>> surprise, said = Surprise(), torch.stack([torch.arange(20.0), torch.linspace(0.1, 0.2, 20)], dim=1)
+    >>> surprise.compare(said[:, :1])
+    >>> surprise.learn(said)
+    >>> surprise(torch.tensor([[50.0, 0.15], [10.0, 0.9]])) > 3
     tensor([[ True, False],
             [False,  True]])
     """
@@ -43,39 +45,40 @@ class Surprise(nn.Module):
         self.register_buffer("deviation", torch.ones(2))
         self.register_buffer("normal", torch.empty(0), persistent=False)
 
-    def learn(self, activations: Tensor, errors: Tensor) -> None:
-        """Learn the usual values, those of normal rows (M, C) and (M,)."""
-        self.compare(activations[evenly(len(activations), MOST)])
-        logarithms = self._logarithms(self._own_distances(activations), errors)
-        self.mean, self.deviation = logarithms.mean(0), logarithms.std(0, correction=0).clamp(min=1e-3)
-
     def compare(self, activations: Tensor) -> None:
-        """Compare with these activations of at most `MOST` normal rows; a model file holds the rows."""
+        """Compare with these activations: those of `compared` normal rows, which a model file holds."""
         self.normal = activations
 
-    def forward(self, activations: Tensor, errors: Tensor) -> Tensor:
+    def learn(self, said: Tensor) -> None:
+        """Learn the usual values, those of all normal rows in their order (M, C + 1)."""
+        logarithms = self._own_logarithms(said)
+        self.mean, self.deviation = logarithms.mean(0), logarithms.std(0, correction=0).clamp(min=1e-3)
+
+    def forward(self, said: Tensor) -> Tensor:
         """Measure rows."""
-        return self._measured(self._distances(activations, self.normal), errors)
+        distances = neighbour_distances(said[:, :-1], self.normal, (NEIGHBOUR,), leave_out_itself=False)
+        return self._measured(_logarithms(distances, said))
 
-    def own(self, activations: Tensor, errors: Tensor) -> Tensor:
+    def own(self, said: Tensor) -> Tensor:
         """Measure all normal rows in their order: none is compared with itself."""
-        return self._measured(self._own_distances(activations), errors)
+        return self._measured(self._own_logarithms(said))
 
-    def _own_distances(self, activations: Tensor) -> Tensor:
-        distances = self._distances(activations, self.normal)
-        distances[evenly(len(activations), MOST)] = self._distances(
-            self.normal, self.normal, leave_out_itself=True
+    def _own_logarithms(self, said: Tensor) -> Tensor:
+        distances = neighbour_distances(said[:, :-1], self.normal, (NEIGHBOUR,), leave_out_itself=False)
+        distances[compared(len(said))] = neighbour_distances(
+            self.normal, self.normal, (NEIGHBOUR,), leave_out_itself=True
         )
-        return distances
+        return _logarithms(distances, said)
 
-    def _measured(self, distances: Tensor, errors: Tensor) -> Tensor:
-        measured: Tensor = (self._logarithms(distances, errors) - self.mean) / self.deviation
+    def _measured(self, logarithms: Tensor) -> Tensor:
+        measured: Tensor = (logarithms - self.mean) / self.deviation
         return measured
 
-    @staticmethod
-    def _distances(rows: Tensor, others: Tensor, *, leave_out_itself: bool = False) -> Tensor:
-        return neighbour_distances(rows, others, (NEIGHBOUR,), leave_out_itself=leave_out_itself)
 
-    @staticmethod
-    def _logarithms(distances: Tensor, errors: Tensor) -> Tensor:
-        return torch.cat([distances + NEAREST, errors.clamp(min=SMALLEST)[:, None]], dim=1).log()
+def compared(rows: int) -> NDArray[np.intp]:
+    """The numbers of the normal rows, among so many, that rows are compared with."""
+    return evenly(rows, MOST)
+
+
+def _logarithms(distances: Tensor, said: Tensor) -> Tensor:
+    return torch.cat([distances + NEAREST, said[:, -1:].clamp(min=SMALLEST)], dim=1).log()

@@ -124,23 +124,27 @@ class DenseAutoencoderNetwork(TargetNetwork):
         output = self(batch) if first is None else self.after_first(first)
         return reconstruction_losses(output, batch, self.loss)
 
-    def code_and_losses(self, batch: Tensor, first: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """The activations of the narrowest layer (B, code), and the reconstruction loss (B,).
+    def code(self, batch: Tensor, first: Tensor | None = None) -> Tensor:
+        """The activations of the narrowest layer (B, C).
 
-        A cross-entropy would be below 0 where an input is far outside 0 and 1; the nearer of these is expected
-        there. The first layer's output may be given, as to `after_first`.
+        The first layer's output may be given, as to `after_first`.
         """
-        if first is None:
-            code = self.hidden[: self.down](batch)
-            output = self._after_code(code)
-        else:
-            code = self.hidden[1 : self.down](_laid_out(first))
-            code, output = code.to_dense(), self._after_code(code).to_dense()
-        return code, reconstruction_losses(output, batch.clamp(0, 1), self.loss)
+        return self._code(batch, first).to_dense()
 
-    def _after_code(self, code: Tensor) -> Tensor:
-        output: Tensor = self.output(self.dropout(self.hidden[self.down :](code)))
-        return output
+    def code_and_losses(self, batch: Tensor, first: Tensor | None = None) -> Tensor:
+        """What `code` gives, and the reconstruction loss of inputs between 0 and 1, (B, C + 1).
+
+        Outside this range, where a cross-entropy would be below 0, the nearer end is expected.
+        """
+        code = self._code(batch, first)
+        output = self.output(self.dropout(self.hidden[self.down :](code))).to_dense()
+        losses = reconstruction_losses(output, batch.clamp(0, 1), self.loss)
+        return torch.cat([code.to_dense(), losses[:, None]], dim=1)
+
+    def _code(self, batch: Tensor, first: Tensor | None) -> Tensor:
+        down = self.hidden[: self.down]
+        code: Tensor = down(batch) if first is None else down[1:](_laid_out(first))
+        return code
 
     def mean_loss(self, batch: Tensor) -> Tensor:
         """Mean of the reconstruction losses; a cross-entropy's value is that of one row in eight."""
