@@ -142,8 +142,8 @@ class DenseAutoencoderNetwork(TargetNetwork):
         return torch.cat([code.to_dense(), losses[:, None]], dim=1)
 
     def _code(self, batch: Tensor, first: Tensor | None) -> Tensor:
-        down = self.hidden[: self.down]
-        code: Tensor = down(batch) if first is None else down[1:](_laid_out(first))
+        begun, start = (batch, 0) if first is None else (_laid_out(first), 1)
+        code: Tensor = self.hidden[start : self.down](begun)
         return code
 
     def mean_loss(self, batch: Tensor) -> Tensor:
