@@ -14,7 +14,7 @@ import json
 import time
 import warnings
 from collections import defaultdict
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -155,19 +155,23 @@ def table(path: Path, among: Collection[str] = REPORT) -> Iterator[str]:
     for columns in ([(state, 0) for state in STATES], labelled):
         if not all(regimes[column] for column in columns):
             continue
-        titles = [f"{known or 'none'} known, {state}" for state, known in columns]
-        yield f"| left out | {' | '.join(titles)} |"
-        yield "|---" * (1 + len(columns)) + "|"
-        names = list(dict.fromkeys(name for column in columns for run in regimes[column] for name in run))
-        whole = [float(np.mean([run[WHOLE] for run in regimes[column]])) for column in columns]
-        yield f"| {WHOLE}: mean AP | {' | '.join(f'{value:.3f}' for value in whole)} |"
-        for name in names:
-            if name != WHOLE:
-                found = (
-                    [run[name] - run[WHOLE] for run in regimes[column] if name in run] for column in columns
-                )
-                yield f"| {name} | {' | '.join(f'{np.mean(all_):+.3f}' if all_ else '' for all_ in found)} |"
+        yield from effects(
+            {f"{known or 'none'} known, {state}": regimes[state, known] for state, known in columns}
+        )
         yield ""
+
+
+def effects(columns: Mapping[str, list[dict[str, float]]]) -> Iterator[str]:
+    """The change in mean AP without each part, over the runs of each column."""
+    yield f"| left out | {' | '.join(columns)} |"
+    yield "|---" * (1 + len(columns)) + "|"
+    names = list(dict.fromkeys(name for runs in columns.values() for run in runs for name in run))
+    whole = [float(np.mean([run[WHOLE] for run in runs])) for runs in columns.values()]
+    yield f"| {WHOLE}: mean AP | {' | '.join(f'{value:.3f}' for value in whole)} |"
+    for name in names:
+        if name != WHOLE:
+            found = ([run[name] - run[WHOLE] for run in runs if name in run] for runs in columns.values())
+            yield f"| {name} | {' | '.join(f'{np.mean(all_):+.3f}' if all_ else '' for all_ in found)} |"
 
 
 def main() -> None:
