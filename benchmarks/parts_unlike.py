@@ -3,8 +3,8 @@
     python -m benchmarks.parts_unlike --out benchmarks/results/parts_unlike.jsonl
     python -m benchmarks.parts_unlike --out benchmarks/results/parts_unlike.jsonl --table
 
-The draws are those of `choose_defaults` from NSL-KDD's training part, whose normal rows are labelled. As in `parts`,
-each draw is fitted once, and scored without one part after the other. Finished runs are not repeated.
+The draws are those of `choose_defaults` from NSL-KDD's training part, whose normal rows are labelled. As in
+`parts`, each draw is fitted once, and scored without one part after the other. Finished runs are not repeated.
 """
 
 import itertools
