@@ -32,6 +32,7 @@ from benchmarks import (
     model_files,
     nsl_kdd_defaults,
     parts,
+    parts_unlike,
     reference,
     remaining,
     size,
@@ -119,6 +120,10 @@ def tables() -> dict[str, tuple[str, Iterable[str]]]:
         ),
         "A3's rows, in short": ("research/results.md", in_short.in_short(in_short.A3)),
         "E2E-ConvA3's rows, in short": ("research/results.md", in_short.in_short(in_short.CONV_A3)),
+        "parts where kinds are unlike": (
+            "research/defaults.md",
+            parts_unlike.table(RESULTS / "parts_unlike.jsonl"),
+        ),
         "parts of A3": ("research/defaults.md", few_labels.table(RESULTS / "few_labels_validation.jsonl")),
         **{part: ("research/speed.md", speed.table(RESULTS / "speed.json", part)) for part in speed.PARTS},
         **{
