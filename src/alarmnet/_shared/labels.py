@@ -351,7 +351,8 @@ def _of_two(found: NDArray[Any], known: NDArray[Any]) -> tuple[list[Any], NDArra
 
 def learned_labels(detector: Any) -> LearnedLabels | None:
     """What a fitted detector has learned; None if anomalies are 1 or True."""
-    named, classes = detector.anomaly_label, detector.classes_.tolist()
+    named = getattr(detector, "anomaly_label", None)
+    classes = np.asarray(getattr(detector, "classes_", (0, 1))).tolist()
     if named is not None:
         return LearnedLabels(listed(named), [] if classes == [0, 1] else classes)
     ones = classes == [0, 1] or tuple(classes) in _PAIRS_OF_TEXT
