@@ -261,14 +261,18 @@ def test_08_refit_drops_cells_that_are_no_number_where_training_had_numbers(desk
     assert "Dropped 1 row that the model cannot score." in said
 
 
-def test_08_refit_refuses_to_drop_all_anomalies(desk: Desk) -> None:
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        ("fit", "dropped: they hold infinity or numbers beyond float32. Fit would learn from no anomaly."),
+        ("refit", "dropped: the model cannot score them. Refit would forget the anomalies"),
+    ],
+)
+def test_08_dropping_all_anomalies_is_refused(desk: Desk, command: str, said: str) -> None:
     desk.out["refit"] = desk.folder / "refitted.model"
     desk.write(table(amount=["inf", "inf", "inf", *map(str, range(ROWS - 3))]))
-    words = (
-        "all anomalies (3) are among the 3 rows dropped for infinity",
-        "Refit would forget the anomalies",
-    )
-    desk.refused("refit", *words, options=("--on-bad-row", "drop"))
+    words = f"all anomalies (3) are among the 3 rows {said}"
+    desk.refused(command, words, options=("--on-bad-row", "drop"))
 
 
 @pytest.mark.parametrize("cell", ["inf", "1e39", "text", "1,5"])

@@ -278,6 +278,7 @@ def fit(
         X, usable = rows.to_learn(flag=on_bad_row == "drop")
     dropped = int((~usable).sum())
     if dropped:
+        check_anomalies_left(found, usable, why=rows.unusable, then="Fit would learn from no anomaly")
         X = take(X, np.flatnonzero(usable))
         labels = None if labels is None else labels[usable]
         click.echo(f"Dropped {counted(dropped, 'row')}: {rows.unusable}.", err=as_json)
@@ -368,7 +369,8 @@ def refit(
         if dropped := len(usable) - len(kept):
             X = take(X, kept)
             click.echo(f"Dropped {counted(dropped, 'row')} that the model cannot score.", err=as_json)
-            check_anomalies_left(found, usable)
+            why, then = "the model cannot score them", "Refit would forget the anomalies that it knows"
+            check_anomalies_left(found, usable, why=why, then=then)
         say_labels(found, label_counts(labels, rows=len(labels)), aside=as_json)
         detector.refit_alarm(X, Labels(labels, detector.classes_))
         detector.rename_known(kept)

@@ -238,15 +238,16 @@ def check_refit_labels(found: FoundLabels) -> None:
         )
 
 
-def check_anomalies_left(found: FoundLabels, usable: NDArray[np.bool_]) -> None:
-    """Refuse to train an alarm again where no anomaly is among the `usable` rows (N,)."""
+def check_anomalies_left(found: FoundLabels | None, usable: NDArray[np.bool_], *, why: str, then: str) -> None:
+    """Refuse to learn where all anomalies are among the dropped rows; say why these are dropped, and what then."""
+    if found is None:
+        return
     anomalies = found.values == 1
-    if not (anomalies & usable).any():
+    if anomalies.any() and not (anomalies & usable).any():
         raise InputError(
             f"column {found.labelling.label!r}: all anomalies ({anomalies.sum():,}) are among the "
-            f"{counted(int((~usable).sum()), 'row')} dropped for infinity or other cells that the model "
-            "cannot score. Refit would forget the anomalies that it knows; correct these rows (without "
-            "--on-bad-row drop, refit says what is wrong with them)",
+            f"{counted(int((~usable).sum()), 'row')} dropped: {why}. {then}. Correct these rows "
+            "(without --on-bad-row drop, the command says what is wrong with them)",
             code="no_anomalies",
             column=found.labelling.label,
         )
