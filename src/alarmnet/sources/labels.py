@@ -238,8 +238,10 @@ def check_refit_labels(found: FoundLabels) -> None:
         )
 
 
-def check_anomalies_left(found: FoundLabels | None, usable: NDArray[np.bool_], *, why: str, then: str) -> None:
-    """Refuse to learn where all anomalies are among the dropped rows; say why these are dropped, and what then."""
+def check_anomalies_left(
+    found: FoundLabels | None, usable: NDArray[np.bool_], *, why: str, then: str
+) -> None:
+    """Refuse to learn where all anomalies are among the dropped rows; say why, and what would follow."""
     if found is None:
         return
     anomalies = found.values == 1
