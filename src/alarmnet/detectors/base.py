@@ -367,14 +367,13 @@ class BaseDetector(Scoring, ClassifierMixin, Parameters, ABC):  # type: ignore[m
     def _finish(self, rows: RowStore, calibration: Index | None = None) -> None:
         """Calibrate on the rows set aside, and score the training rows.
 
-        `calibration` are the numbers in `rows` of those set aside, if all of them are there.
+        `calibration` are the numbers in `rows` of those set aside, if all of them and all known anomalies are there.
         """
         self.decision_scores_ = self._stored_logits(rows)
-        known = self._known_scores()
         if calibration is None:
-            scores = self._stored_logits(self._calibration_rows())
+            scores, known = self._stored_logits(self._calibration_rows()), self._known_scores()
         else:
-            scores = self.decision_scores_[calibration]
+            scores, known = (self.decision_scores_[of] for of in (calibration, self._known_numbers))
         if not all(np.isfinite(found).all() for found in (scores, known, self.decision_scores_)):
             raise TrainingDivergedError(
                 "the last training step left weights that give no finite score; lower the learning rate"
