@@ -367,7 +367,7 @@ class BaseDetector(Scoring, ClassifierMixin, Parameters, ABC):  # type: ignore[m
     def _finish(self, rows: RowStore, calibration: Index | None = None) -> None:
         """Calibrate on the rows set aside, and score the training rows.
 
-        `calibration` are the numbers in `rows` of those set aside, if all of them and all known anomalies are there.
+        `calibration` are the numbers in `rows` of those set aside, if these and all known anomalies are there.
         """
         self.decision_scores_ = self._stored_logits(rows)
         if calibration is None:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from alarmnet._shared.blocks import SMALL, SMALL_BLOCKS, block_size
+from alarmnet._shared.freed_memory import keep_freed_memory
 from alarmnet._shared.threads import operations, threads_for
 from alarmnet.networks.channels_last import place
 from alarmnet.networks.targets import TargetNetwork
@@ -67,6 +68,7 @@ def by_block(scorer: Scorer, compute: Callable[[Tensor], Tensor], rows: RowStore
     """
     size = block_size(rows.shape)
     found = []
+    keep_freed_memory()
     with torch.inference_mode(), threads_for(size * placed(scorer, rows.device)):
         for part in rows.blocks():
             small = _small(scorer, compute, part) if len(part) <= SMALL_BLOCKS * SMALL[-1] else 0

@@ -162,26 +162,30 @@ def neighbour_distances(
     near = (stored * stored).sum(1) - 2 * rows @ stored.T  # without the row's own square
     if leave_out_itself:
         near.fill_diagonal_(torch.inf)
-    chosen = _smallest(near, max(places) + 1)
+    chosen = _smallest(near, places)
     return torch.stack(
-        [torch.linalg.vector_norm(rows - stored[chosen[:, place]], dim=1) for place in places], dim=1
+        [torch.linalg.vector_norm(rows - stored[neighbour], dim=1) for neighbour in chosen.T], dim=1
     )
 
 
-def _smallest(values: Tensor, count: int) -> Tensor:
-    """The places (B, count) of the smallest values (B, M) of each row, in ascending order.
+def _smallest(values: Tensor, places: Sequence[int]) -> Tensor:
+    """Where (B, n) the values (B, M) are that stand at these places if each row is sorted.
 
-    On the CPU, NumPy finds many of them faster than PyTorch. A value and its place make one whole number, so that
-    the first of equal values comes first on every processor.
+    On the CPU, NumPy finds a far one faster than PyTorch. Of equal values, the first comes first there.
     """
-    if values.device.type != "cpu" or values.dtype != torch.float32 or count < MANY:
-        return values.topk(count, dim=1, largest=False).indices
-    bits = values.contiguous().numpy(force=True).view(np.int32)
-    keys = (bits ^ (bits >> 31 & 0x7FFFFFFF)).astype(np.int64)  # in the order of the values
-    keys <<= 32
-    keys |= np.arange(values.shape[1])
-    keys.partition(count - 1, axis=1)
-    return torch.from_numpy(np.sort(keys[:, :count], axis=1) & 0xFFFFFFFF)
+    most = max(places) + 1
+    if values.device.type != "cpu" or values.dtype != torch.float32 or most < MANY:
+        return values.topk(most, dim=1, largest=False).indices[:, places]
+    numbers = values.numpy(force=True)
+    least = np.sort(np.partition(numbers, most - 1, axis=1)[:, :most], axis=1)
+    found = np.empty((len(numbers), len(places)), dtype=np.int64)
+    for at, place in enumerate(places):
+        wanted = least[:, place, None]
+        equal, earlier = numbers == wanted, (least[:, :place] == wanted).sum(axis=1)
+        found[:, at] = equal.argmax(axis=1)
+        for row in np.flatnonzero(earlier):
+            found[row, at] = np.flatnonzero(equal[row])[earlier[row]]
+    return torch.from_numpy(found)
 
 
 def _logarithms(distances: Tensor) -> Tensor:
