@@ -508,6 +508,17 @@ def test_evaluate_needs_both_kinds_of_rows(folder: Path, tmp_path: Path) -> None
     table()[20:].to_csv(tmp_path / "t.csv", index=False)
     result = run("evaluate", folder / "model", tmp_path / "t.csv", code=2)
     assert "only one class: 130 normal rows and no anomaly" in result.stderr
+    table()[20:].assign(**{"class": ["yes", "no"] * 65}).to_csv(tmp_path / "t.csv", index=False)
+    result = run("evaluate", folder / "model", tmp_path / "t.csv", code=2)
+    assert "Values of 'class': 'no' 65 (normal), 'yes' 65 (normal). --anomaly names" in " ".join(
+        result.stderr.split()
+    )
+
+
+def test_report_says_what_the_label_values_count_as(folder: Path, tmp_path: Path) -> None:
+    table()[20:].assign(**{"class": ["yes", "no"] * 65}).to_csv(tmp_path / "t.csv", index=False)
+    arguments = ("report", folder / "model", tmp_path / "t.csv", "--out", tmp_path / "r.json")
+    assert "Values of 'class': 'no' 65 (normal), 'yes' 65 (normal)." in run(*arguments).stdout
 
 
 def test_report_is_a_page_or_json_and_labels_may_be_absent(folder: Path, tmp_path: Path) -> None:
