@@ -77,6 +77,15 @@ def test_syslog_has_no_weekday_and_a_time_of_day_no_date() -> None:
     assert made[0].tobytes() == made[1].tobytes()
 
 
+@pytest.mark.parametrize("form", ["{}:{:02}:{:02}", "{} days 0{}:{:02}:00", "{}:{:02}"])
+def test_durations_as_text_are_said_to_be_none(form: str) -> None:
+    texts = frame([form.format(step, step % 10, step) for step in range(60)] * 2, "took")
+    encoder = fitted(texts, "'took' is read as text, because it holds durations, such as .* them in seconds")
+    assert encoder.kinds_["took"] == "category"
+    short = frame([f"0:{minute:02}:00" for minute in range(60)] * 2, "took")
+    fitted(short, "the time of day alone, such as '0:00:00'. If these are durations, write them in seconds")
+
+
 def test_the_order_of_day_and_month_shows_in_any_row() -> None:
     common = ["05/07/2017 08:00", "06/08/2017 09:00"] * 10
     with pytest.warns(AlarmnetWarning, match="the day first, such as '05/07/2017 08:00'") as warned:
