@@ -19,6 +19,17 @@ CLOSE = 1e-3
 """The most by which the logit of a row may differ from that of the training row with its number."""
 
 
+def rows_to_review(detector: BaseDetector, count: int) -> CalibrationQueries:
+    """Choose at most `count` calibration rows without an answer, and refuse where all have one."""
+    asked = detector.calibration_queries(count)
+    if not len(asked.rows):
+        raise InputError(
+            "every calibration row is reviewed or labelled: none is left to review",
+            code="labelled_calibration",
+        )
+    return asked
+
+
 def cells_of(
     detector: BaseDetector,
     files: Sequence[Path],
