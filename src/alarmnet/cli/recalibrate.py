@@ -130,7 +130,7 @@ def recalibrate(
     check_output(written, inputs=[answers] if answers else [model, *data], standard=bool(ask))
     detector = load(model)
     if ask:
-        asked = rows_to_review(detector, count)
+        asked = rows_to_review(detector, count, ask)
         blank = pa.nulls(len(asked.rows), pa.string())
         columns = {ROW: asked.rows, "logit": np.round(asked.logits, 4), ANSWER: blank}
         cells = cells_of(detector, data, asked, taken=columns, reading=reading) if data else {}
