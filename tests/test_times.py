@@ -244,6 +244,14 @@ def test_times_of_less_than_a_week_have_no_day_of_the_week() -> None:
     )
 
 
+def test_a_later_month_first_is_said_to_be_one() -> None:
+    encoder = fitted(frame(["03/02/2026 08:00", "03/05/2026 15:00"] * 20), "the day first")
+    with pytest.raises(InputTypeError, match="If the month comes first, write the dates year first"):
+        encoder.transform(frame(["03/13/2026 08:00"]))
+    with pytest.raises(InputTypeError, match="Write the whole column in one way"):
+        encoder.transform(frame(["soon"]))
+
+
 def test_a_damaged_day_of_the_week_is_refused() -> None:
     state = {"kind": "datetime", "missing": False, "weekday": 1}
     with pytest.raises(ValueError, match="day of week"):
