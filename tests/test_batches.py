@@ -314,6 +314,11 @@ REFUSED: dict[str, tuple[str | bytes, str, str]] = {
         "duplicate_columns",
         "names columns more than once: 'a'; every column needs",
     ),
+    "empty columns at the end": (
+        "a,b,,\n1,2,,\n",
+        "duplicate_columns",
+        "names columns more than once: ''; every column needs a name of its own (2 have none: name or remove them)",
+    ),
     "open quote in the header": (
         'a,"b\n1,2\n',
         "no_header",

@@ -275,12 +275,17 @@ def test_the_command_asks_and_takes_answers(unclean: Any, tmp_path: Path, doubte
     table["anomaly"] = odd[table["row"]].astype(int)
     table.loc[0, "anomaly"] = None
     table.to_csv(looks, index=False)
+    refused = " ".join(run("recalibrate", model, "--ask", looks, code=2).split())
+    assert f"has answers that the model has not taken, such as about row {table['row'][1]}" in refused
+    assert len(pd.read_csv(looks)) == 7
     said = run("recalibrate", model, "--answers", looks, "--out", tmp_path / "new.model")
     assert "Read 6 answers.\nAlarm threshold: about" in said
     assert "% of normal rows raise an alarm" in said
     assert "but not for anomalies that do not score like the known ones. There may be fewer alarms" in said
     known = load(tmp_path / "new.model")
     assert (known._sorted_answers() != UNANSWERED).sum() == 6
+    run("recalibrate", tmp_path / "new.model", "--ask", looks)
+    assert pd.read_csv(looks)["anomaly"].isna().all()
     asked_row = table["row"][0]
     for wrong in ("anomaly", "2"):
         looks.write_text(f"row,anomaly\n{asked_row},{wrong}\n")

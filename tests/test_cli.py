@@ -303,6 +303,19 @@ def test_commands_label_rows_of_a_model_whose_labels_are_words(tmp_path: Path) -
     assert alarmnet.load(tmp_path / "c").calibration_weights_[-1] == 0
 
 
+def test_no_row_is_left_to_review_where_a_refit_labels_them_all(tmp_path: Path) -> None:
+    frame = table().drop(columns="payment").fillna("fine")
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    model, rows = tmp_path / "m", tmp_path / "t.csv"
+    assert "review some rows" in run("fit", rows, "--ignore", "class", "--out", model).stdout
+    said = run("refit", model, rows, *LABELS).stdout
+    assert "held-out rows, which have all been reviewed or labelled since." in said
+    assert "review some rows" not in said
+    refused = run("recalibrate", model, "--ask", tmp_path / "looks.csv", "--data", rows, code=2)
+    assert "every calibration row is reviewed or labelled: none is left to review" in refused.stderr
+    assert not (tmp_path / "looks.csv").exists()
+
+
 def test_remembered_normal_values_count_only_with_the_remembered_column_and_anomalies(tmp_path: Path) -> None:
     frame = table()
     kinds = frame["class"].where(frame.index % 3 > 0, "odd")
@@ -508,6 +521,17 @@ def test_evaluate_needs_both_kinds_of_rows(folder: Path, tmp_path: Path) -> None
     table()[20:].to_csv(tmp_path / "t.csv", index=False)
     result = run("evaluate", folder / "model", tmp_path / "t.csv", code=2)
     assert "only one class: 130 normal rows and no anomaly" in result.stderr
+    table()[20:].assign(**{"class": ["yes", "no"] * 65}).to_csv(tmp_path / "t.csv", index=False)
+    result = run("evaluate", folder / "model", tmp_path / "t.csv", code=2)
+    assert "Values of 'class': 'no' 65 (normal), 'yes' 65 (normal). --anomaly names" in " ".join(
+        result.stderr.split()
+    )
+
+
+def test_report_says_what_the_label_values_count_as(folder: Path, tmp_path: Path) -> None:
+    table()[20:].assign(**{"class": ["yes", "no"] * 65}).to_csv(tmp_path / "t.csv", index=False)
+    arguments = ("report", folder / "model", tmp_path / "t.csv", "--out", tmp_path / "r.json")
+    assert "Values of 'class': 'no' 65 (normal), 'yes' 65 (normal)." in run(*arguments).stdout
 
 
 def test_report_is_a_page_or_json_and_labels_may_be_absent(folder: Path, tmp_path: Path) -> None:

@@ -77,6 +77,15 @@ def test_syslog_has_no_weekday_and_a_time_of_day_no_date() -> None:
     assert made[0].tobytes() == made[1].tobytes()
 
 
+@pytest.mark.parametrize("form", ["{}:{:02}:{:02}", "{} days 0{}:{:02}:00", "{}:{:02}"])
+def test_durations_as_text_are_said_to_be_none(form: str) -> None:
+    texts = frame([form.format(step, step % 10, step) for step in range(60)] * 2, "took")
+    encoder = fitted(texts, "'took' is read as text, because it holds durations, such as .* them in seconds")
+    assert encoder.kinds_["took"] == "category"
+    short = frame([f"0:{minute:02}:00" for minute in range(60)] * 2, "took")
+    fitted(short, "the time of day alone, such as '0:00:00'. If these are durations, write them in seconds")
+
+
 def test_the_order_of_day_and_month_shows_in_any_row() -> None:
     common = ["05/07/2017 08:00", "06/08/2017 09:00"] * 10
     with pytest.warns(AlarmnetWarning, match="the day first, such as '05/07/2017 08:00'") as warned:
@@ -233,6 +242,14 @@ def test_times_of_less_than_a_week_have_no_day_of_the_week() -> None:
         len(fitted(frame([time.strftime("%d/%m/%Y %H:%M") for time in every(3)]), "span less").output_names_)
         == 1
     )
+
+
+def test_a_later_month_first_is_said_to_be_one() -> None:
+    encoder = fitted(frame(["03/02/2026 08:00", "03/05/2026 15:00"] * 20), "the day first")
+    with pytest.raises(InputTypeError, match="If the month comes first, write the dates year first"):
+        encoder.transform(frame(["03/13/2026 08:00"]))
+    with pytest.raises(InputTypeError, match="Write the whole column in one way"):
+        encoder.transform(frame(["soon"]))
 
 
 def test_a_damaged_day_of_the_week_is_refused() -> None:

@@ -91,6 +91,7 @@ CODES: Mapping[str, str] = MappingProxyType(
         "absent_label": "a value of the label column that was named does not occur",
         "address": "an address or a port that the server cannot listen on",
         "answer_key": "a key that another answer has",
+        "answers_not_taken": "a file to be replaced has answers that the model has not taken",
         "archive": "a zip archive that does not hold exactly one table",
         "bad_cell": "a cell of a CSV file is not of its column's kind",
         "bad_encoding": "a file is not UTF-8 text",

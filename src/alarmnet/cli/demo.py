@@ -146,6 +146,7 @@ def demo(context: click.Context, folder: Path) -> None:
     )
     labels = ("--label", "digit", "--anomaly", str(ANOMALY))
     _run(context, "fit", train_file, *labels, "--alarm-rate", str(ALARM_RATE), "--out", model)
+    looks.unlink(missing_ok=True)
     _run(context, "recalibrate", model, "--ask", looks, "--count", str(LOOKS))
     _look(looks, train["digit"].to_numpy())
     _run(context, "recalibrate", model, "--answers", looks)

@@ -116,14 +116,12 @@ def evaluate(
         detector, data, label=labelling.label, labels_file=labels_file, ignored=ignored, reading=reading
     )
     labelled = rows.labels(labelling, given=(*anomaly, *normal))
-    labels = labelled.values
-    called = labels_file or (f"{data[0]}, column {labelling.label!r}," if labelling.label else data[0])
-    metrics.check_classes(int((labels == 0).sum()), int((labels == 1).sum()), called=str(called))
+    labelled.check_classes(str(labels_file or f"{data[0]}, column {labelling.label!r},"))
     with row_progress(rows.n_rows, quiet=quiet) as progress, way_out(OTHERS):
         seen = SeenRows(detector.fitted_state())
         batches = score_batches(detector, rows, flag=False, tally=Tally(), progress=progress, seen=seen)
         logits = np.concatenate([scored.logits for scored in batches])
-    found = metrics.evaluate(labels, logits, budget=budget, threshold=detector.threshold_)
+    found = metrics.evaluate(labelled.values, logits, budget=budget, threshold=detector.threshold_)
     if as_json:
         values = {"label_values": labelled.facts()}
         asked = {"alarm_rate_asked": detector.alarm_rate_, "calibration": calibration_facts(detector)}
@@ -184,7 +182,8 @@ def report(
     )
     if labelling and not label and not rows.has_labels(labelling):
         labelling = None
-    labels = rows.labels(labelling, given=(*anomaly, *normal)).labels if labelling else None
+    labelled = rows.labels(labelling, given=(*anomaly, *normal)) if labelling else None
+    labels = labelled.labels if labelled else None
     data_name = ", ".join(path.name for path in data)
     with way_out(OTHERS):
         made = make_report(detector, rows.read(), labels, ids=rows.ids(), data_name=data_name)
@@ -192,6 +191,8 @@ def report(
     if as_json:
         show_facts(made.facts)
     else:
+        if labelled:
+            click.echo(labelled.described())
         click.echo(
             f"Wrote {out}: {counted(len(made.scores), 'row')}, {counted(made.facts['alarms']['alarms'], 'alarm')}."
         )

@@ -121,7 +121,7 @@ def _say_model(facts: dict[str, Any]) -> None:
     click.echo(f"Alarm threshold: {said_of_calibration(facts)}")
     if facts["calibration_is_labelled"] and facts["labels"]["unlabelled"]:
         click.echo("The rate holds if the rows labelled normal are a random sample of normal rows.")
-    if not facts["calibration_is_labelled"]:
+    if not facts["calibration_is_reviewed"]:
         click.echo(
             f"To make the rate more reliable, review some rows: alarmnet recalibrate {facts['model']} --ask "
             "looks.csv (for tables, --data TABLE adds their cells)"

@@ -16,7 +16,7 @@ from alarmnet.data_files import Reading, TableFiles, write_table
 from alarmnet.detectors import BaseDetector, load
 from alarmnet.errors import InputError
 from alarmnet.report.words import said_of_calibration
-from alarmnet.sources.calibrating import cells_of
+from alarmnet.sources.calibrating import cells_of, rows_to_review
 from alarmnet.sources.model_facts import calibration_facts
 
 ROW, ANSWER = "row", "anomaly"
@@ -130,7 +130,7 @@ def recalibrate(
     check_output(written, inputs=[answers] if answers else [model, *data], standard=bool(ask))
     detector = load(model)
     if ask:
-        asked = detector.calibration_queries(count)
+        asked = rows_to_review(detector, count, ask)
         blank = pa.nulls(len(asked.rows), pa.string())
         columns = {ROW: asked.rows, "logit": np.round(asked.logits, 4), ANSWER: blank}
         cells = cells_of(detector, data, asked, taken=columns, reading=reading) if data else {}

@@ -12,9 +12,12 @@ def check_unique(path: Path, names: Sequence[str]) -> None:
     """Refuse names that stand there twice."""
     doubled = [name for name, count in Counter(names).items() if count > 1]
     if doubled:
+        hint = "is the first line a header?"
+        if "" in doubled:  # as spreadsheets write empty columns
+            hint = f"{names.count('')} have none: name or remove them"
         raise InputError(
             f"{path} names columns more than once: {', '.join(map(repr, doubled[:5]))}; "
-            "every column needs a name of its own (is the first line a header?)",
+            f"every column needs a name of its own ({hint})",
             code="duplicate_columns",
         )
 

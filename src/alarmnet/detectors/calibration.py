@@ -110,6 +110,11 @@ class Calibrated:
         return bool(known >= FEWEST_KNOWN or answered)
 
     @property
+    def calibration_is_reviewed_(self) -> bool:
+        """Whether every calibration row is labelled normal, or has an answer or a label since."""
+        return self.calibration_is_labelled_ or bool((self._sorted_answers() != UNANSWERED).all())
+
+    @property
     def calibration_rows_(self) -> NDArray[np.int64]:
         """Row numbers of the calibration rows in the table given to `fit` (N,), by ascending score."""
         rows = self._known_calibration_rows()

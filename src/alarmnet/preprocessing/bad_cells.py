@@ -7,6 +7,7 @@ import numpy as np
 from alarmnet._shared.phrases import rows_phrase
 from alarmnet.errors import InputError, InputTypeError
 from alarmnet.preprocessing.cells import Cells, Kind, all_numbers, value_of
+from alarmnet.preprocessing.time_forms import parse_time
 
 _HELD = {
     "number": "numbers",
@@ -47,6 +48,12 @@ def _wrong_type(cells: Cells, column: Any, *, held: str, form: str, label: str) 
     value = value_of(cell)
     comma = isinstance(value, str) and all_numbers([value.replace(",", ".")])
     whole = "Write the whole column in one way." if form else "Give the whole column one type."
+    if (
+        "the day first" in form
+        and isinstance(value, str)
+        and parse_time(value, "the month first") is not None
+    ):
+        whole = "If the month comes first, write the dates year first (2026-03-13), in the training data too."
     remedy = "Write a decimal point instead of the comma." if comma else whole
     phrase = (
         "" if form or held != _HELD["number"] else " (float() argument must be a string or a real number)"

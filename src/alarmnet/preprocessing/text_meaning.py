@@ -23,7 +23,7 @@ from alarmnet.preprocessing.cells import (
     with_truths_as_numbers,
 )
 from alarmnet.preprocessing.number_forms import NumberForm, is_dressed, number_form
-from alarmnet.preprocessing.time_forms import is_time, read_times, time_forms
+from alarmnet.preprocessing.time_forms import TIME_OF_DAY, is_time, read_times, time_forms
 
 ODD_TEXTS = 0.1
 """A text column is suspicious if at most this share of its different texts are no numbers, or no times."""
@@ -106,6 +106,8 @@ def _times(texts: Sequence[str], label: str) -> Meaning | None:
     said = f"Column {label!r} is read as times, {form}, such as {texts[0]!r}."
     if len(forms) > 1:
         said += f" The month may come first as well: if it does, write the dates as {_example(texts[0])}."
+    if form == TIME_OF_DAY:
+        said += " If these are durations, write them in seconds."
     return Meaning("datetime", time_form=form, said=said)
 
 
@@ -136,6 +138,21 @@ _MEASURED = re.compile(
 )
 
 
+_DURATION = re.compile(r"[+-]?(?:[0-9]+ days?,? \+?)?[0-9]+:[0-5][0-9](?::[0-5][0-9](?:[.,][0-9]+)?)?")
+
+
+def _warn_of_durations(texts: Sequence[str], label: str) -> bool:
+    """Warn if durations become categories, as they do where one is a day or longer, or counts days."""
+    found = [text for text in texts if not is_missing_beside_numbers(text)]
+    if len(found) < FEWEST_MEASURED or not all(_DURATION.fullmatch(text.strip()) for text in found):
+        return False
+    warn(
+        f"Column {label!r} is read as text, because it holds durations, such as {max(found, key=len)!r}. "
+        "To have them read as numbers, write them in seconds.",
+    )
+    return True
+
+
 def _warn_of_measurements(texts: Sequence[str], label: str) -> bool:
     """Warn if numbers with a unit or a sign become categories, which users rarely want."""
     found = [match for text in texts if (match := _MEASURED.fullmatch(text.strip()))]
@@ -155,7 +172,7 @@ def _warn_of_measurements(texts: Sequence[str], label: str) -> bool:
 
 def _warn_of_numbers_or_times(texts: Sequence[str], label: str) -> None:
     """Warn if odd cells or several spellings turn numbers or times into categories, which users rarely want."""
-    if _warn_of_measurements(texts, label):
+    if _warn_of_measurements(texts, label) or _warn_of_durations(texts, label):
         return
     for what, reads in (("numbers", _is_number), ("times", is_time)):
         seen = texts[:SAMPLE]

@@ -49,6 +49,11 @@ def said_of_calibration(facts: Mapping[str, Any]) -> str:
     rows, held = as_count(facts["calibration_rows"]), as_percent(facts["alarm_rate_held"])
     if facts["calibration_is_labelled"]:
         return f"at most {held} of normal rows raise an alarm, calibrated on {rows} held-out rows labelled normal."
+    if facts["calibration_is_reviewed"]:
+        return (
+            f"about {held} of normal rows raise an alarm, calibrated on {rows} held-out rows, which have all been "
+            "reviewed or labelled since."
+        )
     most = f"about {held}" if facts["allows_for_unclean"] else f"at most {held}"
     return (
         f"{most} of normal rows raise an alarm, calibrated on {rows} held-out unlabelled rows. "

@@ -19,6 +19,45 @@ CLOSE = 1e-3
 """The most by which the logit of a row may differ from that of the training row with its number."""
 
 
+def _refuse_lost_answers(looks: Path, detector: BaseDetector) -> None:
+    """Refuse to write over a table with answers that the detector has not taken."""
+    try:
+        table = TableFiles(looks, kinds=dict.fromkeys(("row", "anomaly"), "text")).read()
+    except InputError:  # no table
+        return
+    if not {"row", "anomaly"}.issubset(table.column_names):
+        return
+    waiting = detector.calibration_queries(len(detector.calibration_scores_)).rows.astype(str)
+    rows = [
+        str(row).removesuffix(".0") for row in table["row"].filter(table["anomaly"].is_valid()).to_pylist()
+    ]
+    if lost := [row for row in rows if row in waiting]:
+        raise InputError(
+            f"{looks} has answers that the model has not taken, such as about row {lost[0]}: give it to --answers "
+            "first, or write to another file",
+            code="answers_not_taken",
+        )
+
+
+def rows_to_review(detector: BaseDetector, count: int, looks: Path) -> CalibrationQueries:
+    """Choose at most `count` calibration rows without an answer, to be written to `looks`.
+
+    Raises
+    ------
+    InputError
+        All have an answer, or the file `looks` has answers that the detector has not taken.
+    """
+    if looks.is_file():
+        _refuse_lost_answers(looks, detector)
+    asked = detector.calibration_queries(count)
+    if not len(asked.rows):
+        raise InputError(
+            "every calibration row is reviewed or labelled: none is left to review",
+            code="labelled_calibration",
+        )
+    return asked
+
+
 def cells_of(
     detector: BaseDetector,
     files: Sequence[Path],

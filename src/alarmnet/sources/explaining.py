@@ -12,6 +12,7 @@ from alarmnet.errors import InputError, rows_counted_from
 from alarmnet.explain import Explainer, RowExplanation
 from alarmnet.explain.sentences import place_of
 from alarmnet.explain.words import cell_text
+from alarmnet.sources.images import ImageRows
 from alarmnet.sources.opened import Rows
 
 WIDEST_BAR = 24
@@ -49,11 +50,10 @@ def explained_rows(
             yield from ((ids[place], row) for place, row in zip(chosen, found, strict=True))
         wanted = [name for name in wanted if name not in ids]
     if wanted:
-        what = "id" if rows.has_ids else "row"
-        raise InputError(
-            f"there is no {what} {quoted(wanted)} in the data; without --id, rows are counted from 0",
-            code="no_such_row",
-        )
+        what, how = "id" if rows.has_ids else "row", "without --id, rows are counted from 0"
+        if isinstance(rows, ImageRows) and rows.has_ids:
+            what, how = "image", "name images by their paths in the folder"
+        raise InputError(f"there is no {what} {quoted(wanted)} in the data; {how}", code="no_such_row")
 
 
 def explanation_lines(name: str, row: RowExplanation) -> Iterator[str]:

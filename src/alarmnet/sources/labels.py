@@ -17,6 +17,7 @@ from alarmnet._shared.phrases import counted, quoted
 from alarmnet._shared.spelling import is_near
 from alarmnet.data_files import MISSING_WORDS
 from alarmnet.errors import InputError
+from alarmnet.metrics import check_classes
 
 Floats = NDArray[np.float64]
 
@@ -189,6 +190,15 @@ class FoundLabels:
     def labels(self) -> Labels:
         """Labels whose meaning does not depend on what a detector calls an anomaly."""
         return Labels(self.values, np.array([0, 1]))
+
+    def check_classes(self, called: str) -> None:
+        """Refuse labels without an anomaly or a normal row; say which value counts as what."""
+        counts = self.labels.counts()
+        try:
+            check_classes(counts["normal"], counts["anomaly"], called=called)
+        except InputError as error:
+            shown = f" {self.described()} --anomaly names the values of anomalies" if any(self.counts) else ""
+            raise InputError(f"{error}.{shown}", code=error.code) from None
 
     def facts(self) -> list[dict[str, Any]]:
         """Each value with its number of rows and its meaning, anomalies first, then by number."""

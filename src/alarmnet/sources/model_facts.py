@@ -51,6 +51,7 @@ def calibration_facts(detector: BaseDetector) -> dict[str, Any]:
         "alarm_rate_held": detector.alarm_rate_held_,
         "calibration_rows": len(detector.calibration_scores_),
         "calibration_is_labelled": detector.calibration_is_labelled_,
+        "calibration_is_reviewed": detector.calibration_is_reviewed_,
         "unclean_share": None if share is None else asdict(share),
         "allows_for_unclean": detector.allows_for_unclean_,
     }

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from alarmnet._shared.atomic import open_regular
 from alarmnet._shared.devices import chosen_device
 from alarmnet.data_files import Reading, holds_images
 from alarmnet.detectors import BaseDetector, load
@@ -29,6 +30,9 @@ def load_model(path: Path, *, device: str) -> BaseDetector:
 
 def _are_images(paths: Sequence[Path]) -> bool:
     images = [holds_images(path) for path in paths]
+    for path in (path for path, is_images in zip(paths, images, strict=True) if not is_images):
+        with open_regular(path):  # a folder that does not exist is no table
+            pass
     if any(images) and not all(images):
         raise InputError(
             f"{paths[images.index(True)]} holds images and {paths[images.index(False)]} a table; give one kind",
