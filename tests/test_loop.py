@@ -236,6 +236,7 @@ def test_next_and_answer_do_not_wait_for_a_refit() -> None:
     [
         (lambda queue: queue.answer(400, "normal"), "unknown_id", "no row has the id 400"),
         (lambda queue: queue.answer(0, "fine"), "verdict", "'fine'"),
+        (lambda queue: queue.answer(0, np.array(["normal", "normal"])), "verdict", "array"),
         (lambda queue: queue.withdraw("a"), "unknown_id", "no row has the id 'a'"),
         (lambda queue: queue.next(skip=[-1]), "unknown_id", "no row has the id -1"),
         (

@@ -348,7 +348,9 @@ def test_a_note_may_hold_what_it_likes_and_no_more_than_is_allowed(app: App) -> 
     key = client.shown()
     assert client.answer("normal", note="x" * 2_001).status_code == 400
     assert client.answer("normal", note="a\0b").status_code == 400
-    assert client.answer("perhaps").status_code == 400
+    for verdict in ("perhaps", "withdrawn"):
+        assert 'expected "anomaly", "normal" or "unsure"' in client.answer(verdict).text
+        assert client.post("/change", {"key": key, "verdict": verdict}).status_code == 400
     assert key == client.shown()
     half = json.dumps({"key": key, "verdict": "normal", "note": "a\ud800"})
     headers = {"Content-Type": "application/json", "Idempotency-Key": "0123456789"}

@@ -34,6 +34,14 @@ ALARM_RATE, FEWEST_ROWS = 0.01, 500
 IMAGES_AT_ONCE = 256
 
 
+def check_verdict(verdict: object) -> None:
+    """Refuse what is none of the three answers."""
+    if not (isinstance(verdict, str) and verdict in get_args(Verdict)):
+        raise InputError(
+            f'the verdict is {verdict!r}; expected "anomaly", "normal" or "unsure".', code="verdict"
+        )
+
+
 def _edges(images: torch.Tensor) -> Matrix:
     """The directions of images' edges (N, F), which show better than pixels do which images are alike."""
     blocks = range(0, len(images), IMAGES_AT_ONCE)
@@ -217,10 +225,7 @@ class Queue:
             Facts about the row when it was reviewed, for an answer from a store. None: the facts from `next`.
         """
         place = self._place(id)
-        if verdict not in get_args(Verdict):
-            raise InputError(
-                f'the verdict is {verdict!r}; expected "anomaly", "normal" or "unsure".', code="verdict"
-            )
+        check_verdict(verdict)
         with self._lock:
             if id not in self.verdicts:
                 waiting = len(self.ids) - len(self.verdicts)

@@ -12,7 +12,7 @@ from alarmnet.loop.answers import Answer, Event
 from alarmnet.loop.page.cards import Card, Nearest
 from alarmnet.loop.page.worker import Worker
 from alarmnet.loop.pool import Pool
-from alarmnet.loop.queue import Verdict
+from alarmnet.loop.queue import Verdict, check_verdict
 from alarmnet.loop.store import AnswerStore
 
 LEASE = 600.0
@@ -205,6 +205,7 @@ class Desk:
     def _append(
         self, seat: Seat, keys: Sequence[str], verdict: Verdict, *, reason: str, note: str, request: str
     ) -> None:
+        check_verdict(verdict)
         answers = [
             Answer(
                 key=f"{request}.{number}",
