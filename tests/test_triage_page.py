@@ -262,6 +262,9 @@ def test_the_history_has_every_answer_and_changes_them(fresh: App) -> None:
     assert key not in client.http.get("/history?text=nothing+like+it").text
     assert "looks fine" in client.http.get("/history?text=LOOKS&reviewer=ann").text
     assert "2 entries" in page
+    assert other.post("/undo", {}).json()["said"] == "Undone: 1 answer"
+    other.post("/change", {"key": key, "verdict": "anomaly"})
+    assert desk.worker.answers[key].note == "looks fine", "a withdrawal after the answer has no note"
 
 
 def test_a_row_of_a_wide_table_is_shown_before_it_is_explained(

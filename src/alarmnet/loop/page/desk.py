@@ -158,8 +158,8 @@ class Desk:
     def change(self, seat: Seat, key: str, verdict: Verdict, *, request: str) -> None:
         """Store another answer for a row that has one; its reason and note stay."""
         self.worker.place(key)
-        before = self.store.history(row=key, limit=1)
-        reason, note = (before[0].reason, before[0].note) if before else ("", "")
+        before = self.worker.answers.get(key)
+        reason, note = (before.reason, before.note) if before else ("", "")
         self._append(seat, [key], verdict, reason=reason, note=note, request=request)
         self.worker.catch_up()
 
