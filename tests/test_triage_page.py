@@ -344,6 +344,10 @@ def test_a_reviewer_whose_name_cannot_be_stored_is_refused_and_forgotten(app: Ap
         reply = client.http.post("/reviewer", content=json.dumps({"reviewer": name}), headers=headers)
         assert reply.status_code == 400
         assert client.answer("unsure").status_code == 200
+    assert client.post("/reviewer", {"reviewer": "\U0001f600" * 126}).status_code == 400
+    for letters in ("\U0001f600" * 125, "é" * 125):
+        assert client.post("/reviewer", {"reviewer": letters}).status_code == 200
+        assert client.answer("unsure", reason=letters).status_code == 200
 
 
 def test_a_note_may_hold_what_it_likes_and_no_more_than_is_allowed(app: App) -> None:
