@@ -108,6 +108,7 @@ def test_an_answer_that_is_sent_again_is_stored_once(fresh: App) -> None:
         client.post("/answer", {"key": key, "verdict": "normal"}, request="samerequest") for _ in range(3)
     ]
     assert {reply.status_code for reply in replies} == {200}
+    assert [reply.json()["said"] for reply in replies] == ["Saved: normal", "Done", "Done"]
     assert [event.row for event in store.since(0)] == [key]
     assert {Client.key_in(reply.json()["row"]) for reply in replies} == {client.shown()}
     other = Client(fresh, "b")

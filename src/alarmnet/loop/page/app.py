@@ -241,7 +241,7 @@ class App:
 
         def acting() -> dict[str, str]:
             with self._desk.once(seat, known) as fresh:
-                said = act(seat) if fresh else None
+                said = act(seat) if fresh else "Done"
                 row = self._views.row(seat)
             return {"row": row, "side": self._views.side(), "said": said or ""}
 
