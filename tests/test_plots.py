@@ -56,11 +56,11 @@ def test_no_bin_has_rows_on_both_sides_of_the_threshold(apart: float) -> None:
     axes, threshold = new_axes(), 0.7
     scores = threshold + apart * np.array([-3.0, -1.0, 0.0, 1.0, 100.0, 1e4])
     plots.plot_scores(axes, scores, threshold=threshold)
-    outline = next(one for one in axes.patches if isinstance(one, StepPatch)).get_data()
-    counts = np.nan_to_num(outline.values)
+    values, edges, _ = next(one for one in axes.patches if isinstance(one, StepPatch)).get_data()
+    counts = np.nan_to_num(values)
     assert counts.sum() == len(scores)
-    assert counts[outline.edges[1:] <= threshold].sum() == (scores <= threshold).sum()
-    assert threshold in outline.edges
+    assert counts[edges[1:] <= threshold].sum() == (scores <= threshold).sum()
+    assert threshold in edges
 
 
 def test_one_check_of_a_training_is_drawn() -> None:
