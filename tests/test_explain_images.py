@@ -49,7 +49,7 @@ def test_the_heat_is_where_the_score_comes_from_and_adds_up(shape: tuple[int, ..
     assert row.alarm
     assert row.known is None
     assert row.reasons[0].column == "pixels"
-    assert "the pixels that raise it most lie in rows " in row.sentence
+    assert "the pixels that raise it most lie in row" in row.sentence
     np.testing.assert_array_equal(Explainer(scored(score, normal))(image).values, found.values)
 
 

@@ -7,6 +7,7 @@ from typing import Any, cast
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 import torch
 from numpy.typing import NDArray
@@ -231,11 +232,19 @@ def test_next_and_answer_do_not_wait_for_a_refit() -> None:
     assert given[0] not in queue.next(400)
 
 
+@pytest.mark.parametrize("column", [pa.array, lambda ids: pa.chunked_array([ids]), pd.Series, list])
+def test_ids_may_be_a_column_of_any_library(column: Any) -> None:
+    queue = Queue(rows()[0][:100], detector=BRIEF, ids=column([f"flow {row}" for row in range(100)]))
+    queue.answer("flow 3", "normal")
+    assert queue.verdicts == {"flow 3": "normal"}
+
+
 @pytest.mark.parametrize(
     ("call", "code", "said"),
     [
         (lambda queue: queue.answer(400, "normal"), "unknown_id", "no row has the id 400"),
         (lambda queue: queue.answer(0, "fine"), "verdict", "'fine'"),
+        (lambda queue: queue.answer(0, np.array(["normal", "normal"])), "verdict", "array"),
         (lambda queue: queue.withdraw("a"), "unknown_id", "no row has the id 'a'"),
         (lambda queue: queue.next(skip=[-1]), "unknown_id", "no row has the id -1"),
         (
@@ -244,6 +253,7 @@ def test_next_and_answer_do_not_wait_for_a_refit() -> None:
             "1 different ids came for 400 rows",
         ),
         (lambda queue: queue.next(1.5), "invalid_parameter", "'n' parameter of Queue"),
+        (lambda queue: queue.next(strategy=AtRandom), "invalid_parameter", r"such as AtRandom\(\)"),
         (lambda queue: Queue(queue._X[:0]), "too_few_rows", "0 sample"),
         (lambda queue: Queue(queue._X, detector=cast(Any, "A3")), "invalid_parameter", "Got str instead"),
     ],

@@ -8,6 +8,7 @@ import pytest
 from matplotlib import rc_context, rcParams
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patches import StepPatch
 from PIL import Image
 
 from alarmnet import plots
@@ -48,6 +49,33 @@ def test_scores_without_labels_and_of_equal_rows() -> None:
     axes = new_axes()
     plots.plot_scores(axes, [1.0, 1.0])
     assert legend_of(axes) == ["all rows (2)", "threshold"]
+
+
+@pytest.mark.parametrize("apart", [0.0, 1e-16, 1e-3, 1.0])
+def test_no_bin_has_rows_on_both_sides_of_the_threshold(apart: float) -> None:
+    axes, threshold = new_axes(), 0.7
+    scores = threshold + apart * np.array([-3.0, -1.0, 0.0, 1.0, 100.0, 1e4])
+    plots.plot_scores(axes, scores, threshold=threshold)
+    values, edges, _ = next(one for one in axes.patches if isinstance(one, StepPatch)).get_data()
+    counts = np.nan_to_num(values)
+    assert counts.sum() == len(scores)
+    assert counts[edges[1:] <= threshold].sum() == (scores <= threshold).sum()
+    assert threshold in edges
+
+
+def test_one_check_of_a_training_is_drawn() -> None:
+    axes = new_axes()
+    plots.plot_training(axes, [{"step": 10, "loss": 0.7, "validation_loss": None}])
+    assert axes.lines[0].get_marker() == "o"
+
+
+@pytest.mark.parametrize("found", [[], [0], [0, 0, 0], [1], [0, 1, 2]])
+def test_found_anomalies_are_whole_numbers(found: list[int]) -> None:
+    axes = new_axes()
+    plots.plot_found(axes, found)
+    ticks = np.concatenate([axes.get_xticks(), axes.get_yticks()])
+    assert (ticks == np.round(ticks)).all()
+    assert axes.get_ylim()[1] >= 1
 
 
 def test_curves_take_labelled_rows_only_and_higher_as_anomalous() -> None:

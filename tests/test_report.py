@@ -204,6 +204,17 @@ def test_cells_unlike_the_training_data_are_counted() -> None:
     assert "(similar to dns)" in " ".join(page.text.split())
 
 
+def test_one_of_a_kind_is_no_plural() -> None:
+    detector = FakeDetector(table())
+    detector.label_counts_ = {"normal": 5, "anomaly": 1, "unlabelled": 9}
+    html = make_report(detector, table().tail(1)).to_html()
+    assert "of 1 row, labelled or not" in html
+    assert "1 row, 1 number column, 1 category column" in html
+    assert "5 normal, 1 anomaly, 9 not labelled" in html
+    measured = make_report(detector, table(), [*[0.0] * 58, None, 1.0]).to_html()
+    assert "58 rows labelled normal and 1 known anomaly; 1 row without a label is left out." in measured
+
+
 def test_the_page_is_well_formed_and_asks_nothing_of_the_network() -> None:
     detector = FakeDetector(table())
     checks = [{"step": step, "loss": 1 / step} for step in (1, 2, 3)]

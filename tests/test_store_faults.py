@@ -204,6 +204,7 @@ def test_a_server_that_is_not_there() -> None:
     address = "postgresql://ann:secret@127.0.0.1:1/answers?password=secret2"
     message = refused("store_unavailable", lambda: AnswerStore.open(address))
     assert "secret" not in message
+    assert "answers postgresql://ann" in message
 
 
 def test_a_database_that_may_not_be_written(postgres_url: str) -> None:

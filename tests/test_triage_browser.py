@@ -274,6 +274,19 @@ def test_what_the_server_did_not_confirm_is_not_shown_as_saved(
         assert len(set(tries)) == 1
         assert len(app._desk.store.history(row=key)) == 1
         page.unroute("**/answer")
+        moves: list[str] = []
+
+        def fail_once(route: Any) -> None:
+            moves.append(route.request.headers["idempotency-key"])
+            if len(moves) < 2:
+                route.abort()
+            else:
+                route.continue_()
+
+        page.route("**/move", fail_once)
+        page.keyboard.press("ArrowRight")
+        page.wait_for_function("() => document.querySelector('#said').textContent.startsWith('Waiting')")
+        page.wait_for_function("() => document.querySelector('#said').textContent === ''")
         page.context.clear_cookies()
         page.keyboard.press("n")
         page.wait_for_function("() => document.querySelector('#said').textContent.includes('was restarted')")

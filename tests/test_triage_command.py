@@ -254,12 +254,14 @@ def test_a_column_of_ids_that_is_not_there_is_named(run: Run, tmp_path: Path) ->
     assert "--id 'nope': there is no such column" in result.output
 
 
-def test_columns_that_are_not_there_are_refused_before_there_is_a_store(run: Run, tmp_path: Path) -> None:
+def test_options_that_cannot_be_used_are_refused_before_there_is_a_store(run: Run, tmp_path: Path) -> None:
     (tmp_path / "flows.csv").write_text(text(rows()))
     np.save(tmp_path / "images.npy", np.zeros((20, 8, 8), dtype=np.uint8))
     for words, said in (
         (["flows.csv", "--ignore", "absent"], "--ignore 'absent': there is no such column"),
         (["flows.csv", "--category", "absent"], "--category 'absent': there is no such column"),
+        (["flows.csv", "--reason", "é" * 201], "--reason takes a text of 1 to 125 characters"),
+        (["flows.csv", "--reviewer", "a\0b"], "--reviewer takes a text of 1 to 125 characters"),
         (["flows.csv", "--keep", "absent"], "--keep 'absent': there is no such column"),
         (["images.npy"], "--id names a column, and images have none"),
     ):

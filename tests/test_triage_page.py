@@ -108,6 +108,7 @@ def test_an_answer_that_is_sent_again_is_stored_once(fresh: App) -> None:
         client.post("/answer", {"key": key, "verdict": "normal"}, request="samerequest") for _ in range(3)
     ]
     assert {reply.status_code for reply in replies} == {200}
+    assert [reply.json()["said"] for reply in replies] == ["Saved: normal", "Done", "Done"]
     assert [event.row for event in store.since(0)] == [key]
     assert {Client.key_in(reply.json()["row"]) for reply in replies} == {client.shown()}
     other = Client(fresh, "b")
@@ -262,6 +263,9 @@ def test_the_history_has_every_answer_and_changes_them(fresh: App) -> None:
     assert key not in client.http.get("/history?text=nothing+like+it").text
     assert "looks fine" in client.http.get("/history?text=LOOKS&reviewer=ann").text
     assert "2 entries" in page
+    assert other.post("/undo", {}).json()["said"] == "Undone: 1 answer"
+    other.post("/change", {"key": key, "verdict": "anomaly"})
+    assert desk.worker.answers[key].note == "looks fine", "a withdrawal after the answer has no note"
 
 
 def test_a_row_of_a_wide_table_is_shown_before_it_is_explained(
@@ -341,6 +345,10 @@ def test_a_reviewer_whose_name_cannot_be_stored_is_refused_and_forgotten(app: Ap
         reply = client.http.post("/reviewer", content=json.dumps({"reviewer": name}), headers=headers)
         assert reply.status_code == 400
         assert client.answer("unsure").status_code == 200
+    assert client.post("/reviewer", {"reviewer": "\U0001f600" * 126}).status_code == 400
+    for letters in ("\U0001f600" * 125, "é" * 125):
+        assert client.post("/reviewer", {"reviewer": letters}).status_code == 200
+        assert client.answer("unsure", reason=letters).status_code == 200
 
 
 def test_a_note_may_hold_what_it_likes_and_no_more_than_is_allowed(app: App) -> None:
@@ -348,7 +356,9 @@ def test_a_note_may_hold_what_it_likes_and_no_more_than_is_allowed(app: App) -> 
     key = client.shown()
     assert client.answer("normal", note="x" * 2_001).status_code == 400
     assert client.answer("normal", note="a\0b").status_code == 400
-    assert client.answer("perhaps").status_code == 400
+    for verdict in ("perhaps", "withdrawn"):
+        assert 'expected "anomaly", "normal" or "unsure"' in client.answer(verdict).text
+        assert client.post("/change", {"key": key, "verdict": verdict}).status_code == 400
     assert key == client.shown()
     half = json.dumps({"key": key, "verdict": "normal", "note": "a\ud800"})
     headers = {"Content-Type": "application/json", "Idempotency-Key": "0123456789"}

@@ -72,6 +72,16 @@ def _groups(scores: NDArray[np.float64], y: Any) -> dict[str, tuple[NDArray[np.f
     }
 
 
+def _edges(scores: NDArray[np.float64], threshold: float) -> NDArray[np.float64]:
+    """The edges of about `BINS` bins, one of them at the threshold: a bin has no rows of both sides."""
+    low, high = scores.min(initial=threshold), scores.max(initial=threshold)
+    width = max((high - low) / BINS, 1e-9 * max(abs(low), abs(high), 1.0))
+    below, above = np.ceil([(threshold - low) / width, (high - threshold) / width])
+    edges: NDArray[np.float64] = threshold + width * np.arange(-max(below, 1), max(above, 1) + 1)
+    edges[0], edges[-1] = min(edges[0], low), max(edges[-1], high)  # sums are rounded
+    return edges
+
+
 def plot_scores(axes: Axes, scores: ArrayLike, y: Any = None, *, threshold: float = 0.0) -> None:
     """Draw the scores of normal rows, known anomalies and unlabelled rows, with the threshold.
 
@@ -101,10 +111,10 @@ def plot_scores(axes: Axes, scores: ArrayLike, y: Any = None, *, threshold: floa
     """
     require_extra("matplotlib")
     values = as_scores(scores)
-    edges = np.histogram_bin_edges(np.append(values, threshold), bins=BINS)
+    edges = _edges(values, threshold)
     for name, (group, color) in _groups(values, y).items():
         if group.size:
-            counts = np.histogram(group, edges)[0].astype(np.float64)
+            counts = np.histogram(-group, -edges[::-1])[0][::-1].astype(np.float64)
             counts[counts == 0] = np.nan  # drawn as a gap
             axes.stairs(counts, edges, baseline=EMPTY_BIN, fill=True, color=color, alpha=0.25)
             axes.stairs(
@@ -230,7 +240,8 @@ def plot_training(axes: Axes, checks: Sequence[Mapping[str, float | None]]) -> N
     ):
         points = [(check["step"], check[key]) for check in checks if check.get(key) is not None]
         if points:
-            axes.plot(*zip(*points, strict=True), color=color, linestyle=style, label=name)
+            marker = "o" if len(points) == 1 else None  # a line needs two points
+            axes.plot(*zip(*points, strict=True), color=color, linestyle=style, marker=marker, label=name)
     axes.set(xlabel="step", ylabel="loss")
     _legend_above(axes)
 
@@ -261,9 +272,10 @@ def plot_found(axes: Axes, found: Sequence[int]) -> None:
 
     axes.step(range(len(found) + 1), [0, *found], where="post", color=ANOMALY, linewidth=1.8)
     axes.set(xlabel="rows reviewed", ylabel="anomalies found")
-    axes.yaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.set_xlim(left=0)
-    axes.set_ylim(bottom=0)
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_locator(MaxNLocator(integer=True))
+    axes.set_xlim(0, max(1, len(found)))
+    axes.set_ylim(0, 1.05 * max([1, *found]))
 
 
 def inline_svg(draw: Callable[[Axes], None], *, name: str, label: str, size: tuple[float, float]) -> str:

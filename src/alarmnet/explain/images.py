@@ -150,6 +150,15 @@ class ImageExplainer:
         return heat + (logit - base - heat.sum()) / heat.size, base
 
 
+def _span(what: str, first: int, last: int) -> str:
+    """Some rows or columns of pixels in words.
+
+    >>> _span("row", 2, 2), _span("column", 2, 4)
+    ('row 2', 'columns 2 to 4')
+    """
+    return f"{what} {first}" if first == last else f"{what}s {first} to {last}"
+
+
 def _told(
     number: int,
     *,
@@ -165,7 +174,7 @@ def _told(
     # the middle of the hottest pixels, so that a stray one does not widen the region
     top, bottom = np.quantile(rows, [0.1, 0.9], method="nearest")
     left, right = np.quantile(columns, [0.1, 0.9], method="nearest")
-    where = f"rows {top} to {bottom}, columns {left} to {right}"
+    where = f"{_span('row', top, bottom)}, {_span('column', left, right)}"
     inside = float(heat[top : bottom + 1, left : right + 1].sum())
     above = f"{points(abs(score))} {'above' if score > 0 else 'below'} the threshold"
     said = (

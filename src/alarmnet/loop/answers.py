@@ -15,6 +15,8 @@ SAID: tuple[str, ...] = (*get_args(Verdict), "withdrawn")
 
 MOST_BYTES = 500
 """The most bytes of a key, row key, reviewer, reason, model digest or group, in UTF-8: databases index them."""
+LONGEST = MOST_BYTES // 4
+"""The most characters of a reviewer's name or a reason on the page; a character has up to four bytes."""
 
 
 @dataclass(frozen=True, kw_only=True)

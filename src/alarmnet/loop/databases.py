@@ -118,7 +118,8 @@ def _server(address: str) -> tuple[str, sa.Engine]:
                 "SELECT pg_advisory_xact_lock(2104)"  # a number that only alarmnet uses
             )
 
-    return url.set(query={}).render_as_string(hide_password=True), engine
+    shown = url.set(query={}, drivername="postgresql")
+    return shown.render_as_string(hide_password=True), engine
 
 
 def check_whole(connection: sa.Connection, place: str) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 import numpy as np
+import pyarrow as pa
 import torch
 from numpy.typing import NDArray
 from sklearn.base import clone
@@ -32,6 +33,14 @@ ALARM_RATE, FEWEST_ROWS = 0.01, 500
 
 
 IMAGES_AT_ONCE = 256
+
+
+def check_verdict(verdict: object) -> None:
+    """Refuse what is none of the three answers."""
+    if not (isinstance(verdict, str) and verdict in get_args(Verdict)):
+        raise InputError(
+            f'the verdict is {verdict!r}; expected "anomaly", "normal" or "unsure".', code="verdict"
+        )
 
 
 def _edges(images: torch.Tensor) -> Matrix:
@@ -138,7 +147,8 @@ class Queue:
         rows, X = row_count(X), indexable(X)
         check_rows(rows, at_least=2, shape=(rows,))
         self._X = X
-        self.ids: list[Hashable] = list(range(rows)) if ids is None else list(ids)
+        given = ids.to_pylist() if isinstance(ids, pa.Array | pa.ChunkedArray) else ids
+        self.ids: list[Hashable] = list(range(rows) if given is None else given)
         self._places = {key: place for place, key in enumerate(self.ids)}
         if len(self.ids) != rows or len(self._places) != rows:
             raise InputError(
@@ -192,6 +202,12 @@ class Queue:
         """
         check_whole(self, "n", n, 0)
         strategy = strategy or Varied()
+        if not isinstance(strategy, Strategy):
+            raise InputTypeError(
+                "The 'strategy' parameter of Queue.next must be a strategy, such as AtRandom(). "
+                f"Got {strategy!r} instead.",
+                code="invalid_parameter",
+            )
         lent = [self._place(key) for key in skip]
         waiting = self._waiting()
         waiting[lent] = False
@@ -217,10 +233,7 @@ class Queue:
             Facts about the row when it was reviewed, for an answer from a store. None: the facts from `next`.
         """
         place = self._place(id)
-        if verdict not in get_args(Verdict):
-            raise InputError(
-                f'the verdict is {verdict!r}; expected "anomaly", "normal" or "unsure".', code="verdict"
-            )
+        check_verdict(verdict)
         with self._lock:
             if id not in self.verdicts:
                 waiting = len(self.ids) - len(self.verdicts)

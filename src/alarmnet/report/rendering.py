@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from alarmnet import plots
+from alarmnet._shared.phrases import counted
 from alarmnet.report import words
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ def templates(*packages: str) -> "Environment":
     )
     environment.filters |= {
         "count": words.as_count,
+        "counted": counted,
         "percent": words.as_percent,
         "decimal": words.as_decimal,
         "p_value": words.as_p_value,

@@ -14,14 +14,12 @@ from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, R
 from starlette.routing import Route
 
 from alarmnet.errors import InputError
-from alarmnet.loop.answers import is_storable
+from alarmnet.loop.answers import LONGEST, is_storable
 from alarmnet.loop.page.desk import Desk, Seat
 from alarmnet.loop.page.export import Exports
 from alarmnet.loop.page.views import Views
 
 SEAT = "alarmnet-triage-seat"
-LONGEST = 200
-"""Letters of a reviewer's name or a reason, at most."""
 REFUSALS = {"store_busy": 503, "store_unavailable": 503, "unlearned": 503}
 """Statuses of refusals; others are 400."""
 
@@ -243,7 +241,7 @@ class App:
 
         def acting() -> dict[str, str]:
             with self._desk.once(seat, known) as fresh:
-                said = act(seat) if fresh else None
+                said = act(seat) if fresh else "Done"
                 row = self._views.row(seat)
             return {"row": row, "side": self._views.side(), "said": said or ""}
 

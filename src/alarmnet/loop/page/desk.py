@@ -12,7 +12,7 @@ from alarmnet.loop.answers import Answer, Event
 from alarmnet.loop.page.cards import Card, Nearest
 from alarmnet.loop.page.worker import Worker
 from alarmnet.loop.pool import Pool
-from alarmnet.loop.queue import Verdict
+from alarmnet.loop.queue import Verdict, check_verdict
 from alarmnet.loop.store import AnswerStore
 
 LEASE = 600.0
@@ -158,8 +158,8 @@ class Desk:
     def change(self, seat: Seat, key: str, verdict: Verdict, *, request: str) -> None:
         """Store another answer for a row that has one; its reason and note stay."""
         self.worker.place(key)
-        before = self.store.history(row=key, limit=1)
-        reason, note = (before[0].reason, before[0].note) if before else ("", "")
+        before = self.worker.answers.get(key)
+        reason, note = (before.reason, before.note) if before else ("", "")
         self._append(seat, [key], verdict, reason=reason, note=note, request=request)
         self.worker.catch_up()
 
@@ -205,6 +205,7 @@ class Desk:
     def _append(
         self, seat: Seat, keys: Sequence[str], verdict: Verdict, *, reason: str, note: str, request: str
     ) -> None:
+        check_verdict(verdict)
         answers = [
             Answer(
                 key=f"{request}.{number}",

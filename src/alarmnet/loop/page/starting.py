@@ -16,6 +16,7 @@ from alarmnet._shared.phrases import counted
 from alarmnet.data_files import Reading, TableFiles, holds_images
 from alarmnet.detectors import A3Detector, BaseDetector
 from alarmnet.errors import InputError
+from alarmnet.loop.answers import LONGEST, is_storable
 from alarmnet.loop.page.app import App
 from alarmnet.loop.page.desk import Desk
 from alarmnet.loop.page.export import Exports, Source
@@ -89,6 +90,13 @@ def _opened(wanted: Wanted) -> tuple[BaseDetector | None, Rows]:
 
     What cannot be used is refused here, before any work and before there is a store.
     """
+    for option, words in (("--reviewer", (wanted.reviewer,)), ("--reason", wanted.reasons)):
+        if any(not 0 < len(text) <= LONGEST or not is_storable(text) for text in words):
+            raise InputError(
+                f"{option} takes a text of 1 to {LONGEST} characters, without a NUL character or half of a "
+                "surrogate pair.",
+                code="options",
+            )
     if wanted.identifier and holds_images(wanted.data[0]):
         raise InputError("--id names a column, and images have none.", code="options")
     model = load_model(wanted.model, device=wanted.device) if wanted.model else None

@@ -95,6 +95,7 @@ class Views:
             trouble=worker.trouble,
             disagreements=worker.disagreements,
             stands_for=self._desk.pool.described(),
+            noun=self._desk.pool.noun,
         )
 
     def alike(self, seat: Seat, key: str) -> str:

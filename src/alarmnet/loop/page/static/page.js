@@ -27,7 +27,10 @@
           headers: { "Content-Type": "application/json", "Idempotency-Key": id },
           body: JSON.stringify(body),
         });
-        if (reply.ok) return await reply.json();
+        if (reply.ok) {
+          if (tried > 1) say("");
+          return await reply.json();
+        }
         const words = await reply.text();
         if (reply.status !== 503 || tried === TRIES) {
           say(reply.status === 401 ? "The server was restarted: open the address that it printed." : words, true);
