@@ -398,7 +398,7 @@ def test_the_most_frequent_values_of_many_are_shown(tmp_path: Path) -> None:
 def test_refit_unlearns_no_anomalies(folder: Path, tmp_path: Path) -> None:
     table()[20:].to_csv(tmp_path / "t.csv", index=False)
     result = run("refit", folder / "model", tmp_path / "t.csv", "--out", tmp_path / "m", code=2)
-    assert "column 'class' has no 'fraud', which mark anomalies: refit would forget the" in result.stderr
+    assert "column 'class' has no 'fraud', which marks anomalies: refit would forget the" in result.stderr
     assert not (tmp_path / "m").exists()
 
 

@@ -339,6 +339,21 @@ def test_rows_are_compared_with_similar_and_with_representative_normal_rows(expl
     assert (scored.score(references.reshape(300, -1)) <= scored.threshold).all()
 
 
+def test_rows_of_wide_tables_are_compared_with_fewer_normal_rows(
+    explained: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    detector, table, _ = explained
+    scored = detector.scored_encoded()
+    encoded, columns = scored.encoder.transform(table[:30]), len(TableExplainer(scored).names)
+    for compared, representative_rows in ((5, 3), (1, 0)):
+        monkeypatch.setattr("alarmnet.explain.tables.CHANGES", compared * columns)
+        references = TableExplainer(scored).references(encoded)
+        assert references.shape == (30, 2 + representative_rows, encoded.shape[1])
+        assert (references[:, 2:] == references[0, 2:]).all()
+        found = detector.explain(table[:30])
+        np.testing.assert_allclose(found.values.sum(axis=1), found.logits - found.base_value)
+
+
 def test_arrays_are_as_shap_has_them(explained: Any) -> None:
     detector, table, found = explained
     assert found.values.shape == found.data.shape == (400, 8)

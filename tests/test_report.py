@@ -348,6 +348,9 @@ def test_the_hints_follow_the_facts() -> None:
         calibration_is_labelled_=False, allows_for_unclean_=True
     )
     assert "score like anomalies" not in hints()
+    reviewed = hints(calibration_is_labelled_=False, calibration_is_reviewed_=True)
+    assert "All of these have been reviewed or labelled since." in reviewed
+    assert "Reviewing rows" not in reviewed
     few_normal = [0 if row < 59 else 1 for row in range(60)]
     assert "This data may differ" in hints(few_normal, alarm_rate_held_=1e-6)
     assert "This data may differ" not in hints(few_normal, alarm_rate_held_=0.9)

@@ -62,4 +62,4 @@ def representative(ranks: Matrix, count: int) -> Index:
         unlike[chosen[: len(apart) - 1]] = np.inf
         chosen.append(int(unlike.argmin()))
         to_chosen += apart[chosen[-1]]
-    return np.array(chosen)
+    return np.array(chosen, dtype=np.intp)

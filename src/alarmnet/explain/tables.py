@@ -32,6 +32,9 @@ from alarmnet.preprocessing.time_forms import read_times
 
 SIMILAR, REPRESENTATIVE = 4, 6
 """Normal rows that a row is compared with: those most like it, and some that are the same for every row."""
+CHANGES = 2_000
+"""About the most columns that are changed for a row, one at a time, in all comparisons together. Each change takes
+longer in wide tables, so their rows are compared with fewer."""
 NORMAL_ROWS = 500
 """The most held-out normal rows that are searched for similar rows."""
 REPRESENTED = 250
@@ -78,8 +81,10 @@ class TableExplainer:
         self._usual, self._usual_logits = references(scored, normal)
         self._likeness = Likeness(normal, self.places)
         self._usual_ranks = self._likeness.ranks(self._usual)
+        compared = min(max(CHANGES // len(self.names), CLOSE), SIMILAR + REPRESENTATIVE)
+        self._count_similar = max(round(compared * SIMILAR / (SIMILAR + REPRESENTATIVE)), CLOSE)
         some = evenly(len(self._usual), REPRESENTED)
-        self._representative = some[representative(self._usual_ranks[some], REPRESENTATIVE)]
+        self._representative = some[representative(self._usual_ranks[some], compared - self._count_similar)]
         self._known_ranks = None if scored.known is None else self._likeness.ranks(scored.known)
         self._words = words_of(scored.encoder, normal)
 
@@ -133,7 +138,7 @@ class TableExplainer:
 
     def _references(self, ranks: Matrix) -> Index:
         """The numbers (N, R) of the rows that each row, as ranks (N, F), is compared with."""
-        similar = self._likeness.nearest(ranks, self._usual_ranks, SIMILAR)
+        similar = self._likeness.nearest(ranks, self._usual_ranks, self._count_similar)
         return np.concatenate([similar, np.tile(self._representative, (len(similar), 1))], axis=1)
 
     def _counterfactuals(self, encoded: Matrix, usual: Matrix, found: Attribution) -> list[Reset | None]:

@@ -24,10 +24,10 @@ def hints_on(facts: Mapping[str, Any]) -> list[str]:
             f"smallest possible rate is {held}."
         )
     if not rates["calibration_is_labelled"]:
+        since = "All of these have been reviewed or labelled since."
         hints.append(
             f"When the model was fitted, no {row} was labelled normal, so unlabelled {row}s calibrate the "
-            "threshold. "
-            f"{said_of_share(rates, row)}"
+            f"threshold. {since if rates['calibration_is_reviewed'] else said_of_share(rates, row)}"
         )
     if facts["looked"]:
         hints.append(

@@ -34,6 +34,9 @@ from alarmnet.report.page import Report
 MOST_EXPLAINED = 200
 """Alarms that a report explains, at most, unless more rows are listed."""
 
+MOST_CELLS = 60_000
+"""The most cells of these alarms: a row takes longer to explain in a wide table."""
+
 PACKAGES = ("alarmnet", "torch", "scikit-learn", "numpy")
 
 
@@ -55,7 +58,10 @@ def _explained(
     explain = getattr(detector, "explain", None)
     if explain is None:
         return [], None
-    count = top if are_images(X) else max(top, min(int((scores > 0).sum()), MOST_EXPLAINED))
+    count = top
+    if not are_images(X):
+        most = min(MOST_EXPLAINED, MOST_CELLS // len(detector.input_names_))
+        count = max(top, min(int((scores > 0).sum()), most))
     chosen = np.argsort(-scores, kind="stable")[:count]
     rows = take(X, chosen)
     explanation = explain(rows, columns=BARS)
@@ -185,6 +191,7 @@ def make_report(
             "threshold": float(detector.threshold_),
             "calibration_rows": len(detector.calibration_scores_),
             "calibration_is_labelled": bool(detector.calibration_is_labelled_),
+            "calibration_is_reviewed": bool(getattr(detector, "calibration_is_reviewed_", False)),
             "unclean_share": None if share is None else asdict(share),
             "allows_for_unclean": bool(detector.allows_for_unclean_),
         },

@@ -240,7 +240,8 @@ def check_refit_labels(found: FoundLabels) -> None:
             column=label,
         )
     if not (found.values == 1).any():
-        named = f"{quoted(anomaly)}, which mark anomalies" if anomaly else "anomalies"
+        mark = "marks" if len(anomaly) == 1 else "mark"
+        named = f"{quoted(anomaly)}, which {mark} anomalies" if anomaly else "anomalies"
         raise InputError(
             f"column {label!r} has no {named}: refit would forget the anomalies that the model knows",
             code="absent_label",
