@@ -85,7 +85,9 @@ def test_json_lines_come_in_batches_of_one_size(write: Write) -> None:
     [
         ('{"a": 1}\n{"a": \n', "line 2 is no JSON"),
         ('{"a": 1}\n{"a": 2} {"a": 3}\n', "line 2 is no JSON (Extra data"),
-        ('{"a": 1}\n[2]\n', "line 2 holds no JSON object"),
+        ('{"a": 1}\n[2]\n', "line 2 holds a JSON list; JSON lines have one whole object"),
+        ('[\n{"a": 1}\n]\n', "line 1 begins a JSON list; JSON lines have one"),
+        ('{"a": 1}\n2\n', "line 2 holds no JSON object"),
         ('{\n  "a": 1\n}\n', "line 1 is no JSON"),
         ("{}\n", "holds no value"),
         ('{"a": 1}\n{"a": "x\\uD800y"}\n', "line 2 holds half a character"),

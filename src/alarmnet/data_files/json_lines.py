@@ -62,9 +62,11 @@ class JsonLines(LineFile):
             try:
                 found = decoder.decode(line)
             except (json.JSONDecodeError, RecursionError) as error:
-                raise self._refusal(number, f"is no JSON ({error})") from error
+                what = "begins a JSON list" if line.strip() == "[" else f"is no JSON ({error})"
+                raise self._refusal(number, what) from error
             if not isinstance(found, dict):
-                raise self._refusal(number, "holds no JSON object")
+                kind = "a JSON list" if isinstance(found, list) else "no JSON object"
+                raise self._refusal(number, f"holds {kind}")
             texts = [*found, *(value for value in found.values() if isinstance(value, str))]
             if not all(map(is_encodable, texts)):
                 raise self._refusal(number, "holds half a character (a lone surrogate)")
