@@ -256,6 +256,7 @@ def test_ids_may_be_a_column_of_any_library(column: Any) -> None:
         (lambda queue: queue.next(strategy=AtRandom), "invalid_parameter", r"such as AtRandom\(\)"),
         (lambda queue: Queue(queue._X[:0]), "too_few_rows", "0 sample"),
         (lambda queue: Queue(queue._X, detector=cast(Any, "A3")), "invalid_parameter", "Got str instead"),
+        (lambda queue: Queue(queue._X, random_state=cast(Any, "a")), "invalid_parameter", "'random_state'"),
     ],
 )
 def test_what_cannot_be_is_refused(call: object, code: str, said: str) -> None:

@@ -14,7 +14,7 @@ from sklearn.base import clone
 
 from alarmnet._shared.labels import Labels
 from alarmnet._shared.random_streams import SEED_LIMIT, numpy_generator, resolve_seed
-from alarmnet._shared.validation import check_whole
+from alarmnet._shared.validation import check_random_state, check_whole
 from alarmnet.detectors import A3Detector, BaseDetector
 from alarmnet.errors import InputError, InputTypeError
 from alarmnet.loop.learner import Answers, Learner
@@ -144,6 +144,7 @@ class Queue:
                 f"Got {type(detector).__name__} instead.",
                 code="invalid_parameter",
             )
+        check_random_state(self, random_state)
         rows, X = row_count(X), indexable(X)
         check_rows(rows, at_least=2, shape=(rows,))
         self._X = X
