@@ -37,17 +37,20 @@ class Surprise(nn.Module):
 
     mean: Tensor
     deviation: Tensor
+    centre: Tensor
     normal: Tensor
 
     def __init__(self) -> None:
         super().__init__()
         self.register_buffer("mean", torch.zeros(2))
         self.register_buffer("deviation", torch.ones(2))
+        self.register_buffer("centre", torch.empty(0), persistent=False)
         self.register_buffer("normal", torch.empty(0), persistent=False)
 
     def compare(self, activations: Tensor) -> None:
         """Compare with these activations: those of `compared` normal rows, which a model file holds."""
-        self.normal = activations
+        self.centre = activations.mean(0)  # so that squares of distances are not differences of large numbers
+        self.normal = activations - self.centre
 
     def learn(self, said: Tensor) -> None:
         """Learn the usual values, those of all normal rows in their order (M, C + 1)."""
@@ -56,19 +59,23 @@ class Surprise(nn.Module):
 
     def forward(self, said: Tensor) -> Tensor:
         """Measure rows."""
-        distances = neighbour_distances(said[:, :-1], self.normal, (NEIGHBOUR,), leave_out_itself=False)
-        return self._measured(_logarithms(distances, said))
+        return self._measured(_logarithms(self._distances(said), said))
 
     def own(self, said: Tensor) -> Tensor:
         """Measure all normal rows in their order: none is compared with itself."""
         return self._measured(self._own_logarithms(said))
 
     def _own_logarithms(self, said: Tensor) -> Tensor:
-        distances = neighbour_distances(said[:, :-1], self.normal, (NEIGHBOUR,), leave_out_itself=False)
+        distances = self._distances(said)
         distances[compared(len(said))] = neighbour_distances(
             self.normal, self.normal, (NEIGHBOUR,), leave_out_itself=True
         )
         return _logarithms(distances, said)
+
+    def _distances(self, said: Tensor) -> Tensor:
+        """Distances (B, 1) of rows to their neighbour."""
+        activations = said[:, :-1] - self.centre
+        return neighbour_distances(activations, self.normal, (NEIGHBOUR,), leave_out_itself=False)
 
     def _measured(self, logarithms: Tensor) -> Tensor:
         measured: Tensor = (logarithms - self.mean) / self.deviation
