@@ -256,16 +256,20 @@ def test_what_the_server_did_not_confirm_is_not_shown_as_saved(
 ) -> None:
     app, address = served
     with opened_page(browser, address, "laptop", forgiven="Failed to load resource") as page:
-        key, tries = key_of(page), []
+        key = key_of(page)
+        tries: list[str] = []
 
-        def fail_twice(route: Any) -> None:
-            tries.append(route.request.headers["idempotency-key"])
-            if len(tries) < 3:
-                route.abort()
-            else:
-                route.continue_()
+        def fails(times: int) -> Callable[[Any], None]:
+            def handle(route: Any) -> None:
+                tries.append(route.request.headers["idempotency-key"])
+                if len(tries) <= times:
+                    route.abort()
+                else:
+                    route.continue_()
 
-        page.route("**/answer", fail_twice)
+            return handle
+
+        page.route("**/answer", fails(2))
         page.keyboard.press("u")
         page.wait_for_function("() => document.querySelector('#said').textContent.startsWith('Waiting')")
         assert key_of(page) == key
@@ -274,16 +278,8 @@ def test_what_the_server_did_not_confirm_is_not_shown_as_saved(
         assert len(set(tries)) == 1
         assert len(app._desk.store.history(row=key)) == 1
         page.unroute("**/answer")
-        moves: list[str] = []
-
-        def fail_once(route: Any) -> None:
-            moves.append(route.request.headers["idempotency-key"])
-            if len(moves) < 2:
-                route.abort()
-            else:
-                route.continue_()
-
-        page.route("**/move", fail_once)
+        tries.clear()
+        page.route("**/move", fails(1))
         page.keyboard.press("ArrowRight")
         page.wait_for_function("() => document.querySelector('#said').textContent.startsWith('Waiting')")
         page.wait_for_function("() => document.querySelector('#said').textContent === ''")

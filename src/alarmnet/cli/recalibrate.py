@@ -16,10 +16,8 @@ from alarmnet.data_files import Reading, TableFiles, write_table
 from alarmnet.detectors import BaseDetector, load
 from alarmnet.errors import InputError
 from alarmnet.report.words import said_of_calibration
-from alarmnet.sources.calibrating import cells_of, rows_to_review
+from alarmnet.sources.calibrating import ANSWER, ROW, cells_of, rows_to_review
 from alarmnet.sources.model_facts import calibration_facts
-
-ROW, ANSWER = "row", "anomaly"
 
 MEANINGS = {"0": 0, "0.0": 0, "1": 1, "1.0": 1}
 """What an answer may be; a spreadsheet may add a decimal."""

@@ -15,6 +15,9 @@ from alarmnet.errors import InputError
 from alarmnet.preprocessing.rows import take
 from alarmnet.sources.opened import open_to_run
 
+ROW, ANSWER = "row", "anomaly"
+"""The columns of a table of rows to review: a row's number, and the answer."""
+
 CLOSE = 1e-3
 """The most by which the logit of a row may differ from that of the training row with its number."""
 
@@ -22,15 +25,13 @@ CLOSE = 1e-3
 def _refuse_lost_answers(looks: Path, detector: BaseDetector) -> None:
     """Refuse to write over a table with answers that the detector has not taken."""
     try:
-        table = TableFiles(looks, kinds=dict.fromkeys(("row", "anomaly"), "text")).read()
+        table = TableFiles(looks, kinds=dict.fromkeys((ROW, ANSWER), "text")).read()
     except InputError:  # no table
         return
-    if not {"row", "anomaly"}.issubset(table.column_names):
+    if not {ROW, ANSWER}.issubset(table.column_names):
         return
     waiting = detector.calibration_queries(len(detector.calibration_scores_)).rows.astype(str)
-    rows = [
-        str(row).removesuffix(".0") for row in table["row"].filter(table["anomaly"].is_valid()).to_pylist()
-    ]
+    rows = [str(row).removesuffix(".0") for row in table[ROW].filter(table[ANSWER].is_valid()).to_pylist()]
     if lost := [row for row in rows if row in waiting]:
         raise InputError(
             f"{looks} has answers that the model has not taken, such as about row {lost[0]}: give it to --answers "
