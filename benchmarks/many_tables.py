@@ -44,6 +44,7 @@ from benchmarks.few_labels import (
 )
 from benchmarks.image_tables import IMAGE_TABLES
 from benchmarks.keel_tables import KEEL_TABLES
+from benchmarks.r_tables import R_TABLES
 
 NORMAL_ROWS = 1_000
 FEWEST_JUDGED = 10
@@ -52,7 +53,13 @@ STATES = ("clean", "hidden")
 
 CHOOSE = [*list(KEEL_TABLES)[::2], *list(TABLES)[::2], *IMAGE_TABLES]
 REPORT = [*list(KEEL_TABLES)[1::2], *list(TABLES)[1::2]]
-PARTS = {"choose": CHOOSE, "report": REPORT}
+OTHER_CHOOSE, OTHER_REPORT = list(R_TABLES)[::2], list(R_TABLES)[1::2]
+PARTS = {
+    "choose": CHOOSE,
+    "report": REPORT,
+    "other-choose": OTHER_CHOOSE,
+    "other-report": OTHER_REPORT,
+}
 
 Scores = Callable[[Draw, int], np.ndarray]
 Cell = tuple[str, str, int, str, int]
@@ -82,7 +89,7 @@ def draw(halves: Halves, *, known: int, state: str, seed: int) -> Draw:
 
 def halves_of(name: str, part: str) -> Halves:
     """A table to choose by or to report; the ten are chosen by their development halves alone."""
-    halves = (KEEL_TABLES | TABLES | IMAGE_TABLES)[name]()
+    halves = (KEEL_TABLES | TABLES | IMAGE_TABLES | R_TABLES)[name]()
     if part == "report" or name not in TABLES:
         return halves
     order = np.random.default_rng(0).permutation(halves.development)

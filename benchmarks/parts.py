@@ -99,7 +99,7 @@ def with_labels(scorer: LikenessScorer, rows: Tensor, known: Tensor, seed: int) 
             continue
         places = torch.arange(scorer.joint_width)
         kept = places[(places < start) | (places >= end)]
-        again = boosted_symmetric(*(of[:, kept] for of in learned), depth=SHALLOW, seed=seed)
+        again = boosted_symmetric(*(of[:, kept] for of in learned), depths=SHALLOW, seed=seed)
         found[name] = like + joint * (again(joined[:, kept]) - scorer.joint(joined))
 
     def far_without(*places: int) -> Tensor:

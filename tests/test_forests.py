@@ -2,17 +2,29 @@
 
 import copy
 import pickle
-from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
 from sklearn.ensemble import GradientBoostingClassifier
+from sklearn.tree import ExtraTreeClassifier
 
 from alarmnet.errors import AlarmnetWarning
 from alarmnet.networks.compiled_trees import AVAILABLE, warn_of_slow_trees
-from alarmnet.networks.forests import DEEPEST, Forest, around, boosted, bootstrapped, grown
+from alarmnet.networks.forests import (
+    BAGS,
+    BOOSTED_INPUTS,
+    DEEPEST,
+    RATE,
+    ROUNDS,
+    Forest,
+    _lessons,
+    around,
+    boosted,
+    bootstrapped,
+    grown,
+)
 
 SLOW = pytest.mark.filterwarnings("ignore:this version of scikit-learn lacks")
 
@@ -119,18 +131,29 @@ def test_rows_that_are_too_short_are_refused(forest: Forest, rows: NDArray[np.fl
 
 
 def test_boosted_log_odds_are_the_mean_of_scikit_learns(rows: NDArray[np.float32]) -> None:
-    models = []
+    """Where rounding decides whether a node is pure, the random draws behind it differ."""
+    anomalies = bootstrapped(rows[:60] + np.float32(0.3))
+    expected = []
+    for lesson, chance in _lessons(rows, anomalies, BAGS, 100, seed=0):
+        model = GradientBoostingClassifier(
+            n_estimators=ROUNDS, learning_rate=RATE, max_features=BOOSTED_INPUTS, random_state=chance
+        )
+        model.fit(lesson.rows, lesson.labels, sample_weight=lesson.weights)
+        expected.append(model.decision_function(rows))
+    found = boosted(rows, anomalies, normal_rows=100, seed=0)(torch.from_numpy(rows)).numpy()
+    assert np.ptp(found) > 3
+    assert np.abs(found - np.mean(expected, axis=0)).mean() < 0.05
 
-    class Kept(GradientBoostingClassifier):  # type: ignore[misc]
-        def fit(self, *arguments: Any, **options: Any) -> Any:
-            models.append(self)
-            return super().fit(*arguments, **options)
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("alarmnet.networks.forests.GradientBoostingClassifier", Kept)
-        forest = boost(rows, rows[:5] + 1)
-    expected = np.mean([model.decision_function(rows) for model in models], axis=0)
-    assert forest(torch.from_numpy(rows)).numpy() == pytest.approx(expected, abs=1e-4)
+def test_cuts_are_those_that_gini_impurity_chooses(rows: NDArray[np.float32]) -> None:
+    """Leaves of many rows are impure, so that rounding decides nothing."""
+    anomalies = bootstrapped(rows[:60] + np.float32(0.3))
+    forest = grown(rows, anomalies, considered=["sqrt"], normal_rows=100, seed=0, smallest_leaf=20)
+    for place, (lesson, chance) in enumerate(_lessons(rows, anomalies, 5, 100, seed=0)):
+        tree = ExtraTreeClassifier(max_features="sqrt", min_samples_leaf=20, random_state=chance)
+        tree.fit(lesson.rows, lesson.labels, sample_weight=lesson.weights)
+        shares = tree.predict_proba(rows)[:, 1]
+        assert forest.said(torch.from_numpy(rows))[:, place].numpy() == pytest.approx(shares, abs=1e-6)
 
 
 def test_a_vote_does_not_depend_on_how_many_rows_are_scored_at_once(

@@ -29,12 +29,12 @@ def precision(forest: Trees, rows: Tensor, anomalous: Tensor) -> float:
 def test_conditions_that_meet_are_learned(rows: Tensor) -> None:
     anomalous = (rows[:, 0] > 0.5) & (rows[:, 1] < -0.5)
     normal, known, judged = rows[:600][~anomalous[:600]], rows[:600][anomalous[:600]], slice(600, None)
-    forest = boosted_symmetric(normal, known, depth=DEPTH, seed=0)
+    forest = boosted_symmetric(normal, known, depths=[DEPTH], seed=0)
     assert precision(forest, rows[judged], anomalous[judged]) > 0.95
 
 
 def test_a_tree_says_the_value_of_the_leaf_that_its_answers_lead_to(rows: Tensor) -> None:
-    forest = boosted_symmetric(rows[:100], rows[100:110] + 1, depth=DEPTH, seed=0)
+    forest = boosted_symmetric(rows[:100], rows[100:110] + 1, depths=[DEPTH], seed=0)
     assert forest.level_columns.shape == (len(forest), DEPTH) == (TREES, DEPTH)
     said = forest.said(rows[:50])
     for tree in range(0, TREES, 20):
@@ -54,10 +54,21 @@ def test_a_tree_says_the_value_of_the_leaf_that_its_answers_lead_to(rows: Tensor
 
 
 def test_a_tree_asks_about_the_columns_of_its_levels(rows: Tensor) -> None:
-    forest = boosted_symmetric(rows[:100], rows[100:110] + 1, depth=DEPTH, seed=0)
+    forest = boosted_symmetric(rows[:100], rows[100:110] + 1, depths=[DEPTH], seed=0)
     asks = forest.asks(np.array([0, 0, 1, 2, 3, 3]))
     for tree, columns in enumerate(forest.level_columns.tolist()):
         assert set(np.flatnonzero(asks[tree])) == {(0, 0, 1, 2, 3, 3)[column] for column in columns}
+
+
+def test_trees_ask_by_turns_one_question_or_more(rows: Tensor) -> None:
+    forest = boosted_symmetric(rows[:100], rows[100:110] + 1, depths=[1, 3], seed=0)
+    assert forest.level_columns.shape == (TREES, 3)
+    columns, cuts = forest.level_columns, forest.level_cuts
+    again = (columns == columns[:, :1]).all(1) & (cuts == cuts[:, :1]).all(1)
+    assert again[::2].all()
+    assert not again[1::2].all()
+    assert not forest.leaf_values[::2, 1:-1].any()  # no row comes to these leaves
+    assert forest.leaf_values[::2, [0, -1]].all()
 
 
 def test_training_scores_are_the_sum_that_boosting_added_up(
@@ -72,16 +83,16 @@ def test_training_scores_are_the_sum_that_boosting_added_up(
         return added[-1]
 
     monkeypatch.setattr(symmetric_trees, "_leaves", noted)
-    forest = boosted_symmetric(rows[:100], rows[100:110] + 1, depth=DEPTH, seed=0)
+    forest = boosted_symmetric(rows[:100], rows[100:110] + 1, depths=[DEPTH], seed=0)
     expected = torch.stack([forest.leaf_values[place][leaf] for place, leaf in enumerate(added)]).sum(0)
     torch.testing.assert_close(forest(torch.cat([rows[:100], rows[100:110] + 1])), expected)
 
 
 def test_rows_beyond_the_most_stand_for_their_class(rows: Tensor, monkeypatch: pytest.MonkeyPatch) -> None:
     normal, known = rows[:600], rows[600:700] + 1
-    whole = boosted_symmetric(normal, known, depth=DEPTH, seed=0)
+    whole = boosted_symmetric(normal, known, depths=[DEPTH], seed=0)
     monkeypatch.setattr(symmetric_trees, "MOST_ROWS", 50)
-    some = boosted_symmetric(normal, known, depth=DEPTH, seed=0)
+    some = boosted_symmetric(normal, known, depths=[DEPTH], seed=0)
     judged = torch.cat([rows[700:950], rows[950:] + 1])
     anomalous = torch.arange(500) >= 250
     assert precision(some, judged, anomalous) > precision(whole, judged, anomalous) - 0.05
@@ -94,35 +105,35 @@ def test_columns_of_two_rare_values_are_asked_about() -> None:
     normal = (torch.rand(500, 30, generator=generator) < 0.01).float()
     known, judged = normal[:8].clone(), normal[:100].clone()
     known[:, 3], judged[50:, 3] = 1, 1
-    forest = boosted_symmetric(normal[100:], known, depth=DEPTH, seed=0)
+    forest = boosted_symmetric(normal[100:], known, depths=[DEPTH], seed=0)
     assert precision(forest, judged, torch.arange(100) >= 50) > 0.95
 
 
 def test_no_cut_lies_on_a_value(rows: Tensor) -> None:
     """A number that rounding changes on another processor does not cross a cut."""
     many = rows[:200].round()
-    forest = boosted_symmetric(many, many[:20] + 1, depth=DEPTH, seed=0)
+    forest = boosted_symmetric(many, many[:20] + 1, depths=[DEPTH], seed=0)
     assert (forest.level_cuts - forest.level_cuts.round()).abs().min() > 1e-6
 
 
 @pytest.mark.parametrize("count", [1, 5])
 def test_equal_rows_teach_nothing(count: int) -> None:
     same = torch.ones(count, 3)
-    scores = boosted_symmetric(same, same, depth=DEPTH, seed=0)(torch.zeros(2, 3))
+    scores = boosted_symmetric(same, same, depths=[DEPTH], seed=0)(torch.zeros(2, 3))
     assert torch.equal(scores[0], scores[1])
     assert torch.isfinite(scores).all()
 
 
 def test_the_same_seed_gives_the_same_trees(rows: Tensor) -> None:
     first, again, other = (
-        boosted_symmetric(rows[:100], rows[100:110], depth=DEPTH, seed=seed) for seed in (0, 0, 1)
+        boosted_symmetric(rows[:100], rows[100:110], depths=[DEPTH], seed=seed) for seed in (0, 0, 1)
     )
     assert torch.equal(first.level_cuts, again.level_cuts)
     assert not torch.equal(first.level_cuts, other.level_cuts)
 
 
 def test_a_weight_scales_the_log_odds(rows: Tensor) -> None:
-    forest = boosted_symmetric(rows[:100], rows[100:110], depth=2, seed=0)
+    forest = boosted_symmetric(rows[:100], rows[100:110], depths=[2], seed=0)
     torch.testing.assert_close(forest.weighted(2)(rows), 2 * forest(rows))
 
 
@@ -140,7 +151,7 @@ def test_a_draw_holds_more_of_the_rows_that_trees_are_wrong_about() -> None:
 
 @pytest.fixture
 def arrays(rows: Tensor) -> dict[str, NDArray[Any]]:
-    forest = boosted_symmetric(rows[:100], rows[100:110] + 1, depth=DEPTH, seed=0)
+    forest = boosted_symmetric(rows[:100], rows[100:110] + 1, depths=[DEPTH], seed=0)
     return {f"forest.{name}": tensor.numpy().copy() for name, tensor in forest.state_dict().items()}
 
 
@@ -150,7 +161,7 @@ def test_files_hold_each_question_once(arrays: dict[str, NDArray[Any]], rows: Te
         "forest.level_cuts": (TREES, DEPTH),
         "forest.leaf_values": (TREES, 2**DEPTH),
     }
-    whole = boosted_symmetric(rows[:100], rows[100:110] + 1, depth=DEPTH, seed=0)
+    whole = boosted_symmetric(rows[:100], rows[100:110] + 1, depths=[DEPTH], seed=0)
     assert torch.equal(SymmetricForest.stored(arrays, "forest.", 6)(rows), whole(rows))
 
 

@@ -38,8 +38,9 @@ CONSIDERED = ("sqrt", 0.7)
 """The inputs that alternate trees consider for a cut: a few inputs find patterns over many columns, most inputs
 find patterns in a few columns."""
 
-DEEP, SHALLOW = 6, 4
-"""The questions of a symmetric tree on columns, and of one of the joint forest."""
+DEEP, SHALLOW = (6,), (1, 4)
+"""The questions that symmetric trees ask by turns: those on columns, and those of the joint forest. Trees that ask
+one question add up what single numbers say; the others find conditions that meet."""
 
 EVEN = 20
 """With so many known anomalies, the symmetric trees on columns count as much as the other forests there; with more,
@@ -143,7 +144,7 @@ class NormalityTraining:
             joined_known = scorer.joined(near_known, scorer.read_of_learned(known, known=True))
             measured = map(scorer.measured, (joined, joined_known))
             scorer.quadratic = QuadraticAlarm.learned(*measured, unlabelled=unlabelled)
-            joint = boosted_symmetric(joined, joined_known, depth=SHALLOW, seed=self._seed)
+            joint = boosted_symmetric(joined, joined_known, depths=SHALLOW, seed=self._seed)
             scorer.joint = joint.to(rows.device)
         return scorer
 
@@ -154,7 +155,7 @@ class NormalityTraining:
         many = self._data.all_normal(max(POOL, min(MANY, NUMBERS // rows.shape[1])))
         known = self._in_order(anomalies)
         deep = boosted_symmetric(
-            self._in_order(self._data.rows.take(many)), known, depth=DEEP, seed=self._seed
+            self._in_order(self._data.rows.take(many)), known, depths=DEEP, seed=self._seed
         )
         randomised = grown(
             self._in_order(rows).numpy(force=True),

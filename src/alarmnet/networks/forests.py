@@ -8,9 +8,9 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.special import expit
 from sklearn import config_context
-from sklearn.ensemble import GradientBoostingClassifier
-from sklearn.tree import ExtraTreeClassifier
+from sklearn.tree import DecisionTreeRegressor, ExtraTreeRegressor
 from torch import Tensor
 
 from alarmnet.networks.category_order import CategoryOrder
@@ -22,7 +22,13 @@ Draw = Callable[[np.random.Generator], Matrix]
 
 TREES = 200
 BAGS, ROUNDS, RATE = 20, 20, 0.2
-"""The draws that trees are boosted on, the boosted trees for each draw, and the weight of each tree."""
+"""The draws that trees are boosted on, the boosted trees for each, and the share of its step that a tree takes."""
+
+BOOSTED_DEPTH, BOOSTED_INPUTS = 3, 0.3
+"""The levels of a boosted tree, and the share of a row's numbers that it considers for a cut."""
+
+FLATTEST = 1e-150
+"""The least curvature of a leaf's loss for which the leaf takes a step."""
 
 TYPES = {
     "columns": np.int64,
@@ -86,7 +92,7 @@ class Forest(Trees):
         self.depth = _depth(*(self._array(name) for name in ("left", "right", "roots")))
 
     @classmethod
-    def of(cls, trees: Sequence[Any], values: NDArray[np.float64], *, adds: bool) -> Self:
+    def of(cls, trees: Sequence[Any], values: NDArray[np.floating[Any]], *, adds: bool) -> Self:
         """Put scikit-learn's trees (`tree_`) one behind the other; `values` are all their nodes'."""
         starts = np.cumsum([0, *(tree.node_count for tree in trees)])
         leaf = np.concatenate([tree.children_left < 0 for tree in trees])
@@ -217,17 +223,15 @@ def grown(
     with _unchecked():
         for place, (lesson, chance) in enumerate(_lessons(normal, anomalies, TREES, normal_rows, seed)):
             random_state.seed(chance)
-            tree = ExtraTreeClassifier(
+            # of labels 0 and 1, squared errors choose the cuts that Gini impurity chooses, in less time
+            tree = ExtraTreeRegressor(
                 max_features=considered[place % len(considered)],
                 min_samples_leaf=smallest_leaf,
                 max_depth=DEEPEST,
                 random_state=random_state,
             )
-            found.append(
-                tree.fit(lesson.rows, lesson.labels, sample_weight=lesson.weights, check_input=False).tree_
-            )
-    value = np.concatenate([tree.value[:, 0, :] for tree in found])
-    return Forest.of(found, value[:, 1] / value.sum(axis=1), adds=False)
+            found.append(lesson.learned_by(tree, lesson.labels))
+    return Forest.of(found, np.concatenate([tree.value[:, 0, 0] for tree in found]), adds=False)
 
 
 def boosted(normal: Matrix, anomalies: Draw, *, normal_rows: int, seed: int) -> Forest:
@@ -236,16 +240,28 @@ def boosted(normal: Matrix, anomalies: Draw, *, normal_rows: int, seed: int) -> 
     Source: EasyEnsemble (Liu, Wu, Zhou, "Exploratory Undersampling for Class-Imbalance Learning", 2009), with
     gradient boosting. Parameters are as in `grown`.
     """
-    trees: list[Any] = []
+    trees, values = [], []
+    random_state = np.random.RandomState()
     with _unchecked():
         for lesson, chance in _lessons(normal, anomalies, BAGS, normal_rows, seed):
-            model = GradientBoostingClassifier(
-                n_estimators=ROUNDS, learning_rate=RATE, max_features=0.3, random_state=chance
-            )
-            model.fit(lesson.rows, lesson.labels, sample_weight=lesson.weights * len(lesson.rows))
-            trees += [tree.tree_ for tree in model.estimators_[:, 0]]
-    values = np.concatenate([tree.value[:, 0, 0] for tree in trees])
-    return Forest.of(trees, values * (RATE / BAGS), adds=True)
+            random_state.seed(chance)
+            odds = np.zeros(len(lesson.rows))
+            for _ in range(ROUNDS):
+                share = expit(odds)
+                errors = lesson.labels - share
+                tree = DecisionTreeRegressor(
+                    max_depth=BOOSTED_DEPTH, max_features=BOOSTED_INPUTS, random_state=random_state
+                )
+                trees.append(lesson.learned_by(tree, errors))
+                leaves = trees[-1].apply(lesson.rows)
+                steps, curvature = (
+                    np.bincount(leaves, lesson.weights * of, trees[-1].node_count)
+                    for of in (errors, share * (1 - share))
+                )
+                steps = np.divide(steps, curvature, out=np.zeros_like(steps), where=curvature > FLATTEST)
+                values.append(steps)
+                odds += RATE * steps[leaves]
+    return Forest.of(trees, np.concatenate(values) * (RATE / BAGS), adds=True)
 
 
 def _unchecked() -> AbstractContextManager[None]:
@@ -257,8 +273,12 @@ class Lesson(NamedTuple):
     """Rows to grow a tree on, (N, F); 1 for anomalies; and weights by which both classes count the same."""
 
     rows: Matrix
-    labels: NDArray[np.int64]
+    labels: NDArray[np.float64]
     weights: NDArray[np.float64]
+
+    def learned_by(self, tree: Any, values: NDArray[np.float64]) -> Any:
+        """The `tree_` of one of scikit-learn's trees that learns these values of the rows, (N,)."""
+        return tree.fit(self.rows, values, sample_weight=self.weights, check_input=False).tree_
 
 
 def _lessons(
@@ -272,7 +292,7 @@ def _lessons(
         drawn = normal[generator.choice(len(normal), most, replace=False)]
         sizes = [len(drawn), len(strange)]
         weights = np.repeat([0.5 / size for size in sizes], sizes)
-        lesson = Lesson(np.concatenate([drawn, strange]), np.repeat([0, 1], sizes), weights)
+        lesson = Lesson(np.concatenate([drawn, strange]), np.repeat([0.0, 1.0], sizes), weights)
         yield lesson, int(generator.integers(2**31))
 
 

@@ -1,7 +1,8 @@
 """Boosted symmetric trees: all nodes of a level ask the same question."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import cycle, islice
 from typing import Any, Self
 
 import numpy as np
@@ -101,7 +102,9 @@ class SymmetricForest(Trees):
 
 
 @torch.no_grad()
-def boosted_symmetric(normal: Tensor, anomalies: Tensor, *, depth: int, seed: int) -> SymmetricForest:
+def boosted_symmetric(
+    normal: Tensor, anomalies: Tensor, *, depths: Sequence[int], seed: int
+) -> SymmetricForest:
     """Boost symmetric trees that separate anomalies from normal rows; each corrects those before it.
 
     A tree weights the rows at random, and chooses from random questions: whether a random column is above a random
@@ -118,15 +121,16 @@ def boosted_symmetric(normal: Tensor, anomalies: Tensor, *, depth: int, seed: in
     ----------
     normal, anomalies
         Rows to separate, (N, F) and (K, F).
-    depth
-        How many questions a tree asks, at most `MOST_LEVELS`: as many conditions can meet.
+    depths
+        How many questions trees ask by turns, each at most `MOST_LEVELS`: as many conditions can meet. A tree with
+        fewer than the most asks its last one again.
     seed
         Of all draws.
 
     Examples
     --------
     >>> normal = torch.rand(100, 2, generator=torch.Generator().manual_seed(0))
-    >>> forest = boosted_symmetric(normal, normal[:5] + 1, depth=2, seed=0)
+    >>> forest = boosted_symmetric(normal, normal[:5] + 1, depths=[2], seed=0)
     >>> forest(torch.tensor([[0.5, 0.5], [1.5, 1.5]])).sign()
     tensor([-1.,  1.])
     """
@@ -139,12 +143,12 @@ def boosted_symmetric(normal: Tensor, anomalies: Tensor, *, depth: int, seed: in
     odds = torch.full((sum(sizes),), math.log(sizes[1] / sizes[0]))
     columns, cuts, values = [], [], []
     with threads_for(0), torch.inference_mode():
-        for _ in range(TREES):
+        for depth in islice(cycle(depths), TREES):
             share = odds.sigmoid()
             errors = labels - share
             seen, weights = _drawn(errors.abs(), sizes, generator)
-            part = rows
-            if len(seen) < len(odds):
+            drawn, part = len(seen) < len(odds), rows
+            if drawn:
                 part, share = rows.index_select(1, seen), odds[seen].sigmoid()
                 errors = labels[seen] - share
             asked = varying[torch.from_numpy(generator.integers(len(varying), size=QUESTIONS))]
@@ -152,15 +156,17 @@ def boosted_symmetric(normal: Tensor, anomalies: Tensor, *, depth: int, seed: in
             above = ends.amax(0) + APART * ranges[asked]
             cut = ends.amin(0).lerp(above, torch.from_numpy(generator.random(QUESTIONS, dtype=np.float32)))
             gradients = weights * errors
-            chosen, leaves = _chosen(part.index_select(0, asked).gt_(cut[:, None]), gradients, weights, depth)
-            steps, curvature = (
-                torch.zeros(2**depth).index_add_(0, leaves, of)
-                for of in (gradients, weights * share * (1 - share))
-            )
+            chosen = _chosen(part.index_select(0, asked).gt_(cut[:, None]), gradients, weights, depth)
+            chosen += chosen[-1:] * (max(depths) - depth)
             columns.append(asked[chosen])
             cuts.append(cut[chosen])
+            leaves = _leaves(rows[columns[-1]] > cuts[-1][:, None])
+            steps, curvature = (
+                torch.zeros(2 ** max(depths)).index_add_(0, leaves[seen] if drawn else leaves, of)
+                for of in (gradients, weights * share * (1 - share))
+            )
             values.append(RATE * steps / (curvature + PENALTY))
-            odds += values[-1][_leaves(rows[columns[-1]] > cuts[-1][:, None])]
+            odds += values[-1][leaves]
     return SymmetricForest(torch.stack(columns), torch.stack(cuts), torch.stack(values))
 
 
@@ -182,8 +188,8 @@ def _drawn(errors: Tensor, sizes: list[int], generator: np.random.Generator) -> 
     return torch.cat(seen), torch.cat(stand_for) * torch.from_numpy(weights).float()
 
 
-def _chosen(answers: Tensor, gradients: Tensor, weights: Tensor, depth: int) -> tuple[Tensor, Tensor]:
-    """Choose a question for each level: their numbers (depth,), and each row's leaf (B,).
+def _chosen(answers: Tensor, gradients: Tensor, weights: Tensor, depth: int) -> list[int]:
+    """Choose a question for each of so many levels: their numbers.
 
     Answers (Q, B) are 1 above a cut. A question gains the sum over nodes of the squared gradient by weight.
     """
@@ -201,7 +207,7 @@ def _chosen(answers: Tensor, gradients: Tensor, weights: Tensor, depth: int) -> 
         gain = (gradient.square() / (weight + PENALTY)).sum((0, 2))
         chosen.append(int(gain.argmax()))
         leaves.add_(answers[chosen[-1]].long(), alpha=nodes)
-    return torch.tensor(chosen), leaves
+    return chosen
 
 
 def _leaves(answers: Tensor) -> Tensor:
