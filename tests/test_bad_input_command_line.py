@@ -426,7 +426,7 @@ def test_18_a_label_column_in_another_spelling_is_not_taken_as_a_column_too_many
 
 def test_19_an_extra_column_is_refused_unless_ignored(desk: Desk) -> None:
     desk.write(table(colour="red")).refused(
-        "score", "not trained with: 'colour'; leave each out with --ignore COLUMN, in Python ignored=[...]"
+        "score", "not trained with: 'colour'; leave each out with --ignore COLUMN\n"
     )
     desk("score", "--ignore", "colour")
     desk.refused(

@@ -265,6 +265,7 @@ def test_warnings_are_sentences(folder: Path, tmp_path: Path) -> None:
     result = run("fit", folder / "train.csv", *LABELS, "--alarm-rate", "0.001", "--out", tmp_path / "m")
     warnings = result.stderr.splitlines()
     assert warnings[0].startswith("Warning: Left out, because each row has a different text: 'payment'.")
+    assert warnings[0].endswith("name it in --keep.")
     assert warnings[1].startswith("Warning: 27 calibration rows are too few for an alarm rate of 0.001")
     assert len(warnings) == 2
 

@@ -78,6 +78,7 @@ def test_clocks_counters_and_identities_are_left_out(name: str) -> None:
     with pytest.warns(AlarmnetWarning) as warned:
         encoder = TableEncoder().fit(rows)
     assert str(warned[-1].message).startswith(f"Left out, because {reason}: {column!r}. To keep a column")
+    assert str(warned[-1].message).endswith("name it in the encoder's keep=.")
     assert encoder.left_out_ == {column: reason}
     again = TableEncoder.from_dict(json.loads(json.dumps(encoder.to_dict())))
     assert again.left_out_ == encoder.left_out_

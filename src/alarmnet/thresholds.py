@@ -76,7 +76,7 @@ def conformal_threshold(calibration: Scores, rate: float, weights: Scores | None
         warn(
             f"{masses[0]:.0f} calibration rows are too few for an alarm rate of {rate:g}: the smallest possible "
             f"rate is {1 / everything:.2g}, and the threshold is their largest score; give more normal rows or a "
-            "higher alarm_rate",
+            "higher alarm rate",
         )
     allowed = max(rate * everything * (1 + 1e-12), 1.0)
     lowest = int(np.argmax(1 + masses[1:] <= allowed))

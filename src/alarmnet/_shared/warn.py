@@ -1,4 +1,4 @@
-"""Warnings that name the user's line."""
+"""Warnings that name the user's line, and the words for those who use Python and for those who run a command."""
 
 import os
 import sys
@@ -17,6 +17,11 @@ def called_from(*modules: str) -> bool:
     while frame is not None and frame.f_globals.get("__name__") not in modules:
         frame = frame.f_back
     return frame is not None
+
+
+def by_caller(*, command: str, python: str) -> str:
+    """Choose the words for a command of alarmnet, if one runs, or those for Python."""
+    return command if called_from("alarmnet.cli.terminal") else python
 
 
 def warn(sentence: str) -> None:

@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 from alarmnet._shared.containers import truths_as_numbers
 from alarmnet._shared.missing_words import MISSING_WORDS, NUMBER_WORDS
 from alarmnet._shared.validation import EXACT_INTEGER_LIMIT
+from alarmnet._shared.warn import by_caller
 from alarmnet.errors import InputError
 
 ColumnKind = Literal["number", "text", "datetime", "boolean"]
@@ -152,13 +153,17 @@ def have_points(cells: pa.ChunkedArray) -> np.ndarray | None:
     return np.asarray(pc.fill_null(pc.and_not(number, with_comma), False))
 
 
+def _decimal_is(sign: str) -> str:
+    return by_caller(command=f"--decimal {sign}", python=f'Reading(decimal="{sign}")')
+
+
 def decimal_comma(where: str, cell: str, *, column: str, rows: Sequence[int] = ()) -> InputError:
     """Make the error for a number such as 1,5."""
     as_point = cell.replace(".", "").replace(",", ".")
     return InputError(
         f"{where} has a comma in a number; write {as_point} instead of {cell}, and no thousands separators "
-        '(or leave the column out; where all commas are decimal signs, say --decimal , or Reading(decimal=","); '
-        'where all separate thousands, --decimal . or Reading(decimal="."))',
+        f"(or leave the column out; where all commas are decimal signs, say {_decimal_is(',')}; where all separate "
+        f"thousands, {_decimal_is('.')})",
         code="decimal_comma",
         column=column,
         rows=rows,
@@ -178,7 +183,7 @@ def bad_cell(
             "--category if its numbers are names"
         )
     elif kind == "number" and "." in cell and re.match(_GROUPED_NUMBER, cell.strip()):
-        problem = 'written with commas between thousands; say --decimal . or Reading(decimal=".")'
+        problem = f"written with commas between thousands; say {_decimal_is('.')}"
     elif re.match(_DECIMAL_COMMA, cell.strip()):
         return decimal_comma(where, cell.strip(), column=column, rows=rows)
     elif kind == "boolean":

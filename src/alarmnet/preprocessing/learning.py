@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alarmnet._shared.missing_words import MISSING_WORDS
-from alarmnet._shared.warn import warn
+from alarmnet._shared.warn import by_caller, warn
 from alarmnet.errors import InputError
 from alarmnet.preprocessing.bad_cells import refuse_bad_cells
 from alarmnet.preprocessing.cells import Cells, Floats, is_boolean, is_text
@@ -87,9 +87,10 @@ def learn_column(
     refuse_bad_cells(cells, column, kind=meaning.kind, label=label)
     present = int(np.count_nonzero(~cells.missing))
     if not present and kept and _read(meaning, frame.whole(index), kept=kept).missing.all():
+        named = by_caller(command="--keep and --category", python="the encoder's keep= and categories=")
         raise InputError(
             f"Column {label!r} has no value in any of the {len(column)} training rows, so it cannot be kept: take "
-            "it out of --keep and --category, or of the encoder's keep= and categories=.",
+            f"it out of {named}.",
             code="empty_column",
             column=label,
         )

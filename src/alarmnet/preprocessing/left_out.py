@@ -10,6 +10,7 @@ from typing import Literal
 import numpy as np
 
 from alarmnet._shared.phrases import quoted
+from alarmnet._shared.warn import by_caller
 from alarmnet.preprocessing.cells import Cells, Floats
 from alarmnet.preprocessing.time_forms import (
     EARLIEST,
@@ -31,10 +32,6 @@ REASONS: dict[Reason, str] = {
     "texts": "each row has a different text",
     "empty": "no row, or hardly any, has a value",
 }
-KEEP = (
-    "To keep a column, such as one that the table is merely sorted by, name it in --keep, or in the encoder's "
-    "keep=."
-)
 FEWEST = 20
 """Columns with fewer different values are learned, whatever they look like."""
 GROWING_SHARE, IDS_SHARE, ADDRESSES_SHARE = 0.1, 0.05, 0.01
@@ -201,8 +198,10 @@ def epoch_form(numbers: Floats, label: str) -> str | None:
 
 def said_of_left_out(reasons: Mapping[str, Reason]) -> list[str]:
     """Say which columns are left out and why, a line for each reason."""
+    keep = by_caller(command="--keep", python="the encoder's keep=")
+    said = f" To keep a column, such as one that the table is merely sorted by, name it in {keep}."
     return [
-        f"Left out, because {sentence}: {quoted(labels)}.{'' if reason == 'empty' else f' {KEEP}'}"
+        f"Left out, because {sentence}: {quoted(labels)}.{'' if reason == 'empty' else said}"
         for reason, sentence in REASONS.items()
         if (labels := [label for label, found in reasons.items() if found == reason])
     ]

@@ -8,6 +8,7 @@ from typing import Any
 
 from alarmnet._shared.missing_words import is_missing_beside_numbers
 from alarmnet._shared.phrases import quoted
+from alarmnet._shared.warn import by_caller
 from alarmnet.errors import InputError
 from alarmnet.preprocessing.cells import Cells, is_text, read_cells, read_texts
 
@@ -118,10 +119,14 @@ def is_dressed(text: str) -> bool:
     return _undressed(text) is not None
 
 
+def _as_categories() -> str:
+    return by_caller(command="--category", python="categories=") + " makes categories of it"
+
+
 def _decimal_comma(text: str, label: str, *, doubt: str = "") -> InputError:
     return InputError(
         f"Column {label!r} writes numbers with a comma, such as {text!r}{doubt}. Write them with a decimal "
-        "point and no thousands separators, or leave the column out (Python: categories= makes categories of it).",
+        f"point and no thousands separators, or leave the column out ({_as_categories()}).",
         code="decimal_comma",
         column=label,
     )
@@ -134,8 +139,7 @@ def _one_unit(found: Sequence[_Undressed], label: str) -> str | None:
     if len(currencies) > 1:
         raise InputError(
             f"Column {label!r} holds amounts in several currencies, {quoted(currencies)}, which do not compare. "
-            "Convert them to one, make a column of each, or leave the column out (Python: categories= makes "
-            "categories of it).",
+            f"Convert them to one, make a column of each, or leave the column out ({_as_categories()}).",
             code="mixed_currencies",
             column=label,
         )
@@ -173,6 +177,7 @@ def number_form(texts: Sequence[str], label: str) -> NumberForm | None:
         reading = doubtful.strip().replace(",", ".")
         doubt = f", which may be {reading} or {reading.replace('.', '')}"
         if not unit:
-            doubt += ' (it is the latter in files read with --decimal . or Reading(decimal="."))'
+            named = by_caller(command="--decimal .", python='Reading(decimal=".")')
+            doubt += f" (it is the latter in files read with {named})"
         raise _decimal_comma(doubtful, label, doubt=doubt)
     return NumberForm(thousands=next(iter(separators), ""), unit=unit)

@@ -13,7 +13,7 @@ import pyarrow as pa
 from alarmnet._shared.containers import decoded
 from alarmnet._shared.phrases import counted, quoted
 from alarmnet._shared.spelling import as_folded, near_names
-from alarmnet._shared.warn import warn
+from alarmnet._shared.warn import by_caller, warn
 from alarmnet.data_files import ColumnKind, Reading, TableFiles
 from alarmnet.detectors import BaseDetector
 from alarmnet.errors import InputError
@@ -227,10 +227,10 @@ class TableRows:
                 column=missing[0],
             )
         if extra:
+            ignore = by_caller(command="--ignore COLUMN", python="ignored=[...]")
             raise InputError(
                 f"{tables[0]} has columns that the model was not trained with: {quoted(extra)}"
-                f"{near_names(known.difference(files.columns), extra)}; leave each out with --ignore COLUMN, "
-                "in Python ignored=[...]",
+                f"{near_names(known.difference(files.columns), extra)}; leave each out with {ignore}",
                 code="extra_columns",
                 column=extra[0],
             )
