@@ -39,6 +39,18 @@ def test_scores_that_are_no_finite_numbers_are_refused(plot: Any) -> None:
         plot(new_axes(), y=[0, 1], scores=[1.0, np.nan])
 
 
+@pytest.mark.parametrize("threshold", [np.nan, np.inf, None, "0"])
+def test_a_threshold_that_is_no_finite_number_is_refused(threshold: Any) -> None:
+    with pytest.raises(InputError, match="The 'threshold' parameter of plot_scores must be a number in"):
+        plots.plot_scores(new_axes(), [0.0, 1.0], threshold=threshold)
+
+
+def test_the_history_of_all_networks_is_refused() -> None:
+    history: Any = {"target": [{"step": 1, "loss": 2.0}], "alarm": []}
+    with pytest.raises(InputError, match=r"of one network, .* Got those of 'target', 'alarm' instead"):
+        plots.plot_training(new_axes(), history)
+
+
 @pytest.mark.parametrize("plot", [plots.plot_roc, plots.plot_precision_recall])
 def test_curves_of_one_class_are_refused(plot: Any) -> None:
     with pytest.raises(InputError, match="y holds only one class"):

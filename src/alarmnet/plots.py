@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import html
 import io
+import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
@@ -19,7 +20,8 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.metrics import PrecisionRecallDisplay, RocCurveDisplay
 
 from alarmnet._shared.labels import read_labels
-from alarmnet.errors import MissingExtraError
+from alarmnet._shared.validation import check_real
+from alarmnet.errors import InputTypeError, MissingExtraError
 from alarmnet.metrics import as_scores, check_classes
 
 if TYPE_CHECKING:
@@ -100,6 +102,8 @@ def plot_scores(axes: Axes, scores: ArrayLike, y: Any = None, *, threshold: floa
     ------
     MissingExtraError
         If Matplotlib is not installed.
+    InputError
+        For scores, labels or a threshold that cannot be used.
 
     Examples
     --------
@@ -111,6 +115,7 @@ def plot_scores(axes: Axes, scores: ArrayLike, y: Any = None, *, threshold: floa
     """
     require_extra("matplotlib")
     values = as_scores(scores)
+    threshold = check_real(plot_scores, "threshold", threshold, -math.inf)
     edges = _edges(values, threshold)
     for name, (group, color) in _groups(values, y).items():
         if group.size:
@@ -224,6 +229,8 @@ def plot_training(axes: Axes, checks: Sequence[Mapping[str, float | None]]) -> N
     ------
     MissingExtraError
         If Matplotlib is not installed.
+    InputTypeError
+        For the history of all networks.
 
     Examples
     --------
@@ -234,6 +241,12 @@ def plot_training(axes: Axes, checks: Sequence[Mapping[str, float | None]]) -> N
     'step'
     """
     require_extra("matplotlib")
+    if isinstance(checks, Mapping):
+        raise InputTypeError(
+            "The 'checks' parameter of plot_training must be the checks of one network, such as "
+            f"history_['alarm'] of a detector. Got those of {', '.join(map(repr, checks))} instead.",
+            code="invalid_parameter",
+        )
     for key, name, color, style in (
         ("loss", "training", NORMAL, "-"),
         ("validation_loss", "validation", ANOMALY, "--"),
