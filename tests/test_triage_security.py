@@ -14,6 +14,7 @@ from starlette.routing import Route
 from starlette.testclient import TestClient
 from tests.triage import Client
 
+from alarmnet.errors import InputError
 from alarmnet.loop.page import security, server
 from alarmnet.loop.page.security import Guard, cookie_name
 
@@ -143,6 +144,14 @@ def test_a_row_that_is_not_there_is_refused(app: Any, key: str) -> None:
     assert made.post("/answer", {"key": key, "verdict": "normal"}).status_code == 400
     assert made.post("/alike", {"key": key}).status_code == 400
     assert made.post("/change", {"key": key, "verdict": "normal"}).status_code == 400
+
+
+@pytest.mark.parametrize("host", ["192.0.2.1", "no such name"])
+def test_an_address_of_another_machine_is_refused_as_such(host: str) -> None:
+    with pytest.raises(InputError, match=rf"'{host}' is no address of this machine") as caught:
+        server.listen(host, 0)
+    assert caught.value.code == "address"
+    assert "port" not in str(caught.value)
 
 
 @pytest.fixture

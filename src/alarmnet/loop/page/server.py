@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import errno
 import socket
 
 import h11
@@ -59,10 +60,13 @@ def listen(host: str, port: int) -> socket.socket:
         taken.bind((host, port))
         taken.listen(MOST_CONNECTIONS)
     except OSError as error:
-        raise InputError(
-            f"port {port} of {host} cannot be taken ({error.strerror}); give another --port or --host",
-            code="address",
-        ) from error
+        refused = f"port {port} of {host} cannot be taken ({error.strerror}); give another --port or --host"
+        if isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL:
+            refused = (
+                f"{host!r} is no address of this machine ({error.strerror}); give --host one that it has, 0.0.0.0 "
+                "for all that it has, or leave --host out, so that no other machine reaches the page"
+            )
+        raise InputError(refused, code="address") from error
     return taken
 
 
