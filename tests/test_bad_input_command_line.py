@@ -517,7 +517,7 @@ def test_31_ragged_rows_are_refused(desk: Desk, row: str, cells: int) -> None:
 def test_32_a_table_too_large_is_refused_before_training(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.import_module("alarmnet.cli.fit"), "available_bytes", lambda: 4096)
     desk.write(table()).refused(
-        "fit", "training would take about", "of memory and 0 MiB are available: train on fewer rows"
+        "fit", "training would take about", "of memory and 4 KiB are available: train on fewer rows"
     )
 
 

@@ -95,7 +95,8 @@ def test_fit_says_labels_and_memory_before_training_and_remembers_them(folder: P
     result = run("fit", *arguments, "--alarm-rate", "0.05")
     table_line, labels_line, *_ = result.stdout.splitlines()
     assert re.fullmatch(
-        r"Table: 150 rows, 2 columns\. Training takes about \d+ MiB of memory, .+ are available\.", table_line
+        r"Table: 150 rows, 2 columns\. Training takes about \d+ [KM]iB of memory, .+ are available\.",
+        table_line,
     )
     assert labels_line == (
         "Labels in 'class': 9 anomalies, 136 normal, 5 unlabelled. Values of 'class': 'fraud' 9 (anomaly), "

@@ -263,7 +263,7 @@ def test_fit_refuses_images_that_do_not_fit_in_memory(
 ) -> None:
     monkeypatch.setattr(importlib.import_module("alarmnet.cli.fit"), "available_bytes", lambda: 4096)
     result = run("fit", made / "train", "--no-classes", "--out", tmp_path / "m", code=2)
-    assert "0 MiB are available: train on fewer or smaller images" in result.stderr
+    assert "4 KiB are available: train on fewer or smaller images" in result.stderr
 
 
 @pytest.mark.parametrize(

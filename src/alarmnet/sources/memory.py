@@ -114,9 +114,11 @@ def peak_bytes() -> int:
 def shown_bytes(count: int) -> str:
     """Bytes for people.
 
-    >>> shown_bytes(3 << 29)
-    '1.50 GiB'
+    >>> shown_bytes(3 << 29), shown_bytes(3 << 20), shown_bytes(3 << 10)
+    ('1.50 GiB', '3 MiB', '3 KiB')
     """
+    if count < 1 << 20:
+        return f"{count / (1 << 10):.0f} KiB"
     return f"{count / (1 << 30):.2f} GiB" if count >= 1 << 29 else f"{count / (1 << 20):.0f} MiB"
 
 
