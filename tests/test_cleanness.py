@@ -91,6 +91,15 @@ def test_thirty_looks_hold_the_rate_without_a_known_anomaly(rate: float) -> None
     assert 0.8 < np.mean(ratios) < 1.2
 
 
+@pytest.mark.parametrize("count", range(1, 25))
+def test_as_many_rows_are_chosen_as_are_asked_for(count: int) -> None:
+    """Also where the doubt about one row is so large that it would be chosen twice."""
+    weights = np.append(np.ones(19), 0.5)
+    places = worth_a_look(weights, np.full(20, UNANSWERED, dtype=np.int8), rate=0.5, count=count)
+    assert len(places) == min(count, 20)
+    assert (np.diff(places) < 0).all()
+
+
 def test_the_share_is_estimated_with_its_interval() -> None:
     for hidden in (0.0, 0.02, 0.05):
         values, odd, known = scores(hidden)

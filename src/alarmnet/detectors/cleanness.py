@@ -123,8 +123,12 @@ def worth_a_look(weights: Scores, answers: Answers, *, rate: float, count: int) 
     if len(waiting) <= count:
         return np.asarray(waiting)
     doubt = np.cumsum(np.sqrt(weights[waiting] * (1 - weights[waiting])) + 0.1)
-    chosen = np.unique(np.searchsorted(doubt, (np.arange(count) + 0.5) / count * doubt[-1]))
-    return np.asarray(waiting[chosen])
+    places = np.arange(count)
+    chosen = np.searchsorted(doubt, (places + 0.5) / count * doubt[-1])
+    chosen = (
+        np.maximum.accumulate(chosen - places) + places
+    )  # where one row is chosen twice, the next one too
+    return np.asarray(waiting[np.minimum(chosen, len(waiting) - count + places)])
 
 
 def hidden_share(scores: Scores, known: Scores, answers: Answers) -> Estimate:
