@@ -519,6 +519,16 @@ def test_evaluate_says_where_normal_rows_raise_more_alarms_than_asked_for(
     assert said not in run("evaluate", folder / "model", folder / "test.csv.gz").stdout
 
 
+def test_evaluate_says_where_labels_look_reversed(folder: Path, tmp_path: Path) -> None:
+    frame = table(seed=1)
+    frame.loc[:13, "amount"], frame.loc[:13, "class"] = 9.0, "fraud"
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    arguments = ("evaluate", folder / "model", tmp_path / "t.csv", "--label", "class")
+    said = "may be reversed, here or in training: see which value --anomaly names."
+    assert said in run(*arguments, "--anomaly", "fine").stdout
+    assert said not in run(*arguments, "--anomaly", "fraud").stdout
+
+
 def test_evaluate_needs_both_kinds_of_rows(folder: Path, tmp_path: Path) -> None:
     table()[20:].to_csv(tmp_path / "t.csv", index=False)
     result = run("evaluate", folder / "model", tmp_path / "t.csv", code=2)

@@ -131,6 +131,26 @@ def test_labels_that_mark_anomalies_can_be_named() -> None:
         assert evaluate(["fine", "odd", "fine"], [0.0, 1.0, 0.5]).anomalies == 1
 
 
+def note_on(y: np.ndarray, scores: np.ndarray) -> str:
+    found = evaluate(y, scores)
+    return metrics.reversed_note(found.normal, found.anomalies, found.roc_auc)
+
+
+@pytest.mark.parametrize("share", [0.1, 0.9])
+def test_labels_that_look_reversed_are_noted(share: float) -> None:
+    y, scores = labelled_scores(1000, share)
+    note = note_on(1 - y, scores)
+    assert note.startswith("Rows labelled normal score higher than anomalies: the ROC AUC is 0.1")
+    assert "see which value anomaly_label names" in note
+    assert not note_on(y, scores)
+
+
+def test_labels_do_not_look_reversed_by_chance() -> None:
+    y, scores = labelled_scores(1000, 0.2)
+    assert not note_on(y, np.random.default_rng(1).normal(size=1000))
+    assert not note_on(1 - y[:20], scores[:20])
+
+
 def test_an_exact_interval_is_not_empty_at_the_edges() -> None:
     nothing, everything = proportion(0, 100), proportion(100, 100)
     assert (nothing.value, nothing.low) == (0, 0)

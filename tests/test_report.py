@@ -351,6 +351,9 @@ def test_the_hints_follow_the_facts() -> None:
     reviewed = hints(calibration_is_labelled_=False, calibration_is_reviewed_=True)
     assert "All of these have been reviewed or labelled since." in reviewed
     assert "Reviewing rows" not in reviewed
+    low = table()["bytes"] < 0
+    assert "Rows labelled normal score higher than anomalies" in hints(low.astype(int))
+    assert "score higher than anomalies" not in hints(1 - low.astype(int))
     few_normal = [0 if row < 59 else 1 for row in range(60)]
     assert "This data may differ" in hints(few_normal, alarm_rate_held_=1e-6)
     assert "This data may differ" not in hints(few_normal, alarm_rate_held_=0.9)

@@ -16,6 +16,7 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 from alarmnet._shared.labels import read_labels
 from alarmnet._shared.random_streams import numpy_generator
 from alarmnet._shared.validation import check_real, check_whole
+from alarmnet._shared.warn import by_caller
 from alarmnet.errors import InputError
 
 # More levels than this make an interval slower and no more exact: its own error is far wider than one level.
@@ -141,6 +142,30 @@ def check_classes(normal: int, anomalies: int, *, called: str = "y") -> None:
     raise InputError(
         f"{called} holds {found}; these metrics compare labelled anomalies with labelled normal rows",
         code="one_class",
+    )
+
+
+REVERSED_AREA, FEWEST_REVERSED = 0.35, 10
+"""A ROC AUC whose whole interval lies below is far from chance, where there are so many rows of both classes."""
+
+
+def reversed_note(normal: int, anomalies: int, area: Estimate) -> str:
+    """Return a warning if the ROC AUC is so low that labels look reversed; otherwise an empty text.
+
+    Examples
+    --------
+    >>> reversed_note(900, 100, Estimate(0.2, 0.1, 0.3))[:49]
+    'Rows labelled normal score higher than anomalies:'
+    >>> reversed_note(900, 5, Estimate(0.2, 0.1, 0.3))
+    ''
+    """
+    if min(normal, anomalies) < FEWEST_REVERSED or area.high >= REVERSED_AREA:
+        return ""
+    named = by_caller(command="--anomaly", python="anomaly_label")
+    return (
+        f"Rows labelled normal score higher than anomalies: the ROC AUC is {area.value:.3f}, where random scores "
+        f"have 0.5. The labels, of {anomalies:,} anomalies and {normal:,} normal rows, may be reversed, here or in "
+        f"training: see which value {named} names. If they are right, fit a new model that learns such anomalies."
     )
 
 

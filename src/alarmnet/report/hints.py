@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from alarmnet.detectors.recognition import Recognised
+from alarmnet.metrics import Estimate, reversed_note
 from alarmnet.report.words import as_count, as_percent, said_of_share
 from alarmnet.thresholds import drift_note
 
@@ -52,9 +53,11 @@ def hints_on(facts: Mapping[str, Any]) -> list[str]:
         normal=normal,
     ):
         hints.append(f"{note} Consider fitting a new model." if normal else note)
-    if facts["evaluation"] is None:
+    if (found := facts["evaluation"]) is None:
         hints.append(
             f"This data does not have both labelled normal {row}s and labelled anomalies, so the report cannot "
             "measure how many anomalies are found."
         )
+    elif note := reversed_note(found["normal"], found["anomalies"], Estimate(**found["roc_auc"])):
+        hints.append(note)
     return hints
