@@ -790,6 +790,20 @@ def test_48_one_known_anomaly(make: Make, rows: Floats, labels: Floats) -> None:
         assert detector.label_counts_["anomaly"] == 1
 
 
+def test_48_most_rows_labelled_anomalous(make: Make, rows: Floats) -> None:
+    """The labels may be reversed, but not where many normal rows are labelled, or most rows are unlabelled."""
+
+    def fit(**counts: int) -> None:
+        labels = np.repeat([1.0, 0.0, np.nan], [25, counts["normal"], counts["unlabelled"]])
+        make(schedule=Schedule(steps=3), alarm_rate=0.5).fit(rows[: len(labels)], labels)
+
+    said = "rows are labelled anomalous: 25, and 4 are labelled normal. If .* reversed, name .* anomaly_label"
+    with pytest.warns(AlarmnetWarning, match=said):
+        fit(normal=4, unlabelled=0)
+    fit(normal=4, unlabelled=30)
+    fit(normal=8, unlabelled=0)
+
+
 def test_49_too_few_calibration_rows_warn(make: Make, rows: Floats, labels: Floats) -> None:
     with pytest.warns(
         AlarmnetWarning,

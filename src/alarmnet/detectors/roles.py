@@ -6,13 +6,18 @@ import numpy as np
 
 from alarmnet._shared.labels import Labels
 from alarmnet._shared.random_streams import numpy_generator
-from alarmnet._shared.warn import warn
+from alarmnet._shared.warn import by_caller, warn
 from alarmnet.errors import InputError
 from alarmnet.preprocessing.rows import Index, Keys, draw, matched_once
 
 CALIBRATION_ROWS = 10_000
 VALIDATION_ROWS = 5_000
 """More held-out rows than this cost time and model size and change little."""
+REVERSED_RATIO = 5
+"""Labels look reversed if there are more anomalies than so many times the rows labelled normal.
+
+Not fewer, since whole data sets of attacks have four times as many attacks as normal rows (KDD Cup 99).
+"""
 
 
 class Roles(NamedTuple):
@@ -27,12 +32,24 @@ def taken_as_normal(labels: Labels, unlabelled: Literal["normal", "ignore"]) -> 
     return np.flatnonzero(~labels.anomalous if unlabelled == "normal" else labels.normal)
 
 
+def _warn_of_reversed(labels: Labels) -> None:
+    """Warn where labels look reversed: most of all rows are anomalies, although some are labelled normal."""
+    anomalies, normal = int(labels.anomalous.sum()), int(labels.normal.sum())
+    if normal and anomalies > REVERSED_RATIO * normal and anomalies > len(labels.values) / 2:
+        named = by_caller(command="--anomaly", python="anomaly_label")
+        warn(
+            f"most rows are labelled anomalous: {anomalies:,}, and {normal:,} are labelled normal. If the labels "
+            f"are reversed, name the value of anomalies with {named}"
+        )
+
+
 def calibration_rows(
     labels: Labels, normal: Index, share: float, rate: float, *, seed: int, owner: object
 ) -> Index:
     """Draw the rows that calibrate: labelled normal where any is, else unlabelled ones.
 
-    A warning says where labelled rows are too few for the alarm `rate`, and unlabelled ones would be enough.
+    Warnings say where labels look reversed, and where labelled rows are too few for the alarm `rate`, and
+    unlabelled ones would be enough.
 
     Raises
     ------
@@ -64,6 +81,7 @@ def calibration_rows(
             f"leaves {left} to learn from, where two are needed; lower calibration_share, or give more rows",
             code="rows",
         )
+    _warn_of_reversed(labels)
     if rate * (count + 1) < 1 <= rate * (without_labels + 1):
         warn(
             f"{count:,} of the {len(pool):,} rows labelled normal calibrate, and none of the "
