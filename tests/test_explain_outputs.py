@@ -69,6 +69,13 @@ def test_a_row_is_explained_by_id_and_by_number(files: Path, detector: A3Detecto
     assert first["score"] == expected.score
 
 
+def test_rows_are_numbered_over_all_files(files: Path) -> None:
+    two = (files / "new.parquet", files / "new.parquet")
+    found = run("explain", files / "a.model", *two, "--ignore", "payment", "--row", 153, "--json")
+    (explained,) = json.loads(found.stdout)["rows"]
+    assert (explained["id"], explained["row"]) == ("153", 153)
+
+
 @pytest.mark.parametrize(
     "ids",
     [

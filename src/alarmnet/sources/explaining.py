@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
@@ -47,7 +48,8 @@ def explained_rows(
         if len(chosen):
             with rows_counted_from(part.first_row):
                 found = explainer(part.X, chosen, columns).rows
-            yield from ((ids[place], row) for place, row in zip(chosen, found, strict=True))
+            for place, row in zip(chosen, found, strict=True):
+                yield ids[place], replace(row, row=part.first_row + row.row)
         wanted = [name for name in wanted if name not in ids]
     if wanted:
         what, how = "id" if rows.has_ids else "row", "without --id, rows are counted from 0"
