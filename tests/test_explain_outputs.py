@@ -69,11 +69,12 @@ def test_a_row_is_explained_by_id_and_by_number(files: Path, detector: A3Detecto
     assert first["score"] == expected.score
 
 
-def test_rows_are_numbered_over_all_files(files: Path) -> None:
-    two = (files / "new.parquet", files / "new.parquet")
-    found = run("explain", files / "a.model", *two, "--ignore", "payment", "--row", 153, "--json")
-    (explained,) = json.loads(found.stdout)["rows"]
-    assert (explained["id"], explained["row"]) == ("153", 153)
+def test_rows_are_numbered_over_all_parts(files: Path, tmp_path: Path) -> None:
+    """Files are read in parts of 16,384 rows."""
+    pd.concat([table()] * 120).to_parquet(tmp_path / "new.parquet")
+    arguments = ("explain", files / "a.model", tmp_path / "new.parquet", "--ignore", "payment", "--row")
+    (explained,) = json.loads(run(*arguments, 17_003, "--json").stdout)["rows"]
+    assert (explained["id"], explained["row"]) == ("17003", 17_003)
 
 
 @pytest.mark.parametrize(
@@ -102,6 +103,13 @@ def test_a_row_that_is_not_there_is_refused(files: Path) -> None:
         "explain", files / "a.model", files / "new.parquet", "--id", "payment", "--row", "none", code=2
     )
     assert "there is no id 'none'" in refused.stderr
+
+
+def test_an_id_of_many_rows_is_refused(files: Path, tmp_path: Path) -> None:
+    table().assign(payment=["a"] * 20 + ["b"] * 130).to_parquet(tmp_path / "new.parquet")
+    arguments = ("explain", files / "a.model", tmp_path / "new.parquet", "--id", "payment", "--row")
+    assert run(*arguments, "a").stdout.count("Row a: ") == 20
+    assert "130 rows have the id 'b', and at most 20 of one id" in run(*arguments, "b", code=2).stderr
 
 
 def test_a_row_that_cannot_be_scored_is_refused(files: Path, tmp_path: Path) -> None:

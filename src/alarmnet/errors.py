@@ -174,7 +174,7 @@ CODES: Mapping[str, str] = MappingProxyType(
         "ragged": "rows of unequal length",
         "ragged_row": "a line with another number of cells than the header",
         "repeated_header": "the header occurs again between the rows",
-        "row_ids": "ids of rows that are missing, occur twice, or are not one for each row",
+        "row_ids": "ids of rows that are missing, occur too often, or are not one for each row",
         "rows": "too few rows to learn from and to calibrate on",
         "several_images": "a TIFF file of several pages, or an animation",
         "single_image": "one picture where a folder is needed",

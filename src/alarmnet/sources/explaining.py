@@ -1,6 +1,7 @@
 """Single rows of files explained."""
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
@@ -17,6 +18,8 @@ from alarmnet.sources.images import ImageRows
 from alarmnet.sources.opened import Rows
 
 WIDEST_BAR = 24
+MOST_NAMED = 20
+"""Rows with the same id, at most, that are explained."""
 
 
 def _number(name: str) -> str:
@@ -31,10 +34,10 @@ def _number(name: str) -> str:
 def explained_rows(
     explainer: Explainer, rows: Rows, wanted: Sequence[str], columns: int
 ) -> Iterator[tuple[str, RowExplanation]]:
-    """The wanted rows by id or number, in the order of the files."""
+    """The wanted rows by id or number, in the order of the files; an id may name `MOST_NAMED` rows at most."""
     if not rows.has_ids:
         wanted = [_number(name) for name in wanted]
-    missing = dict.fromkeys(wanted)
+    missing, named = dict.fromkeys(wanted), Counter[str]()
     for part in rows.parts(flag=True):
         column = decoded(part.ids)
         texts = column.cast(pa.string()).to_pylist()  # as `alarmnet score` writes them: 17, not 17.0
@@ -45,12 +48,20 @@ def explained_rows(
         chosen = np.array([place for place, name in enumerate(ids) if name in missing], dtype=np.intp)
         if bad := [ids[place] for place in chosen if not part.usable[place]]:
             raise InputError(f'row {bad[0]} cannot be scored; "alarmnet score" says why', code="bad_cell")
-        if len(chosen):
+        named.update(ids[place] for place in chosen)
+        if len(chosen) and max(named.values()) <= MOST_NAMED:
             with rows_counted_from(part.first_row):
                 found = explainer(part.X, chosen, columns).rows
             for place, row in zip(chosen, found, strict=True):
                 yield ids[place], replace(row, row=part.first_row + row.row)
         wanted = [name for name in wanted if name not in ids]
+    for name, count in named.most_common(1):
+        if count > MOST_NAMED:
+            raise InputError(
+                f"{count:,} rows have the id {name!r}, and at most {MOST_NAMED} of one id are explained: leave "
+                "--id out and name rows by their numbers, or name a column that is different in each row",
+                code="row_ids",
+            )
     if wanted:
         what, how = "id" if rows.has_ids else "row", "without --id, rows are counted from 0"
         if isinstance(rows, ImageRows) and rows.has_ids:
