@@ -360,3 +360,15 @@ def test_the_detector_has_the_answers_of_now_and_no_others() -> None:
     queue.refit_detector()
     assert queue.detector_ is first
     assert queue.learned_ == {}
+
+
+def test_a_small_queue_does_not_warn_of_its_own_alarm_rate() -> None:
+    """Anomalies that are found calibrate no longer."""
+    X = np.random.default_rng(0).normal(size=(120, 3))
+    X[:30] += 5
+    queue = Queue(X, random_state=0)
+    for row in queue.next(20):
+        queue.answer(row, "anomaly" if row in range(30) else "normal")
+    queue.refit_detector()
+    assert queue.detector_.label_counts_["anomaly"] > 9
+    assert queue.detector_.alarm_rate_held_ == pytest.approx(queue.detector_.alarm_rate_)

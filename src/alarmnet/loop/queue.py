@@ -30,6 +30,8 @@ Verdict = Literal["anomaly", "normal", "unsure"]
 
 ALARM_RATE, FEWEST_ROWS = 0.01, 500
 """The default detector's false-alarm rate, and the number of rows of which a fifth is enough to calibrate it."""
+HIGHEST_RATE = 0.5
+"""Its false-alarm rate in a table of a few rows."""
 
 
 IMAGES_AT_ONCE = 256
@@ -157,9 +159,10 @@ class Queue:
                 code="row_ids",
             )
         seed = resolve_seed(random_state)
+        self._own_rate = detector is None
         if detector is None:
             rate = ALARM_RATE * max(1, FEWEST_ROWS / rows)
-            detector = A3Detector(alarm_rate=min(rate, 0.5), random_state=seed)
+            detector = A3Detector(alarm_rate=min(rate, HIGHEST_RATE), random_state=seed)
         if hasattr(detector, "encoder_"):
             self.detector_, detected = detector, detector.decision_function(X)
         else:
@@ -268,11 +271,14 @@ class Queue:
         y = self._labels(clear)
         if (y == 1).any():
             y[np.isnan(y) & np.isin(self._keys, self._keys[y == 1])] = 1
-            given = Labels(y, self._first.classes_)
-            self.detector_, self.learned_ = (
-                copy.copy(self._first).refit_alarm(self._X, given, keep_known=True),
-                clear,
-            )
+            given, again = Labels(y, self._first.classes_), copy.copy(self._first)
+            if self._own_rate:
+                again.alarm_rate = HIGHEST_RATE
+            again.refit_alarm(self._X, given, keep_known=True)
+            if self._own_rate:  # fewer rows may be left to calibrate
+                lowest = 1 / (1 + again.calibration_weights_.sum())
+                again.set_alarm_rate(max(self._first.alarm_rate_, lowest))
+            self.detector_, self.learned_ = again, clear
         else:
             self.detector_, self.learned_ = self._first, {}
         self._calibrates = self._calibrating()
