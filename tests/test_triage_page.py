@@ -167,6 +167,18 @@ def test_undo_takes_back_no_answer_of_another_browser(fresh: App, opened: Open) 
         assert list(store.current()) == [second]
 
 
+def test_undo_reaches_answers_from_before_the_reviewers_name_changed(fresh: App) -> None:
+    client, keys = Client(fresh), []
+    for name in ("Ann", "Bob"):
+        assert client.post("/reviewer", {"reviewer": name}).status_code == 200
+        keys.append(client.shown())
+        client.answer("normal")
+    for key in reversed(keys):
+        assert Client.key_in(client.post("/undo", {}).json()["row"]) == key
+    assert not desk_of(fresh).store.current()
+    assert client.post("/undo", {}).json()["said"] == "Nothing to undo"
+
+
 def test_a_restart_knows_which_looks_were_at_random(fresh: App, opened: Open) -> None:
     client, desk = Client(fresh), desk_of(fresh)
     while len(desk.worker.answers) < 25:

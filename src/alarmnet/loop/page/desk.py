@@ -164,12 +164,12 @@ class Desk:
         self.worker.catch_up()
 
     def undo(self, seat: Seat) -> int:
-        """Take back what the reviewer did last at this seat, and show that row; give how many rows wait again."""
-        group = self._last_group(seat)
-        if group is None:
+        """Take back what was done last at this seat, and show that row; give how many rows wait again."""
+        last = self._last_answer(seat)
+        if last is None or last.group is None:
             return 0
-        first = self.store.history(group=group, reviewer=seat.reviewer)[-1].row
-        count = len(self.store.withdraw_group(group, seat.reviewer))
+        first = self.store.history(group=last.group, reviewer=last.reviewer)[-1].row
+        count = len(self.store.withdraw_group(last.group, last.reviewer))
         self.worker.catch_up()
         if seat.shown != first and seat.shown is not None and seat.shown not in self.worker.answers:
             self._release(seat)
@@ -229,16 +229,16 @@ class Desk:
             raise InputError("the similar rows must be shown first", code="options")
         return [one for one in keys if one not in self.worker.answers]
 
-    def _last_group(self, seat: Seat) -> str | None:
-        """What the reviewer did last at this seat and has not taken back."""
+    def _last_answer(self, seat: Seat) -> Event | None:
+        """What was done last at this seat, under whatever name, and is not taken back."""
         withdrawn: set[str | None] = set()
         before: int | None = None
-        while events := self.store.history(reviewer=seat.reviewer, before=before, limit=REMEMBERED):
+        while events := self.store.history(before=before, limit=REMEMBERED):
             for event in events:
                 if event.verdict == "withdrawn":
                     withdrawn.add(event.group)
                 elif event.group not in withdrawn and (event.group or "").startswith(seat.group("")):
-                    return event.group
+                    return event
             before = events[-1].sequence
         return None
 
