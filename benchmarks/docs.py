@@ -89,6 +89,10 @@ def tables() -> dict[str, tuple[str, Iterable[str]]]:
         "few labels": ("research/few-labels.md", few_labels.table(RESULTS / "few_labels.jsonl")),
         "label budgets": ("research/few-labels.md", label_budgets.table()),
         "many tables": ("research/few-labels.md", many_tables.table(RESULTS / "many_tables.jsonl")),
+        "tables of another source": (
+            "research/few-labels.md",
+            many_tables.table(RESULTS / "other_tables.jsonl"),
+        ),
         "many tables, networks": (
             "research/few-labels.md",
             many_tables.table(

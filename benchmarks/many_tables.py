@@ -2,14 +2,16 @@
 
     KEEL_DATA=FOLDER python -m benchmarks.many_tables --part choose --out FILE [--methods NAME ...]
     KEEL_DATA=FOLDER python -m benchmarks.many_tables --out benchmarks/results/many_tables.jsonl
+    R_DATA=FOLDER python -m benchmarks.many_tables --part other-report --out benchmarks/results/other_tables.jsonl
     python -m benchmarks.many_tables --out benchmarks/results/many_tables.jsonl --table
 
-The tables are KEEL's (`keel_tables`) and the ten of `few_label_tables`. In the order of their names every other
-table is for choosing settings, the rest for reporting; on the ten, settings are chosen on the development halves
-alone. Tables made of images (`image_tables`) are for choosing only. A seed draws at most 1,000 normal rows of a
-table's first half to learn from. From the second half it draws as many to judge by, and a tenth as many anomalies,
-ten at least. In state "clean" the normal rows are labelled normal. In state "hidden" no normal row is labelled, and
-a tenth as many hidden anomalies are among these rows.
+The tables are KEEL's (`keel_tables`) and the ten of `few_label_tables`; in the parts `other-choose` and
+`other-report`, those of R packages (`r_tables`). In the order of their names every other table is for choosing
+settings, the rest for reporting; on the ten, settings are chosen on the development halves alone. Tables made of
+images (`image_tables`) are for choosing only. A seed draws at most 1,000 normal rows of a table's first half to
+learn from. From the second half it draws as many to judge by, and a tenth as many anomalies, ten at least. In state
+"clean" the normal rows are labelled normal. In state "hidden" no normal row is labelled, and a tenth as many hidden
+anomalies are among these rows.
 Finished runs are not repeated.
 """
 

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet
 import pytest
@@ -15,6 +16,7 @@ from benchmarks import (
     few_label_tables,
     few_labels,
     label_noise,
+    r_tables,
     size,
     speed,
     unclean_calibration,
@@ -41,6 +43,23 @@ def test_one_step_of_each_network_is_recorded() -> None:
     assert list(products) == ["target", "alarm", "second alarm", "third alarm"]
     # eight layers forward, as many gradients of weights, and of all inputs but the first
     assert len(products["target"].calls) == 8 + 8 + 7
+
+
+def test_halves_of_a_table_of_r_have_half_of_each_kind_and_no_column_that_tells(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    low = np.repeat([0.0, 1.0, np.nan], [60, 20, 5])
+    ages = np.arange(85)
+    frame = pd.DataFrame({"rownames": ages, "low": low, "bwt": ages, "age": ages, "race": "white"})
+    (tmp_path / "MASS").mkdir()
+    frame.astype({"low": "Int64"}).to_pickle(tmp_path / "MASS" / "birthwt.pkl.compress", compression="xz")
+    monkeypatch.setenv("R_DATA", str(tmp_path))
+    found = r_tables.halves("MASS/birthwt")
+    assert found.frame.column_names == ["age", "race"]
+    assert found.frame.num_rows == 80  # rows without an outcome are left out
+    assert sorted([*found.development, *found.test]) == list(range(80))
+    assert [found.anomalous[half].sum() for half in (found.development, found.test)] == [10, 10]
+    assert np.array_equal(found.test, r_tables.halves("MASS/birthwt").test)
 
 
 @pytest.mark.parametrize("part", ["methods", "neighbour", "one row"])
