@@ -591,6 +591,20 @@ def test_49_too_few_calibration_rows_warn(desk: Desk) -> None:
     assert "at most 8.33% of normal rows raise an alarm" in said
 
 
+def test_49_loading_a_model_does_not_warn_of_its_alarm_rate_again(desk: Desk) -> None:
+    desk.write(table())("fit", "--alarm-rate", "0.001")
+    arguments = {"info": (), "explain": (desk.data, "--row", 3), "evaluate": (desk.data,)}
+    for command, more in arguments.items():
+        assert "too few" not in (said := run(command, desk.out["fit"], *more)), command
+        assert command == "explain" or "at most 8.33% of normal rows raise an alarm" in said
+    score = ("score", desk.out["fit"], desk.data, "--out", desk.out["score"])
+    assert run(*score).count("11 calibration rows are too few for an alarm rate of 0.001") == 1
+    assert "too few" not in run(*score, "--alarm-rate", "0.2")
+    assert "too few" not in run(*score, "--budget", "3")
+    with pytest.warns(alarmnet.AlarmnetWarning, match="11 calibration rows are too few"):
+        alarmnet.score_files(desk.out["fit"], desk.data, out=desk.out["score"])
+
+
 @pytest.mark.parametrize(
     ("command", "options", "sentence"),
     [

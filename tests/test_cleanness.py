@@ -128,7 +128,7 @@ def test_any_few_scores_give_weights(values: list[float], known: int, rate: floa
     st.floats(0.4, 0.95),
 )
 @settings(max_examples=100, deadline=None)
-@pytest.mark.filterwarnings("ignore:.*are too few for an alarm rate")
+@pytest.mark.filterwarnings("ignore:.* too few for an alarm rate")
 def test_weighted_p_values_agree_with_alarms(pairs: list[tuple[float, float]], rate: float) -> None:
     values, weights = np.array(sorted(pairs)).T
     weights[0] = 1.0

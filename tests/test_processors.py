@@ -80,7 +80,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.filterwarnings("ignore:.*equals? a known anomaly", "ignore:.*are too few for an alarm rate")
+@pytest.mark.filterwarnings("ignore:.*equals? a known anomaly", "ignore:.* too few for an alarm rate")
 def test_alarms_p_values_and_budgets_are_those_of_other_processors(folder: Path) -> None:
     here = read(folder)
     assert len(here) == 2 * len(tables())

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import betabinom
 
+from alarmnet._shared.phrases import counted
 from alarmnet._shared.warn import warn
 
 Scores = NDArray[np.float64]
@@ -46,14 +47,16 @@ def _masses(calibration: Scores, weights: Scores | None) -> Scores:
     return np.append(np.cumsum(weights[::-1])[::-1], 0.0)
 
 
-def conformal_threshold(calibration: Scores, rate: float, weights: Scores | None = None) -> Threshold:
+def conformal_threshold(
+    calibration: Scores, rate: float, weights: Scores | None = None, *, quiet: bool = False
+) -> Threshold:
     """The lowest threshold that keeps alarms on normal rows at or below `rate`, on average over draws.
 
     With n held-out normal scores and k = floor(rate * (n + 1)), a fresh normal score exceeds the k-th largest of
     them with probability at most k / (n + 1). If n is too small for the rate, the threshold is the largest score,
-    and a warning gives the rate of that threshold. The threshold is above that score by `ROUNDING`, so that rows
-    that equal it raise no alarm on any processor. With weights, a row counts for its weight, and the rate is an
-    estimate.
+    and a warning gives the rate of that threshold, unless `quiet`. The threshold is above that score by
+    `ROUNDING`, so that rows that equal it raise no alarm on any processor. With weights, a row counts for its
+    weight, and the rate is an estimate.
 
     Parameters
     ----------
@@ -72,11 +75,11 @@ def conformal_threshold(calibration: Scores, rate: float, weights: Scores | None
     """
     masses = _masses(calibration, weights)
     everything = masses[0] + 1
-    if rate * everything * (1 + 1e-12) < 1:
+    if rate * everything * (1 + 1e-12) < 1 and not quiet:
+        rows = counted(round(masses[0]), "calibration row is", "calibration rows are")
         warn(
-            f"{masses[0]:.0f} calibration rows are too few for an alarm rate of {rate:g}: the smallest possible "
-            f"rate is {1 / everything:.2g}, and the threshold is their largest score; give more normal rows or a "
-            "higher alarm rate",
+            f"{rows} too few for an alarm rate of {rate:g}: the smallest possible rate is {1 / everything:.2g}, "
+            "and the threshold is the largest calibration score; give more normal rows or a higher alarm rate"
         )
     allowed = max(rate * everything * (1 + 1e-12), 1.0)
     lowest = int(np.argmax(1 + masses[1:] <= allowed))

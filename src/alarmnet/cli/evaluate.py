@@ -57,8 +57,7 @@ def _print(found: metrics.Evaluation, detector: BaseDetector, *, normal_named: b
     Console().print(table)
     if note := metrics.reversed_note(found.normal, found.anomalies, found.roc_auc):
         click.echo(note)
-    if not detector.calibration_is_labelled_:
-        click.echo(f"Alarm threshold: {said_of_calibration(calibration_facts(detector))}")
+    click.echo(f"Alarm threshold: {said_of_calibration(calibration_facts(detector))}")
     if found.alarm_rate is not None and (
         note := drift_note(
             round(found.alarm_rate.value * found.normal),

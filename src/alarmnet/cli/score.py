@@ -194,8 +194,8 @@ def score(
         check_output(out, inputs=[model, *data], standard=True)
     began = time.perf_counter()
     detector = load_model(model, device=device)
-    if alarm_rate:
-        detector.set_alarm_rate(alarm_rate)
+    if not budget:
+        detector.set_alarm_rate(alarm_rate or detector.alarm_rate_)  # warns of its own rate, too
     rows = open_to_run(detector, data, identifier=identifier, ignored=ignored, reading=reading)
     aside = str(out) == STANDARD
     tally, flag = Tally(), on_bad_row == "flag"

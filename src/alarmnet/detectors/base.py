@@ -309,7 +309,7 @@ class BaseDetector(Scoring, ClassifierMixin, Parameters, ABC):  # type: ignore[m
         detector._known_matrix, detector._known_numbers = state.known_rows, state.known_numbers
         detector.calibration_scores_, detector._calibrating = state.calibration_scores, state.calibrating
         detector.calibration_weights_ = state.calibration_weights
-        detector._set_threshold()
+        detector._set_threshold(quiet=True)
         detector._scorer = detector._build_scorer(state.shape, state.weights)
         load_weights(detector._scorer, state.weights)
         return detector

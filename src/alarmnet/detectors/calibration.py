@@ -267,8 +267,10 @@ class Calibrated:
             self.calibration_weights_ = weights_of(self.calibration_scores_, known, self._sorted_answers())
         self._set_threshold()
 
-    def _set_threshold(self) -> None:
-        threshold = conformal_threshold(self.calibration_scores_, self.alarm_rate_, self.calibration_weights_)
+    def _set_threshold(self, *, quiet: bool = False) -> None:
+        threshold = conformal_threshold(
+            self.calibration_scores_, self.alarm_rate_, self.calibration_weights_, quiet=quiet
+        )
         self.threshold_, self.alarm_rate_held_ = threshold.value, threshold.held
         if hasattr(self, "decision_scores_"):
             self.labels_: Bits = (self.decision_scores_ > self.threshold_).astype(np.int64)

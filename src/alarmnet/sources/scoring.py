@@ -304,8 +304,8 @@ def score_files(
         )
     detector = copy.copy(model) if isinstance(model, BaseDetector) else load_model(Path(model), device=device)
     check_is_fitted(detector)
-    if alarm_rate is not None:
-        detector.set_alarm_rate(alarm_rate)
+    if budget is None:  # warns of a rate that the calibration rows do not hold, also of the model's own
+        detector.set_alarm_rate(detector.alarm_rate_ if alarm_rate is None else alarm_rate)
     paths = [data] if isinstance(data, str | PathLike) else [*data]
     tally, flag = Tally(), on_bad_row == "flag"
     with local_files([place_of(path) for path in paths], reading.query if reading else None) as files:
