@@ -54,7 +54,7 @@ def run(*arguments: object, code: int = 0) -> Result:
 def test_a_row_is_explained_by_id_and_by_number(files: Path, detector: A3Detector) -> None:
     by_id = run("explain", files / "a.model", files / "new.parquet", "--id", "payment", "--row", "p0003")
     expected = detector.explain(table().drop(columns="payment"), rows=[3]).rows[0]
-    assert by_id.stdout.startswith(f"Row p0003: {expected.sentence}")
+    assert by_id.stdout.startswith(f"Row p0003 (row 3): {expected.sentence}")
     assert "#" in by_id.stdout
     assert "a known anomaly in row 0 of the training data, counted from 0." in by_id.stdout
     assert "  Known anomaly in row 0 of the training data, counted from 0: 100% alike." in by_id.stdout
@@ -95,7 +95,7 @@ def test_an_id_is_found_as_score_writes_it_and_as_python_does(ids: Any, files: P
     python = str(pd.read_parquet(tmp_path / "new.parquet")["payment"].tolist()[3])
     for name in (written, python):
         found = run("explain", files / "a.model", tmp_path / "new.parquet", "--id", "payment", "--row", name)
-        assert found.stdout.startswith(f"Row {name}: ")
+        assert re.match(rf"Row {re.escape(name)}( \(row 3\))?: ", found.stdout)
 
 
 def test_a_row_that_is_not_there_is_refused(files: Path) -> None:
@@ -108,7 +108,8 @@ def test_a_row_that_is_not_there_is_refused(files: Path) -> None:
 def test_an_id_of_many_rows_is_refused(files: Path, tmp_path: Path) -> None:
     table().assign(payment=["a"] * 20 + ["b"] * 130).to_parquet(tmp_path / "new.parquet")
     arguments = ("explain", files / "a.model", tmp_path / "new.parquet", "--id", "payment", "--row")
-    assert run(*arguments, "a").stdout.count("Row a: ") == 20
+    said = run(*arguments, "a").stdout
+    assert [f"Row a (row {number}): " in said for number in range(21)] == [True] * 20 + [False]
     assert "130 rows have the id 'b', and at most 20 of one id" in run(*arguments, "b", code=2).stderr
 
 

@@ -71,7 +71,8 @@ def explained_rows(
 
 def explanation_lines(name: str, row: RowExplanation) -> Iterator[str]:
     """An explanation for a terminal: a sentence, a bar for each reason, and similar known anomalies."""
-    yield f"Row {name}: {row.sentence}"
+    number = "" if name == str(row.row) else f" (row {row.row:,})"
+    yield f"Row {name}{number}: {row.sentence}"
     largest = max((abs(reason.contribution) for reason in row.reasons), default=1.0)
     for reason in row.reasons:
         bar = "#" * max(1, round(WIDEST_BAR * abs(reason.contribution) / largest))
