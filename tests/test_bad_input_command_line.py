@@ -548,6 +548,14 @@ def test_38_without_labels_it_says_so(desk: Desk) -> None:
     assert "Labels: none (column 'class' labels no row)." in said
 
 
+def test_38_one_calibration_row_is_one_row(desk: Desk) -> None:
+    desk.write(table(6).drop(columns="class"))
+    said = run("fit", desk.data, "--alarm-rate", "0.2", "--out", desk.out["fit"])
+    assert "1 calibration row is too few for an alarm rate of 0.2" in said
+    assert "calibrated on 1 held-out unlabelled row. " in said
+    assert "calibrated on 1 held-out row labelled normal." in desk.write(table(6))("fit")
+
+
 def test_39_anomalies_alone_are_refused(desk: Desk) -> None:
     desk.write(table(**{"class": "fraud"})).refused("fit", "Error: no normal rows: only one class")
 

@@ -339,6 +339,8 @@ def test_the_hints_follow_the_facts() -> None:
     assert "rate of 1%, expect about 100 false alarms per 10,000 normal rows" in hints()
     few = hints(alarm_rate_held_=0.05)
     assert "99 calibration rows are too few for a rate of 1%. The smallest possible rate is 5%." in few
+    one = hints(alarm_rate_held_=0.5, calibration_scores_=np.zeros(1))
+    assert "1 calibration row is too few for a rate of 1%." in one
     unlabelled = hints(calibration_is_labelled_=False)
     assert (
         "An estimated 2.1% of these rows (1.2% to 3.4%) score like anomalies. The threshold does"

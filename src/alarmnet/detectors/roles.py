@@ -84,9 +84,9 @@ def calibration_rows(
     _warn_of_reversed(labels)
     if rate * (count + 1) < 1 <= rate * (without_labels + 1):
         warn(
-            f"{count:,} of the {len(pool):,} rows labelled normal calibrate, and none of the "
-            f"{len(normal) - len(pool):,} unlabelled rows. For an alarm rate of {rate:g}, label more rows normal, "
-            "or none: then unlabelled rows calibrate"
+            f"{count:,} of the {len(pool):,} rows labelled normal {'calibrates' if count == 1 else 'calibrate'}, "
+            f"and none of the {len(normal) - len(pool):,} unlabelled rows. For an alarm rate of {rate:g}, label "
+            "more rows normal, or none: then unlabelled rows calibrate"
         )
     chosen, _ = draw(pool, count, numpy_generator(seed, "calibration rows"))
     return chosen

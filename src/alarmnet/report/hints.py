@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from alarmnet._shared.phrases import counted
 from alarmnet.detectors.recognition import Recognised
 from alarmnet.metrics import Estimate, reversed_note
 from alarmnet.report.words import as_count, as_percent, said_of_share
@@ -21,8 +22,8 @@ def hints_on(facts: Mapping[str, Any]) -> list[str]:
     ]
     if rates["held"] > rates["asked"] * 1.0001:
         hints.append(
-            f"{as_count(rates['calibration_rows'])} calibration {row}s are too few for a rate of {asked}. The "
-            f"smallest possible rate is {held}."
+            f"{counted(rates['calibration_rows'], f'calibration {row} is', f'calibration {row}s are')} too few for "
+            f"a rate of {asked}. The smallest possible rate is {held}."
         )
     if not rates["calibration_is_labelled"]:
         since = "All of these have been reviewed or labelled since."

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from alarmnet._shared.phrases import counted
+
 LONGEST_TEXT = 48
 
 
@@ -46,17 +48,18 @@ def shortened(text: str) -> str:
 
 def said_of_calibration(facts: Mapping[str, Any]) -> str:
     """Say which rows the false-alarm rate was calibrated on, from the facts about it."""
-    rows, held = as_count(facts["calibration_rows"]), as_percent(facts["alarm_rate_held"])
+    held, count = as_percent(facts["alarm_rate_held"]), facts["calibration_rows"]
     if facts["calibration_is_labelled"]:
-        return f"at most {held} of normal rows raise an alarm, calibrated on {rows} held-out rows labelled normal."
+        rows = counted(count, "held-out row")
+        return f"at most {held} of normal rows raise an alarm, calibrated on {rows} labelled normal."
     if facts["calibration_is_reviewed"]:
         return (
-            f"about {held} of normal rows raise an alarm, calibrated on {rows} held-out rows, which have all been "
-            "reviewed or labelled since."
+            f"about {held} of normal rows raise an alarm, calibrated on {counted(count, 'held-out row')}, "
+            f"{'which has' if count == 1 else 'which have all'} been reviewed or labelled since."
         )
     most = f"about {held}" if facts["allows_for_unclean"] else f"at most {held}"
     return (
-        f"{most} of normal rows raise an alarm, calibrated on {rows} held-out unlabelled rows. "
+        f"{most} of normal rows raise an alarm, calibrated on {counted(count, 'held-out unlabelled row')}. "
         f"{said_of_share(facts)}"
     )
 
