@@ -97,6 +97,17 @@ def test_history_is_filtered_and_paged(store: AnswerStore) -> None:
     assert store.history(reviewer="bob") == []
 
 
+def test_the_last_answer_of_groups_that_begin_alike(store: AnswerStore) -> None:
+    groups = ("a%.1", "a%.2", "a%.2", "A%.3", "ab.4")
+    store.append([said(str(n), str(n), group=group) for n, group in enumerate(groups)])
+    store.append([said("5", "5")])
+    found = []
+    while last := store.last_of("a%."):
+        found.append(last.row)
+        store.withdraw_group(str(last.group), "ann")
+    assert found == ["2", "0"]
+
+
 def test_a_row_is_lent_to_one_reviewer(store: AnswerStore) -> None:
     rows = ["1", "2", "3", "4"]
     store.append([said("a", "1")])

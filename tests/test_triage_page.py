@@ -167,6 +167,11 @@ def test_undo_takes_back_no_answer_of_another_browser(fresh: App, opened: Open) 
         assert list(store.current()) == [second]
 
 
+def test_undo_does_not_page_through_the_answers(fresh: App, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(type(desk_of(fresh).store), "history")
+    assert Client(fresh).post("/undo", {}).json()["said"] == "Nothing to undo"
+
+
 def test_undo_reaches_answers_from_before_the_reviewers_name_changed(fresh: App) -> None:
     client, keys = Client(fresh), []
     for name in ("Ann", "Bob"):

@@ -165,7 +165,7 @@ class Desk:
 
     def undo(self, seat: Seat) -> int:
         """Take back what was done last at this seat, and show that row; give how many rows wait again."""
-        last = self._last_answer(seat)
+        last = self.store.last_of(seat.group(""))
         if last is None or last.group is None:
             return 0
         first = self.store.history(group=last.group, reviewer=last.reviewer)[-1].row
@@ -228,19 +228,6 @@ class Desk:
         if shown_for != key:
             raise InputError("the similar rows must be shown first", code="options")
         return [one for one in keys if one not in self.worker.answers]
-
-    def _last_answer(self, seat: Seat) -> Event | None:
-        """What was done last at this seat, under whatever name, and is not taken back."""
-        withdrawn: set[str | None] = set()
-        before: int | None = None
-        while events := self.store.history(before=before, limit=REMEMBERED):
-            for event in events:
-                if event.verdict == "withdrawn":
-                    withdrawn.add(event.group)
-                elif event.group not in withdrawn and (event.group or "").startswith(seat.group("")):
-                    return event
-            before = events[-1].sequence
-        return None
 
     def _advance(self, seat: Seat) -> str | None:
         """Lend a seat the best row that is free, and show it."""
