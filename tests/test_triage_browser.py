@@ -159,6 +159,7 @@ def test_a_session_by_keys(
         assert page.locator("#looks").inner_text() == "60"
         # the history changes an answer
         page.get_by_role("link", name="History").click()
+        page.wait_for_url("**/history*")
         changed = seen[0]
         rows = page.locator(f'tr[data-key="{changed}"] select')
         with page.expect_navigation():

@@ -54,11 +54,13 @@ def listen(host: str, port: int) -> socket.socket:
     """
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
-        # the protocol is named, since asyncio sends small replies at once only where it is
-        taken = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        taken.bind((host, port))
-        taken.listen(MOST_CONNECTIONS)
+        with contextlib.ExitStack() as refusal:
+            # the protocol is named, since asyncio sends small replies at once only where it is
+            taken = refusal.enter_context(socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP))
+            taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            taken.bind((host, port))
+            taken.listen(MOST_CONNECTIONS)
+            refusal.pop_all()
     except OSError as error:
         refused = f"port {port} of {host} cannot be taken ({error.strerror}); give another --port or --host"
         if isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL:
