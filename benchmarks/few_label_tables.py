@@ -31,6 +31,17 @@ class Halves:
     test: np.ndarray
 
 
+def halved_by_kind(frame: pa.Table, anomalous: np.ndarray) -> Halves:
+    """Half of the normal rows and half of the anomalies in each half, the same in every run."""
+    generator = np.random.default_rng(0)
+    parts = []
+    for kind in (False, True):
+        rows = generator.permutation(np.flatnonzero(anomalous == kind))
+        parts.append(np.split(rows, [len(rows) // 2]))
+    development, test = (np.concatenate(rows) for rows in zip(*parts, strict=True))
+    return Halves(frame, anomalous, development, test)
+
+
 def _halved(table: Table, normal: str) -> Halves:
     """Halves that are the same in every run."""
     order = np.random.default_rng(0).permutation(len(table.classes))

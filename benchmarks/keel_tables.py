@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 from pyarrow import csv
 
-from benchmarks.few_label_tables import Halves
+from benchmarks.few_label_tables import Halves, halved_by_kind
 
 RARE = (
     *("abalone19", "abalone9-18", "car-good", "car-vgood", "dermatology-6", "ecoli3", "flare-F", "glass0"),
@@ -85,18 +85,7 @@ def halves(name: str) -> Halves:
         convert_options=csv.ConvertOptions(column_types={names[-1]: pa.string()}),
     )
     anomalous = np.array(whole.column(names[-1]).to_pylist()) == ANOMALIES[name]
-    return halved(whole.select(names[:-1]), anomalous)
-
-
-def halved(frame: pa.Table, anomalous: np.ndarray) -> Halves:
-    """Half of the normal rows and half of the anomalies in each half, the same in every run."""
-    generator = np.random.default_rng(0)
-    parts = []
-    for kind in (False, True):
-        rows = generator.permutation(np.flatnonzero(anomalous == kind))
-        parts.append(np.split(rows, [len(rows) // 2]))
-    development, test = (np.concatenate(rows) for rows in zip(*parts, strict=True))
-    return Halves(frame, anomalous, development, test)
+    return halved_by_kind(whole.select(names[:-1]), anomalous)
 
 
 KEEL_TABLES: dict[str, Callable[[], Halves]] = {name: partial(halves, name) for name in sorted(ANOMALIES)}

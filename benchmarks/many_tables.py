@@ -55,12 +55,11 @@ STATES = ("clean", "hidden")
 
 CHOOSE = [*list(KEEL_TABLES)[::2], *list(TABLES)[::2], *IMAGE_TABLES]
 REPORT = [*list(KEEL_TABLES)[1::2], *list(TABLES)[1::2]]
-OTHER_CHOOSE, OTHER_REPORT = list(R_TABLES)[::2], list(R_TABLES)[1::2]
 PARTS = {
     "choose": CHOOSE,
     "report": REPORT,
-    "other-choose": OTHER_CHOOSE,
-    "other-report": OTHER_REPORT,
+    "other-choose": list(R_TABLES)[::2],
+    "other-report": list(R_TABLES)[1::2],
 }
 
 Scores = Callable[[Draw, int], np.ndarray]

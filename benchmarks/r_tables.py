@@ -13,8 +13,7 @@ from pathlib import Path
 import pandas as pd
 import pyarrow as pa
 
-from benchmarks.few_label_tables import Halves
-from benchmarks.keel_tables import halved
+from benchmarks.few_label_tables import Halves, halved_by_kind
 
 OUTCOMES: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "AER/CreditCard": ("card", "no", ("share", "expenditure")),
@@ -77,7 +76,7 @@ def halves(name: str) -> Halves:
     columns = whole.drop(columns=["rownames", outcome, *left_out])
     texts = columns.select_dtypes(exclude="number").columns
     columns = columns.astype(dict.fromkeys(texts, "string"))
-    return halved(pa.Table.from_pandas(columns, preserve_index=False), anomalous)
+    return halved_by_kind(pa.Table.from_pandas(columns, preserve_index=False), anomalous)
 
 
 R_TABLES: dict[str, Callable[[], Halves]] = {name: partial(halves, name) for name in sorted(OUTCOMES)}

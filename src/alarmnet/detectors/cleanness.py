@@ -125,9 +125,8 @@ def worth_a_look(weights: Scores, answers: Answers, *, rate: float, count: int) 
     doubt = np.cumsum(np.sqrt(weights[waiting] * (1 - weights[waiting])) + 0.1)
     places = np.arange(count)
     chosen = np.searchsorted(doubt, (places + 0.5) / count * doubt[-1])
-    chosen = (
-        np.maximum.accumulate(chosen - places) + places
-    )  # where one row is chosen twice, the next one too
+    # where one row is chosen twice, the next one is chosen too
+    chosen = np.maximum.accumulate(chosen - places) + places
     return np.asarray(waiting[np.minimum(chosen, len(waiting) - count + places)])
 
 

@@ -140,7 +140,7 @@ def boosted_symmetric(
     labels = torch.tensor([0.0, 1.0]).repeat_interleave(torch.tensor(sizes))
     ranges = rows.amax(1) - rows.amin(1)
     varying = ranges.nonzero()[:, 0] if ranges.any() else torch.tensor([0])
-    odds = torch.full((sum(sizes),), math.log(sizes[1] / sizes[0]))
+    odds, deepest = torch.full((sum(sizes),), math.log(sizes[1] / sizes[0])), max(depths)
     columns, cuts, values = [], [], []
     with threads_for(0), torch.inference_mode():
         for depth in islice(cycle(depths), TREES):
@@ -157,12 +157,12 @@ def boosted_symmetric(
             cut = ends.amin(0).lerp(above, torch.from_numpy(generator.random(QUESTIONS, dtype=np.float32)))
             gradients = weights * errors
             chosen = _chosen(part.index_select(0, asked).gt_(cut[:, None]), gradients, weights, depth)
-            chosen += chosen[-1:] * (max(depths) - depth)
+            chosen += chosen[-1:] * (deepest - depth)
             columns.append(asked[chosen])
             cuts.append(cut[chosen])
             leaves = _leaves(rows[columns[-1]] > cuts[-1][:, None])
             steps, curvature = (
-                torch.zeros(2 ** max(depths)).index_add_(0, leaves[seen] if drawn else leaves, of)
+                torch.zeros(2**deepest).index_add_(0, leaves[seen] if drawn else leaves, of)
                 for of in (gradients, weights * share * (1 - share))
             )
             values.append(RATE * steps / (curvature + PENALTY))
