@@ -35,6 +35,9 @@ NAMES = (
     "a3-format-13",
     "a3-format-14",
     "a3-unlabelled-format-14",
+    "a3-format-15",
+    "a3-format-16",
+    "a3-unlabelled-format-17",
 )
 
 

@@ -21,7 +21,7 @@ def test_a_change_of_any_byte_is_refused_with_name_and_reason(tmp_path: Path) ->
     assert {outcome.verdict for outcome in outcomes} == {"refused"}
 
 
-@pytest.mark.parametrize("name", ["a3-format-1", "a3-format-16"])
+@pytest.mark.parametrize("name", ["a3-format-1", "a3-format-16", "a3-unlabelled-format-17"])
 @pytest.mark.parametrize("way", [way for way in WAYS if way != "any byte"])
 def test_a_change_behind_the_digest_is_refused_or_scores_finite_numbers(
     tmp_path: Path, way: str, name: str

@@ -29,7 +29,7 @@ import safetensors.numpy
 from alarmnet._shared.atomic import atomic_path, open_regular
 from alarmnet.errors import InputError, ModelFileError
 
-FORMAT_VERSION = 16
+FORMAT_VERSION = 17
 """The format this version writes, and the newest that it reads.
 
 Since format 2, detectors keep quantiles as arrays. Since format 3, the threshold is not stored, but follows from
@@ -41,7 +41,8 @@ read categories in order. Since format 12, a column may have the order of its ty
 week, and the layers of the user's own target are named. Since format 13, there may be known anomalies to
 compare rows with, and a bound of what alarms add; since format 14, a kernel alarm, columns that count on
 their own, and odds that depend on the number of stored rows; since format 15, a quadratic alarm. Since format 16,
-the default score for tables also reads with known anomalies how much a row surprises the target.
+the default score for tables also reads with known anomalies how much a row surprises the target. Since format 17,
+a target may predict masked columns.
 """
 
 _MAGIC = b"ALARMNET"

@@ -42,13 +42,18 @@ from alarmnet.networks.layers import materialise
 from alarmnet.networks.piecewise import PiecewiseLinearEncoding
 from alarmnet.networks.targets import ConvAutoencoder, DenseAutoencoder, Target, TargetNetwork
 from alarmnet.networks.targets.dense import suggested_hidden
+from alarmnet.networks.targets.masked import MaskedNetwork
 from alarmnet.networks.targets.piecewise import PiecewiseTarget
 from alarmnet.networks.training import Schedule, TrainingContext, check_schedule, chosen_schedule, train
 from alarmnet.preprocessing import TableEncoder
+from alarmnet.preprocessing.column_groups import ColumnGroups
 
 PIECES = "target.pieces."
 WIDEST = 200
 """Inputs that the default target is sized by, at most."""
+
+MASKED_HIDDEN, MASKED_RATE = 128, 3e-3
+"""The size of both hidden layers, and the learning rate, of the default target without known anomalies."""
 
 
 def target_schedule(rows: int) -> Schedule:
@@ -75,7 +80,8 @@ class A3Detector(BaseDetector):
     target
         What learns the normal rows: `DenseAutoencoder`, `ConvAutoencoder`, `VariationalAutoencoder`, or
         `ExternalTarget` around a trained network of your own. None: a convolutional autoencoder for images, and
-        for tables a dense autoencoder that reads the inputs and their piecewise linear encoding.
+        for tables a network that reads the inputs and their piecewise linear encoding. It is a dense autoencoder
+        or, for `reads="normality"` without known anomalies, predicts some columns from the others.
     generator
         What makes synthetic anomalies: `GaussianNoise`, `UniformNoise`, `ColumnSwap`, `VaeAnomalies`, or a
         function from a batch of encoded rows to as many synthetic anomalies. None: `GaussianNoise()`.
@@ -91,10 +97,11 @@ class A3Detector(BaseDetector):
           distances to the nearest normal rows and (from ten on) to the nearest known anomalies, and how rare values
           are among normal rows. The fourth forest also reads the target's reconstruction error and the principal
           directions of the normal rows. How far the target's narrowest activations are from those of normal rows
-          counts for rows unlike all known anomalies. Without known anomalies: the distances to normal rows, the
-          rarity of values, the reconstruction error, the spread of the normal rows, and a forest that separates
-          them from random points. For images without known anomalies: how far the edges of an image are from those
-          of normal images. For images with known anomalies: as `"both"` and `"peaks"` together.
+          counts for rows unlike all known anomalies. Without known anomalies: how well the target predicts the
+          columns from each other, the distances to normal rows, the rarity of values, the spread of the normal
+          rows, and a forest that separates them from random points. For images without known anomalies: how far
+          the edges of an image are from those of normal images. For images with known anomalies: as `"both"` and
+          `"peaks"` together.
         - `"activations"`: the target's hidden activations, as in the paper.
         - `"everything"`: the activations, the target's inputs, and what the target could not reconstruct.
         - `"inputs"`: the target's inputs, by two alarms.
@@ -268,7 +275,8 @@ class A3Detector(BaseDetector):
     def _build_scorer(self, shape: tuple[int, ...], weights: Mapping[str, NDArray[Any]]) -> Scorer:
         cut = f"{PIECES}columns" in weights
         pieces = PiecewiseLinearEncoding.stored(weights, PIECES, shape[0]) if cut else None
-        target = self._target_for(shape, pieces)
+        trusted = 1.0 if "target.network.masked.weight" in weights else None
+        target = self._target_for(shape, pieces, trusted=trusted)
         if isinstance(target, PiecewiseTarget) and "nearness.stored" in weights:
             kind = LikenessScorer if "on_columns.0.roots" in weights else NormalityScorer
             return kind.stored(target, shape[0], weights)
@@ -283,14 +291,25 @@ class A3Detector(BaseDetector):
 
     def _build_target(self, data: TrainingData) -> TargetNetwork:
         cut = self.target is None and len(data.rows.shape) == 1
-        return self._target_for(data.rows.shape, data.pieces() if cut else None)
+        masked = self._reads_normality() and not len(data.known)
+        return self._target_for(
+            data.rows.shape, data.pieces() if cut else None, trusted=data.trusted if masked else None
+        )
 
-    def _target_for(self, shape: tuple[int, ...], pieces: PiecewiseLinearEncoding | None) -> TargetNetwork:
+    def _target_for(
+        self, shape: tuple[int, ...], pieces: PiecewiseLinearEncoding | None, *, trusted: float | None
+    ) -> TargetNetwork:
+        """The target for rows of this shape; for tables, one that predicts masked columns if a share is trusted."""
         if pieces is None:
             recipe = self.target or (DenseAutoencoder() if len(shape) == 1 else ConvAutoencoder())
             return recipe.build(shape)
-        hidden = suggested_hidden(min(shape[0] + len(pieces), WIDEST))
-        return PiecewiseTarget(pieces, DenseAutoencoder(hidden=hidden).build((shape[0] + len(pieces),)))
+        if trusted:
+            columns = ColumnGroups.of(cast(TableEncoder, self.encoder_).source_columns_).places
+            read = columns[pieces.read_from(shape[0]).numpy()]
+            return PiecewiseTarget(pieces, MaskedNetwork(read, MASKED_HIDDEN, trusted))
+        width = shape[0] + len(pieces)
+        hidden = suggested_hidden(min(width, WIDEST))
+        return PiecewiseTarget(pieces, DenseAutoencoder(hidden=hidden).build((width,)))
 
     def _fit_scorer(self, target: TargetNetwork, data: TrainingData, context: TrainingContext) -> Scorer:
         self._check_anomalies(data)
@@ -306,12 +325,16 @@ class A3Detector(BaseDetector):
     def _train_target(self, target: TargetNetwork, data: TrainingData, context: TrainingContext) -> None:
         materialise(getattr(target, "network", target), torch_generator(self.seed_, "target weights"))
         target.to(data.rows.device)
+        masked = isinstance(target, PiecewiseTarget) and isinstance(target.network, MaskedNetwork)
+        default = target_schedule(len(data.normal)).changed(
+            **{"learning_rate": MASKED_RATE} if masked else {}
+        )
         self.history_["target"] = train(
             target,
             lambda index: target.mean_loss(data.rows.take(data.normal[index])),
             name="target",
             rows=len(data.normal),
-            schedule=chosen_schedule(self.target_schedule, target_schedule(len(data.normal))),
+            schedule=chosen_schedule(self.target_schedule, default),
             generator=torch_generator(self.seed_, "target batches"),
             noise=torch_generator(self.seed_, "target noise", data.rows.device),
             validation_loss=(lambda: data.errors_of(target, data.validation_normal).mean())

@@ -10,7 +10,6 @@ from alarmnet.detectors.scorer import by_block
 from alarmnet.detectors.table_scorer import TableScorer
 from alarmnet.explain.mixtures import Floats, Index, Matrix
 from alarmnet.networks.alarms import DenseAlarmNetwork
-from alarmnet.networks.targets.dense import DenseAutoencoderNetwork
 from alarmnet.preprocessing.row_store import TensorRows
 
 BLOCK = 64
@@ -35,7 +34,6 @@ class ColumnChanges:
 
     def __init__(self, scorer: TableScorer, ends: Matrix, places: Index) -> None:
         self._scorer, self._target = scorer, scorer.target
-        self._network = cast(DenseAutoencoderNetwork, scorer.target.network)
         self._alarms = cast(list[DenseAlarmNetwork], [*scorer.alarms])
         rows = torch.from_numpy(ends)
         with torch.inference_mode():
@@ -50,12 +48,12 @@ class ColumnChanges:
     def _learn_first_layers(self, rows: Tensor, places: Index) -> None:
         """What each column of rows adds in the networks' first layers, and what all others add, (K, C, H)."""
         target = self._target
-        layers = [self._network.first, *(alarm.first for alarm in self._alarms)]
+        layers = [target.network.first, *(alarm.first for alarm in self._alarms)]
         self._widths = [layer.out_features for layer in layers]
         self._weights = torch.cat([layer.weight for layer in layers])
         self._bias = torch.cat([layer.bias for layer in layers])
         weights, bias = self._weights.double().T, self._bias.double()
-        read_from = places[np.concatenate([np.arange(len(places)), target.pieces.columns.numpy()])]
+        read_from = places[target.pieces.read_from(len(places)).numpy()]
         columns = [np.flatnonzero(read_from == column) for column in range(self._trees[0].shape[1])]
         padded = nn.functional.pad(rows, (0, 0, 0, -len(rows) % BLOCK))
         self._without = torch.empty((len(padded), len(columns), len(bias)))

@@ -14,6 +14,9 @@ from alarmnet.preprocessing.row_store import RowStore
 MEASURED_BY = 100_000
 """The most normal rows that quantiles are computed from."""
 
+TRUSTED = 0.75
+"""The share of normal rows that says what is normal if some of them are unlabelled; otherwise all rows do."""
+
 
 @dataclass(frozen=True)
 class TrainingData:
@@ -25,6 +28,16 @@ class TrainingData:
     validation_normal: Tensor
     validation_known: Tensor
     unlabelled: Tensor
+
+    @property
+    def doubted(self) -> bool:
+        """Whether some of the normal rows are unlabelled."""
+        return bool(self.unlabelled[torch.cat([self.normal, self.validation_normal])].any())
+
+    @property
+    def trusted(self) -> float:
+        """The share of normal rows that says what is normal."""
+        return TRUSTED if self.doubted else 1.0
 
     def usual(self, most: int) -> Tensor:
         """So many of the normal rows' numbers at most, evenly spaced: enough to say what is usual."""

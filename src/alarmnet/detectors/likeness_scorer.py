@@ -150,8 +150,10 @@ class LikenessScorer(TableScorer):
     @property
     def joint_width(self) -> int:
         """How many numbers the joint forest reads of a row."""
-        code = cast(nn.Linear, self._network.hidden[self._network.down - 2]).out_features
-        said = code if self.surprise is None else 1
+        said = 1
+        if self.surprise is None:  # then it reads the target's narrowest layer
+            network = cast(DenseAutoencoderNetwork, self.target.network)
+            said = cast(nn.Linear, network.hidden[network.down - 2]).out_features
         return self._columns + said + self.measures
 
     @property
@@ -175,13 +177,9 @@ class LikenessScorer(TableScorer):
         """The names of the odds, in order."""
         return ["likeness to known anomalies", "distance"]
 
-    @property
-    def _network(self) -> DenseAutoencoderNetwork:
-        return cast(DenseAutoencoderNetwork, self.target.network)
-
     def said_by_target(self, inputs: Tensor, first: Tensor | None = None) -> Tensor:
         """The activations of its narrowest layer and, for the surprise, its reconstruction loss."""
-        network = self._network
+        network = self.target.network
         return (network.code if self.surprise is None else network.code_and_losses)(inputs, first)
 
     def read_of(self, batch: Tensor, said: Tensor, logits: Sequence[Tensor]) -> Tensor:
@@ -231,7 +229,7 @@ class LikenessScorer(TableScorer):
     def compare_activations(self, surprise: Surprise) -> None:
         """Give the surprise the activations of the stored rows that it compares with."""
         rows = self.nearness.as_they_were
-        surprise.compare(self._network.code(self.target.inputs(rows[compared(len(rows))])))
+        surprise.compare(self.target.network.code(self.target.inputs(rows[compared(len(rows))])))
 
     def joined(self, near: Tensor, read: Tensor) -> Tensor:
         """What the joint forest reads, of measured distances (B, n) and `read` (B, n)."""

@@ -49,9 +49,6 @@ up to twice as much. Conditions that meet take labels to find."""
 WIDEST_ROTATED = 1_000
 """The most inputs that are rotated: the time to rotate a row grows with the square of their number."""
 
-TRUSTED = 0.75
-"""The densest share of normal rows that defines their spread if some rows are unlabelled; otherwise all rows do."""
-
 SMALLEST_LEAF = 8
 """The fewest rows of a leaf in the forest that separates normal rows from a box around them."""
 
@@ -81,7 +78,7 @@ class NormalityTraining:
         self._normal = self._data.all_normal(POOL)
         self._known = self._data.all_known(POOL)
         self._stored = self._data.all_normal(MOST_STORED)
-        self._doubted = bool(self._data.unlabelled[self._normal].any())  # some normal rows are unlabelled
+        self._doubted = self._data.doubted
         self._seed = int(numpy_generator(training.seed, "forest").integers(SEED_LIMIT))
 
     @torch.no_grad()
@@ -100,7 +97,7 @@ class NormalityTraining:
         nearness = Nearness(*rows.shape, few=not self._doubted).to(rows.device)
         nearness.learn(rows, self._data.errors_of(self._target, self._stored))
         spread = Spread(*rows.shape, few=not self._doubted).to(rows.device)
-        spread.learn(nearness.stored, self._trusted())
+        spread.learn(nearness.stored, self._data.trusted)
         tails = _tails(nearness)
         scorer = NormalityScorer(self._target, nearness, [forest.to(rows.device)], [], spread, tails=tails)
         votes = scorer.votes(rows)
@@ -176,14 +173,11 @@ class NormalityTraining:
     def _whitening(self, nearness: Neighbours) -> Whitening | None:
         """The principal directions of normal rows; None if the table is too wide, or rows too few to show them."""
         rows, width = nearness.stored.shape
-        if width > WIDEST_ROTATED or not show_directions(rows, width, self._trusted()):
+        if width > WIDEST_ROTATED or not show_directions(rows, width, self._data.trusted):
             return None
         whitening = Whitening(width).to(nearness.stored.device)
-        whitening.learn(nearness.stored, self._trusted())
+        whitening.learn(nearness.stored, self._data.trusted)
         return whitening
-
-    def _trusted(self) -> float:
-        return TRUSTED if self._doubted else 1.0
 
 
 def _tails(nearness: StoredRows) -> Tails:

@@ -1,7 +1,7 @@
 """The default score of A3 for tables without known anomalies, and with them in model files before format 7."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, cast
+from typing import Any
 
 import torch
 from numpy.typing import NDArray
@@ -16,7 +16,7 @@ from alarmnet.networks.nearness import Nearness
 from alarmnet.networks.rotated_forest import RotatedForest
 from alarmnet.networks.spread import Spread, Whitening
 from alarmnet.networks.tails import Tails
-from alarmnet.networks.targets.dense import DenseAutoencoderNetwork
+from alarmnet.networks.targets.masked import MaskedNetwork
 from alarmnet.networks.targets.piecewise import PiecewiseTarget
 from alarmnet.networks.trees import Trees
 
@@ -41,13 +41,17 @@ UNLABELLED_ODDS = [
 ]
 """Names of the odds without known anomalies; model files before format 8 have no tails."""
 
+ERROR, PREDICTION_ERROR = UNLABELLED_ODDS[1], "prediction error"
+"""The name of the error of a target that reconstructs what it reads, and of one that predicts masked columns."""
+
 
 class NormalityScorer(TableScorer):
     """A target, and measures of the distance from normal.
 
     A forest separates normal rows from points of the box around them. The score adds the odds of its votes, of the
-    spread, of the tails, of the distance to the 5th neighbour and of the reconstruction error. If all normal rows
-    are labelled so, it also adds the odds of the distance to the nearest row.
+    spread, of the tails, of the distance to the 5th neighbour and of the target's error: how badly it predicts the
+    columns from each other or, in model files before format 17, reconstructs what it reads. If all normal rows are
+    labelled so, the score also adds the odds of the distance to the nearest row.
 
     Model files before format 7 hold this scorer with known anomalies too. The score then adds two odds. The first
     are a weighted sum of the forests' mean log odds, the logits of alarms on inputs and the measures of nearness;
@@ -135,11 +139,11 @@ class NormalityScorer(TableScorer):
         return [self.forest, *self.other_forests]
 
     def said_by_target(self, inputs: Tensor, first: Tensor | None = None) -> Tensor:
-        """Its reconstruction loss."""
-        return cast(DenseAutoencoderNetwork, self.target.network).row_losses(inputs, first)[:, None]
+        """Its loss."""
+        return self.target.network.row_losses(inputs, first)[:, None]
 
     def read_of(self, batch: Tensor, said: Tensor, logits: Sequence[Tensor]) -> Tensor:
-        """The reconstruction loss, then the spread and the tails, or what known anomalies taught.
+        """The target's loss, then the spread and the tails, or what known anomalies taught.
 
         The latter is the sum of the alarms' logits, and the log odds of trees on rotated columns, in their shares.
         """
@@ -182,4 +186,6 @@ class NormalityScorer(TableScorer):
         if self.spread is None:
             return ["distance"]
         measures = UNLABELLED_ODDS if self.tails is not None else UNLABELLED_ODDS[:-1]
+        if isinstance(self.target.network, MaskedNetwork):
+            measures = [PREDICTION_ERROR if name == ERROR else name for name in measures]
         return ["distance to the nearest row"] * self.nearness.few + measures

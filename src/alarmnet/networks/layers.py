@@ -67,7 +67,10 @@ def materialise(network: nn.Module, generator: torch.Generator) -> None:
     That is Keras' initialisation and so the A3 paper's; PyTorch's own differs. Convolutions are laid out channels
     last, which is faster.
     """
-    network.to_empty(device="cpu").requires_grad_(True)
+    # not `to_empty`, which also empties what has numbers already
+    network._apply(  # type: ignore[no-untyped-call]
+        lambda of: torch.empty_like(of, device="cpu") if of.is_meta else of
+    ).requires_grad_(True)
     for layer in network.modules():
         if isinstance(layer, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
             nn.init.xavier_uniform_(layer.weight, generator=generator)

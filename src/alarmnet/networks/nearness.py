@@ -1,4 +1,4 @@
-"""Nearness: distances to stored normal rows, and reconstruction errors."""
+"""Nearness: distances to stored normal rows, and the target's errors."""
 
 from collections.abc import Sequence
 
@@ -90,7 +90,7 @@ class Nearness(StoredRows):
     """Three measures of a row's distance from the normal rows.
 
     These are the logarithms of the distances to the 5th and the 50th nearest stored normal row, and of the target's
-    reconstruction error, each in standard deviations above the mean of normal rows.
+    error, each in standard deviations above the mean of normal rows.
 
     Parameters
     ----------
@@ -112,7 +112,7 @@ class Nearness(StoredRows):
         self._learn_usual(_with_losses(self.own_distances(), losses))
 
     def measured(self, distances: Tensor, losses: Tensor) -> Tensor:
-        """The three measures from distances (B, 2) to the neighbours and reconstruction losses (B,)."""
+        """The three measures from distances (B, 2) to the neighbours and the target's losses (B,)."""
         return (_with_losses(distances, losses) - self.mean) / self.deviation
 
 

@@ -79,10 +79,14 @@ class PiecewiseLinearEncoding(nn.Module):
     def __len__(self) -> int:
         return len(self.columns)
 
+    def read_from(self, inputs: int) -> Tensor:
+        """Which of so many inputs each number that comes out is read from, (F + pieces,)."""
+        return torch.cat([torch.arange(inputs, device=self.columns.device), self.columns])
+
     def forward(self, batch: Tensor) -> Tensor:
         """Cut a batch into pieces."""
         inputs = batch.shape[1]
         # taken out together, since putting pieces behind the inputs afterwards would copy them
-        cut = batch.index_select(1, torch.cat([torch.arange(inputs, device=batch.device), self.columns]))
+        cut = batch.index_select(1, self.read_from(inputs))
         cut[:, inputs:].sub_(self.low).div_(self.width).clamp_(0, 1)
         return cut

@@ -4,6 +4,10 @@ from torch import Tensor
 
 from alarmnet.networks.piecewise import PiecewiseLinearEncoding
 from alarmnet.networks.targets.base import TargetNetwork
+from alarmnet.networks.targets.dense import DenseAutoencoderNetwork
+from alarmnet.networks.targets.masked import MaskedNetwork
+
+TableNetwork = DenseAutoencoderNetwork | MaskedNetwork
 
 
 class PiecewiseTarget(TargetNetwork):
@@ -14,7 +18,7 @@ class PiecewiseTarget(TargetNetwork):
     Input: what `inputs` makes of (B, F), (B, F + pieces). Output: the same.
     """
 
-    def __init__(self, pieces: PiecewiseLinearEncoding, network: TargetNetwork) -> None:
+    def __init__(self, pieces: PiecewiseLinearEncoding, network: TableNetwork) -> None:
         super().__init__()
         self.pieces = pieces
         self.network = network
