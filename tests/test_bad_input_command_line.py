@@ -307,7 +307,8 @@ def test_09_a_decimal_comma_is_refused_with_a_hint(desk: Desk) -> None:
     said = (
         "Error: Column 'amount' writes numbers with a comma, such as '2,5'. Write them with a decimal point"
     )
-    desk.write(table(amount=["1", "2,5", *["3"] * 58])).refused("fit", said)
+    remedy = "no thousands separators (or read a CSV file with --decimal ,), or leave the column out"
+    desk.write(table(amount=["1", "2,5", *["3"] * 58])).refused("fit", said, remedy)
     hint = f"{desk.data} line 3, column 'amount': '2,5' has a comma in a number; write 2.5 instead of 2,5"
     desk.write(amounts("1", "2,5")).refused("score", hint)
 

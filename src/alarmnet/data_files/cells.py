@@ -28,7 +28,7 @@ GUESSES: tuple[Guess, ...] = ("number", "datetime")
 """What a column may be before its cells are read: the first that fits all cells, otherwise text."""
 
 NUMBER = r"^[+-]?((\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|(?i:inf|infinity|nan(\([a-z0-9_]*\))?))$"
-_COMMA_NUMBER = r"^[+-]?((\d+|[1-9]\d{0,2}(\.\d{3})+)(,\d*)?|,\d+)([eE][+-]?\d+)?$"
+COMMA_NUMBER = r"^[+-]?((\d+|[1-9]\d{0,2}(\.\d{3})+)(,\d*)?|,\d+)([eE][+-]?\d+)?$"
 """A number whose decimal sign is a comma, with or without points between its thousands."""
 _GROUPED_NUMBER = r"^[+-]?[1-9]\d{0,2}(,\d{2,3})*,\d{3}(\.\d*)?$"
 """A number whose decimal sign is a point, with commas between its thousands."""
@@ -77,7 +77,7 @@ def _without_words(cells: pa.ChunkedArray) -> pa.ChunkedArray:
 def with_point(cells: pa.ChunkedArray) -> pa.ChunkedArray:
     """Write numbers with a decimal comma with a point, and those with a point so that they are no numbers."""
     trimmed = pc.ascii_trim_whitespace(cells)
-    is_number = pc.match_substring_regex(trimmed, _COMMA_NUMBER)
+    is_number = pc.match_substring_regex(trimmed, COMMA_NUMBER)
     plain = pc.replace_substring(pc.replace_substring(trimmed, ".", ""), ",", ".")
     other = pc.if_else(
         pc.match_substring_regex(trimmed, NUMBER), pc.replace_substring(trimmed, ".", ",."), cells
@@ -146,7 +146,7 @@ def remaining_guesses(cells: pa.ChunkedArray, guesses: Sequence[Guess], *, decim
 def have_points(cells: pa.ChunkedArray) -> np.ndarray | None:
     """Which cells of numbers are written with a decimal point (N,); None if other cells are no numbers."""
     present = _trimmed(cells)
-    with_comma = pc.match_substring_regex(present, _COMMA_NUMBER)
+    with_comma = pc.match_substring_regex(present, COMMA_NUMBER)
     number = pc.match_substring_regex(present, NUMBER)
     if pc.any(pc.invert(pc.or_(with_comma, number))).as_py():
         return None
