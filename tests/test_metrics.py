@@ -163,6 +163,7 @@ def test_an_exact_interval_is_not_empty_at_the_edges() -> None:
     [
         ([0, 0, None], "only one class: 2 normal rows and no anomaly"),
         ([1, 1, None], "only one class: 2 anomalies and no normal row"),
+        ([1, None, None], "only one class: 1 anomaly and no normal row"),
         ([None, None, None], "y holds no label"),
         ([0, 1], "scores has 3 rows, y has 2 labels"),
         ([0, 2, 1], "Only binary classification is supported. The labels are 0, 1, 2"),

@@ -337,6 +337,7 @@ def test_the_hints_follow_the_facts() -> None:
         return " ".join(make_report(detector, table(), y).facts["hints"])
 
     assert "rate of 1%, expect about 100 false alarms per 10,000 normal rows" in hints()
+    assert "expect about 1 false alarm per 10,000 normal rows" in hints(alarm_rate_held_=1e-4)
     few = hints(alarm_rate_held_=0.05)
     assert "99 calibration rows are too few for a rate of 1%. The smallest possible rate is 5%." in few
     one = hints(alarm_rate_held_=0.5, calibration_scores_=np.zeros(1))

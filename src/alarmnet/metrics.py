@@ -14,6 +14,7 @@ from scipy.stats import binomtest
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from alarmnet._shared.labels import read_labels
+from alarmnet._shared.phrases import counted
 from alarmnet._shared.random_streams import numpy_generator
 from alarmnet._shared.validation import check_real, check_whole
 from alarmnet._shared.warn import by_caller
@@ -85,7 +86,7 @@ class Evaluation:
             "recall at threshold": self.recall,
         }
         width = max(map(len, lines))
-        known = f"{self.normal:,} normal rows, {self.anomalies:,} anomalies"
+        known = f"{counted(self.normal, 'normal row')}, {counted(self.anomalies, 'anomaly', 'anomalies')}"
         return "\n".join(
             [
                 f"{known}, {self.unlabelled:,} left out (unlabelled)",
@@ -134,9 +135,9 @@ def check_classes(normal: int, anomalies: int, *, called: str = "y") -> None:
     if normal and anomalies:
         return
     if normal:
-        found = f"only one class: {normal:,} normal rows and no anomaly"
+        found = f"only one class: {counted(normal, 'normal row')} and no anomaly"
     elif anomalies:
-        found = f"only one class: {anomalies:,} anomalies and no normal row"
+        found = f"only one class: {counted(anomalies, 'anomaly', 'anomalies')} and no normal row"
     else:
         found = "no label"
     raise InputError(

@@ -52,7 +52,7 @@ def _print(found: metrics.Evaluation, detector: BaseDetector, *, normal_named: b
             table.add_row(name, f"{estimate.value:.3f}", f"{estimate.low:.3f} to {estimate.high:.3f}")
     click.echo(
         f"{counted(found.normal, 'normal row')}, {counted(found.anomalies, 'anomaly', 'anomalies')}, "
-        f"{found.unlabelled:,} unlabelled rows left out"
+        f"{counted(found.unlabelled, 'unlabelled row')} left out"
     )
     Console().print(table)
     if note := metrics.reversed_note(found.normal, found.anomalies, found.roc_auc):

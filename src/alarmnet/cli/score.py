@@ -43,7 +43,7 @@ def _sentences(facts: dict[str, Any]) -> Iterator[str]:
     yield (
         f"Wrote {facts['scores']}: {counted(facts['rows'], 'row')}, {counted(facts['alarms'], 'alarm')}, "
         f"{facts['invalid']:,} invalid, in {facts['seconds']:.1f} s "
-        f"({facts['rows_per_second']:,} rows a second)."
+        f"({counted(facts['rows_per_second'], 'row')} a second)."
     )
     if facts["score_threshold"] is not None:
         yield f"Rows with a score above about {facts['score_threshold']:.6g} raise an alarm."
