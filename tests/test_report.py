@@ -1,4 +1,5 @@
 import base64
+import dataclasses
 import datetime
 import io
 import json
@@ -304,6 +305,17 @@ def test_the_highest_images_are_shown_beside_their_reconstructions(shape: tuple[
     assert 'class="gallery pixelated"' in html
     for absent in ("Cells unlike the training data", "Most unusual values"):
         assert absent not in text
+
+
+def test_only_alarms_have_red_heat_maps() -> None:
+    images = np.random.default_rng(0).random((20, 9, 9))
+    report = make_report(FakeNoAutoencoder(images), images, top=20)
+    heat = shown_images(dataclasses.replace(report, heat=np.ones((20, 9, 9))).to_html())[1::2]
+    strength = [int(np.ptp(picture.astype(int), axis=-1).max()) for picture in heat]
+    margins = [row["score"] for row in report.facts["highest"]]
+    assert margins[-1] < -1 < 0 < margins[0]
+    assert strength == sorted(strength, reverse=True)
+    assert strength[-1] < strength[0] / 2
 
 
 def test_images_of_a_target_that_is_no_autoencoder_are_shown_alone() -> None:

@@ -113,7 +113,9 @@ class Report:
                 **fact,
                 "image": plots.inline_image(image),
                 "reconstruction": None if again is None else plots.inline_image(again),
-                "heat": None if warm is None else plots.inline_image(tinted(image, warm)),
+                "heat": None
+                if warm is None
+                else plots.inline_image(tinted(image, warm, margin=fact["score"])),
             }
             for fact, image, again, warm in shown
         ]
