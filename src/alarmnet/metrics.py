@@ -150,8 +150,10 @@ REVERSED_AREA, FEWEST_REVERSED = 0.35, 10
 """A ROC AUC whose whole interval lies below is far from chance, where there are so many rows of both classes."""
 
 
-def reversed_note(normal: int, anomalies: int, area: Estimate) -> str:
+def reversed_note(normal: int, anomalies: int, area: Estimate, recall: Estimate | None = None) -> str:
     """Return a warning if the ROC AUC is so low that labels look reversed; otherwise an empty text.
+
+    They are not reversed if most anomalies raise an alarm, by the `recall` at the threshold: normal rows do not.
 
     Examples
     --------
@@ -161,6 +163,8 @@ def reversed_note(normal: int, anomalies: int, area: Estimate) -> str:
     ''
     """
     if min(normal, anomalies) < FEWEST_REVERSED or area.high >= REVERSED_AREA:
+        return ""
+    if recall is not None and recall.value > 0.5:
         return ""
     named = by_caller(command="--anomaly", python="anomaly_label")
     return (

@@ -55,7 +55,7 @@ def _print(found: metrics.Evaluation, detector: BaseDetector, *, normal_named: b
         f"{counted(found.unlabelled, 'unlabelled row')} left out"
     )
     Console().print(table)
-    if note := metrics.reversed_note(found.normal, found.anomalies, found.roc_auc):
+    if note := metrics.reversed_note(found.normal, found.anomalies, found.roc_auc, found.recall):
         click.echo(note)
     click.echo(f"Alarm threshold: {said_of_calibration(calibration_facts(detector))}")
     if found.alarm_rate is not None and (

@@ -59,6 +59,8 @@ def hints_on(facts: Mapping[str, Any]) -> list[str]:
             f"This data does not have both labelled normal {row}s and labelled anomalies, so the report cannot "
             "measure how many anomalies are found."
         )
-    elif note := reversed_note(found["normal"], found["anomalies"], Estimate(**found["roc_auc"])):
+    elif note := reversed_note(
+        found["normal"], found["anomalies"], Estimate(**found["roc_auc"]), Estimate(**found["recall"])
+    ):
         hints.append(note)
     return hints
