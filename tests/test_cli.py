@@ -488,6 +488,7 @@ def test_progress_is_shown_on_a_terminal(
     monkeypatch.setattr(terminal, "shows_progress", lambda *, quiet: not quiet)
     assert "150 rows" in run(*arguments).stderr
     assert not run(*arguments, "--quiet").stderr
+    assert "150 rows" in run("report", *arguments[1:4], tmp_path / "r.html").stderr
 
 
 # evaluate and report

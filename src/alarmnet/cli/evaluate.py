@@ -186,8 +186,9 @@ def report(
     labelled = rows.labels(labelling, given=(*anomaly, *normal)) if labelling else None
     labels = labelled.labels if labelled else None
     data_name = ", ".join(path.name for path in data)
-    with way_out(OTHERS):
-        made = make_report(detector, rows.read(), labels, ids=rows.ids(), data_name=data_name)
+    with row_progress(None, quiet=False) as progress, way_out(OTHERS):
+        progress(len(X := rows.read()))  # before the work, whose length is not known
+        made = make_report(detector, X, labels, ids=rows.ids(), data_name=data_name)
     made.save(out)
     if as_json:
         show_facts(made.facts)
