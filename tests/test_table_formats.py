@@ -252,6 +252,16 @@ def test_doubtful_marks_are_not_guessed(write: Write, text: str) -> None:
     TableFiles(write("t.csv", text)).read()
 
 
+def test_points_that_may_separate_thousands_are_warned_of(write: Write) -> None:
+    text = "a;b\n1.234;x\n7;y\n"
+    with pytest.warns(AlarmnetWarning, match=r"such as 1\.234 are read with a decimal point. .* say Reading"):
+        assert read(write("1.csv", text))["a"] == [1.234, 7]
+    assert read(write("2.csv", text), decimal=",")["a"] == [1234, 7]
+    assert read(write("3.csv", text), decimal=".")["a"] == [1.234, 7]
+    for sure in ("0.123", "1.5", "1.2345", "1.5e3"):
+        assert read(write("4.csv", f"{text}{sure};z\n"))["a"][0] == 1.234
+
+
 def test_marks_that_are_given_are_taken(write: Write) -> None:
     assert read(write("1.csv", "a:b\n1:x\n"), delimiter=":") == {"a": [1], "b": ["x"]}
     assert read(write("2.csv", "a,b\t1\n2,5\tx\n"), delimiter="tab", decimal=",") == {

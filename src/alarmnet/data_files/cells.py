@@ -153,7 +153,8 @@ def have_points(cells: pa.ChunkedArray) -> np.ndarray | None:
     return np.asarray(pc.fill_null(pc.and_not(number, with_comma), False))
 
 
-def _decimal_is(sign: str) -> str:
+def decimal_is(sign: str) -> str:
+    """Say how files are read whose decimal sign is known."""
     return by_caller(command=f"--decimal {sign}", python=f'Reading(decimal="{sign}")')
 
 
@@ -162,8 +163,8 @@ def decimal_comma(where: str, cell: str, *, column: str, rows: Sequence[int] = (
     as_point = cell.replace(".", "").replace(",", ".")
     return InputError(
         f"{where} has a comma in a number; write {as_point} instead of {cell}, and no thousands separators "
-        f"(or leave the column out; where all commas are decimal signs, say {_decimal_is(',')}; where all separate "
-        f"thousands, {_decimal_is('.')})",
+        f"(or leave the column out; where all commas are decimal signs, say {decimal_is(',')}; where all separate "
+        f"thousands, {decimal_is('.')})",
         code="decimal_comma",
         column=column,
         rows=rows,
@@ -183,7 +184,7 @@ def bad_cell(
             "--category if its numbers are names"
         )
     elif kind == "number" and "." in cell and re.match(_GROUPED_NUMBER, cell.strip()):
-        problem = f"written with commas between thousands; say {_decimal_is('.')}"
+        problem = f"written with commas between thousands; say {decimal_is('.')}"
     elif re.match(_DECIMAL_COMMA, cell.strip()):
         return decimal_comma(where, cell.strip(), column=column, rows=rows)
     elif kind == "boolean":
