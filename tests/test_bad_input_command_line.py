@@ -380,6 +380,9 @@ def test_18_a_missing_column_is_refused(desk: Desk) -> None:
     desk.write(table().drop(columns="amount")).refused(
         "score", "data.csv lacks columns that the model was trained with: 'amount'; add them"
     )
+    desk.data.write_text(desk.write(table()).data.read_text().replace(",", "~"))
+    said = "its only column is 'amount~service~class': say what separates the cells with --delimiter"
+    desk.refused("score", said)
 
 
 @pytest.mark.parametrize("there", ["Amount", "amount ", "AMOUNT", "\u200bamount", "\uff41mount"])
