@@ -262,6 +262,16 @@ def test_points_that_may_separate_thousands_are_warned_of(write: Write) -> None:
         assert read(write("4.csv", f"{text}{sure};z\n"))["a"][0] == 1.234
 
 
+def test_codes_with_leading_zeros_are_named(write: Write) -> None:
+    path = write("t.csv", "zip,n,id,t\n00501,0,007,01\n2,0.5,x,\n, 00 ,012,1\n")
+    with pytest.warns(
+        AlarmnetWarning, match=r"as codes do: 'zip' \('00501'\), 'n' \('00'\), 't' \('01'\)\. If"
+    ):
+        TableFiles(path).read()
+    TableFiles(path, kinds=dict.fromkeys(("zip", "n", "t"), "number")).read()  # known from training
+    TableFiles(write("u.csv", "a,b\n0,0.5\n10,00.5\n")).read()
+
+
 def test_marks_that_are_given_are_taken(write: Write) -> None:
     assert read(write("1.csv", "a:b\n1:x\n"), delimiter=":") == {"a": [1], "b": ["x"]}
     assert read(write("2.csv", "a,b\t1\n2,5\tx\n"), delimiter="tab", decimal=",") == {

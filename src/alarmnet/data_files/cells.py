@@ -1,7 +1,7 @@
 """What the cells of a CSV column mean: numbers, dates and timestamps, text, or nothing."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import numpy as np
@@ -141,6 +141,23 @@ def remaining_guesses(cells: pa.ChunkedArray, guesses: Sequence[Guess], *, decim
     if "number" in guesses and _can_be(cells, "number", decimal):  # the usual case, and the fast one
         return [guess for guess in guesses if guess != "datetime" or _are_missing(cells)]
     return [guess for guess in guesses if guess != "number" and _can_be(cells, guess, decimal)]
+
+
+def with_leading_zero(cells: pa.ChunkedArray) -> str:
+    """Give the first cell such as 007, which is a code rather than a number; empty if there is none."""
+    found = cells.filter(pc.match_substring_regex(cells, r"^\s*0\d+\s*$"))
+    return found[0].as_py().strip() if len(found) else ""
+
+
+def said_of_codes(codes: Mapping[str, str]) -> str:
+    """Say which columns of numbers have cells such as 007, each with one of them."""
+    remedy = by_caller(command="name the column in --category", python="give the column a category type")
+    columns = ", ".join(f"{name!r} ({cell!r})" for name, cell in [*codes.items()][:5])
+    more = f" and {len(codes) - 5} more" if len(codes) > 5 else ""
+    return (
+        f"Read as numbers, although some cells begin with a zero, as codes do: {columns}{more}. If they are codes, "
+        f"{remedy}."
+    )
 
 
 def have_points(cells: pa.ChunkedArray) -> np.ndarray | None:
