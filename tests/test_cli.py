@@ -349,7 +349,7 @@ def test_a_remembered_anomaly_in_another_spelling_is_not_taken_as_normal(
     out = ("--out", tmp_path / "o.json") if command != "evaluate" else ()
     result = run(command, folder / "model", tmp_path / "t.csv", *out, code=2)
     assert (
-        "column 'class' holds 'FRAUD' as well as 'fraud', which marks anomalies: is it the same"
+        "column 'class' holds 'FRAUD', while anomalies are 'fraud': is it the same in another spelling"
         in result.stderr
     )
     assert (folder / "model").read_bytes() == before
@@ -376,7 +376,7 @@ def test_cells_that_may_be_anomalies_in_another_spelling_are_refused_until_they_
     start = ("fit", tmp_path / "t.csv", "--label", "class", "--alarm-rate", "0.1", "--out", tmp_path / "m")
     for more in ((), ("--normal", "0")):
         refused = run(*start, "--anomaly", wanted, *more, code=2)
-        assert f"holds {spelled!r} as well as {wanted!r}, which marks anomalies" in refused.stderr
+        assert f"holds {spelled!r}, while anomalies are {wanted!r}: is it the same" in refused.stderr
         assert f"add --anomaly {shlex.quote(spelled)}" in refused.stderr
     anomalies = json.loads(run(*start, "--anomaly", wanted, "--anomaly", spelled, "--json").stdout)
     assert anomalies["labels"] == {"anomaly": 9, "normal": 141, "unlabelled": 0}
