@@ -703,3 +703,10 @@ def test_options_without_an_effect_are_refused(tmp_path: Path) -> None:
     checkpoint = ("--checkpoint", tmp_path / "t.csv", "--out", tmp_path / "m")
     error = run("fit", tmp_path / "t.csv", *checkpoint, code=2).stderr
     assert "t.csv is a file; give a folder" in " ".join(error.split())
+
+
+def test_the_ending_of_a_report_is_checked_before_any_work(tmp_path: Path) -> None:
+    table().to_csv(tmp_path / "t.csv", index=False)
+    (tmp_path / "m").write_text("no model")
+    error = run("report", tmp_path / "m", tmp_path / "t.csv", "--out", tmp_path / "r.pdf", code=2).stderr
+    assert "cannot save a report as 'r.pdf'; end the name in .html or .json" in error

@@ -27,7 +27,7 @@ from alarmnet.cli.terminal import (
 from alarmnet.data_files import Reading
 from alarmnet.detectors import BaseDetector
 from alarmnet.detectors.recognition import SeenRows
-from alarmnet.report import make_report
+from alarmnet.report import check_ending, make_report
 from alarmnet.report.words import said_of_calibration
 from alarmnet.sources.bad_rows import OTHERS, way_out
 from alarmnet.sources.labels import Labelling, needed
@@ -168,6 +168,7 @@ def report(
       alarmnet report fraud.model new.csv --out report.html --id payment
     """  # noqa: D301 - click reads \b
     check_output(out, inputs=[model, *data, *([labels_file] if labels_file else [])])
+    check_ending(out)
     detector = load_model(model, device=device)
     labelling = Labelling.chosen(
         label, anomaly, normal, remembered=detector.notes_, data=data, labels_file=labels_file
