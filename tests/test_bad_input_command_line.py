@@ -307,7 +307,8 @@ def test_09_a_decimal_comma_is_refused_with_a_hint(desk: Desk) -> None:
     said = (
         "Error: Column 'amount' writes numbers with a comma, such as '2,5'. Write them with a decimal point"
     )
-    desk.write(table(amount=["1", "2,5", *["3"] * 58])).refused("fit", said)
+    remedy = "no thousands separators (or read a CSV file with --decimal ,), or leave the column out"
+    desk.write(table(amount=["1", "2,5", *["3"] * 58])).refused("fit", said, remedy)
     hint = f"{desk.data} line 3, column 'amount': '2,5' has a comma in a number; write 2.5 instead of 2,5"
     desk.write(amounts("1", "2,5")).refused("score", hint)
 
@@ -379,6 +380,9 @@ def test_18_a_missing_column_is_refused(desk: Desk) -> None:
     desk.write(table().drop(columns="amount")).refused(
         "score", "data.csv lacks columns that the model was trained with: 'amount'; add them"
     )
+    desk.data.write_text(desk.write(table()).data.read_text().replace(",", "~"))
+    said = "its only column is 'amount~service~class': say what separates the cells with --delimiter"
+    desk.refused("score", said)
 
 
 @pytest.mark.parametrize("there", ["Amount", "amount ", "AMOUNT", "\u200bamount", "\uff41mount"])

@@ -188,7 +188,8 @@ def test_09_a_decimal_comma_is_refused_with_a_hint(fit: Fit, detector: A3Detecto
     sentence = refused(fit, commas, code="decimal_comma", column="amount")
     assert "'amount' writes numbers with a comma, such as '1,5'. Write them with a decimal point" in sentence
     sentence = refused(detector.predict, commas, code="wrong_type", column="amount", rows=(0,))
-    assert "the first is '1,5' (str). Write a decimal point instead of the comma." in sentence
+    assert "the first is '1,5' (str). Write a decimal point instead of the comma, or read" in sentence
+    assert 'with Reading(decimal=",") or pandas.read_csv(..., decimal=",").' in sentence
 
 
 def test_10_a_column_of_several_types_is_refused(fit: Fit) -> None:

@@ -349,7 +349,7 @@ def test_a_remembered_anomaly_in_another_spelling_is_not_taken_as_normal(
     out = ("--out", tmp_path / "o.json") if command != "evaluate" else ()
     result = run(command, folder / "model", tmp_path / "t.csv", *out, code=2)
     assert (
-        "column 'class' holds 'FRAUD' as well as 'fraud', which marks anomalies: is it the same"
+        "column 'class' holds 'FRAUD', while anomalies are 'fraud': is it the same in another spelling"
         in result.stderr
     )
     assert (folder / "model").read_bytes() == before
@@ -376,7 +376,7 @@ def test_cells_that_may_be_anomalies_in_another_spelling_are_refused_until_they_
     start = ("fit", tmp_path / "t.csv", "--label", "class", "--alarm-rate", "0.1", "--out", tmp_path / "m")
     for more in ((), ("--normal", "0")):
         refused = run(*start, "--anomaly", wanted, *more, code=2)
-        assert f"holds {spelled!r} as well as {wanted!r}, which marks anomalies" in refused.stderr
+        assert f"holds {spelled!r}, while anomalies are {wanted!r}: is it the same" in refused.stderr
         assert f"add --anomaly {shlex.quote(spelled)}" in refused.stderr
     anomalies = json.loads(run(*start, "--anomaly", wanted, "--anomaly", spelled, "--json").stdout)
     assert anomalies["labels"] == {"anomaly": 9, "normal": 141, "unlabelled": 0}
@@ -488,6 +488,7 @@ def test_progress_is_shown_on_a_terminal(
     monkeypatch.setattr(terminal, "shows_progress", lambda *, quiet: not quiet)
     assert "150 rows" in run(*arguments).stderr
     assert not run(*arguments, "--quiet").stderr
+    assert "150 rows" in run("report", *arguments[1:4], tmp_path / "r.html").stderr
 
 
 # evaluate and report
@@ -702,3 +703,10 @@ def test_options_without_an_effect_are_refused(tmp_path: Path) -> None:
     checkpoint = ("--checkpoint", tmp_path / "t.csv", "--out", tmp_path / "m")
     error = run("fit", tmp_path / "t.csv", *checkpoint, code=2).stderr
     assert "t.csv is a file; give a folder" in " ".join(error.split())
+
+
+def test_the_ending_of_a_report_is_checked_before_any_work(tmp_path: Path) -> None:
+    table().to_csv(tmp_path / "t.csv", index=False)
+    (tmp_path / "m").write_text("no model")
+    error = run("report", tmp_path / "m", tmp_path / "t.csv", "--out", tmp_path / "r.pdf", code=2).stderr
+    assert "cannot save a report as 'r.pdf'; end the name in .html or .json" in error

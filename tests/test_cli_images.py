@@ -429,7 +429,7 @@ def test_a_report_takes_folders_as_labels_only_where_one_has_a_known_name(
         (["--normal", "good"], "column 'folder' has no 'good'; it has 'bright', 'fine', 'odd'"),
         (
             ["--normal", "Fine"],
-            "holds 'fine' as well as 'Fine', which marks normal rows: is it the same in another",
+            "holds 'fine', while normal rows are 'Fine': is it the same in another",
         ),
         (
             ["--resize", "64"],

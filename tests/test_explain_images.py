@@ -90,3 +90,11 @@ def test_a_picture_of_heat_is_red_where_it_is_hot() -> None:
     assert picture.shape == (3, 9, 9)
     assert picture[0, 4, 4] > 3 * picture[1, 4, 4]
     assert np.ptp(picture[:, 0, 0]) == 0
+
+
+def test_heat_of_an_image_without_an_alarm_is_pale() -> None:
+    image, heat = np.full((1, 9, 9), 0.5, np.float32), np.ones((9, 9))
+    alarm, near, far = (tinted(image, heat, margin=margin) for margin in (3.0, -0.5, -5.0))
+    np.testing.assert_array_equal(alarm, tinted(image, heat))
+    assert (np.ptp(alarm, axis=0) > np.ptp(near, axis=0)).all()
+    assert np.ptp(far, axis=0).max() < 0.01

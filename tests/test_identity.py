@@ -159,8 +159,8 @@ def test_baselines_leave_them_out_too() -> None:
 def test_a_column_that_is_kept_is_learned(name: str) -> None:
     column, cells, _ = LEFT_OUT[name]
     rows = table(column, cells)
-    if name == "dressed":
-        with pytest.warns(AlarmnetWarning, match="is read as numbers"):
+    if name in ("dressed", "digits with leading zeros"):
+        with pytest.warns(AlarmnetWarning, match="(?i)read as numbers"):
             encoder = TableEncoder(keep=[column]).fit(rows)
     else:
         encoder = TableEncoder(keep=[column]).fit(rows)

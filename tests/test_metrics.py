@@ -132,8 +132,8 @@ def test_labels_that_mark_anomalies_can_be_named() -> None:
 
 
 def note_on(y: np.ndarray, scores: np.ndarray) -> str:
-    found = evaluate(y, scores)
-    return metrics.reversed_note(found.normal, found.anomalies, found.roc_auc)
+    found = evaluate(y, scores, threshold=1.0)
+    return metrics.reversed_note(found.normal, found.anomalies, found.roc_auc, found.recall)
 
 
 @pytest.mark.parametrize("share", [0.1, 0.9])
@@ -143,6 +143,13 @@ def test_labels_that_look_reversed_are_noted(share: float) -> None:
     assert note.startswith("Rows labelled normal score higher than anomalies: the ROC AUC is 0.1")
     assert "see which value anomaly_label names" in note
     assert not note_on(y, scores)
+
+
+def test_labels_are_not_reversed_where_most_anomalies_raise_an_alarm() -> None:
+    """A table of attacks alone, whose few normal rows are odder than the attacks."""
+    y, scores = np.repeat([0, 1], [12, 500]), np.repeat([9.0, 3.0], [12, 500])
+    assert not note_on(y, scores)
+    assert note_on(y, scores - 5)
 
 
 def test_labels_do_not_look_reversed_by_chance() -> None:
@@ -163,6 +170,7 @@ def test_an_exact_interval_is_not_empty_at_the_edges() -> None:
     [
         ([0, 0, None], "only one class: 2 normal rows and no anomaly"),
         ([1, 1, None], "only one class: 2 anomalies and no normal row"),
+        ([1, None, None], "only one class: 1 anomaly and no normal row"),
         ([None, None, None], "y holds no label"),
         ([0, 1], "scores has 3 rows, y has 2 labels"),
         ([0, 2, 1], "Only binary classification is supported. The labels are 0, 1, 2"),

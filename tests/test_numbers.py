@@ -84,13 +84,13 @@ def test_a_cell_of_another_form_is_a_bad_cell(cell: str) -> None:
 @pytest.mark.parametrize(
     ("cells", "said"),
     [
-        (["1,5", "2"], "such as '1,5'. Write them with a decimal point"),
-        (["1.234,50", "2.000,00"], "such as '1.234,50'"),
+        (["1,5", "2"], "point and no thousands separators (or read a CSV file with Reading(decimal="),
+        (["1.234,50", "2.000,00"], "such as '1.234,50'. Write them with a decimal point"),
         (["1 234,50", "2"], "such as '1 234,50'"),
         (["1,50 €", "2,75 €"], "such as '1,50 €'"),
         (["1,234", "2,345", "7"], "such as '1,234', which may be 1.234 or 1234"),
         (["0,123", "0,456"], "such as '0,123'"),
-        (["1,234.50", "1,5"], "such as '1,5'"),
+        (["1,234.50", "1,5"], "no thousands separators, or leave the column out"),  # no reading suits both
     ],
 )
 def test_a_comma_that_may_be_a_decimal_point_is_refused(cells: list[str], said: str) -> None:

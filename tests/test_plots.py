@@ -51,6 +51,23 @@ def test_the_history_of_all_networks_is_refused() -> None:
         plots.plot_training(new_axes(), history)
 
 
+def test_scores_whose_differences_are_infinite_are_refused() -> None:
+    with pytest.raises(InputError, match=r"range from -1e\+308 to 1e\+308; plot_scores draws them up to"):
+        plots.plot_scores(new_axes(), [1e308, -1e308])
+
+
+@pytest.mark.parametrize("found", [None, 3, [[1]], ["a"]])
+def test_what_is_no_number_a_row_is_no_count_of_anomalies(found: Any) -> None:
+    with pytest.raises(InputError, match="The 'found' parameter of plot_found must be a list of one number"):
+        plots.plot_found(new_axes(), found)
+
+
+@pytest.mark.parametrize("shape", [(4, 4), (2, 4, 4), (1, 1, 4, 4)])
+def test_images_of_other_shapes_are_refused(shape: tuple[int, ...]) -> None:
+    with pytest.raises(InputError, match=r"image has shape \(.*\); pass \(C, H, W\), with 1 or 3 channels"):
+        plots.inline_image(np.zeros(shape, dtype=np.float32))
+
+
 @pytest.mark.parametrize("plot", [plots.plot_roc, plots.plot_precision_recall])
 def test_curves_of_one_class_are_refused(plot: Any) -> None:
     with pytest.raises(InputError, match="y holds only one class"):

@@ -1,4 +1,5 @@
 import base64
+import dataclasses
 import datetime
 import io
 import json
@@ -306,6 +307,17 @@ def test_the_highest_images_are_shown_beside_their_reconstructions(shape: tuple[
         assert absent not in text
 
 
+def test_only_alarms_have_red_heat_maps() -> None:
+    images = np.random.default_rng(0).random((20, 9, 9))
+    report = make_report(FakeNoAutoencoder(images), images, top=20)
+    heat = shown_images(dataclasses.replace(report, heat=np.ones((20, 9, 9))).to_html())[1::2]
+    strength = [int(np.ptp(picture.astype(int), axis=-1).max()) for picture in heat]
+    margins = [row["score"] for row in report.facts["highest"]]
+    assert margins[-1] < -1 < 0 < margins[0]
+    assert strength == sorted(strength, reverse=True)
+    assert strength[-1] < strength[0] / 2
+
+
 def test_images_of_a_target_that_is_no_autoencoder_are_shown_alone() -> None:
     images = np.random.default_rng(0).random((20, 9, 9))
     report = make_report(FakeNoAutoencoder(images), images, top=3)
@@ -337,6 +349,7 @@ def test_the_hints_follow_the_facts() -> None:
         return " ".join(make_report(detector, table(), y).facts["hints"])
 
     assert "rate of 1%, expect about 100 false alarms per 10,000 normal rows" in hints()
+    assert "expect about 1 false alarm per 10,000 normal rows" in hints(alarm_rate_held_=1e-4)
     few = hints(alarm_rate_held_=0.05)
     assert "99 calibration rows are too few for a rate of 1%. The smallest possible rate is 5%." in few
     one = hints(alarm_rate_held_=0.5, calibration_scores_=np.zeros(1))

@@ -1,5 +1,6 @@
 """Files scored from Python, as the command does."""
 
+import copy
 import warnings
 from pathlib import Path
 from typing import Any
@@ -11,11 +12,11 @@ import pytest
 from click.testing import CliRunner
 from sklearn.exceptions import NotFittedError
 
-from alarmnet import InputError, TableEncoder, score_files
+from alarmnet import AlarmnetWarning, InputError, TableEncoder, score_files
 from alarmnet.cli import main
 from alarmnet.data_files import TableFiles, write_table
 from alarmnet.sources import open_to_run
-from alarmnet.sources.scoring import Tally
+from alarmnet.sources.scoring import Tally, set_threshold
 
 
 @pytest.fixture(scope="module")
@@ -54,6 +55,15 @@ def test_a_detector_that_is_given_keeps_its_alarm_rate(
     few = score_files(detector, tmp_path / "new.csv", out=tmp_path / "scores.csv", budget=3)
     assert many.alarms > few.alarms == 3
     assert detector.threshold_ == before
+
+
+def test_scoring_warns_of_the_models_own_rate_if_it_cannot_be_held(detector: Any) -> None:
+    held = copy.copy(detector)
+    with pytest.warns(AlarmnetWarning, match="too few for an alarm rate of 0.001"):
+        set_threshold(held, 0.001, budget=None)
+    with pytest.warns(AlarmnetWarning, match="too few for an alarm rate of 0.001"):
+        set_threshold(held, None, budget=None)
+    set_threshold(held, None, budget=3)
 
 
 def test_bad_rows_are_refused_or_flagged(detector: Any, table: pa.Table, tmp_path: Path) -> None:

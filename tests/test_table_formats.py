@@ -252,6 +252,26 @@ def test_doubtful_marks_are_not_guessed(write: Write, text: str) -> None:
     TableFiles(write("t.csv", text)).read()
 
 
+def test_points_that_may_separate_thousands_are_warned_of(write: Write) -> None:
+    text = "a;b\n1.234;x\n7;y\n"
+    with pytest.warns(AlarmnetWarning, match=r"such as 1\.234 are read with a decimal point. .* say Reading"):
+        assert read(write("1.csv", text))["a"] == [1.234, 7]
+    assert read(write("2.csv", text), decimal=",")["a"] == [1234, 7]
+    assert read(write("3.csv", text), decimal=".")["a"] == [1.234, 7]
+    for sure in ("0.123", "1.5", "1.2345", "1.5e3"):
+        assert read(write("4.csv", f"{text}{sure};z\n"))["a"][0] == 1.234
+
+
+def test_codes_with_leading_zeros_are_named(write: Write) -> None:
+    path = write("t.csv", "zip,n,id,t\n00501,0,007,01\n2,0.5,x,\n, 00 ,012,1\n")
+    with pytest.warns(
+        AlarmnetWarning, match=r"as codes do: 'zip' \('00501'\), 'n' \('00'\), 't' \('01'\)\. If"
+    ):
+        TableFiles(path).read()
+    TableFiles(path, kinds=dict.fromkeys(("zip", "n", "t"), "number")).read()  # known from training
+    TableFiles(write("u.csv", "a,b\n0,0.5\n10,00.5\n")).read()
+
+
 def test_marks_that_are_given_are_taken(write: Write) -> None:
     assert read(write("1.csv", "a:b\n1:x\n"), delimiter=":") == {"a": [1], "b": ["x"]}
     assert read(write("2.csv", "a,b\t1\n2,5\tx\n"), delimiter="tab", decimal=",") == {

@@ -167,6 +167,20 @@ def test_undo_takes_back_no_answer_of_another_browser(fresh: App, opened: Open) 
         assert list(store.current()) == [second]
 
 
+def test_undo_skips_an_answer_that_another_browser_of_the_reviewer_changed(fresh: App) -> None:
+    client, other = Client(fresh), Client(fresh, "b")
+    for one in (client, other):
+        one.post("/reviewer", {"reviewer": "ann"})
+    first = client.shown()
+    client.answer("normal")
+    second = client.shown()
+    client.answer("normal")
+    assert other.post("/change", {"key": second, "verdict": "anomaly"}).status_code == 200
+    assert Client.key_in(client.post("/undo", {}).json()["row"]) == first
+    assert desk_of(fresh).store.current().keys() == {second}
+    assert client.post("/undo", {}).json()["said"] == "Nothing to undo"
+
+
 def test_undo_does_not_page_through_the_answers(fresh: App, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr(type(desk_of(fresh).store), "history")
     assert Client(fresh).post("/undo", {}).json()["said"] == "Nothing to undo"

@@ -320,7 +320,7 @@ def test_the_width_of_a_type_is_no_length_of_labels() -> None:
 
 def test_numbers_are_no_texts_of_numbers_however_many_are_listed() -> None:
     listed = [str(number) for number in range(1, 30)]
-    with pytest.raises(InputError, match="y holds 1 as well as '1'") as caught:
+    with pytest.raises(InputError, match="y holds 1, while anomalies are '1'") as caught:
         read_labels([0, 1], rows=2, anomaly_label=listed)
     assert caught.value.code == "near_label"
 

@@ -14,6 +14,7 @@ from scipy.stats import binomtest
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from alarmnet._shared.labels import read_labels
+from alarmnet._shared.phrases import counted
 from alarmnet._shared.random_streams import numpy_generator
 from alarmnet._shared.validation import check_real, check_whole
 from alarmnet._shared.warn import by_caller
@@ -85,7 +86,7 @@ class Evaluation:
             "recall at threshold": self.recall,
         }
         width = max(map(len, lines))
-        known = f"{self.normal:,} normal rows, {self.anomalies:,} anomalies"
+        known = f"{counted(self.normal, 'normal row')}, {counted(self.anomalies, 'anomaly', 'anomalies')}"
         return "\n".join(
             [
                 f"{known}, {self.unlabelled:,} left out (unlabelled)",
@@ -134,9 +135,9 @@ def check_classes(normal: int, anomalies: int, *, called: str = "y") -> None:
     if normal and anomalies:
         return
     if normal:
-        found = f"only one class: {normal:,} normal rows and no anomaly"
+        found = f"only one class: {counted(normal, 'normal row')} and no anomaly"
     elif anomalies:
-        found = f"only one class: {anomalies:,} anomalies and no normal row"
+        found = f"only one class: {counted(anomalies, 'anomaly', 'anomalies')} and no normal row"
     else:
         found = "no label"
     raise InputError(
@@ -149,8 +150,10 @@ REVERSED_AREA, FEWEST_REVERSED = 0.35, 10
 """A ROC AUC whose whole interval lies below is far from chance, where there are so many rows of both classes."""
 
 
-def reversed_note(normal: int, anomalies: int, area: Estimate) -> str:
+def reversed_note(normal: int, anomalies: int, area: Estimate, recall: Estimate | None = None) -> str:
     """Return a warning if the ROC AUC is so low that labels look reversed; otherwise an empty text.
+
+    They are not reversed if most anomalies raise an alarm, by the `recall` at the threshold: normal rows do not.
 
     Examples
     --------
@@ -160,6 +163,8 @@ def reversed_note(normal: int, anomalies: int, area: Estimate) -> str:
     ''
     """
     if min(normal, anomalies) < FEWEST_REVERSED or area.high >= REVERSED_AREA:
+        return ""
+    if recall is not None and recall.value > 0.5:
         return ""
     named = by_caller(command="--anomaly", python="anomaly_label")
     return (

@@ -21,7 +21,7 @@ from sklearn.metrics import PrecisionRecallDisplay, RocCurveDisplay
 
 from alarmnet._shared.labels import read_labels
 from alarmnet._shared.validation import check_real
-from alarmnet.errors import InputTypeError, MissingExtraError
+from alarmnet.errors import InputError, InputTypeError, MissingExtraError
 from alarmnet.metrics import as_scores, check_classes
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 NORMAL, ANOMALY, UNLABELLED, THRESHOLD = "#2f6fab", "#c2410c", "#7d8590", "#111827"
 BINS = 60
+LARGEST_SCORE = 1e300  # so that differences are finite
 EMPTY_BIN = 0.6  # a logarithmic axis has no zero: where the axis of counts starts
 
 LARGEST_IMAGE = 128
@@ -77,6 +78,11 @@ def _groups(scores: NDArray[np.float64], y: Any) -> dict[str, tuple[NDArray[np.f
 def _edges(scores: NDArray[np.float64], threshold: float) -> NDArray[np.float64]:
     """The edges of about `BINS` bins, one of them at the threshold: a bin has no rows of both sides."""
     low, high = scores.min(initial=threshold), scores.max(initial=threshold)
+    if max(abs(low), abs(high)) > LARGEST_SCORE:
+        raise InputError(
+            f"scores and threshold range from {low:g} to {high:g}; plot_scores draws them up to {LARGEST_SCORE:g}",
+            code="invalid_parameter",
+        )
     width = max((high - low) / BINS, 1e-9 * max(abs(low), abs(high), 1.0))
     below, above = np.ceil([(threshold - low) / width, (high - threshold) / width])
     edges: NDArray[np.float64] = threshold + width * np.arange(-max(below, 1), max(above, 1) + 1)
@@ -271,6 +277,8 @@ def plot_found(axes: Axes, found: Sequence[int]) -> None:
     ------
     MissingExtraError
         If Matplotlib is not installed.
+    InputError
+        For anything but one number a row.
 
     Examples
     --------
@@ -283,6 +291,12 @@ def plot_found(axes: Axes, found: Sequence[int]) -> None:
     require_extra("matplotlib")
     from matplotlib.ticker import MaxNLocator
 
+    if np.ndim(found) != 1 or np.asarray(found).dtype.kind not in "iuf":
+        raise InputError(
+            "The 'found' parameter of plot_found must be a list of one number for each reviewed row. "
+            f"Got {found!r} instead.",
+            code="invalid_parameter",
+        )
     axes.step(range(len(found) + 1), [0, *found], where="post", color=ANOMALY, linewidth=1.8)
     axes.set(xlabel="rows reviewed", ylabel="anomalies found")
     for axis in (axes.xaxis, axes.yaxis):
@@ -348,6 +362,8 @@ def inline_image(image: NDArray[np.float32], *, largest: int = LARGEST_IMAGE) ->
     ------
     MissingExtraError
         If Pillow, which Matplotlib brings along, is not installed.
+    InputError
+        For another shape.
 
     Examples
     --------
@@ -357,6 +373,10 @@ def inline_image(image: NDArray[np.float32], *, largest: int = LARGEST_IMAGE) ->
     require_extra("PIL.Image")
     from PIL import Image
 
+    if np.ndim(image) != 3 or len(image) not in (1, 3):
+        raise InputError(
+            f"image has shape {np.shape(image)}; pass (C, H, W), with 1 or 3 channels", code="wrong_shape"
+        )
     pixels = np.round(np.clip(image, 0, 1) * 255).astype(np.uint8)
     picture = Image.fromarray(pixels[0] if len(pixels) == 1 else pixels.transpose(1, 2, 0))
     picture.thumbnail((largest, largest))

@@ -228,7 +228,7 @@ def _refuse_near(labels: Sequence[object], anomalies: Sequence[object]) -> None:
     ]
     if near:
         raise InputError(
-            f"y holds {_shown(near)} as well as {_shown(anomalies)}, which marks anomalies: is it the same in "
+            f"y holds {_shown(near)}, while anomalies are {_shown(anomalies)}: is it the same in "
             "another spelling? Spell it alike, or list all labels of anomalies: "
             f"anomaly_label=[{_shown([*anomalies, *near])}]",
             code="near_label",

@@ -27,7 +27,7 @@ from alarmnet.cli.terminal import (
 from alarmnet.data_files import Reading
 from alarmnet.detectors import BaseDetector
 from alarmnet.detectors.recognition import SeenRows
-from alarmnet.report import make_report
+from alarmnet.report import check_ending, make_report
 from alarmnet.report.words import said_of_calibration
 from alarmnet.sources.bad_rows import OTHERS, way_out
 from alarmnet.sources.labels import Labelling, needed
@@ -52,10 +52,10 @@ def _print(found: metrics.Evaluation, detector: BaseDetector, *, normal_named: b
             table.add_row(name, f"{estimate.value:.3f}", f"{estimate.low:.3f} to {estimate.high:.3f}")
     click.echo(
         f"{counted(found.normal, 'normal row')}, {counted(found.anomalies, 'anomaly', 'anomalies')}, "
-        f"{found.unlabelled:,} unlabelled rows left out"
+        f"{counted(found.unlabelled, 'unlabelled row')} left out"
     )
     Console().print(table)
-    if note := metrics.reversed_note(found.normal, found.anomalies, found.roc_auc):
+    if note := metrics.reversed_note(found.normal, found.anomalies, found.roc_auc, found.recall):
         click.echo(note)
     click.echo(f"Alarm threshold: {said_of_calibration(calibration_facts(detector))}")
     if found.alarm_rate is not None and (
@@ -168,6 +168,7 @@ def report(
       alarmnet report fraud.model new.csv --out report.html --id payment
     """  # noqa: D301 - click reads \b
     check_output(out, inputs=[model, *data, *([labels_file] if labels_file else [])])
+    check_ending(out)
     detector = load_model(model, device=device)
     labelling = Labelling.chosen(
         label, anomaly, normal, remembered=detector.notes_, data=data, labels_file=labels_file
@@ -186,8 +187,9 @@ def report(
     labelled = rows.labels(labelling, given=(*anomaly, *normal)) if labelling else None
     labels = labelled.labels if labelled else None
     data_name = ", ".join(path.name for path in data)
-    with way_out(OTHERS):
-        made = make_report(detector, rows.read(), labels, ids=rows.ids(), data_name=data_name)
+    with row_progress(None, quiet=False) as progress, way_out(OTHERS):
+        progress(len(X := rows.read()))  # before the work, whose length is not known
+        made = make_report(detector, X, labels, ids=rows.ids(), data_name=data_name)
     made.save(out)
     if as_json:
         show_facts(made.facts)

@@ -81,8 +81,8 @@ def warn_of_triage(labelling: Labelling | None, counts: dict[str, int]) -> None:
         return
     if labelling.label.rstrip("_") == "verdict" and [*labelling.anomaly, *labelling.normal] == VERDICTS:
         warn(
-            f"column {labelling.label!r} looks like answers of alarmnet triage. The {counts['normal']:,} rows that "
-            "it calls normal were chosen for review, so a threshold calibrated on them misses anomalies: use "
+            f"column {labelling.label!r} looks like answers of alarmnet triage. The rows that it "
+            "calls normal were chosen for review, so a threshold calibrated on them misses anomalies: use "
             "alarmnet refit with the model that triage exports",
         )
 

@@ -36,14 +36,14 @@ from alarmnet.data_files import (
 from alarmnet.errors import InputError
 from alarmnet.sources.bad_rows import SCORE, way_out
 from alarmnet.sources.opened import load_model, open_to_run
-from alarmnet.sources.scoring import Tally, scored_tables
+from alarmnet.sources.scoring import Tally, scored_tables, set_threshold
 
 
 def _sentences(facts: dict[str, Any]) -> Iterator[str]:
     yield (
         f"Wrote {facts['scores']}: {counted(facts['rows'], 'row')}, {counted(facts['alarms'], 'alarm')}, "
         f"{facts['invalid']:,} invalid, in {facts['seconds']:.1f} s "
-        f"({facts['rows_per_second']:,} rows a second)."
+        f"({counted(facts['rows_per_second'], 'row')} a second)."
     )
     if facts["score_threshold"] is not None:
         yield f"Rows with a score above about {facts['score_threshold']:.6g} raise an alarm."
@@ -194,8 +194,7 @@ def score(
         check_output(out, inputs=[model, *data], standard=True)
     began = time.perf_counter()
     detector = load_model(model, device=device)
-    if not budget:
-        detector.set_alarm_rate(alarm_rate or detector.alarm_rate_)  # warns of its own rate, too
+    set_threshold(detector, alarm_rate, budget=budget)
     rows = open_to_run(detector, data, identifier=identifier, ignored=ignored, reading=reading)
     aside = str(out) == STANDARD
     tally, flag = Tally(), on_bad_row == "flag"

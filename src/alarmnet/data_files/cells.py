@@ -1,7 +1,7 @@
 """What the cells of a CSV column mean: numbers, dates and timestamps, text, or nothing."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import numpy as np
@@ -28,7 +28,7 @@ GUESSES: tuple[Guess, ...] = ("number", "datetime")
 """What a column may be before its cells are read: the first that fits all cells, otherwise text."""
 
 NUMBER = r"^[+-]?((\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|(?i:inf|infinity|nan(\([a-z0-9_]*\))?))$"
-_COMMA_NUMBER = r"^[+-]?((\d+|[1-9]\d{0,2}(\.\d{3})+)(,\d*)?|,\d+)([eE][+-]?\d+)?$"
+COMMA_NUMBER = r"^[+-]?((\d+|[1-9]\d{0,2}(\.\d{3})+)(,\d*)?|,\d+)([eE][+-]?\d+)?$"
 """A number whose decimal sign is a comma, with or without points between its thousands."""
 _GROUPED_NUMBER = r"^[+-]?[1-9]\d{0,2}(,\d{2,3})*,\d{3}(\.\d*)?$"
 """A number whose decimal sign is a point, with commas between its thousands."""
@@ -77,7 +77,7 @@ def _without_words(cells: pa.ChunkedArray) -> pa.ChunkedArray:
 def with_point(cells: pa.ChunkedArray) -> pa.ChunkedArray:
     """Write numbers with a decimal comma with a point, and those with a point so that they are no numbers."""
     trimmed = pc.ascii_trim_whitespace(cells)
-    is_number = pc.match_substring_regex(trimmed, _COMMA_NUMBER)
+    is_number = pc.match_substring_regex(trimmed, COMMA_NUMBER)
     plain = pc.replace_substring(pc.replace_substring(trimmed, ".", ""), ",", ".")
     other = pc.if_else(
         pc.match_substring_regex(trimmed, NUMBER), pc.replace_substring(trimmed, ".", ",."), cells
@@ -143,17 +143,35 @@ def remaining_guesses(cells: pa.ChunkedArray, guesses: Sequence[Guess], *, decim
     return [guess for guess in guesses if guess != "number" and _can_be(cells, guess, decimal)]
 
 
+def with_leading_zero(cells: pa.ChunkedArray) -> str:
+    """Give the first cell such as 007, which is a code rather than a number; empty if there is none."""
+    found = cells.filter(pc.match_substring_regex(cells, r"^\s*0\d+\s*$"))
+    return found[0].as_py().strip() if len(found) else ""
+
+
+def said_of_codes(codes: Mapping[str, str]) -> str:
+    """Say which columns of numbers have cells such as 007, each with one of them."""
+    remedy = by_caller(command="name the column in --category", python="give the column a category type")
+    columns = ", ".join(f"{name!r} ({cell!r})" for name, cell in [*codes.items()][:5])
+    more = f" and {len(codes) - 5} more" if len(codes) > 5 else ""
+    return (
+        f"Read as numbers, although some cells begin with a zero, as codes do: {columns}{more}. If they are codes, "
+        f"{remedy}."
+    )
+
+
 def have_points(cells: pa.ChunkedArray) -> np.ndarray | None:
     """Which cells of numbers are written with a decimal point (N,); None if other cells are no numbers."""
     present = _trimmed(cells)
-    with_comma = pc.match_substring_regex(present, _COMMA_NUMBER)
+    with_comma = pc.match_substring_regex(present, COMMA_NUMBER)
     number = pc.match_substring_regex(present, NUMBER)
     if pc.any(pc.invert(pc.or_(with_comma, number))).as_py():
         return None
     return np.asarray(pc.fill_null(pc.and_not(number, with_comma), False))
 
 
-def _decimal_is(sign: str) -> str:
+def decimal_is(sign: str) -> str:
+    """Say how files are read whose decimal sign is known."""
     return by_caller(command=f"--decimal {sign}", python=f'Reading(decimal="{sign}")')
 
 
@@ -162,8 +180,8 @@ def decimal_comma(where: str, cell: str, *, column: str, rows: Sequence[int] = (
     as_point = cell.replace(".", "").replace(",", ".")
     return InputError(
         f"{where} has a comma in a number; write {as_point} instead of {cell}, and no thousands separators "
-        f"(or leave the column out; where all commas are decimal signs, say {_decimal_is(',')}; where all separate "
-        f"thousands, {_decimal_is('.')})",
+        f"(or leave the column out; where all commas are decimal signs, say {decimal_is(',')}; where all separate "
+        f"thousands, {decimal_is('.')})",
         code="decimal_comma",
         column=column,
         rows=rows,
@@ -183,7 +201,7 @@ def bad_cell(
             "--category if its numbers are names"
         )
     elif kind == "number" and "." in cell and re.match(_GROUPED_NUMBER, cell.strip()):
-        problem = f"written with commas between thousands; say {_decimal_is('.')}"
+        problem = f"written with commas between thousands; say {decimal_is('.')}"
     elif re.match(_DECIMAL_COMMA, cell.strip()):
         return decimal_comma(where, cell.strip(), column=column, rows=rows)
     elif kind == "boolean":

@@ -36,6 +36,7 @@ class CsvFile:
         self.path = path
         header = read_header(path, reading)
         self.separator, self.decimal, self.columns = header.separator, header.decimal, header.columns
+        self.doubtful = header.doubtful
         if header.said:
             warn(header.said)
 

@@ -24,16 +24,22 @@ _FEWEST_LINES = 2
 _LIBSVM = r"[+-]?\d+(\.\d*)?(\s+(qid:)?\d+:[^\s:]+)+\s*(#.*)?"
 _SURE_COMMA, _SURE_POINT = (rf"[+-]?\d*\{mark}(\d{{1,2}}|\d{{4,}})" for mark in ",.")
 """Numbers whose decimal sign cannot be a separator of thousands."""
+_DOUBTFUL = r"[+-]?[1-9]\d{0,2}(\.\d{3})+"
+"""A number whose points may be a decimal sign, or separate thousands."""
 
 
 @dataclass(frozen=True)
 class Header:
-    """What separates a file's cells, its decimal sign, its columns, and whether either mark is an unusual guess."""
+    """What separates a file's cells, its decimal sign, its columns, and whether either mark is an unusual guess.
+
+    `doubtful` is a number with points, if nothing shows whether they are decimal signs or separate thousands.
+    """
 
     separator: str
     decimal: str
     columns: list[str]
     said: str | None = None
+    doubtful: str = ""
 
 
 def _read_head(path: Path) -> str:
@@ -112,14 +118,18 @@ def _separator(path: Path, text: str) -> str:
     return " " if _is_spaced(lines) else ","
 
 
-def _decimal(text: str, separator: str) -> str:
-    """The decimal comma if some numbers certainly have it and none certainly has a point; otherwise nothing."""
+def _decimal(text: str, separator: str) -> tuple[str, str]:
+    """The decimal comma if some numbers certainly have it and none certainly has a point; and what is doubtful."""
     if separator == ",":
-        return ""
+        return "", ""
     cells = [cell.strip() for record in islice(_records(text, separator), 1, None) for cell in record]
     if any(re.fullmatch(_SURE_POINT, cell) for cell in cells):
-        return ""
-    return "," if any(re.fullmatch(_SURE_COMMA, cell) for cell in cells) else ""
+        return "", ""
+    if any(re.fullmatch(_SURE_COMMA, cell) for cell in cells):
+        return ",", ""
+    pointed = [cell for cell in cells if "." in cell and re.match(rf"{NUMBER}|^{_DOUBTFUL}$", cell)]
+    doubtful = all(re.fullmatch(_DOUBTFUL, cell) for cell in pointed)
+    return "", pointed[0] if pointed and doubtful else ""
 
 
 def _names(path: Path, text: str, separator: str) -> list[str]:
@@ -161,10 +171,10 @@ def read_header(path: Path, reading: Reading) -> Header:
     separator = reading.delimiter or _separator(path, text)
     names = _names(path, text, separator)
     _check(path, names, other_marks=",;\t|\\^" if reading.delimiter else "|\\^")
-    decimal = reading.decimal or _decimal(text, separator)
+    decimal, doubtful = (reading.decimal, "") if reading.decimal else _decimal(text, separator)
     guessed = [
         f"the delimiter {separator!r}" if not reading.delimiter and separator not in _SEPARATORS else "",
         f"the decimal sign {decimal!r}" if not reading.decimal and decimal else "",
     ]
     said = f"{path} is read with {' and '.join(filter(None, guessed))}." if any(guessed) else None
-    return Header(separator, decimal, names, said)
+    return Header(separator, decimal, names, said, doubtful)

@@ -12,8 +12,9 @@ import pyarrow as pa
 from alarmnet._shared.atomic import open_regular
 from alarmnet._shared.phrases import quoted
 from alarmnet._shared.spelling import near_names
+from alarmnet._shared.warn import warn
 from alarmnet.data_files.batch import Batch, rebatched
-from alarmnet.data_files.cells import TYPES, ColumnKind
+from alarmnet.data_files.cells import TYPES, ColumnKind, decimal_is
 from alarmnet.data_files.column_names import check_same
 from alarmnet.data_files.csv_file import CsvFile
 from alarmnet.data_files.json_lines import JsonLines
@@ -64,11 +65,16 @@ def _open_file(path: Path, reading: Reading) -> TextFile | ParquetFile:
 
 
 def _share_decimal_sign(files: Sequence[TextFile | ParquetFile]) -> None:
-    """Files of one table have one decimal sign: the comma if any of them has it."""
+    """Files of one table have one decimal sign: the comma if any of them has it. Warn where it may be one."""
     spaced = [file for file in files if isinstance(file, CsvFile) and file.separator != ","]
     if any(file.decimal == "," for file in spaced):
         for file in spaced:
             file.decimal = ","
+    elif doubtful := next((file for file in spaced if file.doubtful), None):
+        warn(
+            f"{doubtful.path}: numbers such as {doubtful.doubtful} are read with a decimal point. If points "
+            f"separate thousands, say {decimal_is(',')}; if not, {decimal_is('.')}"
+        )
 
 
 def _check_kinds(kinds: Mapping[str, ColumnKind]) -> None:

@@ -7,6 +7,7 @@ import numpy as np
 import pyarrow as pa
 
 from alarmnet._shared.validation import warn_of_inexact_integers
+from alarmnet._shared.warn import warn
 from alarmnet.data_files.cells import (
     GUESSES,
     TYPES,
@@ -17,6 +18,8 @@ from alarmnet.data_files.cells import (
     have_points,
     parse,
     remaining_guesses,
+    said_of_codes,
+    with_leading_zero,
 )
 from alarmnet.data_files.column_types import refuse_unusable
 from alarmnet.data_files.csv_file import CsvFile
@@ -96,17 +99,21 @@ class TextTable:
         if not columns:
             return
         guesses: dict[str, Sequence[Guess]] = dict.fromkeys(columns, GUESSES)
-        rows = 0
+        rows, codes = 0, dict[str, str]()
         for file in self._files:
             for block in map(self._missing.left_out, file.blocks()):
-                rows += len(block)
                 for name in columns:
                     cells = block.column(name)
                     guesses[name] = remaining_guesses(cells, guesses[name], decimal=file.decimal)
+                    if not rows and "number" in guesses[name]:  # the first rows tell
+                        codes[name] = with_leading_zero(cells)
+                rows += len(block)
         for name, left in guesses.items():
             self._kinds[name] = left[0] if left else "text"
         if any(file.decimal == "," for file in self._files):
             self._refuse_points([name for name in columns if self._kinds[name] == "text"])
+        if codes := {name: code for name, code in codes.items() if code and self._kinds[name] == "number"}:
+            warn(said_of_codes(codes))
         self.n_rows = rows
 
     def _refuse_points(self, columns: Sequence[str]) -> None:

@@ -197,9 +197,9 @@ def _told(
     )
 
 
-def tinted(image: Matrix, heat: Floats) -> Matrix:
-    """An image (C, H, W) in grey, (3, H, W), with what raises its score in red."""
+def tinted(image: Matrix, heat: Floats, *, margin: float = 0.0) -> Matrix:
+    """An image (C, H, W) in grey, (3, H, W), with what raises its score in red, paler below the threshold."""
     grey = 0.25 + 0.5 * np.clip(image.mean(axis=0), 0, 1)
-    warm = np.clip(heat / max(float(heat.max()), 1e-12), 0, 1)
+    warm = np.clip(heat / max(float(heat.max()), 1e-12), 0, 1) * np.exp(min(margin, 0.0))
     red = np.array([0.92, 0.16, 0.05])[:, None, None]
     return np.asarray(grey * (1 - warm) + red * warm, dtype=np.float32)

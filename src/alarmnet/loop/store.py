@@ -221,17 +221,11 @@ class AnswerStore:
             return self._events(connection, query.order_by(ANSWERS.c.sequence.desc()).limit(limit))
 
     def last_of(self, prefix: str) -> Event | None:
-        """Give the latest answer of all groups that begin with these characters and of which none is withdrawn."""
-        later = ANSWERS.alias("later")
-        withdrawn = sa.select(later.c.sequence).where(
-            later.c.group == ANSWERS.c.group, later.c.verdict == "withdrawn"
-        )
+        """Give the latest answer that stands, of all groups that begin with these characters."""
         fits = sa.func.substr(ANSWERS.c.group, 1, len(prefix)) == prefix
-        query = sa.select(ANSWERS).where(fits, ANSWERS.c.verdict != "withdrawn", ~withdrawn.exists())
+        query = _standing().where(fits).order_by(None).order_by(ANSWERS.c.sequence.desc()).limit(1)
         with self._reading() as connection:
-            return next(
-                iter(self._events(connection, query.order_by(ANSWERS.c.sequence.desc()).limit(1))), None
-            )
+            return next(iter(self._events(connection, query)), None)
 
     def since(self, sequence: int, limit: int | None = None) -> list[Event]:
         """Give the events after a sequence number, oldest first; 0 gives all. None appears later before these."""

@@ -7,6 +7,7 @@ import numpy as np
 from alarmnet._shared.phrases import rows_phrase
 from alarmnet.errors import InputError, InputTypeError
 from alarmnet.preprocessing.cells import Cells, Kind, all_numbers, value_of
+from alarmnet.preprocessing.number_forms import read_with_comma
 from alarmnet.preprocessing.time_forms import parse_time
 
 _HELD = {
@@ -54,7 +55,7 @@ def _wrong_type(cells: Cells, column: Any, *, held: str, form: str, label: str) 
         and parse_time(value, "the month first") is not None
     ):
         whole = "If the month comes first, write the dates year first (2026-03-13), in the training data too."
-    remedy = "Write a decimal point instead of the comma." if comma else whole
+    remedy = f"Write a decimal point instead of the comma, or {read_with_comma()}." if comma else whole
     phrase = (
         "" if form or held != _HELD["number"] else " (float() argument must be a string or a real number)"
     )

@@ -9,6 +9,7 @@ from typing import Any
 from alarmnet._shared.missing_words import is_missing_beside_numbers
 from alarmnet._shared.phrases import quoted
 from alarmnet._shared.warn import by_caller
+from alarmnet.data_files.cells import COMMA_NUMBER
 from alarmnet.errors import InputError
 from alarmnet.preprocessing.cells import Cells, is_text, read_cells, read_texts
 
@@ -123,10 +124,16 @@ def _as_categories() -> str:
     return by_caller(command="--category", python="categories=") + " makes categories of it"
 
 
-def _decimal_comma(text: str, label: str, *, doubt: str = "") -> InputError:
+def read_with_comma() -> str:
+    """Say how files are read whose decimal sign is a comma."""
+    python = 'Reading(decimal=",") or pandas.read_csv(..., decimal=",")'
+    return f"read a CSV file with {by_caller(command='--decimal ,', python=python)}"
+
+
+def _decimal_comma(text: str, label: str, *, doubt: str = "", remedy: str = "") -> InputError:
     return InputError(
         f"Column {label!r} writes numbers with a comma, such as {text!r}{doubt}. Write them with a decimal "
-        f"point and no thousands separators, or leave the column out ({_as_categories()}).",
+        f"point and no thousands separators{remedy}, or leave the column out ({_as_categories()}).",
         code="decimal_comma",
         column=label,
     )
@@ -167,7 +174,8 @@ def number_form(texts: Sequence[str], label: str) -> NumberForm | None:
         else:
             return None
     if commas:
-        raise _decimal_comma(commas[0], label)
+        readable = all(re.match(COMMA_NUMBER, text.strip()) for text in texts)
+        raise _decimal_comma(commas[0], label, remedy=f" (or {read_with_comma()})" if readable else "")
     separators = {number.separator for number in found} - {""}
     unit = _one_unit(found, label)
     if len(separators) > 1 or unit is None:

@@ -13,6 +13,7 @@ from alarmnet._shared.containers import TRUTHS
 from alarmnet._shared.missing_words import MISSING_WORDS, is_missing_beside_numbers
 from alarmnet._shared.phrases import quoted
 from alarmnet._shared.warn import warn
+from alarmnet.data_files.cells import said_of_codes, with_leading_zero
 from alarmnet.preprocessing.cells import (
     Cells,
     Kind,
@@ -84,7 +85,8 @@ def meaning_of(column: Any, label: str) -> Meaning:
 
 def _numbers(texts: Sequence[str], label: str) -> Meaning | None:
     if all_numbers(texts):
-        return Meaning("number")
+        code = with_leading_zero(pa.chunked_array([texts], pa.string()))
+        return Meaning("number", said=said_of_codes({label: code}) if code else "")
     form = number_form(texts, label)
     if form is None:
         return None

@@ -2,6 +2,6 @@
 
 from alarmnet.report.fitted_detector import FittedDetector
 from alarmnet.report.making import make_report
-from alarmnet.report.page import Report
+from alarmnet.report.page import Report, check_ending
 
-__all__ = ["FittedDetector", "Report", "make_report"]
+__all__ = ["FittedDetector", "Report", "check_ending", "make_report"]

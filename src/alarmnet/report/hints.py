@@ -6,7 +6,7 @@ from typing import Any
 from alarmnet._shared.phrases import counted
 from alarmnet.detectors.recognition import Recognised
 from alarmnet.metrics import Estimate, reversed_note
-from alarmnet.report.words import as_count, as_percent, said_of_share
+from alarmnet.report.words import as_percent, said_of_share
 from alarmnet.thresholds import drift_note
 
 
@@ -16,7 +16,7 @@ def hints_on(facts: Mapping[str, Any]) -> list[str]:
     asked, held = as_percent(rates["asked"]), as_percent(rates["held"])
     row = "image" if facts["data"]["image_shape"] else "row"
     hints = [
-        f"At a false-alarm rate of {held}, expect about {as_count(round(10_000 * rates['held']))} false alarms "
+        f"At a false-alarm rate of {held}, expect about {counted(round(10_000 * rates['held']), 'false alarm')} "
         f"per 10,000 normal {row}s.",
         f"A p-value is the share of normal {row}s that would score at least as high: 0.001 means 1 in 1,000.",
     ]
@@ -59,6 +59,8 @@ def hints_on(facts: Mapping[str, Any]) -> list[str]:
             f"This data does not have both labelled normal {row}s and labelled anomalies, so the report cannot "
             "measure how many anomalies are found."
         )
-    elif note := reversed_note(found["normal"], found["anomalies"], Estimate(**found["roc_auc"])):
+    elif note := reversed_note(
+        found["normal"], found["anomalies"], Estimate(**found["roc_auc"]), Estimate(**found["recall"])
+    ):
         hints.append(note)
     return hints

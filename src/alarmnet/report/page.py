@@ -35,6 +35,14 @@ TRAINING_CAPTIONS = {
 """By the name of a network; users' own alarms have names of their own."""
 
 
+def check_ending(path: Path) -> None:
+    """Refuse, before any work, a name that does not say whether to write a page or the facts."""
+    if path.suffix not in (".html", ".json"):
+        raise InputError(
+            f"cannot save a report as {path.name!r}; end the name in .html or .json", code="unknown_format"
+        )
+
+
 @dataclass(frozen=True, eq=False)
 class Report:
     """The result of `make_report`: `facts` for programs, `to_html` and `save` for people.
@@ -90,13 +98,9 @@ class Report:
             For a page, if Jinja2 or Matplotlib is not installed.
         """
         path = Path(path)
-        writers = {".html": self.to_html, ".json": self.to_json}
-        if path.suffix not in writers:
-            raise InputError(
-                f"cannot save a report as {path.name!r}; end the name in .html or .json",
-                code="unknown_format",
-            )
-        content = writers[path.suffix]().encode("utf-8", errors="replace")
+        check_ending(path)
+        text = self.to_html() if path.suffix == ".html" else self.to_json()
+        content = text.encode("utf-8", errors="replace")
         with atomic_path(path) as draft:
             draft.write_bytes(content)
 
@@ -113,7 +117,9 @@ class Report:
                 **fact,
                 "image": plots.inline_image(image),
                 "reconstruction": None if again is None else plots.inline_image(again),
-                "heat": None if warm is None else plots.inline_image(tinted(image, warm)),
+                "heat": None
+                if warm is None
+                else plots.inline_image(tinted(image, warm, margin=fact["score"])),
             }
             for fact, image, again, warm in shown
         ]

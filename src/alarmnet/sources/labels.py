@@ -158,7 +158,7 @@ class Labelling:
         if near:
             options = " ".join(f"--{option} {shlex.quote(cell)}" for cell in near)
             raise InputError(
-                f"column {self.label!r} holds {quoted(near)} as well as {quoted(named)}, which marks {marks}: is "
+                f"column {self.label!r} holds {quoted(near)}, while {marks} are {quoted(named)}: is "
                 f"it the same in another spelling? If so, add {options}; if not, name all {other} values, this one "
                 f"too, with --{other}",
                 code="near_label",

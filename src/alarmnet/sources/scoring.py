@@ -193,6 +193,15 @@ def _result(
     )
 
 
+def set_threshold(detector: BaseDetector, alarm_rate: float | None, *, budget: int | None) -> None:
+    """Set an alarm rate (None: the model's own), and warn if the calibration rows are too few for it.
+
+    With a budget there is no rate.
+    """
+    if budget is None:
+        detector.set_alarm_rate(detector.alarm_rate_ if alarm_rate is None else alarm_rate)
+
+
 def scored_tables(
     detector: BaseDetector,
     rows: Rows,
@@ -304,8 +313,7 @@ def score_files(
         )
     detector = copy.copy(model) if isinstance(model, BaseDetector) else load_model(Path(model), device=device)
     check_is_fitted(detector)
-    if budget is None:  # warns of a rate that the calibration rows do not hold, also of the model's own
-        detector.set_alarm_rate(detector.alarm_rate_ if alarm_rate is None else alarm_rate)
+    set_threshold(detector, alarm_rate, budget=budget)
     paths = [data] if isinstance(data, str | PathLike) else [*data]
     tally, flag = Tally(), on_bad_row == "flag"
     with local_files([place_of(path) for path in paths], reading.query if reading else None) as files:

@@ -220,9 +220,12 @@ class TableRows:
         known = {*features, *texts, *ignored, *notes.get("ignored", ()), notes.get("label")} - {None}
         extra = [name for name in files.columns if name not in known and not encoder.left_out_as_index(name)]
         if missing := [name for name in features if name not in files.columns]:
+            remedy = near_names(missing, extra) or "; add them"
+            if len(files.columns) == 1 < len(missing) and all(name in files.columns[0] for name in missing):
+                delimiter = by_caller(command="--delimiter", python="Reading(delimiter=...)")
+                remedy = f"; its only column is {files.columns[0]!r}: say what separates the cells with {delimiter}"
             raise InputError(
-                f"{tables[0]} lacks columns that the model was trained with: {quoted(missing)}"
-                f"{near_names(missing, extra) or '; add them'}",
+                f"{tables[0]} lacks columns that the model was trained with: {quoted(missing)}{remedy}",
                 code="missing_columns",
                 column=missing[0],
             )
