@@ -1,11 +1,13 @@
 """Mixtures of two rows score as rows do, whatever the forest, and far from normal rows as on them."""
 
 import dataclasses
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from torch.nn import functional
 
 from alarmnet import A3Detector, Schedule
 from alarmnet.explain.mixtures import mixtures_of
@@ -67,10 +69,13 @@ def test_networks_go_on_from_their_first_layer(fitted: Any, fast: bool, monkeypa
         monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: False)
     scorer = detector._scorer
     inputs = scorer.target.inputs(torch.from_numpy(detector.encoder_.transform(table[:9])))
-    for network in (scorer.target.network, *scorer.alarms):
-        first = network.first(inputs)
+    target = scorer.target.network
+    goes_on = [(target.first, partial(target.row_losses, inputs), target.row_losses(inputs))]
+    goes_on += [(alarm.first, alarm.after_first, alarm(inputs)) for alarm in scorer.alarms]
+    for layer, on, expected in goes_on:
+        first = functional.linear(inputs, layer.weight, layer.bias)
         kept = first.clone()
-        torch.testing.assert_close(network.after_first(first), network(inputs))
+        torch.testing.assert_close(on(first), expected)
         assert torch.equal(first, kept)
 
 
