@@ -91,11 +91,9 @@ class MaskedNetwork(TargetNetwork):
         losses = _losses(self.output(self._second(first)), batch) * masked * self.shares
         rows = losses.sum(1) * (columns / masks.sum(1))
         trusted = max(1, round(self.trusted * len(rows)))
-        return (
-            rows.topk(trusted, largest=False, sorted=False).values.mean()
-            if trusted < len(rows)
-            else rows.mean()
-        )
+        if trusted < len(rows):
+            rows = rows.topk(trusted, largest=False, sorted=False).values
+        return rows.mean()
 
     @property
     def first(self) -> FirstLayers:
